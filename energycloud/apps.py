@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EnergyCloudConfig(AppConfig):
+    name = "energycloud"
+    verbose_name = "Energy Cloud"

@@ -1,0 +1,119 @@
+"""Reading the environment: every value is checked here, and a wrong one stops the start with one clear sentence."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    if raw.strip().lower() in _TRUE:
+        return True
+    if raw.strip().lower() in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {raw!r}.")
+
+
+def number(name: str, default: int, *, least: int = 0) -> int:
+    raw = text(name)
+    if not raw:
+        return default
+    try:
+        value = int(raw)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}, not {raw!r}.")
+    return value
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """A comma separated list."""
+    raw = text(name)
+    return [word.strip() for word in raw.split(",") if word.strip()] if raw else default
+
+
+def database(name: str, folder: Path) -> dict[str, Any]:
+    """DATABASE_URL as a Django database; without it SQLite in `folder`, tuned so that a committed answer survives a power cut."""
+    raw = text(name)
+    if not raw:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": folder / "energycloud.sqlite3",
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32000;",
+            },
+        }
+    scheme = urlsplit(raw).scheme
+    if scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(
+            f"{name} must look like postgresql://user:password@host:5432/name, not {scheme or raw}://…. Leave it out for SQLite."
+        )
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(raw)
+    except Exception as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: {error}.") from error
+    if not config.get("NAME"):
+        raise ImproperlyConfigured(f"{name} names no database: it must end in /name.")
+    # Under ASGI every request thread would keep a connection of its own; the gateway's ledger holds its own for good.
+    config["CONN_MAX_AGE"] = 0
+    config.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": number("DATABASE_POOL", 10, least=2)}
+    return config
+
+
+def redis_url(name: str) -> str:
+    raw = text(name)
+    if raw and urlsplit(raw).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0, not {raw!r}. Leave it out for one process.")
+    return raw
+
+
+def mail(name: str) -> dict[str, Any]:
+    """EMAIL_URL (smtp://user:password@host:587, smtp+tls://…, smtp+ssl://…) as Django's EMAIL_… settings; {} when unset."""
+    raw = text(name)
+    if not raw:
+        return {}
+    if urlsplit(raw).scheme not in {"smtp", "smtps", "smtp+tls", "smtp+ssl"}:
+        raise ImproperlyConfigured(f"{name} must look like smtp+tls://user:password@host:587, not {raw.split(':')[0]}:….")
+    try:
+        config: dict[str, Any] = environ.Env.email_url_config(raw)
+    except Exception as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: {error}.") from error
+    return config
+
+
+def secret(name: str, folder: Path) -> str:
+    """SECRET_KEY; on the embedded default a random one is made once and kept beside the database."""
+    raw = text(name)
+    if raw:
+        if len(raw) < 32:
+            raise ImproperlyConfigured(f"{name} is too short: it needs at least 32 random characters.")
+        return raw
+    if text("DATABASE_URL"):
+        raise ImproperlyConfigured(f"{name} is missing: with DATABASE_URL set, every process needs the same {name} (32 or more random characters).")
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "secret_key"
+    if not file.exists():
+        try:
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+                handle.write(secrets.token_urlsafe(50))
+        except FileExistsError:
+            pass  # another process made it in the same moment
+    return file.read_text()

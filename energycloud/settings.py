@@ -1,0 +1,206 @@
+"""Settings. Everything that differs between machines comes from the environment; README lists the names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from energycloud import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("ENERGYCLOUD_VAR", str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY", VAR_DIR)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+# HTTPS=1 behind a TLS-terminating proxy: secure cookies, wss:// addresses, HSTS.
+HTTPS = env.flag("HTTPS", False)
+# How many proxies in front of us append to X-Forwarded-For; 0 trusts only the socket's own address.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+
+INSTALLED_APPS = [
+    "daphne",
+    "energycloud.apps.EnergyCloudConfig",
+    "support.apps.SupportConfig",
+    "passes.apps.PassesConfig",
+    "stations.apps.StationsConfig",
+    "tenancy.apps.TenancyConfig",
+    "ui.apps.UiConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "guardian",
+    "allauth",
+    "allauth.account",
+    "django_tables2",
+    "django_filters",
+    "django_htmx",
+    "import_export",
+    "django_rq",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "tenancy.middleware.LoginRequiredMiddleware",
+    "tenancy.middleware.ScopeMiddleware",
+]
+
+ROOT_URLCONF = "energycloud.urls"
+ASGI_APPLICATION = "energycloud.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "energycloud.context.shell",
+            ],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "ui.templatetags.ui"],
+        },
+    }
+]
+
+DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.redis_url("REDIS_URL")
+EMBEDDED = not REDIS_URL
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    if EMBEDDED
+    else {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+}
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if EMBEDDED
+    else {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+# Without Redis the queue lives in this process (energycloud/embedded.py): it carries only nudges, the work itself is rows.
+RQ_QUEUES: dict[str, Any] = {"default": {"URL": REDIS_URL or "redis://embedded", "DEFAULT_TIMEOUT": 600}}
+
+AUTH_USER_MODEL = "tenancy.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend", "guardian.backends.ObjectPermissionBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "tenancy.accounts.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+GUARDIAN_RAISE_403 = False
+ANONYMOUS_USER_NAME = None  # guardian would otherwise create an account nobody asked for
+RQ = {"SHOW_ADMIN_LINK": False}
+
+mail = env.mail("EMAIL_URL")
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+for name, value in mail.items():
+    if name.startswith("EMAIL_"):
+        globals()[name] = value
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Energy Cloud <no-reply@localhost>")
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+# Months, days and new locations are in this zone unless the location says otherwise.
+PLATFORM_TIME_ZONE = env.text("PLATFORM_TIME_ZONE", "Europe/Amsterdam")
+
+STATIC_URL = "/static/"
+# What `make frontend` collects from npm packages; the same for every process, whatever ENERGYCLOUD_VAR is.
+FRONTEND_DIR = BASE_DIR / "var" / "frontend"
+FRONTEND_DIR.mkdir(parents=True, exist_ok=True)
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static", FRONTEND_DIR]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_SSL_REDIRECT = False  # the proxy's job; the stations' plain-text port must not be redirected
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and TRUSTED_PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+
+DJANGO_TABLES2_PAGE_RANGE = 7
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+
+# Stations. Seconds unless the name says otherwise.
+OCPP_HEARTBEAT_INTERVAL = env.number("OCPP_HEARTBEAT_INTERVAL", 300, least=10)
+OCPP_PING_INTERVAL = env.number("OCPP_PING_INTERVAL", 30, least=1)
+OCPP_PING_TIMEOUT = env.number("OCPP_PING_TIMEOUT", 30, least=1)
+OCPP_MAX_FRAME_BYTES = env.number("OCPP_MAX_FRAME_BYTES", 256 * 1024, least=4096)
+OCPP_COMMAND_TIMEOUT = env.number("OCPP_COMMAND_TIMEOUT", 30, least=1)
+# Refused upgrades allowed per minute, per address and per identity, before the answer is 429.
+OCPP_REFUSALS_PER_MINUTE = env.number("OCPP_REFUSALS_PER_MINUTE", 30, least=1)
+STATION_PENDING_AFTER = env.number("STATION_PENDING_AFTER", 30 * 60, least=1)
+STATION_OFFLINE_AFTER = env.number("STATION_OFFLINE_AFTER", 60 * 60, least=1)
+# A closed socket counts as offline after this grace; stations that come back sooner were never gone.
+STATION_CLOSED_GRACE = env.number("STATION_CLOSED_GRACE", 60, least=1)
+FRAME_RETENTION_DAYS = env.number("FRAME_RETENTION_DAYS", 90, least=1)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "stations": {"level": env.text("LOG_LEVEL", "INFO")},
+        "energycloud": {"level": env.text("LOG_LEVEL", "INFO")},
+        # One line per refused upgrade would be a flood an outsider controls.
+        "uvicorn": {"level": "WARNING"},
+        "django.security.DisallowedHost": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class PassesConfig(AppConfig):
+    name = "passes"
+    verbose_name = _("Passes")
+
+    def ready(self) -> None:
+        from passes.decision import decide
+        from stations import hooks
+
+        hooks.authorizer = decide

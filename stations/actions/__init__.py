@@ -1,0 +1,24 @@
+"""Every write to locations, stations and commands by people: one transaction each, the audit row inside, nudges on commit."""
+
+from stations.actions.commands import CommandRefused, request_command
+from stations.actions.infrastructure import (
+    add_stations,
+    create_connector,
+    create_location,
+    delete_connector,
+    delete_location,
+    delete_station,
+    edit_connector,
+    edit_location,
+    edit_station,
+    renew_password,
+    why_connector_stays,
+    why_location_stays,
+    why_station_stays,
+)
+
+__all__ = [
+    "CommandRefused", "add_stations", "create_connector", "create_location", "delete_connector", "delete_location", "delete_station",
+    "edit_connector", "edit_location", "edit_station", "renew_password", "request_command", "why_connector_stays",
+    "why_location_stays", "why_station_stays",
+]

@@ -1,0 +1,54 @@
+"""Asking a station to do something: a row in the durable queue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from stations import nudges
+from stations.models import Command, Station
+from stations.ocpp import v16
+from tenancy import audit
+from tenancy.models import User
+
+MAX_OPEN = 20  # commands that wait for one station
+
+
+class CommandRefused(Exception):
+    """The command cannot be queued; the message says why and what to do. `code` is "not_connected", "invalid" or "busy"."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@transaction.atomic
+def request_command(
+    *, actor: User | None, station: Station, action: str, payload: dict[str, Any] | None = None, timeout: int | None = None, origin: str = "",
+) -> Command:
+    """Queue `action` with `payload` (as OCPP spells them) for `station`.
+
+    `timeout` seconds (default OCPP_COMMAND_TIMEOUT) each for delivery and for the answer. Raises CommandRefused when the station is
+    not connected, when the payload does not fit the action's schema, or when too many commands wait already.
+    """
+    payload = payload or {}
+    seconds = timeout or settings.OCPP_COMMAND_TIMEOUT
+    if problem := v16.check_command(action, payload):
+        raise CommandRefused("invalid", problem)
+    if not station.connected:
+        raise CommandRefused("not_connected", _("%s is not connected, so it cannot be asked anything now.") % station)
+    if Command.objects.filter(station=station, state__in=Command.OPEN).count() >= MAX_OPEN:
+        raise CommandRefused("busy", _("%s has not worked off its earlier commands yet. Try again in a moment.") % station)
+    connector = payload.get("connectorId")
+    command = Command.objects.create(
+        station=station, action=action, payload=payload, requested_by=actor, origin=origin, timeout=seconds,
+        connector_number=connector if isinstance(connector, int) else None, deadline=timezone.now() + timedelta(seconds=seconds),
+    )
+    audit.record(actor, "command", station, station.location.organization, {action: [None, v16.without_secrets(action, payload)]})
+    nudges.command_queued(station.pk)
+    return command

@@ -1,0 +1,187 @@
+"""Locations, stations, connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from stations import credentials, nudges
+from stations.models import Connector, Knock, Location, Station, Transaction
+from tenancy import audit
+from tenancy.models import Organization, User
+
+
+def _save(actor: User | None, thing: models.Model, organization: Organization, fields: dict[str, Any]) -> None:
+    """Apply `fields`, validate, save and record what changed."""
+    verb = "edit" if thing.pk else "create"
+    before = {key: getattr(thing, key, None) for key in fields} if thing.pk else {}
+    for key, value in fields.items():
+        setattr(thing, key, value)
+    thing.full_clean()
+    thing.save()
+    if changed := audit.differences(before, fields):
+        audit.record(actor, verb, thing, organization, changed)
+
+
+@transaction.atomic
+def create_location(*, actor: User | None, organization: Organization, **fields: Any) -> Location:
+    location = Location(organization=organization)
+    _save(actor, location, organization, fields)
+    return location
+
+
+@transaction.atomic
+def edit_location(*, actor: User | None, location: Location, **fields: Any) -> Location:
+    _save(actor, location, location.organization, fields)
+    return location
+
+
+def why_location_stays(location: Location) -> str:
+    """Why this location cannot be deleted now; empty when it can."""
+    if count := location.stations.count():
+        return ngettext(
+            "It still has %d station. Move or delete it first.", "It still has %d stations. Move or delete these first.", count
+        ) % count
+    return ""
+
+
+@transaction.atomic
+def delete_location(*, actor: User | None, location: Location) -> None:
+    if reason := why_location_stays(location):
+        raise ValidationError(reason)
+    audit.record(actor, "delete", location, location.organization)
+    location.delete()
+
+
+@transaction.atomic
+def add_stations(
+    *, actor: User | None, location: Location, identities: Sequence[str], connectors: int = 1, connector_fields: dict[str, Any] | None = None,
+    password: str | None = None, adopt_offered_password: bool = False, **fields: Any,
+) -> list[tuple[Station, str | None]]:
+    """Add a station per identity, all with the same technical data `fields` and `connectors` alike connectors.
+
+    Returns (station, password) pairs; the password is shown once and only its digest is kept. It is None where
+    `adopt_offered_password` took over the one that the station already offered while it was refused (see Knock).
+    ValidationError {"identities": …} names every id that is taken or malformed; then nothing is added.
+    """
+    errors: list[str] = []
+    if not identities:
+        errors.append(_("Enter at least one station id."))
+    seen: set[str] = set()
+    taken = set(Station.objects.filter(identity__in=identities).values_list("identity", flat=True))
+    for identity in identities:
+        if identity in seen:
+            errors.append(_("%s is entered twice.") % identity)
+        if identity in taken:
+            errors.append(_("%s is already in use: a station id can be used once only, by anyone.") % identity)
+        seen.add(identity)
+        try:
+            Station._meta.get_field("identity").run_validators(identity)
+        except ValidationError as error:
+            errors.append(f"{identity}: {error.messages[0]}")
+    if errors:
+        raise ValidationError({"identities": errors})
+    offered = dict(Knock.objects.filter(identity__in=identities).exclude(password_digest="").values_list("identity", "password_digest"))
+    added: list[tuple[Station, str | None]] = []
+    for identity in identities:
+        adopted = offered.get(identity) if adopt_offered_password else None
+        clear = None if adopted else password or credentials.generate_password()
+        station = Station(location=location, identity=identity, password_digest=adopted or credentials.digest(clear or ""))
+        for key, value in fields.items():
+            setattr(station, key, value)
+        station.full_clean()
+        station.save()
+        Connector.objects.bulk_create(
+            [Connector(station=station, number=number, **((connector_fields or {}) if number else {})) for number in range(connectors + 1)]
+        )
+        audit.record(actor, "create", station, location.organization, {"identity": [None, identity], "location": [None, location.name]})
+        added.append((station, clear))
+    Knock.objects.filter(identity__in=identities).delete()
+    nudges.stations_changed(*(station.pk for station, _password in added))
+    return added
+
+
+@transaction.atomic
+def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Station:
+    """The identity is the station's address and never changes. Deactivating closes its socket."""
+    if fields.get("identity", station.identity) != station.identity:
+        raise ValidationError({"identity": _("A station id never changes. Add a new station instead.")})
+    _save(actor, station, station.location.organization, fields)
+    if not station.active:
+        nudges.close_station(station.pk)
+    nudges.stations_changed(station.pk)
+    return station
+
+
+@transaction.atomic
+def renew_password(*, actor: User | None, station: Station, password: str | None = None) -> str:
+    """A new password; the old one stops working with the next connect, and the open socket is closed. Shown once."""
+    clear = password or credentials.generate_password()
+    if not credentials.SHORTEST <= len(clear.encode()) <= credentials.LONGEST:
+        raise ValidationError({"password": _("A station's password has 16 to 40 characters.")})
+    station.password_digest = credentials.digest(clear)
+    station.save(update_fields=["password_digest"])
+    audit.record(actor, "renew_password", station, station.location.organization)
+    nudges.close_station(station.pk)
+    return clear
+
+
+def why_station_stays(station: Station) -> str:
+    """Why this station cannot be deleted now; empty when it can."""
+    if count := Transaction.objects.filter(station=station).count():
+        return ngettext(
+            "It has %d transaction, which must be kept. Deactivate the station instead.",
+            "It has %d transactions, which must be kept. Deactivate the station instead.",
+            count,
+        ) % count
+    return ""
+
+
+@transaction.atomic
+def delete_station(*, actor: User | None, station: Station) -> None:
+    if reason := why_station_stays(station):
+        raise ValidationError(reason)
+    audit.record(actor, "delete", station, station.location.organization)
+    nudges.close_station(station.pk)
+    station.frames.all().delete()
+    station.delete()
+
+
+@transaction.atomic
+def create_connector(*, actor: User | None, station: Station, **fields: Any) -> Connector:
+    connector = Connector(station=station)
+    _save(actor, connector, station.location.organization, fields)
+    nudges.stations_changed(station.pk)
+    return connector
+
+
+@transaction.atomic
+def edit_connector(*, actor: User | None, connector: Connector, **fields: Any) -> Connector:
+    _save(actor, connector, connector.station.location.organization, fields)
+    nudges.stations_changed(connector.station_id)
+    return connector
+
+
+def why_connector_stays(connector: Connector) -> str:
+    """Why this connector cannot be deleted now; empty when it can."""
+    if connector.number == 0:
+        return _("This is the station itself.")
+    if connector.transactions.exists():
+        return _("It has transactions, which must be kept.")
+    if connector.status:
+        return _("The station reports it.")
+    return ""
+
+
+@transaction.atomic
+def delete_connector(*, actor: User | None, connector: Connector) -> None:
+    if reason := why_connector_stays(connector):
+        raise ValidationError(reason)
+    audit.record(actor, "delete", connector, connector.station.location.organization)
+    nudges.stations_changed(connector.station_id)
+    connector.delete()

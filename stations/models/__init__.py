@@ -1,0 +1,9 @@
+from stations.models.charging import CardOffer, MeterSample, MeterSeries, SignedMeterValue, Transaction, UnmatchedMessage
+from stations.models.infrastructure import AccessMode, Availability, Connection, Connector, CurrentType, Location, Station
+from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
+
+__all__ = [
+    "AccessMode", "Availability", "CardOffer", "Command", "ConfigurationKey", "Connection", "Connector", "CurrentType", "Frame",
+    "GatewayProcess", "Knock", "Location", "MeterSample", "MeterSeries", "SecurityEvent", "SignedMeterValue", "Station",
+    "StatusChange", "Transaction", "UnmatchedMessage",
+]

@@ -1,0 +1,185 @@
+"""What happened at the connectors: transactions, meter values, cards."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from stations.models.infrastructure import Connector, Station
+from tenancy.rights import VisibleQuerySet
+
+
+class TransactionQuerySet(VisibleQuerySet["Transaction"]):
+    def with_energy(self) -> TransactionQuerySet:
+        """Adds `energy` in Wh: what the meter says at the end, or by the last value while it runs."""
+        return self.annotate(energy=Coalesce(F("meter_stop"), F("meter_last"), F("meter_start")) - F("meter_start"))
+
+
+class Transaction(models.Model):
+    """One charging session. Found by (station, transaction id), never by the id alone."""
+
+    class Problem(models.TextChoices):
+        CLOCK = "clock", _("The station's clock was wrong")
+        NEGATIVE = "negative", _("The meter ended below where it began")
+        METER_FELL = "meter_fell", _("The meter fell while charging")
+        ENDS_BEFORE_START = "ends_before_start", _("It ended before it began")
+        REFUSED_CARD = "refused_card", _("The card was not valid")
+        NOT_ENDED = "not_ended", _("The station began another transaction without ending this one")
+
+    tenant_path = "station__location__organization__path"
+    place_lookup = "station__location"
+
+    station = models.ForeignKey(Station, models.PROTECT, related_name="transactions")
+    connector = models.ForeignKey(Connector, models.PROTECT, related_name="transactions")
+    # 1.6: our primary key as text; 2.0.1: the station's own id
+    transaction_id = models.CharField(_("Transaction id"), max_length=36, blank=True)
+    id_tag = models.CharField(_("Card"), max_length=36)
+    stop_id_tag = models.CharField(max_length=36, blank=True)
+    # What the card's verdict was when the station reported the start
+    verdict = models.CharField(max_length=20)
+    # In force: the station's time where it is plausible, else ours
+    started_at = models.DateTimeField(_("Start"))
+    ended_at = models.DateTimeField(_("End"), null=True, blank=True)
+    # As the station wrote them, and when we received them
+    reported_start = models.CharField(max_length=40)
+    reported_end = models.CharField(max_length=40, blank=True)
+    start_received_at = models.DateTimeField()
+    end_received_at = models.DateTimeField(null=True)
+    # Energy.Active.Import.Register in Wh
+    meter_start = models.BigIntegerField()
+    meter_last = models.BigIntegerField(null=True)
+    meter_stop = models.BigIntegerField(null=True)
+    stop_reason = models.CharField(max_length=20, blank=True)
+    problems = models.JSONField(default=list)
+
+    objects = TransactionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-started_at", "-pk"]
+        verbose_name = _("transaction")
+        verbose_name_plural = _("transactions")
+        indexes = [
+            models.Index(fields=["station", "-started_at"], name="transaction_by_station"),
+            models.Index(fields=["-started_at", "-id"], name="transaction_by_start"),
+            models.Index(fields=["connector", "station"], name="transaction_open", condition=Q(ended_at=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["station", "transaction_id"], name="transaction_id_unique_in_station", condition=~Q(transaction_id="")),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    def get_absolute_url(self) -> str:
+        return reverse("transaction", args=[self.pk])
+
+    @property
+    def running(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def energy_wh(self) -> int:
+        """Wh so far; negative only where the meter says so (see `problems`)."""
+        last = self.meter_stop if self.meter_stop is not None else self.meter_last
+        return (last if last is not None else self.meter_start) - self.meter_start
+
+    @property
+    def problem_labels(self) -> list[str]:
+        return [str(self.Problem(problem).label) for problem in self.problems]
+
+
+class MeterSeries(models.Model):
+    """What a row of meter values means: one measurand of one connector. A connector has a handful, so a sample stays three numbers."""
+
+    connector = models.ForeignKey(Connector, models.CASCADE, related_name="series")
+    measurand = models.CharField(max_length=40)
+    unit = models.CharField(max_length=16)
+    phase = models.CharField(max_length=8, blank=True)
+    context = models.CharField(max_length=20)
+    location = models.CharField(max_length=8)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connector", "measurand", "unit", "phase", "context", "location"], name="meter_series_unique"),
+        ]
+
+
+class MeterSample(models.Model):
+    """One measured number, in the unit its station reported. On PostgreSQL the table is partitioned by month (stations.partitions)."""
+
+    pk = models.CompositePrimaryKey("series_id", "at")
+    series = models.ForeignKey(MeterSeries, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="samples")
+    at = models.DateTimeField()
+    value = models.FloatField()
+
+
+class SignedMeterValue(models.Model):
+    """A value in format SignedData, kept unchanged as evidence (OCPP 1.6 §7.45)."""
+
+    tenant_path = "connector__station__location__organization__path"
+
+    connector = models.ForeignKey(Connector, models.CASCADE, related_name="+")
+    transaction = models.ForeignKey(Transaction, models.CASCADE, null=True, related_name="signed_values")
+    at = models.DateTimeField()
+    context = models.CharField(max_length=20)
+    value = models.TextField()
+
+    objects = VisibleQuerySet.as_manager()
+
+
+class CardOffer(models.Model):
+    """Every card that was offered, with verdict and reason: the activity of a station."""
+
+    tenant_path = "station__location__organization__path"
+    place_lookup = "station__location"
+
+    station = models.ForeignKey(Station, models.CASCADE, related_name="card_offers")
+    connector_number = models.PositiveSmallIntegerField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+    id_tag = models.CharField(_("Card"), max_length=36)
+    # The name of the pass at that moment, empty for an unknown card
+    holder = models.CharField(max_length=60, blank=True)
+    verdict = models.CharField(_("Verdict"), max_length=20)
+    reason = models.CharField(_("Reason"), max_length=30)
+    # Authorize, StartTransaction, StopTransaction
+    action = models.CharField(max_length=20)
+
+    objects = VisibleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["station", "-at"], name="card_offer_by_station")]
+
+
+class UnmatchedMessage(models.Model):
+    """The inbox: what a station reported of a transaction that we do not know. Answered normally, because an error means endless
+    retries, and kept, because it may be somebody's kWh. One row per station, action and transaction id."""
+
+    tenant_path = "station__location__organization__path"
+    place_lookup = "station__location"
+
+    station = models.ForeignKey(Station, models.CASCADE, related_name="unmatched")
+    action = models.CharField(max_length=20)
+    transaction_id = models.CharField(max_length=36)
+    first_at = models.DateTimeField(default=timezone.now)
+    last_at = models.DateTimeField(default=timezone.now)
+    count = models.PositiveIntegerField(default=1)
+    # The latest one, whole
+    payload = models.JSONField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VisibleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_at", "-pk"]
+        verbose_name = _("inbox entry")
+        verbose_name_plural = _("inbox entries")
+        constraints = [
+            models.UniqueConstraint(fields=["station", "action", "transaction_id"], name="unmatched_once_per_transaction"),
+        ]
+
+

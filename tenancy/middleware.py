@@ -1,0 +1,31 @@
+"""Two things every request needs: a user, and the organization or location it has drilled into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware as DjangoLoginRequired
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from tenancy.scope import scope_of
+
+
+class LoginRequiredMiddleware(DjangoLoginRequired):
+    """Every page needs a login, except the views marked `login_not_required` and allauth's own."""
+
+    def process_view(self, request: HttpRequest, view_func: Callable[..., HttpResponse], view_args: tuple, view_kwargs: dict) -> HttpResponse | None:  # type: ignore[type-arg]
+        if view_func.__module__.startswith("allauth."):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+
+class ScopeMiddleware:
+    """`request.drill`: what `?in=o12` (an organization) or `?in=l7` (a location) names, checked against the user's rights."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.drill = SimpleLazyObject(lambda: scope_of(request))  # type: ignore[attr-defined]
+        return self.get_response(request)

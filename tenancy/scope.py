@@ -1,0 +1,55 @@
+"""Drilling in: the organization or location that the lists of a page are limited to. It travels in the URL as `?in=o12` or `?in=l7`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
+
+from tenancy.models import Organization
+from tenancy.rights import get_for
+
+Q = TypeVar("Q", bound="QuerySet[Any]")
+
+
+# What a page can be drilled into beside an organization: letter -> model. The app that owns the model registers it.
+PLACES: dict[str, Any] = {}
+
+
+class Drill:
+    """`organization` and/or `place`, or neither: everything the user may see."""
+
+    def __init__(self, token: str = "", organization: Organization | None = None, place: Any = None) -> None:
+        self.token, self.organization, self.place = token, organization, place
+
+    def __bool__(self) -> bool:
+        return bool(self.token)
+
+    def __str__(self) -> str:
+        return str(self.place or self.organization or "")
+
+    def limit(self, queryset: Q) -> Q:
+        """`queryset` limited to this scope. Models below a place name the lookup to it in `place_lookup`."""
+        if self.place is not None:
+            lookup = getattr(queryset.model, "place_lookup", None)
+            if lookup:
+                return queryset.filter(**{lookup: self.place.pk})
+        if self.organization is not None:
+            return queryset.below(self.organization.path)  # type: ignore[attr-defined, no-any-return]
+        return queryset
+
+
+def scope_of(request: HttpRequest) -> Drill:
+    token = request.GET.get("in", "")
+    if not token:
+        return Drill()
+    kind, key = token[:1], token[1:]
+    if not key.isdecimal() or len(key) > 18:
+        raise Http404
+    if kind == "o":
+        return Drill(token, organization=get_for(request.user, Organization.objects.all(), pk=int(key)))
+    if kind in PLACES:
+        place = get_for(request.user, PLACES[kind].objects.select_related("organization"), pk=int(key))
+        return Drill(token, organization=place.organization, place=place)
+    raise Http404
