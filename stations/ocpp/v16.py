@@ -1,13 +1,279 @@
-"""OCPP 1.6J."""
+"""OCPP 1.6J, Core profile and the security extension's notifications: payloads of stations to events, our commands checked and judged.
+
+Reading is strict about what matters and lenient about what real stations do: extra fields are dropped, numbers sent as text (or text as
+numbers) are converted, and of a message with bad meter values the good ones are kept. An error would only make the station send the
+same kWh again and again.
+"""
 
 from __future__ import annotations
 
+import copy
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from stations.ocpp import schemas
+from stations.ocpp.events import (
+    Boot,
+    CardOffered,
+    Channel,
+    DiagnosticsStatus,
+    Ended,
+    Event,
+    FirmwareStatus,
+    Heartbeat,
+    Metered,
+    Payload,
+    Reported,
+    Sample,
+    SecurityNotice,
+    Signed,
+    Started,
+    Status,
+    VendorData,
+)
+from stations.ocpp.frames import OcppError
 
-def check_command(action: str, payload: dict[str, Any]) -> str:
-    return ""
+VERSION = "v16"
+SUBPROTOCOL = "ocpp1.6"
+
+# Actions that we send; everything else in the schemas comes from stations.
+COMMANDS = frozenset({
+    "CancelReservation", "CertificateSigned", "ChangeAvailability", "ChangeConfiguration", "ClearCache", "ClearChargingProfile",
+    "DataTransfer", "DeleteCertificate", "ExtendedTriggerMessage", "GetCompositeSchedule", "GetConfiguration", "GetDiagnostics",
+    "GetInstalledCertificateIds", "GetLocalListVersion", "GetLog", "InstallCertificate", "RemoteStartTransaction",
+    "RemoteStopTransaction", "ReserveNow", "Reset", "SendLocalList", "SetChargingProfile", "SignedUpdateFirmware", "TriggerMessage",
+    "UnlockConnector", "UpdateFirmware",
+})  # fmt: skip
+_ACCEPTED = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", ""})
+
+_UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "Temperature": "Celsius", "SoC": "Percent"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_channels: dict[tuple[Any, ...], Channel] = {}
 
 
-def without_secrets(action: str, payload: dict[str, Any]) -> dict[str, Any]:
+# -- what stations send -------------------------------------------------------------------------------------------------------------
+
+
+def read(action: str, payload: Payload) -> Event:
+    """The event in a CALL of a station. Raises OcppError with the code of OCPP-J 1.6 §4.2.3."""
+    reader = _READERS.get(action)
+    if reader is None:
+        if action in schemas.names(VERSION):
+            raise OcppError("NotSupported", f"{action} is known, but not supported here.")
+        raise OcppError("NotImplemented", f"There is no {action[:40]} in OCPP 1.6.")
+    checker = schemas.validator(VERSION, action)
+    assert checker is not None
+    if not checker.is_valid(payload):
+        payload = _mend(action, payload)
+    return reader(payload)
+
+
+def _mend(action: str, payload: Payload) -> Payload:
+    """The payload with what real stations get wrong put right; OcppError for what cannot be."""
+    payload = copy.deepcopy(payload)
+    for key in ("meterStart", "meterStop", "transactionId", "connectorId"):
+        if key in payload:
+            payload[key] = _whole(payload[key])
+    if action == "StopTransaction" and isinstance(payload.get("transactionData"), list):
+        payload["transactionData"] = _good_values(payload["transactionData"])
+        if not payload["transactionData"]:
+            del payload["transactionData"]
+    if action == "MeterValues" and isinstance(payload.get("meterValue"), list) and payload["meterValue"]:
+        payload["meterValue"] = _good_values(payload["meterValue"])
+        if not payload["meterValue"]:
+            payload["meterValue"] = [{"timestamp": "", "sampledValue": []}]
+    checker = schemas.validator(VERSION, action)
+    assert checker is not None
+    for error in checker.iter_errors(payload):
+        if error.kind.name == "additionalProperties":
+            holder: Any = payload
+            for step in error.instance_path:
+                holder = holder[step]
+            for name in error.kind.unexpected:
+                holder.pop(name, None)
+    if action == "MeterValues" and payload.get("meterValue") == [{"timestamp": "", "sampledValue": []}]:
+        payload["meterValue"] = []
+        if isinstance(payload.get("connectorId"), int):
+            return payload
+    worst = next(checker.iter_errors(payload), None)
+    if worst is None:
+        return payload
+    raise OcppError(_code_of(worst.kind.name), f"{'/'.join(map(str, worst.instance_path)) or action}: {worst.message}"[:255])
+
+
+def _code_of(keyword: str) -> str:
+    if keyword == "type":
+        return "TypeConstraintViolation"
+    if keyword in {"required", "minItems", "maxItems"}:
+        return "OccurenceConstraintViolation"
+    if keyword == "additionalProperties":
+        return "FormationViolation"
+    return "PropertyConstraintViolation"
+
+
+def _whole(value: Any) -> Any:
+    """"1234", "1234.0", 1234.5 as an int; anything else unchanged."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, float) and math.isfinite(value) and abs(value) < 1e15:
+        return round(value)
+    return value
+
+
+def _good_values(entries: list[Any]) -> list[Any]:
+    """MeterValue entries with the sampled values that are malformed left out; numbers become text, as the schema wants them."""
+    checker = schemas.validator(VERSION, "MeterValues")
+    assert checker is not None
+    kept = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("sampledValue"), list):
+            continue
+        good = []
+        for sampled in entry["sampledValue"]:
+            if not isinstance(sampled, dict):
+                continue
+            value = sampled.get("value")
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                sampled["value"] = str(value)
+            sampled = {key: item for key, item in sampled.items() if key in _SAMPLED_FIELDS}
+            if checker.is_valid({"connectorId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}):
+                good.append(sampled)
+        if good:
+            timestamp = entry.get("timestamp")
+            kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
+    return kept
+
+
+_SAMPLED_FIELDS = frozenset({"value", "context", "format", "measurand", "phase", "location", "unit"})
+
+
+def clean(text: Any, longest: int) -> str:
+    """Text of a station as we keep it: no control characters, not longer than `longest`."""
+    return _CONTROL.sub("", str(text)).strip()[:longest]
+
+
+def reported(text: str) -> Reported:
+    """An ISO 8601 time; without a zone it is taken as UTC and marked as inexact."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+        if at.tzinfo is None:
+            return Reported(text[:40], at.replace(tzinfo=UTC), False)
+        return Reported(text[:40], at.astimezone(UTC), True)
+    except (ValueError, OverflowError):
+        return Reported(clean(text, 40), None, False)
+
+
+def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
+    samples: list[Sample] = []
+    signed: list[Signed] = []
+    for entry in entries:
+        at = reported(entry["timestamp"]).at
+        for sampled in entry["sampledValue"]:
+            get = sampled.get
+            if get("format") == "SignedData":
+                signed.append(Signed(at, get("context") or "Sample.Periodic", sampled["value"].replace("\0", "")))
+                continue
+            try:
+                value = float(sampled["value"])
+            except ValueError:
+                continue  # empty or malformed: the frame keeps it, the numbers go on without
+            if not abs(value) < 1e15:  # also NaN
+                continue
+            key = (get("measurand"), get("unit"), get("phase"), get("context"), get("location"))
+            channel = _channels.get(key)
+            if channel is None:
+                measurand = key[0] or "Energy.Active.Import.Register"
+                unit = key[1] or _UNITS.get(measurand.partition(".")[0], "")
+                channel = _channels[key] = Channel(measurand, unit, key[2] or "", key[3] or "Sample.Periodic", key[4] or "Outlet")
+            samples.append(Sample(at, channel, value))
+    return samples, signed
+
+
+def _boot(p: Payload) -> Event:
+    get = p.get
+    return Boot({
+        "vendor": clean(get("chargePointVendor", ""), 50),
+        "model": clean(get("chargePointModel", ""), 50),
+        "serial_number": clean(get("chargePointSerialNumber") or get("chargeBoxSerialNumber") or "", 50),
+        "firmware_version": clean(get("firmwareVersion", ""), 50),
+        "iccid": clean(get("iccid", ""), 20),
+        "imsi": clean(get("imsi", ""), 20),
+        "meter_type": clean(get("meterType", ""), 25),
+        "meter_serial_number": clean(get("meterSerialNumber", ""), 25),
+    })  # fmt: skip
+
+
+def _status(p: Payload) -> Event:
+    get = p.get
+    at = get("timestamp")
+    return Status(
+        p["connectorId"], p["status"], p["errorCode"], clean(get("vendorErrorCode", ""), 50), clean(get("vendorId", ""), 255),
+        clean(get("info", ""), 50), reported(at) if at else None,
+    )  # fmt: skip
+
+
+def _metered(p: Payload) -> Event:
+    transaction_id = p.get("transactionId")
+    return Metered(p["connectorId"], "" if transaction_id is None else str(transaction_id), *_meter(p["meterValue"]))
+
+
+def _started(p: Payload) -> Event:
+    return Started(p["connectorId"], clean(p["idTag"], 36), p["meterStart"], reported(p["timestamp"]))
+
+
+def _ended(p: Payload) -> Event:
+    return Ended(
+        str(p["transactionId"]), clean(p.get("idTag", ""), 36), p["meterStop"], reported(p["timestamp"]), p.get("reason") or "Local",
+        *_meter(p.get("transactionData") or []),
+    )  # fmt: skip
+
+
+_READERS: dict[str, Callable[[Payload], Event]] = {
+    "Authorize": lambda p: CardOffered(clean(p["idTag"], 36)),
+    "BootNotification": _boot,
+    "DataTransfer": lambda p: VendorData(clean(p["vendorId"], 255)),
+    "DiagnosticsStatusNotification": lambda p: DiagnosticsStatus(p["status"]),
+    "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
+    "Heartbeat": lambda p: Heartbeat(),
+    "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"]),
+    "MeterValues": _metered,
+    "SecurityEventNotification": lambda p: SecurityNotice(clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])),
+    "SignedFirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
+    "StartTransaction": _started,
+    "StatusNotification": _status,
+    "StopTransaction": _ended,
+}
+
+
+# -- what we send -------------------------------------------------------------------------------------------------------------------
+
+
+def check_command(action: str, payload: Payload) -> str:
+    """Why this cannot be sent to a station, in a sentence; empty when it can."""
+    if action not in COMMANDS:
+        return f"OCPP 1.6 has no command {action[:40]}. Known are: {', '.join(sorted(COMMANDS))}."
+    error = schemas.first_error(VERSION, action, payload)
+    if error is None:
+        return ""
+    return f"{action} does not fit its schema: {'/'.join(map(str, error.instance_path)) or 'payload'}: {error.message}"
+
+
+def without_secrets(action: str, payload: Payload) -> Payload:
+    """A payload as it may be shown and logged: a station's password is masked."""
+    if action == "ChangeConfiguration" and str(payload.get("key", "")).lower() == "authorizationkey":
+        return {**payload, "value": "****"}
     return payload
+
+
+def accepted(answer: Payload) -> bool:
+    """Whether a CALLRESULT to a command of ours says yes. Answers without a status (GetConfiguration) do."""
+    status = answer.get("status", "")
+    return isinstance(status, str) and status in _ACCEPTED

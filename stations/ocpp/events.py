@@ -1,0 +1,104 @@
+"""What a station can tell us, whichever OCPP version it speaks: one event per fact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class Reported(NamedTuple):
+    """A time as the station wrote it. `at` is None when it cannot be read; `exact` False when the zone was missing (taken as UTC)."""
+
+    text: str
+    at: datetime | None
+    exact: bool
+
+
+class Channel(NamedTuple):
+    """What a measured number means; strings as OCPP 1.6 §7 spells them, `phase` and `unit` may be empty."""
+
+    measurand: str
+    unit: str
+    phase: str
+    context: str
+    location: str
+
+
+class Sample(NamedTuple):
+    at: datetime | None
+    channel: Channel
+    value: float
+
+
+class Signed(NamedTuple):
+    at: datetime | None
+    context: str
+    value: str
+
+
+class Boot(NamedTuple):
+    fields: dict[str, str]  # names of Station's fields
+
+
+class Heartbeat(NamedTuple):
+    pass
+
+
+class Status(NamedTuple):
+    connector: int
+    status: str
+    error_code: str
+    vendor_error_code: str
+    vendor_id: str
+    info: str
+    at: Reported | None
+
+
+class CardOffered(NamedTuple):
+    id_tag: str
+
+
+class Started(NamedTuple):
+    connector: int
+    id_tag: str
+    meter_start: int
+    at: Reported
+
+
+class Metered(NamedTuple):
+    connector: int
+    transaction_id: str  # empty: none given
+    samples: list[Sample]
+    signed: list[Signed]
+
+
+class Ended(NamedTuple):
+    transaction_id: str
+    id_tag: str  # empty: none given
+    meter_stop: int
+    at: Reported
+    reason: str
+    samples: list[Sample]
+    signed: list[Signed]
+
+
+class VendorData(NamedTuple):
+    vendor_id: str
+
+
+class FirmwareStatus(NamedTuple):
+    status: str
+
+
+class DiagnosticsStatus(NamedTuple):
+    status: str
+
+
+class SecurityNotice(NamedTuple):
+    type: str
+    info: str
+    at: Reported
+
+
+Event = Boot | Heartbeat | Status | CardOffered | Started | Metered | Ended | VendorData | FirmwareStatus | DiagnosticsStatus | SecurityNotice
+Payload = dict[str, Any]

@@ -1,0 +1,76 @@
+"""OCPP-J frames (OCPP-J 1.6 §4): CALL [2, id, action, payload], CALLRESULT [3, id, payload], CALLERROR [4, id, code, description, details]."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+UNREADABLE_ID = "-1"  # the message id of an answer to a frame whose own id could not be read
+
+
+class Call(NamedTuple):
+    message_id: str
+    action: str
+    payload: dict[str, Any]
+
+
+class CallResult(NamedTuple):
+    message_id: str
+    payload: dict[str, Any]
+
+
+class CallError(NamedTuple):
+    message_id: str
+    code: str
+    description: str
+
+
+class OcppError(Exception):
+    """A CALL that gets a CALLERROR: `code` as the version spells it."""
+
+    def __init__(self, code: str, description: str, message_id: str = UNREADABLE_ID, action: str = "") -> None:
+        super().__init__(f"{code}: {description}")
+        self.code, self.description, self.message_id, self.action = code, description, message_id, action
+
+
+class Ignored(Exception):
+    """A frame that OCPP says must not be answered: an unknown message type, or an answer that makes no sense."""
+
+
+def parse(text: str) -> Call | CallResult | CallError:
+    """Raises OcppError for a CALL (or something that may have been one) that cannot be read, Ignored for the rest."""
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise OcppError("FormationViolation", f"This is not JSON: {error.msg}.") from None
+    if not isinstance(frame, list) or len(frame) < 3:
+        raise OcppError("FormationViolation", "A frame is an array: [2, id, action, payload].")
+    kind, message_id = frame[0], frame[1]
+    if kind == 2:
+        if not isinstance(message_id, str) or not 1 <= len(message_id) <= 64:
+            raise OcppError("FormationViolation", "The message id must be a string of at most 36 characters.")
+        if not isinstance(frame[2], str):
+            raise OcppError("FormationViolation", "The action must be a string.", message_id)
+        action = frame[2][:40]
+        if len(frame) != 4 or not isinstance(frame[3], dict):
+            raise OcppError("FormationViolation", "A CALL is [2, id, action, payload] with an object as payload.", message_id, action)
+        return Call(message_id, action, frame[3])
+    if kind == 3 and isinstance(message_id, str) and isinstance(frame[2], dict):
+        return CallResult(message_id, frame[2])
+    if kind == 4 and isinstance(message_id, str):
+        description = frame[3] if len(frame) > 3 and isinstance(frame[3], str) else ""
+        return CallError(message_id, str(frame[2]), description)
+    raise Ignored
+
+
+def call(message_id: str, action: str, payload: dict[str, Any]) -> str:
+    return orjson.dumps([2, message_id, action, payload]).decode()
+
+
+def result(message_id: str, payload: dict[str, Any]) -> str:
+    return orjson.dumps([3, message_id, payload]).decode()
+
+
+def error(message_id: str, code: str, description: str) -> str:
+    return orjson.dumps([4, message_id, code, description[:255], {}]).decode()

@@ -1,0 +1,34 @@
+"""The JSON schemas that the `ocpp` package ships, checked by jsonschema-rs (1 µs instead of 200)."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import ocpp
+import orjson
+
+_FOLDER = Path(ocpp.__file__).parent
+
+
+@functools.cache
+def validator(version: str, name: str) -> jsonschema_rs.Validator | None:
+    """The validator of `name` ("MeterValues", "MeterValuesResponse") in version "v16"; None when the version knows no such message."""
+    file = _FOLDER / version / "schemas" / f"{name}.json"
+    if not name.isalnum() or not file.is_file():
+        return None
+    # Formats are not checked: stations send timestamps without a zone, which are read leniently and flagged.
+    return jsonschema_rs.validator_for(orjson.loads(file.read_text("utf-8-sig")), validate_formats=False)
+
+
+@functools.cache
+def names(version: str) -> frozenset[str]:
+    """Every action of a version."""
+    return frozenset(file.stem for file in (_FOLDER / version / "schemas").glob("*.json") if not file.stem.endswith("Response"))
+
+
+def first_error(version: str, name: str, payload: dict[str, Any]) -> jsonschema_rs.ValidationError | None:
+    checker = validator(version, name)
+    return None if checker is None else next(checker.iter_errors(payload), None)
