@@ -4,7 +4,7 @@ Every station is a closed loop like a real one: the next CALL goes out when the 
 the key 0, which RFC 6455 §5.3 allows and which leaves the payload as it is. Reads its orders as one JSON object from standard input, and says
 what happened as JSON objects, one per line, on standard output.
 
-Orders: `url_host`, `url_port`, `path` (the identity is appended), `identities`, `password`, `id_tag`, `open_at_once` (handshakes in flight),
+Orders: `url_host`, `url_port`, `path` (the identity is appended), `stations` (identity, idTag), `password`, `open_at_once` (handshakes in flight),
 `up_within` (seconds until all must be up), `warm_up`, `measure`, `commands` (seconds of the three phases of load; all 0: only connect).
 After its last phase the process keeps the sockets open until standard input gets another line or ends.
 """
@@ -99,12 +99,12 @@ class Load:
 
 class Station(asyncio.Protocol):
     __slots__ = (
-        "_id", "buffer", "deck", "done", "expected", "identity", "kind", "last_ms", "load", "open", "place", "power", "register",
+        "_id", "buffer", "deck", "done", "expected", "id_tag", "identity", "kind", "last_ms", "load", "open", "place", "power", "register",
         "sent_at", "sequence", "status", "transaction", "transport", "up",
     )
 
-    def __init__(self, load: Load, index: int, identity: str, done: asyncio.Future[None]) -> None:
-        self.load, self.identity, self.done = load, identity, done
+    def __init__(self, load: Load, index: int, identity: str, id_tag: str, done: asyncio.Future[None]) -> None:
+        self.load, self.identity, self.id_tag, self.done = load, identity, id_tag.encode(), done
         self.buffer = b""
         self.open = self.up = False
         self.sequence = self.transaction = self.last_ms = 0
@@ -242,9 +242,9 @@ class Station(asyncio.Protocol):
         elif kind == HEARTBEAT:
             self._say(HEARTBEAT, HEARTBEAT_BODY)
         elif self.transaction:
-            self._say(STOP, STOP_BODY % (self.transaction, load.orders["id_tag"], self.register, at))
+            self._say(STOP, STOP_BODY % (self.transaction, self.id_tag, self.register, at))
         else:
-            self._say(START, START_BODY % (load.orders["id_tag"], self.register, at))
+            self._say(START, START_BODY % (self.id_tag, self.register, at))
 
     # -- what it hears
 
@@ -281,7 +281,7 @@ class Station(asyncio.Protocol):
             load.up += 1
             if not self.done.done():
                 self.done.set_result(None)
-            if load.up == len(load.orders["identities"]):
+            if load.up == len(load.orders["stations"]):
                 load.all_up.set()
 
     def _other(self, text: bytes, now: float) -> None:
@@ -347,10 +347,10 @@ async def connect(load: Load) -> list[Station]:
     stations: list[Station] = []
     free = asyncio.Semaphore(orders["open_at_once"])
 
-    async def one(index: int, identity: str) -> None:
+    async def one(index: int, identity: str, id_tag: str) -> None:
         async with free:
             done = loop.create_future()
-            station = Station(load, index, identity, done)
+            station = Station(load, index, identity, id_tag, done)
             stations.append(station)
             try:
                 await loop.create_connection(lambda: station, orders["url_host"], orders["url_port"])
@@ -360,7 +360,7 @@ async def connect(load: Load) -> list[Station]:
                 return
             await done
 
-    tasks = [asyncio.create_task(one(index, identity)) for index, identity in enumerate(orders["identities"])]
+    tasks = [asyncio.create_task(one(index, *station)) for index, station in enumerate(orders["stations"])]
     _done, pending = await asyncio.wait(tasks, timeout=orders["up_within"])
     for task in pending:
         task.cancel()
@@ -369,7 +369,6 @@ async def connect(load: Load) -> list[Station]:
 
 async def main(orders: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
-    orders["id_tag"] = orders["id_tag"].encode()
     load = Load(orders)
     began = time.monotonic()
     stations = await connect(load)

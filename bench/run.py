@@ -125,8 +125,8 @@ class Bench:
 
     def orders(self, port: int, people: dict[str, Any], count: int, **more: Any) -> dict[str, Any]:
         return {
-            "url_host": "127.0.0.1", "url_port": port, "path": "/ocpp/", "identities": people["identities"][:count], "password": people["password"],
-            "id_tag": people["id_tag"], "open_at_once": 200, "up_within": 120, "warm_up": 0, "measure": 0, "commands": 0,
+            "url_host": "127.0.0.1", "url_port": port, "path": "/ocpp/", "stations": people["stations"][:count], "password": people["password"],
+            "open_at_once": 200, "up_within": 120, "warm_up": 0, "measure": 0, "commands": 0,
         } | more
 
     def ceiling(self, people: dict[str, Any]) -> None:
@@ -256,7 +256,7 @@ class Bench:
 
     def run(self) -> int:
         only = self.options.only or list(STAGES)
-        people: dict[str, Any] = {"identities": [f"bench-{i:05d}" for i in range(self.options.stations)], "password": "bench", "id_tag": "04A2B3C4D5E680"}
+        people: dict[str, Any] = {"stations": [(f"bench-{i:05d}", "04A2B3C4D50000") for i in range(self.options.stations)], "password": "bench"}
         if "ceiling" in only:
             self.ceiling(people)
         if set(only) & {"load", "fleet"}:

@@ -26,7 +26,7 @@ from tenancy.actions import create_organization  # noqa: E402
 from tenancy.models import Organization  # noqa: E402
 
 PASSWORD = "bench-password-0123456789"
-ID_TAG = "04A2B3C4D5E680"
+CUSTOMERS = 20
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}), ("GetConfiguration", {"key": ["HeartbeatInterval"]}), ("ClearCache", {}),
     ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "300"}), ("UnlockConnector", {"connectorId": 1}),
@@ -34,23 +34,23 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
 
 
 def prepare(count: int) -> None:
-    """A platform, 20 customers with a location and the same pass each, and `count` stations of two connectors spread over them."""
+    """A platform, CUSTOMERS customers with a location and a pass each, and `count` stations of two connectors spread over them."""
     root = Organization.objects.filter(parent=None).first() or create_organization(actor=None, parent=None, kind="platform", name="Bench")
-    locations = []
-    for number in range(20):
+    locations, tags = [], [f"04A2B3C4D5{number:04X}" for number in range(CUSTOMERS)]
+    for number, tag in enumerate(tags):
         customer = create_organization(actor=None, parent=root, kind="customer", name=f"Customer {number}")
         locations.append(Location.objects.create(organization=customer, name=f"Location {number}"))
-        ChargePass.objects.create(organization=customer, uid=ID_TAG, nickname="Bench")
+        ChargePass.objects.create(organization=customer, uid=tag, nickname=f"Pass {number}")
     digest = credentials.digest(PASSWORD)
     stations = Station.objects.bulk_create(
-        [Station(location=locations[i % 20], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)], batch_size=2000
+        [Station(location=locations[i % CUSTOMERS], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)], batch_size=2000
     )
     Connector.objects.bulk_create(
         [Connector(station=station, number=number) for station in stations for number in (0, 1)], batch_size=4000
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    print(json.dumps({"password": PASSWORD, "id_tag": ID_TAG, "identities": [station.identity for station in stations]}))
+    print(json.dumps({"password": PASSWORD, "stations": [(station.identity, tags[i % CUSTOMERS]) for i, station in enumerate(stations)]}))
 
 
 def commands(seconds: float, rate: float) -> None:
