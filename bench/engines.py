@@ -1,4 +1,7 @@
-"""A PostgreSQL and a Redis of the benchmark's own, in a temporary folder on free ports, gone afterwards; and children that never outlive us."""
+"""A PostgreSQL and a Redis of the benchmark's own, in a temporary folder on free ports, gone afterwards.
+
+And children that never outlive us.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,8 @@ class Engines:
     def environment(self) -> dict[str, str]:
         """What a portal process needs to run on these engines."""
         return os.environ | {
-            "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, "SECRET_KEY": "bench-" * 8, "ENERGYCLOUD_VAR": str(self.folder / "var"),
+            "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, "SECRET_KEY": "bench-" * 8,
+            "ENERGYCLOUD_VAR": str(self.folder / "var"),
             "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver", "DEBUG": "0", "DJANGO_SETTINGS_MODULE": "energycloud.settings",
             "PYTHONPATH": str(ROOT), "DEMO": "0",
         }
@@ -101,7 +105,9 @@ def _postgres_program(name: str) -> str:
 @contextmanager
 def engines() -> Iterator[Engines]:
     """PostgreSQL with its default settings (fsync, synchronous_commit and full_page_writes on), Redis without persistence."""
-    redis_server = shutil.which("redis-server") or sys.exit("The benchmark needs redis-server. Install it, for example with apt-get install redis-server.")
+    redis_server = shutil.which("redis-server")
+    if redis_server is None:
+        sys.exit("The benchmark needs redis-server. Install it, for example with apt-get install redis-server.")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="energycloud-bench-", ignore_cleanup_errors=True)))
         folder.chmod(0o755)

@@ -1,8 +1,8 @@
 """How long the main pages take over a large database: `python bench/lists.py`. See README.md here.
 
-Starts its own PostgreSQL, fills it with a fleet's month (3 million meter values, 1 million of them of one station; 1 million frames, 200,000 of
-them of that station; 200,000 transactions) and fetches every page through Django's test client. Prints the time of a page (median), what of it
-the database took, the number of queries, and the ratio to a page that shows no rows, from the same run.
+Starts its own PostgreSQL, fills it with a fleet's month (3 million meter values, 1 million of them of one station; 1 million frames,
+200,000 of them of that station; 200,000 transactions) and fetches every page through Django's test client. Prints the time of a page
+(median), what of it the database took, the number of queries, and the ratio to a page that shows no rows, from the same run.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +26,37 @@ EMAIL, PASSWORD = "ada@example.org", "a-password-for-the-bench"
 FILL = """
 insert into stations_meterseries (connector_id, measurand, unit, phase, context, location)
   select c.id, m.measurand, m.unit, '', 'Sample.Periodic', 'Outlet' from stations_connector c, (values
-    ('Energy.Active.Import.Register', 'Wh'), ('Power.Active.Import', 'W'), ('Current.Import', 'A')) as m(measurand, unit) where c.number = 1;
+    ('Energy.Active.Import.Register', 'Wh'), ('Power.Active.Import', 'W'), ('Current.Import', 'A'))
+    as m(measurand, unit) where c.number = 1;
 insert into stations_metersample (series_id, at, value)
-  select s.id, now() - interval '30 days' + (g * interval '30 days' / %(busy_each)s), case when s.unit = 'Wh' then g * 10 else 7000 + g %% 500 end
+  select s.id, now() - interval '30 days' + (g * interval '30 days' / %(busy_each)s),
+    case when s.unit = 'Wh' then g * 10 else 7000 + g %% 500 end
   from stations_meterseries s join stations_connector c on c.id = s.connector_id, generate_series(1, %(busy_each)s) g
   where c.station_id = %(busy)s;
 insert into stations_metersample (series_id, at, value)
-  select s.id, now() - interval '30 days' + (g * interval '30 days' / %(other_each)s), case when s.unit = 'Wh' then g * 10 else 7000 + g %% 500 end
+  select s.id, now() - interval '30 days' + (g * interval '30 days' / %(other_each)s),
+    case when s.unit = 'Wh' then g * 10 else 7000 + g %% 500 end
   from stations_meterseries s join stations_connector c on c.id = s.connector_id, generate_series(1, %(other_each)s) g
   where c.station_id <> %(busy)s;
-insert into stations_transaction (station_id, connector_id, transaction_id, id_tag, stop_id_tag, verdict, started_at, ended_at, reported_start,
-    reported_end, start_received_at, end_received_at, meter_start, meter_last, meter_stop, stop_reason, problems)
-  select c.station_id, c.id, (c.station_id * 1000 + g)::text, '04A2B3C4D5E680', '04A2B3C4D5E680', 'Accepted', t.at, t.at + interval '5 hours', '',
-    '', t.at, t.at + interval '5 hours', g * 20000, g * 20000 + 18000, g * 20000 + 18000, 'Local', '[]'
+insert into stations_transaction (station_id, connector_id, transaction_id, id_tag, stop_id_tag, verdict, started_at, ended_at,
+    reported_start, reported_end, start_received_at, end_received_at, meter_start, meter_last, meter_stop, stop_reason, problems)
+  select c.station_id, c.id, (c.station_id * 1000 + g)::text, '04A2B3C4D5E680', '04A2B3C4D5E680', 'Accepted', t.at,
+    t.at + interval '5 hours', '', '', t.at, t.at + interval '5 hours', g * 20000, g * 20000 + 18000, g * 20000 + 18000, 'Local', '[]'
   from stations_connector c, generate_series(0, %(transactions_each)s - 1) g,
     lateral (select now() - interval '30 days' + g * interval '30 days' / %(transactions_each)s) as t(at)
   where c.number = 1;
 insert into stations_frame (station_id, at, direction, action, call, answer, answered_at, failed)
-  select case when g %% 5 = 0 then %(busy)s else %(first)s + g %% %(stations)s end, now() - interval '30 days' + g * interval '30 days' / %(frames)s,
-    'in', (array['MeterValues', 'MeterValues', 'MeterValues', 'StatusNotification', 'Heartbeat', 'MeterValues', 'StartTransaction'])[1 + g %% 7],
+  select case when g %% 5 = 0 then %(busy)s else %(first)s + g %% %(stations)s end,
+    now() - interval '30 days' + g * interval '30 days' / %(frames)s, 'in',
+    (array['MeterValues', 'MeterValues', 'MeterValues', 'StatusNotification', 'Heartbeat', 'MeterValues', 'StartTransaction'])[1 + g %% 7],
     '[2,"' || g || '","MeterValues",{"connectorId":1,"transactionId":1,"meterValue":[{"timestamp":"2025-01-01T00:00:00Z","sampledValue":['
-      || '{"value":"' || g || '","measurand":"Energy.Active.Import.Register","unit":"Wh"},{"value":"7000","measurand":"Power.Active.Import",'
-      || '"unit":"W"},{"value":"30.4","measurand":"Current.Import","unit":"A"}]}]}]',
+      || '{"value":"' || g || '","measurand":"Energy.Active.Import.Register","unit":"Wh"},{"value":"7000",'
+      || '"measurand":"Power.Active.Import","unit":"W"},{"value":"30.4","measurand":"Current.Import","unit":"A"}]}]}]',
     '[3,"' || g || '",{}]', now() - interval '30 days' + g * interval '30 days' / %(frames)s, false
   from generate_series(1, %(frames)s) g;
 insert into stations_statuschange (connector_id, at, received_at, status, error_code, vendor_error_code, info)
-  select c.id, now() - g * interval '7 hours', now() - g * interval '7 hours', (array['Available', 'Charging', 'Finishing'])[1 + g %% 3], 'NoError', '', ''
+  select c.id, now() - g * interval '7 hours', now() - g * interval '7 hours',
+    (array['Available', 'Charging', 'Finishing'])[1 + g %% 3], 'NoError', '', ''
   from stations_connector c, generate_series(1, 100) g where c.number = 1;
 insert into stations_cardoffer (station_id, connector_number, at, id_tag, holder, verdict, reason, action)
   select c.station_id, 1, now() - g * interval '8 hours', '04A2B3C4D5E680', 'Bench', 'Accepted', 'listed', 'StartTransaction'
@@ -68,7 +75,8 @@ def fill() -> dict[str, Any]:
     from stations.models import Station, Transaction
     from tenancy.models import Organization, User
 
-    world.prepare(STATIONS)
+    with redirect_stdout(StringIO()):
+        world.prepare(STATIONS)
     first = Station.objects.order_by("pk").first()
     assert first
     User.objects.create_user(EMAIL, PASSWORD, name="Ada", organization=Organization.objects.get(parent=None))
@@ -152,7 +160,8 @@ def measure(keys: dict[str, Any], rounds: int) -> int:
         note = "" if status == 200 else f"  status {status}"
         wrong += status != 200
         ratio = f"{middle / base:.1f}×"
-        print(f"  {name:<34} {middle:>8.1f} {statistics.median(database):>12.1f} {queries:>8} {size // 1024:>6} {ratio:>7}{note}", flush=True)
+        figures = f"{middle:>8.1f} {statistics.median(database):>12.1f} {queries:>8} {size // 1024:>6} {ratio:>7}"
+        print(f"  {name:<34} {figures}{note}", flush=True)
     return 1 if wrong else 0
 
 

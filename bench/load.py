@@ -1,11 +1,12 @@
 """Many OCPP 1.6J stations in one process, as cheap as Python allows: it shares the machine with what it measures.
 
-Every station is a closed loop like a real one: the next CALL goes out when the answer to the last one is here. Client frames are masked with
-the key 0, which RFC 6455 §5.3 allows and which leaves the payload as it is. Reads its orders as one JSON object from standard input, and says
-what happened as JSON objects, one per line, on standard output.
+Every station is a closed loop like a real one: the next CALL goes out when the answer to the last one is here. Client frames are masked
+with the key 0, which RFC 6455 §5.3 allows and which leaves the payload as it is. Reads its orders as one JSON object from standard input,
+and says what happened as JSON objects, one per line, on standard output.
 
-Orders: `url_host`, `url_port`, `path` (the identity is appended), `stations` (identity, idTag), `password`, `open_at_once` (handshakes in flight),
-`up_within` (seconds until all must be up), `warm_up`, `measure`, `commands` (seconds of the three phases of load; all 0: only connect).
+Orders: `url_host`, `url_port`, `path` (the identity is appended), `stations` (identity, idTag), `password`, `open_at_once` (handshakes in
+flight), `up_within` (seconds until all must be up), `warm_up`, `measure`, `commands` (seconds of the three phases of load; all 0: only
+connect).
 After its last phase the process keeps the sockets open until standard input gets another line or ends.
 """
 
@@ -36,7 +37,8 @@ HEARTBEAT_BODY = b'"Heartbeat",{}]'
 STATUS_BODY = b'"StatusNotification",{"connectorId":%d,"errorCode":"NoError","status":"%s","timestamp":"%s"}]'
 _VALUES = (
     b'"meterValue":[{"timestamp":"%s","sampledValue":['
-    b'{"value":"%d","context":"Sample.Periodic","format":"Raw","measurand":"Energy.Active.Import.Register","location":"Outlet","unit":"Wh"},'
+    b'{"value":"%d","context":"Sample.Periodic","format":"Raw","measurand":"Energy.Active.Import.Register",'
+    b'"location":"Outlet","unit":"Wh"},'
     b'{"value":"%d.0","context":"Sample.Periodic","format":"Raw","measurand":"Power.Active.Import","location":"Outlet","unit":"W"},'
     b'{"value":"%d.%d","context":"Sample.Periodic","format":"Raw","measurand":"Current.Import","location":"Outlet","unit":"A"}]}]}]'
 )
@@ -50,7 +52,7 @@ BOOT_BODY = (
 
 COMMAND_ANSWERS: dict[str, dict[str, Any]] = {
     "GetConfiguration": {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]},
-    "UnlockConnector": {"status": "UnlockFailed"},
+    "UnlockConnector": {"status": "Unlocked"},
 }
 ZERO_MASK = b"\0\0\0\0"
 
@@ -334,7 +336,7 @@ async def phase(load: Load, name: str, seconds: float) -> dict[str, Any]:
     load.latencies = None
     count = sum(load.answered) - before
     if not latencies:
-        return {"messages": 0, "rate": 0.0, "seconds": took}
+        return {"messages": 0, "seconds": took, "rate": 0.0, "cpu_us": 0.0, "p50": 0.0, "p99": 0.0, "worst": 0.0}
     return {
         "messages": count, "seconds": took, "rate": count / took, "cpu_us": (cpu_seconds() - cpu) / count * 1e6,
         "p50": latencies[len(latencies) // 2], "p99": latencies[int(len(latencies) * 0.99)], "worst": latencies[-1],
@@ -372,7 +374,7 @@ async def main(orders: dict[str, Any]) -> None:
     load = Load(orders)
     began = time.monotonic()
     stations = await connect(load)
-    say(event="up", up=load.up, seconds=time.monotonic() - began, refused=load.refused, call_errors=load.call_errors, problems=load.first_errors)
+    say(event="up", seconds=time.monotonic() - began, **facts(load))
     results: dict[str, Any] = {}
     if orders["warm_up"] + orders["measure"] + orders["commands"]:
         load.talking = True

@@ -1,4 +1,7 @@
-"""`make bench`: what one gateway process can do on this machine, with PostgreSQL, Redis and the load generator beside it. See README.md here."""
+"""`make bench`: what one gateway process can do on this machine, with PostgreSQL, Redis and the load generator beside it.
+
+See README.md here.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,8 @@ def gateway(on: Engines) -> Iterator[tuple[subprocess.Popen[Any], int]]:
 
 
 def world(on: Engines, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run([PYTHON, str(BENCH / "world.py"), *arguments], env=on.environment(), cwd=ROOT, capture_output=True, text=True, check=False)
+    call = [PYTHON, str(BENCH / "world.py"), *arguments]
+    done = subprocess.run(call, env=on.environment(), cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"world.py {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -125,8 +129,8 @@ class Bench:
 
     def orders(self, port: int, people: dict[str, Any], count: int, **more: Any) -> dict[str, Any]:
         return {
-            "url_host": "127.0.0.1", "url_port": port, "path": "/ocpp/", "stations": people["stations"][:count], "password": people["password"],
-            "open_at_once": 200, "up_within": 120, "warm_up": 0, "measure": 0, "commands": 0,
+            "url_host": "127.0.0.1", "url_port": port, "path": "/ocpp/", "stations": people["stations"][:count],
+            "password": people["password"], "open_at_once": 200, "up_within": 120, "warm_up": 0, "measure": 0, "commands": 0,
         } | more
 
     def ceiling(self, people: dict[str, Any]) -> None:
@@ -171,20 +175,18 @@ class Bench:
         measured = done["phases"]["measure"]
         row("stations up", f"{facts['up']} of {count}")
         row("answered", f"{measured['messages']:,} in {measured['seconds']:.1f} s")
-        row("p50 / p99 of the answer", f"{milliseconds(measured['p50'])} / {milliseconds(measured['p99'])}, worst {milliseconds(measured['worst'])}")
+        p50, p99, worst = (milliseconds(measured[name]) for name in ("p50", "p99", "worst"))
+        row("p50 / p99 of the answer", f"{p50} / {p99}, worst {worst}")
         share = f"{measured['rate'] / self.ceiling_rate:.2f}" if self.ceiling_rate else "not measured in this run"
         row("ratio to the plain echo", share)
-        messages = measured["messages"] or 1
-        row(
-            "CPU per message",
-            f"gateway {used[0] / messages * 1e6:.0f} µs, PostgreSQL {used[1] / messages * 1e6:.0f} µs, generator {measured.get('cpu_us', 0):.0f} µs",
-        )
+        gateway_us, postgres_us = (seconds / (measured["messages"] or 1) * 1e6 for seconds in used)
+        row("CPU per message", f"gateway {gateway_us:.0f} µs, PostgreSQL {postgres_us:.0f} µs, generator {measured['cpu_us']:.0f} µs")
         self.check(facts["up"] == count, f"{count - facts['up']} stations did not come up")
         self.clean(facts)
         self.kept(before, after, facts)
         line(f"gateway: {measured['rate']:.0f} msg/s")
         row("", verdict(measured["rate"] >= RATE, f"≥ {RATE}"))
-        line(f"answer: p50 {milliseconds(measured['p50'])}, p99 {milliseconds(measured['p99'])}")
+        line(f"answer: p50 {p50}, p99 {p99}")
         print()
         self.delivery(asked, facts, done["phases"]["commands"])
 
@@ -219,7 +221,8 @@ class Bench:
             self.check(held == number, f"frames of {action}: {number} answered, {held} in the database")
         for name in ("unanswered", "failed", "inbox", "problems"):
             self.check(after[name] == before[name], f"{name}: {after[name] - before[name]}")
-        row("in the database", f"{sum(answered.values()):,} frames, {expected['samples']:,} samples, {expected['transactions']:,} transactions")
+        total = sum(answered.values())
+        row("checked in the database", f"{total:,} frames, {expected['samples']:,} samples, {expected['transactions']:,} transactions")
 
     def fleet(self, on: Engines, people: dict[str, Any]) -> None:
         count = self.options.fleet
@@ -244,26 +247,26 @@ class Bench:
         each = (max(full, at_once) - empty) / count
         row("up", f"{up['up']:,} of {count:,}, with BootNotification and two StatusNotifications answered")
         row("handshakes at once", f"{self.options.open_at_once:,}")
-        row("memory of the gateway", f"{empty / 1024:.0f} MB empty, {at_once / 1024:.0f} MB when all are up, {full / 1024:.0f} MB {self.options.idle} s later")
+        megabytes = [f"{kb / 1024:.0f} MB" for kb in (empty, at_once, full)]
+        row("memory of the gateway", "{} empty, {} when all are up, {} {} s later".format(*megabytes, self.options.idle))
         self.check(up["up"] == count, f"{count - up['up']} stations did not come up")
         self.clean(facts)
         held = after["frames"].get("BootNotification", 0) - before["frames"].get("BootNotification", 0)
         self.check(held == count + 1, f"frames of BootNotification: {count + 1} answered, {held} in the database")
-        line(f"fleet: {up['up']} stations up in {up['seconds']:.1f} s, {up['up'] / up['seconds']:.0f}/s, refused {facts['refused']}, errors {facts['call_errors']}")
+        number, took = up["up"], up["seconds"]
+        line(f"fleet: {number} stations up in {took:.1f} s, {number / took:.0f}/s, refused {facts['refused']}, errors {facts['call_errors']}")
         line(f"memory: {each:.1f} KB per connection")
         row("", verdict(each <= KB_PER_CONNECTION, f"≤ {KB_PER_CONNECTION} KB"))
         print()
 
     def run(self) -> int:
         only = self.options.only or list(STAGES)
-        people: dict[str, Any] = {"stations": [(f"bench-{i:05d}", "04A2B3C4D50000") for i in range(self.options.stations)], "password": "bench"}
         if "ceiling" in only:
-            self.ceiling(people)
+            self.ceiling({"stations": [(f"bench-{i:05d}", "04A2B3C4D50000") for i in range(self.options.stations)], "password": "bench"})
         if set(only) & {"load", "fleet"}:
             with engines() as on:
-                done = subprocess.run(
-                    [PYTHON, str(ROOT / "manage.py"), "migrate", "-v", "0"], env=on.environment(), cwd=ROOT, capture_output=True, text=True, check=False
-                )
+                migrate = [PYTHON, str(ROOT / "manage.py"), "migrate", "-v", "0"]
+                done = subprocess.run(migrate, env=on.environment(), cwd=ROOT, capture_output=True, text=True, check=False)
                 if done.returncode:
                     sys.exit(f"The migrations failed:\n{done.stderr[-3000:]}")
                 number = max(self.options.stations if "load" in only else 0, self.options.fleet if "fleet" in only else 0)

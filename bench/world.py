@@ -1,6 +1,7 @@
-"""The benchmark's side of the database, each call a process of its own: `world.py prepare N`, `world.py commands SECONDS RATE`, `world.py count`.
+"""The benchmark's side of the database, each call a process of its own.
 
-Prints JSON. Runs in the environment of `engines.Engines.environment()`.
+`world.py prepare N`, `world.py commands SECONDS RATE`, `world.py count`. Prints JSON. Runs in the environment of
+`engines.Engines.environment()`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import django
@@ -21,15 +23,28 @@ from django.db.models import Count  # noqa: E402
 from passes.models import ChargePass  # noqa: E402
 from stations import credentials  # noqa: E402
 from stations.actions import CommandRefused, request_command  # noqa: E402
-from stations.models import Command, Connector, Frame, Location, MeterSample, Station, StatusChange, Transaction, UnmatchedMessage  # noqa: E402
+from stations.models import (  # noqa: E402
+    Command,
+    Connector,
+    Frame,
+    Location,
+    MeterSample,
+    Station,
+    StatusChange,
+    Transaction,
+    UnmatchedMessage,
+)
 from tenancy.actions import create_organization  # noqa: E402
 from tenancy.models import Organization  # noqa: E402
 
 PASSWORD = "bench-password-0123456789"
 CUSTOMERS = 20
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
-    ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}), ("GetConfiguration", {"key": ["HeartbeatInterval"]}), ("ClearCache", {}),
-    ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "300"}), ("UnlockConnector", {"connectorId": 1}),
+    ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}),
+    ("GetConfiguration", {"key": ["HeartbeatInterval"]}),
+    ("ClearCache", {}),
+    ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "300"}),
+    ("UnlockConnector", {"connectorId": 1}),
 ]
 
 
@@ -43,7 +58,8 @@ def prepare(count: int) -> None:
         ChargePass.objects.create(organization=customer, uid=tag, nickname=f"Pass {number}")
     digest = credentials.digest(PASSWORD)
     stations = Station.objects.bulk_create(
-        [Station(location=locations[i % CUSTOMERS], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)], batch_size=2000
+        [Station(location=locations[i % CUSTOMERS], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)],
+        batch_size=2000,
     )
     Connector.objects.bulk_create(
         [Connector(station=station, number=number) for station in stations for number in (0, 1)], batch_size=4000
@@ -76,15 +92,17 @@ def commands(seconds: float, rate: float) -> None:
             with transaction.atomic():
                 # Registered first, so it runs first after the commit: before the nudge goes out.
                 transaction.on_commit(lambda committed=committed: committed.append(time.monotonic()))  # type: ignore[misc]
-                command = request_command(actor=None, station=stations[number % len(stations)], action=action, payload=payload, origin="bench")
+                station = stations[number % len(stations)]
+                command = request_command(actor=None, station=station, action=action, payload=payload, origin="bench")
         except CommandRefused as refusal:
             refused.append(f"{refusal.code}: {refusal}")
             continue
         written[command.pk] = committed[0]
     time.sleep(2)  # the last answers
     rows = list(Command.objects.filter(pk__in=written).values_list("pk", "message_id", "state"))
-    print(json.dumps({"written": {message_id: written[pk] for pk, message_id, _state in rows if message_id}, "asked": len(written), "refused": refused,
-                      "states": {state: sum(1 for row in rows if row[2] == state) for state in {row[2] for row in rows}}}))
+    states = Counter(state for _pk, _message_id, state in rows)
+    at = {message_id: written[pk] for pk, message_id, _state in rows if message_id}
+    print(json.dumps({"written": at, "asked": len(written), "refused": refused, "states": states}))
 
 
 def count() -> None:
