@@ -262,7 +262,8 @@ class Bench:
     def run(self) -> int:
         only = self.options.only or list(STAGES)
         if "ceiling" in only:
-            self.ceiling({"stations": [(f"bench-{i:05d}", "04A2B3C4D50000") for i in range(self.options.stations)], "password": "bench"})
+            anybody = [(f"bench-{number:05d}", "04A2B3C4D50000") for number in range(self.options.stations)]
+            self.ceiling({"stations": anybody, "password": "bench"})
         if set(only) & {"load", "fleet"}:
             with engines() as on:
                 migrate = [PYTHON, str(ROOT / "manage.py"), "migrate", "-v", "0"]
