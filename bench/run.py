@@ -254,7 +254,8 @@ class Bench:
         held = after["frames"].get("BootNotification", 0) - before["frames"].get("BootNotification", 0)
         self.check(held == count + 1, f"frames of BootNotification: {count + 1} answered, {held} in the database")
         number, took = up["up"], up["seconds"]
-        line(f"fleet: {number} stations up in {took:.1f} s, {number / took:.0f}/s, refused {facts['refused']}, errors {facts['call_errors']}")
+        refused, errors = facts["refused"], facts["call_errors"]
+        line(f"fleet: {number} stations up in {took:.1f} s, {number / took:.0f}/s, refused {refused}, errors {errors}")
         line(f"memory: {each:.1f} KB per connection")
         row("", verdict(each <= KB_PER_CONNECTION, f"≤ {KB_PER_CONNECTION} KB"))
         print()
