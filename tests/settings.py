@@ -1,0 +1,28 @@
+"""Settings of the tests: the portal's own, made quick. DATABASE_URL and REDIS_URL choose the engines as they do for the portal."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# Nothing a test writes may touch the state of a portal that runs from this checkout.
+_var = tempfile.TemporaryDirectory(prefix="energycloud-test-", ignore_cleanup_errors=True)
+os.environ["ENERGYCLOUD_VAR"] = _var.name
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" * 4)
+
+from energycloud.settings import *  # noqa: E402, F403
+from energycloud.settings import DATABASES, STORAGES  # noqa: E402
+
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_AUTOREFRESH = True  # no collectstatic before the tests
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+LANGUAGE_CODE = "en"
+
+_default = DATABASES["default"]
+if _default["ENGINE"].endswith("sqlite3"):
+    # A file, because the ledger has a thread and a connection of its own; no fsync, because a test survives no power cut.
+    _default["TEST"] = {"NAME": Path(_var.name) / "test.sqlite3"}
+    _default["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
