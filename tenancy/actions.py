@@ -66,3 +66,10 @@ def create_user(*, actor: User | None, organization: Organization, email: str, n
     user = User.objects.create_user(email, password, name=name, organization=organization)
     audit.record(actor, "create", user, organization, {"email": [None, user.email]})
     return user
+
+
+@transaction.atomic
+def renew_user_password(*, actor: User | None, user: User, password: str) -> None:
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record(actor, "renew_password", user, user.organization)
