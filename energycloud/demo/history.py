@@ -1,0 +1,158 @@
+"""Some weeks in which the demo's stations were used: transactions with meter values, cards, changes of status. Written in bulk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+
+from django.db.models import CharField, F
+from django.db.models.functions import Cast
+
+from energycloud.simulator.cars import Car, ac_power, dc_power, some_car
+from energycloud.simulator.makes import Make
+from passes.models import ChargePass
+from stations.models import AccessMode, CardOffer, Connector, MeterSample, MeterSeries, Station, StatusChange, Transaction
+
+DAYS = 35
+# habit -> (visits per connector and day, hour of arrival, its spread in hours, hours plugged in at most, works at weekends)
+HABITS = {
+    "office": (1.1, 8.8, 1.5, 8.0, False),
+    "depot": (0.9, 17.0, 1.5, 12.0, False),
+    "hotel": (0.7, 18.5, 2.0, 12.0, True),
+    "garage": (1.3, 12.0, 4.0, 5.0, True),
+    "motorway": (4.0, 14.0, 4.5, 0.8, True),
+    "home": (0.7, 18.0, 1.5, 11.0, True),
+}
+PROBE = {"AC": timedelta(minutes=15), "DC": timedelta(minutes=3)}
+
+
+@dataclass
+class History:
+    """What is to be written."""
+
+    rng: random.Random
+    now: datetime
+    transactions: list[Transaction] = field(default_factory=list)
+    samples: list[tuple[Connector, str, datetime, float]] = field(default_factory=list)
+    offers: list[CardOffer] = field(default_factory=list)
+    changes: list[StatusChange] = field(default_factory=list)
+
+    def live(self, station: Station, make: Make, habit: str, passes: Sequence[ChargePass], until: datetime) -> list[int]:
+        """The past of one station up to `until`; returns the registers of its meters, in Wh, by connector."""
+        registers = []
+        for connector in station.connectors.all():
+            if connector.number:
+                register = float(self.rng.randint(200_000, 9_000_000))
+                for car, begin, end in self.visits(station, make, habit, until):
+                    register = self.visit(station, connector, make, passes, car, begin, end, register)
+                registers.append(round(register))
+        return registers
+
+    def visits(self, station: Station, make: Make, habit: str, until: datetime) -> Iterator[tuple[Car, datetime, datetime]]:
+        """(car, plugged in, plugged out), one after the other."""
+        rng, zone = self.rng, station.location.zone
+        per_day, hour, spread, longest, weekends = HABITS[habit]
+        if make.current_type == "DC":
+            per_day, longest, spread = max(per_day, 2.0), 0.8, 4.0
+        free_from = self.now - timedelta(days=DAYS)
+        for back in range(DAYS, -1, -1):
+            day = (self.now - timedelta(days=back)).astimezone(zone).date()
+            if day.weekday() >= 5 and not weekends:
+                continue
+            for _ in range(int(per_day) + (rng.random() < per_day % 1)):
+                arrival = min(23.5, max(0.2, rng.gauss(hour, spread)))
+                begin = (datetime.combine(day, time(), zone) + timedelta(hours=arrival)).astimezone(UTC)
+                end = begin + timedelta(hours=longest * rng.uniform(0.35, 1.0))
+                if free_from < begin and end < until:
+                    yield some_car(rng, dc=make.current_type == "DC"), begin, end
+                    free_from = end + timedelta(minutes=rng.uniform(5, 40))
+
+    def visit(
+        self, station: Station, connector: Connector, make: Make, passes: Sequence[ChargePass], car: Car, begin: datetime, end: datetime,
+        register: float,
+    ) -> float:  # fmt: skip
+        """One car; returns what the meter shows afterwards."""
+        rng = self.rng
+        charge_pass, tag = rng.choice(passes), ""
+        listed = station.effective_access_mode != AccessMode.OPEN or rng.random() < 0.4
+        tag = charge_pass.uid if listed else f"04{rng.getrandbits(48):012X}"
+        holder, reason = (str(charge_pass) if listed else ""), "listed" if station.effective_access_mode != AccessMode.OPEN else "open"
+        started = begin + timedelta(seconds=rng.randint(8, 60))
+        meter_start, soc, at = round(register), rng.uniform(15, 65), started
+        step, recent = PROBE[make.current_type], begin > self.now - timedelta(days=4)
+        current = (connector.max_current or make.max_current) * 1.0
+        while at < end and soc < 100:
+            if make.current_type == "DC":
+                power = dc_power(car, make.max_power, soc)
+            else:
+                power = ac_power(car, make.phases, current, make.voltage, soc)
+            power *= rng.uniform(0.98, 1.0)
+            self.samples += [(connector, "energy", at, round(register)), (connector, "power", at, round(power))]
+            if make.current_type == "DC":
+                self.samples.append((connector, "soc", at, round(soc)))
+            spent = min(step, end - at)
+            energy = power * spent.total_seconds() / 3600
+            register, soc, at = register + energy, min(100.0, soc + energy / car.battery * 100), at + spent
+        self.samples += [(connector, "energy", end, round(register)), (connector, "power", end, 0.0)]
+        reason_to_stop = rng.choices(("EVDisconnected", "Local", "Remote"), (6, 3, 1))[0]
+        self.transactions.append(Transaction(
+            station=station, connector=connector, id_tag=tag, stop_id_tag=tag if reason_to_stop == "Local" else "", verdict="Accepted",
+            started_at=started, ended_at=end, reported_start=stamp(started), reported_end=stamp(end), start_received_at=started,
+            end_received_at=end, meter_start=meter_start, meter_last=round(register), meter_stop=round(register),
+            stop_reason=reason_to_stop,
+        ))  # fmt: skip
+        shown = {"station": station, "connector_number": connector.number}
+        if rng.random() < 0.06:  # somebody else was here before
+            self.offers.append(CardOffer(
+                station=station, at=begin - timedelta(minutes=2), id_tag=f"04{rng.getrandbits(48):012X}", action="Authorize",
+                **({"verdict": "Invalid", "reason": "unknown"} if reason == "listed" else {"verdict": "Accepted", "reason": "open"}),
+            ))  # fmt: skip
+        self.offers.append(
+            CardOffer(
+                station=station,
+                at=begin + timedelta(seconds=4),
+                id_tag=tag,
+                holder=holder,
+                verdict="Accepted",
+                reason=reason,
+                action="Authorize",
+            )
+        )
+        self.offers.append(
+            CardOffer(**shown, at=started, id_tag=tag, holder=holder, verdict="Accepted", reason=reason, action="StartTransaction")
+        )
+        if recent:
+            away = end + timedelta(seconds=rng.randint(20, 200))
+            for when, status in ((begin, "Preparing"), (started, "Charging"), (end, "Finishing"), (away, "Available")):
+                self.changes.append(StatusChange(connector=connector, at=when, received_at=when, status=status, error_code="NoError"))
+        return register
+
+    def write(self) -> None:
+        self.transactions.sort(key=lambda row: row.started_at)
+        Transaction.objects.bulk_create(self.transactions, batch_size=500)
+        Transaction.objects.filter(transaction_id="").update(transaction_id=Cast(F("pk"), CharField()))
+        CardOffer.objects.bulk_create(sorted(self.offers, key=lambda row: row.at), batch_size=500)
+        StatusChange.objects.bulk_create(sorted(self.changes, key=lambda row: row.at), batch_size=500)
+        kinds = {
+            "energy": ("Energy.Active.Import.Register", "Wh", "Outlet"),
+            "power": ("Power.Active.Import", "W", "Outlet"),
+            "soc": ("SoC", "Percent", "EV"),
+        }
+        series: dict[tuple[int, str], MeterSeries] = {}
+        for connector, kind, _at, _value in self.samples:
+            if (connector.pk, kind) not in series:
+                measurand, unit, location = kinds[kind]
+                series[connector.pk, kind] = MeterSeries(
+                    connector=connector, measurand=measurand, unit=unit, location=location, context="Sample.Periodic"
+                )
+        MeterSeries.objects.bulk_create(series.values())
+        numbers = {(series[connector.pk, kind].pk, at): value for connector, kind, at, value in self.samples}
+        MeterSample.objects.bulk_create(
+            [MeterSample(series_id=series_id, at=at, value=value) for (series_id, at), value in numbers.items()], batch_size=5000
+        )
+
+
+def stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
