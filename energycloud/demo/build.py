@@ -47,7 +47,8 @@ def build() -> list[tuple[str, str]]:
         organization = organizations[place.owner]
         location = create_location(
             actor=None, organization=organization, name=place.name, street=place.street, postal_code=place.postal_code,
-            city=place.city, country=place.country, latitude=place.latitude, longitude=place.longitude, time_zone=place.time_zone, access_mode=place.access_mode,
+            city=place.city, country=place.country, latitude=place.latitude, longitude=place.longitude, time_zone=place.time_zone,
+            access_mode=place.access_mode,
         )  # fmt: skip
         cards = [p for key in _line(place.owner) for p in passes.get(key, ()) if not p.blocked and p.valid_until is None]
         for make_key, alias, trait in place.stations:
@@ -236,8 +237,8 @@ def _problems(now: datetime) -> None:
     wrong.reported_start, wrong.problems = "1970-01-01T00:03:12Z", [Transaction.Problem.CLOCK]
     wrong.save()
     UnmatchedMessage.objects.create(
-        station=lively, action="StopTransaction", transaction_id="-1", first_at=now - timedelta(hours=30), last_at=now - timedelta(hours=29),
-        count=3,
+        station=lively, action="StopTransaction", transaction_id="-1", first_at=now - timedelta(hours=30),
+        last_at=now - timedelta(hours=29), count=3,
         payload={"transactionId": -1, "meterStop": 3_481_220, "timestamp": stamp(now - timedelta(hours=30)), "reason": "PowerLoss"},
     )  # fmt: skip
     offline = stations["offline"]

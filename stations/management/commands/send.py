@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             payload = json.loads(options["payload"])
         except ValueError as error:
-            raise CommandError(f"This is not JSON: {error}. Write it like '{{\"type\": \"Soft\"}}'.", returncode=REFUSED) from error
+            raise CommandError(f'This is not JSON: {error}. Write it like \'{{"type": "Soft"}}\'.', returncode=REFUSED) from error
         if not isinstance(payload, dict):
             raise CommandError("The payload must be a JSON object, in { }.", returncode=REFUSED)
         if options["timeout"] is not None and options["timeout"] < 1:

@@ -1,0 +1,66 @@
+"""`make test`: the tests on the embedded default, then those that touch the database or the queue again on PostgreSQL and Redis.
+
+What a test needs beyond Python packages – PostgreSQL, Redis, Chromium, nginx – is installed with apt where this is root's machine and it is
+missing. What then still cannot be run is said at the end, and with CI=true it is a failure. Arguments go to pytest: then only the
+embedded run is made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT)]
+
+from bench.engines import engines  # noqa: E402
+from tests.programs import PROGRAMS, missing  # noqa: E402
+
+CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def install(lacking: list[str]) -> None:
+    packages = [PROGRAMS[name].package for name in lacking]
+    if not packages or os.getuid() != 0 or not shutil.which("apt-get"):
+        return
+    print(f"Installing {', '.join(packages)} …", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        done = subprocess.run(["apt-get", "--quiet", *arguments], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(done.stdout[-2000:], done.stderr[-2000:], sep="\n")
+
+
+def pytest(*arguments: str, environment: dict[str, str] | None = None) -> int:
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+def main() -> int:
+    if sys.argv[1:]:
+        return pytest(*sys.argv[1:])
+    install(missing())
+    lacking = missing()
+    results: dict[str, int] = {}
+    subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"], cwd=ROOT, check=True)
+    print("\n== On the embedded default: SQLite and memory", flush=True)
+    results["embedded default"] = pytest()
+    if {"PostgreSQL", "Redis"} & set(lacking):
+        print("\n== PostgreSQL and Redis: NOT RUN", flush=True)
+    else:
+        print("\n== On PostgreSQL and Redis", flush=True)
+        with engines() as started:
+            url = {"DATABASE_URL": started.database_url, "REDIS_URL": started.redis_url}
+            results["PostgreSQL and Redis"] = pytest("-m", "engines", environment=os.environ | url)
+    print()
+    for name, code in results.items():
+        print(f"{name}: {'passed' if code == 0 else f'FAILED (pytest says {code})'}")
+    for name in lacking:
+        print(f"!!! NOT RUN, because {name} is missing: {PROGRAMS[name].loss}. Install it: apt-get install {PROGRAMS[name].package}")
+    return 1 if any(results.values()) or (lacking and CI) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
