@@ -122,13 +122,13 @@ class SimulatedStation:
         if self._connection:
             await self._connection.close()
         if self._reader:
-            await self._reader
+            await asyncio.wait({self._reader})
 
     async def closed(self) -> int:
         """Wait until the socket is closed; its close code."""
         if self._connection is None or self._reader is None:
             raise NotConnected(self.identity)
-        await self._reader
+        await asyncio.wait({self._reader})
         return self._connection.close_code or 1006
 
     async def aclose(self) -> None:

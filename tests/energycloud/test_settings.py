@@ -1,0 +1,77 @@
+"""A wrong value in the environment stops the start with one clear sentence."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from energycloud import env
+
+ROOT = Path(__file__).resolve().parents[2]
+STRONG = "x1Y" * 20
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"DEBUG": "maybe"}, "DEBUG must be 1 or 0, not 'maybe'."),
+        ({"OCPP_HEARTBEAT_INTERVAL": "soon"}, "OCPP_HEARTBEAT_INTERVAL must be a whole number of at least 10, not 'soon'."),
+        ({"DATABASE_URL": "mysql://u@h/db", "SECRET_KEY": STRONG}, "DATABASE_URL must look like postgresql://"),
+        ({"DATABASE_URL": "postgresql://u@h:5432/", "SECRET_KEY": STRONG}, "DATABASE_URL names no database"),
+        ({"DATABASE_URL": "postgresql://u@h:5432/x"}, "SECRET_KEY is missing"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+        ({"REDIS_URL": "http://localhost"}, "REDIS_URL must look like redis://host:6379/0"),
+        ({"EMAIL_URL": "mailto:me"}, "EMAIL_URL must look like smtp+tls://"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_a_wrong_value_stops_the_start_with_one_sentence(variables: dict[str, str], sentence: str, tmp_path: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=clean | {"ENERGYCLOUD_VAR": str(tmp_path)} | variables,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("Energy Cloud cannot start: ")
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, "a sentence, no traceback"
+    assert done.stdout == ""
+
+
+def test_a_secret_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    first = env.secret("SECRET_KEY", tmp_path)
+    assert len(first) >= 50
+    assert env.secret("SECRET_KEY", tmp_path) == first
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_mail_settings_are_read_from_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://robot:secret@mail.example.org:587")
+    settings = env.mail("EMAIL_URL")
+    assert (settings["EMAIL_HOST"], settings["EMAIL_PORT"], settings["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
+    monkeypatch.delenv("EMAIL_URL")
+    assert env.mail("EMAIL_URL") == {}
+
+
+@pytest.mark.parametrize(("raw", "value"), [("1", True), ("yes", True), ("0", False), ("", False), (None, True)])
+def test_flags(raw: str | None, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if raw is None:
+        monkeypatch.delenv("SOME_FLAG", raising=False)
+    else:
+        monkeypatch.setenv("SOME_FLAG", raw)
+    assert env.flag("SOME_FLAG", True) is value
+
+
+def test_numbers_have_a_least_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_NUMBER", "4")
+    assert env.number("SOME_NUMBER", 9) == 4
+    with pytest.raises(ImproperlyConfigured, match="at least 5"):
+        env.number("SOME_NUMBER", 9, least=5)
