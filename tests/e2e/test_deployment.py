@@ -44,13 +44,11 @@ def certificate(folder: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "portal.example.org")])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    builder = x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=1)
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    builder = builder.add_extension(address, critical=False).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = builder.sign(key, hashes.SHA256())
     (folder / "fullchain.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     (folder / "privkey.pem").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -64,10 +62,9 @@ class House:
         self.folder = folder
         self.pages, self.gateway, self.https, self.http = (free_port() for _ in range(4))
         self.url = f"https://127.0.0.1:{self.https}"
-        self.portal = Portal(folder, {
-            "DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": secrets.token_urlsafe(40), "HTTPS": "1", "TRUSTED_PROXIES": "1",
-            "PORT": str(self.pages), "GATEWAY_PORT": str(self.gateway),
-        })  # fmt: skip
+        environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": secrets.token_urlsafe(40)}
+        environment |= {"HTTPS": "1", "TRUSTED_PROXIES": "1", "PORT": str(self.pages), "GATEWAY_PORT": str(self.gateway)}
+        self.portal = Portal(folder, environment)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def release(self) -> None:
