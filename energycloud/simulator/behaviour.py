@@ -91,8 +91,10 @@ class Driver:
             return
         session = outlet.session
         left = rng.uniform(8, 25) * 60 if self.dc else rng.uniform(12, 60) * 60
+        first = True
         while session is not None and outlet.session is session:
-            seconds = int(station.configuration["MeterValueSampleInterval"].value) or 60
+            seconds = 3 if first else int(station.configuration["MeterValueSampleInterval"].value) or 60
+            first = False
             try:
                 await asyncio.wait_for(session.ended.wait(), seconds / station.speed)
             except TimeoutError:
