@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -40,6 +42,36 @@ def number(name: str, default: int, *, least: int = 0) -> int:
     if value < least:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}, not {raw!r}.")
     return value
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    """One of `choices`, whatever its case."""
+    value = text(name, default)
+    if value.upper() not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value.upper()
+
+
+def zone(name: str, default: str) -> str:
+    """A time zone's name."""
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ImproperlyConfigured(f"{name} must be a time zone such as Europe/Amsterdam, not {value!r}.") from error
+    return value
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder in which we may write; made when it is not there."""
+    path = Path(text(name, str(default))).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: the folder {path} cannot be made ({error.strerror}).") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(f"{name}: nothing can be written into the folder {path}.")
+    return path
 
 
 def words(name: str, default: list[str]) -> list[str]:
@@ -107,7 +139,9 @@ def secret(name: str, folder: Path) -> str:
             raise ImproperlyConfigured(f"{name} is too short: it needs at least 32 random characters.")
         return raw
     if text("DATABASE_URL"):
-        raise ImproperlyConfigured(f"{name} is missing: with DATABASE_URL set, every process needs the same {name} (32 or more random characters).")
+        raise ImproperlyConfigured(
+            f"{name} is missing: with DATABASE_URL set, every process needs the same {name} (32 or more random characters)."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "secret_key"
     if not file.exists():

@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from energycloud import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("ENERGYCLOUD_VAR", str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR = env.folder("ENERGYCLOUD_VAR", BASE_DIR / "var")
 
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret("SECRET_KEY", VAR_DIR)
@@ -136,7 +135,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 # Months, days and new locations are in this zone unless the location says otherwise.
-PLATFORM_TIME_ZONE = env.text("PLATFORM_TIME_ZONE", "Europe/Amsterdam")
+PLATFORM_TIME_ZONE = env.zone("PLATFORM_TIME_ZONE", "Europe/Amsterdam")
 
 STATIC_URL = "/static/"
 # What `make frontend` collects from npm packages; the same for every process, whatever ENERGYCLOUD_VAR is.
@@ -170,6 +169,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_SSL_REDIRECT = False  # the proxy's job; the stations' plain-text port must not be redirected
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # which wants that redirect
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"
 
@@ -190,6 +190,7 @@ STATION_OFFLINE_AFTER = env.number("STATION_OFFLINE_AFTER", 60 * 60, least=1)
 STATION_CLOSED_GRACE = env.number("STATION_CLOSED_GRACE", 60, least=1)
 FRAME_RETENTION_DAYS = env.number("FRAME_RETENTION_DAYS", 90, least=1)
 
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -197,8 +198,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        "stations": {"level": env.text("LOG_LEVEL", "INFO")},
-        "energycloud": {"level": env.text("LOG_LEVEL", "INFO")},
+        "stations": {"level": LOG_LEVEL},
+        "energycloud": {"level": LOG_LEVEL},
         # One line per refused upgrade would be a flood an outsider controls.
         "uvicorn": {"level": "WARNING"},
         "django.security.DisallowedHost": {"level": "ERROR"},
