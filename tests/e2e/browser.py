@@ -1,0 +1,73 @@
+"""A real browser for the journeys: Chromium by Playwright, with whatever goes wrong in it collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+
+from tests.e2e.portal import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, Portal
+from tests.programs import find
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 860}
+expect.set_options(timeout=10_000)
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(
+        executable_path=find("Chromium"),
+        args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
+    )
+
+
+class Visitor:
+    """One person at one browser. `faults` are errors of scripts, refused content and failed requests: there must be none."""
+
+    def __init__(self, context: BrowserContext, portal: Portal) -> None:
+        self.context, self.portal = context, portal
+        self.faults: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        self.page.on("console", lambda message: self.faults.append(f"console: {message.text}") if message.type == "error" else None)
+        self.page.on("response", lambda answer: self.faults.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.portal.url + path)
+        return self.page
+
+    def log_in(self, email: str = ADMIN_EMAIL, password: str = ADMIN_PASSWORD) -> Page:
+        page = self.open("/account/login/")
+        page.locator("input[name=login]").fill(email)
+        page.locator("input[name=password]").fill(password)
+        page.locator("input[name=password]").press("Enter")
+        page.wait_for_url(f"{self.portal.url}/")
+        return page
+
+    def violations(self, *rules: str) -> list[dict[str, Any]]:
+        """What axe-core finds on the open page; with `rules` only by these."""
+        self.page.evaluate(AXE.read_text())
+        wanted = list(rules) or ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+        found = self.page.evaluate("runOnly => axe.run(document, { runOnly })", wanted)["violations"]
+        return [{"rule": item["id"], "help": item["help"], "where": [node["html"][:160] for node in item["nodes"]][:6]} for item in found]
+
+    def scrolls_sideways(self) -> bool:
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+@contextmanager
+def visitor(browser: Browser, portal: Portal, evidence: Path, **options: Any) -> Iterator[Visitor]:
+    """A fresh browser window. When the test fails, a picture of the page is left in `evidence`."""
+    context = browser.new_context(**({"viewport": DESKTOP, "locale": "en-GB"} | options))
+    one = Visitor(context, portal)
+    try:
+        yield one
+    except BaseException:
+        one.page.screenshot(path=evidence / "failed.png", full_page=True)
+        raise
+    finally:
+        context.close()
