@@ -1,6 +1,33 @@
+"""The ways in: pages over HTTP, stations at /ocpp/<identity>, browsers' live updates at /live/."""
+
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "energycloud.settings")
+
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+pages = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps)
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from energycloud.live import LiveConsumer  # noqa: E402
+from stations.gateway.consumer import PREFIX, StationConsumer  # noqa: E402
+
+stations = StationConsumer.as_asgi()
+live = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsumer.as_asgi()))
+
+
+async def application(scope, receive, send):  # type: ignore[no-untyped-def]
+    if scope["type"] == "http":
+        await pages(scope, receive, send)
+    elif scope["type"] == "websocket":
+        if scope["path"].startswith(PREFIX):
+            await stations(scope, receive, send)
+        elif scope["path"] == "/live/":
+            await live(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+    else:
+        raise ValueError(f"no way in for {scope['type']}")  # tells the server that there is no lifespan

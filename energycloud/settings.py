@@ -99,8 +99,11 @@ CACHES: dict[str, Any] = {
     if EMBEDDED
     else {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 }
-# Without Redis the queue lives in this process (energycloud/embedded.py): it carries only nudges, the work itself is rows.
-RQ_QUEUES: dict[str, Any] = {"default": {"URL": REDIS_URL or "redis://embedded", "DEFAULT_TIMEOUT": 600}}
+RQ_QUEUES: dict[str, Any] = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600}}
+if EMBEDDED:
+    # The queue lives in this process: it carries only nudges, the work itself is rows.
+    CACHES["embedded_queue"] = {"BACKEND": "energycloud.embedded.QueueCache", "LOCATION": "embedded_queue"}
+    RQ_QUEUES["default"] = {"USE_REDIS_CACHE": "embedded_queue", "DEFAULT_TIMEOUT": 600}
 
 AUTH_USER_MODEL = "tenancy.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend", "guardian.backends.ObjectPermissionBackend"]

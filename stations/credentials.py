@@ -12,6 +12,7 @@ from django.conf import settings
 
 ALPHABET = string.ascii_letters + string.digits
 LENGTH = 24
+NOBODY = "0" * 64  # compared against for an unknown station, so that it costs the same time
 SHORTEST, LONGEST = 16, 40  # OCPP 1.6 security: AuthorizationKey is 16 to 40 bytes
 
 

@@ -1,0 +1,45 @@
+"""The clock: what is due by time, wherever it is run (a thread of the embedded portal, or `manage.py tick`)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Event
+
+import django_rq
+from django.db import close_old_connections
+
+from stations import partitions
+from stations.gateway import upkeep
+
+log = logging.getLogger("energycloud.tick")
+
+
+def enqueue_purge() -> None:
+    django_rq.enqueue(upkeep.purge_frames)
+
+
+# (seconds between runs, what)
+JOBS: list[tuple[float, Callable[[], object]]] = [
+    (5, upkeep.sweep),
+    (5, upkeep.expire_commands),
+    (3600, enqueue_purge),
+    (6 * 3600, partitions.prepare),
+]
+
+
+def run(stop: Event) -> None:
+    """Run what is due, until `stop` is set. A job that fails is logged and tried again when it is next due."""
+    due = [0.0] * len(JOBS)
+    while not stop.is_set():
+        for index, (seconds, job) in enumerate(JOBS):
+            if time.monotonic() >= due[index]:
+                due[index] = time.monotonic() + seconds
+                close_old_connections()
+                try:
+                    job()
+                except Exception:
+                    log.exception("%s failed", job.__name__)
+        close_old_connections()
+        stop.wait(1)

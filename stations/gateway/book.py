@@ -1,0 +1,539 @@
+"""Booking one batch: everything the entries say, in a constant number of queries, inside the ledger's transaction.
+
+The memory of the stations (StationState) is changed by `remember`, after the commit, so a batch that is rolled back leaves no trace.
+The everyday messages – meter values, heartbeats, an unchanged status – read nothing from the database.
+"""
+
+from __future__ import annotations
+
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count
+
+from stations import hooks
+from stations.gateway import bulk, doors, outbound
+from stations.gateway.doors import STATUS_FIELDS
+from stations.gateway.entries import Answered, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Received, StationState
+from stations.models import (
+    Availability,
+    CardOffer,
+    Connector,
+    Frame,
+    MeterSample,
+    MeterSeries,
+    SecurityEvent,
+    SignedMeterValue,
+    Station,
+    StatusChange,
+    Transaction,
+    UnmatchedMessage,
+)
+from stations.models.infrastructure import MAX_CONNECTORS
+from stations.ocpp import events, frames
+from stations.ocpp.events import Channel, Sample, Signed
+
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # a station that says it is earlier has lost its clock
+CLOCK_TOLERANCE = timedelta(seconds=60)
+HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
+MAX_SERIES = 400  # per connector; enough for every measurand on every phase, not for a station that makes them up
+
+MAX_UNMATCHED = 200  # inbox rows per station; the log keeps the rest
+
+_Stopped = tuple[Transaction, events.Ended, Received]
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def effective(reported: datetime | None, received: datetime) -> datetime | None:
+    """The station's time where it is plausible; None where ours must stand in."""
+    return reported if reported and EARLIEST <= reported <= received + CLOCK_TOLERANCE else None
+
+
+class Book:
+    def __init__(self, batch: list[Entry]) -> None:
+        self.batch = batch
+        self.changed: set[int] = set()  # stations of which something visible changed
+        # What `remember` applies after the commit
+        self.connectors: dict[tuple[int, int], ConnectorState] = {}  # by station and number: those the station's state lacks
+        self.grown: list[tuple[StationState, int]] = []
+        self.statuses: dict[ConnectorState, tuple[str, ...]] = {}
+        self.series: dict[tuple[ConnectorState, Channel], int] = {}
+        self.heard: dict[StationState, datetime] = {}
+        self.meters: dict[OpenTransaction, int] = {}
+        self.opened: list[tuple[StationState, str, OpenTransaction]] = []
+        self.closed: list[tuple[StationState, str]] = []
+        self.energies: dict[ConnectorState, float] = {}
+        # What `_write` writes
+        self.frames: list[tuple[Any, ...]] = []
+        self.samples: list[tuple[ConnectorState, Channel, datetime, float]] = []
+        self.signed: list[SignedMeterValue] = []
+        self.live: dict[int, dict[str, Any]] = {}  # connector pk -> latest measured
+        self.changes: list[tuple[Any, ...]] = []
+        self.status_rows: dict[int, tuple[Any, ...]] = {}
+        self.offers: list[CardOffer] = []
+        self.new: list[tuple[Transaction, Received, str]] = []
+        self.stopped: dict[int, _Stopped] = {}
+        self.problems: dict[int, set[str]] = {}
+        self.unmatched: dict[tuple[int, str, str], tuple[Received, int]] = {}
+        self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
+        self.notes: dict[int, dict[str, Any]] = {}  # station pk -> fields that change rarely
+        self.security: list[SecurityEvent] = []
+
+    # -- the way of a batch -------------------------------------------------------------------------------------------------------
+
+    def post(self) -> list[tuple[Entry, Any]]:
+        """Write the batch and return every entry's outcome."""
+        received = [entry for entry in self.batch if isinstance(entry, Received)]
+        outcomes: dict[Entry, Any] = dict(doors.connect([entry for entry in self.batch if isinstance(entry, Connect)], self.changed))
+        self._read(received)
+        answers: dict[Entry, dict[str, Any] | str | None] = {}
+        for entry in received:
+            self._hear(entry.state, entry.at)
+            answers[entry] = self._one(entry)
+        self._write_transactions(answers)
+        for entry in received:
+            answer = answers[entry]
+            outcomes[entry] = text = frames.result(entry.message_id, answer) if isinstance(answer, dict) else answer
+            self._log(entry, text)
+        outbound.answered([entry for entry in self.batch if isinstance(entry, Answered)], self.changed)
+        doors.disconnect([entry for entry in self.batch if isinstance(entry, Disconnect)], self.changed)
+        self._write()
+        return [(entry, outcomes.get(entry)) for entry in self.batch]
+
+    def remember(self) -> None:
+        """After the commit: what is now true of the stations."""
+        for state, number in self.grown:
+            if found := self.connectors.get((state.station_id, number)):
+                state.connectors[number] = found
+        for connector, status in self.statuses.items():
+            connector.status = status
+        for (connector, channel), pk in self.series.items():
+            if connector.series is None:
+                connector.series = {}
+            connector.series[channel] = pk
+        for connector, energy in self.energies.items():
+            connector.energy = energy
+        for state, at in self.heard.items():
+            state.written_at = at
+        for running, meter in self.meters.items():
+            running.meter = meter
+        for state, transaction_id, running in self.opened:
+            state.open[transaction_id] = running
+        for state, transaction_id in self.closed:
+            state.open.pop(transaction_id, None)
+
+    # -- reading what the batch needs ------------------------------------------------------------------------------------------------
+
+    def _read(self, received: list[Received]) -> None:
+        cards: list[tuple[Received, str]] = []
+        wanted: set[tuple[int, str]] = set()
+        starting: set[int] = set()
+        for entry in received:
+            event, state = entry.event, entry.state
+            number = getattr(event, "connector", None)
+            if number is not None and number not in state.connectors and 0 <= number <= MAX_CONNECTORS:
+                self.grown.append((state, number))
+            if isinstance(event, events.CardOffered):
+                cards.append((entry, event.id_tag))
+            elif isinstance(event, events.Started):
+                cards.append((entry, event.id_tag))
+                starting.add(state.station_id)
+            elif isinstance(event, events.Ended):
+                wanted.add((state.station_id, event.transaction_id))
+                if event.id_tag:
+                    cards.append((entry, event.id_tag))
+            elif isinstance(event, events.Metered) and event.transaction_id and event.transaction_id not in state.open:
+                wanted.add((state.station_id, event.transaction_id))
+        if self.grown:
+            self._add_connectors({(state.station_id, number) for state, number in self.grown})
+        self.verdicts = self._judge(cards)
+        self.known: dict[tuple[int, str], Transaction] = {}
+        if wanted:
+            rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).select_related("connector")
+            self.known = {(row.station_id, row.transaction_id): row for row in rows if (row.station_id, row.transaction_id) in wanted}
+        self.starts: dict[tuple[Any, ...], Transaction] = {}
+        self.last_open: dict[int, Transaction] = {}
+        if starting:
+            times = {entry.event.at.text for entry in received if isinstance(entry.event, events.Started)}
+            for row in Transaction.objects.filter(station__in=starting, reported_start__in=times):
+                self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
+            for row in Transaction.objects.filter(station__in=starting, ended_at=None):
+                self.last_open[row.connector_id] = row
+
+    def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
+        """Connectors that stations have and we did not know of."""
+        Connector.objects.bulk_create([Connector(station_id=station, number=number) for station, number in missing], ignore_conflicts=True)
+        rows = Connector.objects.filter(station__in={station for station, _number in missing})
+        for pk, station, number, *status in rows.values_list("pk", "station_id", "number", *STATUS_FIELDS):
+            if (station, number) in missing:
+                self.connectors[(station, number)] = ConnectorState(pk, number, tuple(status))
+                self.changed.add(station)
+
+    def _judge(self, cards: list[tuple[Received, str]]) -> dict[Received, hooks.Verdict]:
+        if not cards:
+            return {}
+        fields = ("pk", "access_mode", "location__access_mode", "location__organization__path")
+        places = {
+            pk: (own or inherited, path)
+            for pk, own, inherited, path in Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards}).values_list(*fields)
+        }
+        offers = []
+        for entry, id_tag in cards:
+            mode, path = places.get(entry.state.station_id, ("", ""))
+            at = entry.event.at.at if isinstance(entry.event, events.Started) else None
+            offers.append(hooks.Offer(path, mode, id_tag, effective(at, entry.at) or entry.at))
+        return dict(zip((entry for entry, _tag in cards), hooks.authorize(offers), strict=True))
+
+    # -- one message -----------------------------------------------------------------------------------------------------------------
+
+    def _one(self, entry: Received) -> dict[str, Any] | str | None:
+        """The answer's payload; a whole CALLERROR as text; None for no answer. A start's answer is filled in once it has its id."""
+        event = entry.event
+        if isinstance(event, events.Metered):
+            return self._metered(entry, event)
+        if isinstance(event, events.Status):
+            return self._status(entry, event)
+        if isinstance(event, events.Heartbeat):
+            return {"currentTime": iso(entry.at)}
+        if isinstance(event, events.Started):
+            return self._started(entry, event)
+        if isinstance(event, events.Ended):
+            return self._ended(entry, event)
+        if isinstance(event, events.CardOffered):
+            self._offer(entry, event.id_tag, None)
+            return {"idTagInfo": self._id_tag_info(self.verdicts[entry])}
+        if isinstance(event, events.Boot):
+            self.boots[entry.state.station_id] = (event.fields, entry.at)
+            self.changed.add(entry.state.station_id)
+            return {"currentTime": iso(entry.at), "interval": settings.OCPP_HEARTBEAT_INTERVAL, "status": "Accepted"}
+        if isinstance(event, events.VendorData):
+            return {"status": "UnknownVendorId"}
+        if isinstance(event, events.FirmwareStatus):
+            self._note(entry, firmware_status=event.status)
+            return {}
+        if isinstance(event, events.DiagnosticsStatus):
+            self._note(entry, diagnostics_status=event.status)
+            return {}
+        if isinstance(event, events.SecurityNotice):
+            at = effective(event.at.at, entry.at) or entry.at
+            self.security.append(SecurityEvent(station_id=entry.state.station_id, at=at, received_at=entry.at, type=event.type, info=event.info))
+            self.changed.add(entry.state.station_id)
+            return {}
+        if isinstance(event, frames.OcppError):
+            return frames.error(event.message_id, event.code, event.description)
+        return None
+
+    def _hear(self, state: StationState, at: datetime) -> None:
+        written = self.heard.get(state) or state.written_at
+        if written is None or at - written >= HEARD_EVERY:
+            self.heard[state] = at
+
+    def _note(self, entry: Received, **fields: Any) -> None:
+        self.notes.setdefault(entry.state.station_id, {}).update(fields)
+        self.changed.add(entry.state.station_id)
+
+    def _connector(self, state: StationState, number: int) -> ConnectorState | None:
+        return state.connectors.get(number) or self.connectors.get((state.station_id, number))
+
+    def _no_connector(self, entry: Received, number: int) -> str:
+        text = f"connectorId {number} is out of range: 0 to {MAX_CONNECTORS} are possible."
+        return frames.error(entry.message_id, "PropertyConstraintViolation", text)
+
+    def _id_tag_info(self, verdict: hooks.Verdict) -> dict[str, str]:
+        info = {"status": verdict.status}
+        if verdict.expiry:
+            info["expiryDate"] = iso(verdict.expiry)
+        return info
+
+    def _offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
+        verdict = self.verdicts[entry]
+        self.offers.append(CardOffer(
+            station_id=entry.state.station_id, connector_number=connector, at=entry.at, id_tag=id_tag, holder=verdict.holder[:60],
+            verdict=verdict.status, reason=verdict.reason, action=entry.action,
+        ))  # fmt: skip
+        self.changed.add(entry.state.station_id)
+
+    def _status(self, entry: Received, event: events.Status) -> dict[str, Any] | str:
+        connector = self._connector(entry.state, event.connector)
+        if connector is None:
+            return self._no_connector(entry, event.connector)
+        reported = event.at
+        at = (effective(reported.at, entry.at) if reported else None) or entry.at
+        if reported and reported.at:
+            offset = (reported.at - entry.at).total_seconds()
+            if abs(offset) > CLOCK_TOLERANCE.total_seconds():
+                self._note(entry, clock_offset=offset)
+        status = (event.status, event.error_code, event.vendor_error_code, event.info, event.vendor_id)
+        if status != (self.statuses.get(connector) or connector.status):
+            self.changes.append((connector.pk, at, entry.at, *status[:4]))
+            self.statuses[connector] = status
+            self.status_rows[connector.pk] = (*status, at)
+            self.changed.add(entry.state.station_id)
+        return {}
+
+    def _metered(self, entry: Received, event: events.Metered) -> dict[str, Any] | str:
+        connector = self._connector(entry.state, event.connector)
+        if connector is None:
+            return self._no_connector(entry, event.connector)
+        running = entry.state.open.get(event.transaction_id) if event.transaction_id else None
+        if running is None and event.transaction_id:
+            row = self.known.get((entry.state.station_id, event.transaction_id))
+            if row is None:
+                self._keep_unmatched(entry, event.transaction_id)
+            elif row.running:
+                running = OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start)
+                self.opened.append((entry.state, event.transaction_id, running))
+        self._measure(entry, connector, running, event.samples, event.signed, running.pk if running else None)
+        return {}
+
+    def _measure(
+        self, entry: Received, connector: ConnectorState, running: OpenTransaction | None, samples: list[Sample], signed: list[Signed], transaction_pk: int | None,
+    ) -> None:
+        """Keep the numbers; show the latest; follow the transaction's register."""
+        received = entry.at
+        phases: float | None = None
+        latest: dict[str, Any] = {}
+        for at, channel, value in samples:
+            when = effective(at, received) or received
+            self.samples.append((connector, channel, when, value))
+            if channel.context.startswith("Transaction."):
+                continue
+            measurand = channel.measurand
+            if measurand == "Power.Active.Import":
+                watts = value * 1000 if channel.unit == "kW" else value
+                if not channel.phase:
+                    latest["power"] = watts
+                elif len(channel.phase) == 2 and channel.phase != "N":
+                    phases = (phases or 0.0) + watts
+            elif measurand == "Energy.Active.Import.Register" and not channel.phase:
+                latest["energy_register"] = value * 1000 if channel.unit == "kWh" else value
+            elif measurand == "SoC":
+                latest["state_of_charge"] = value
+        if phases is not None and "power" not in latest:
+            latest["power"] = phases
+        if latest:
+            self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)
+            self.changed.add(entry.state.station_id)
+        if running is not None and "energy_register" in latest:
+            meter, before = round(latest["energy_register"]), self.meters.get(running, running.meter)
+            if meter < before - 1:
+                self.problems.setdefault(running.pk, set()).add(Transaction.Problem.METER_FELL)
+            self.meters[running] = max(meter, before)
+        for at, context, value_text in signed:
+            self.signed.append(SignedMeterValue(
+                connector_id=connector.pk, transaction_id=transaction_pk, at=effective(at, received) or received, context=context[:20], value=value_text,
+            ))  # fmt: skip
+
+    def _started(self, entry: Received, event: events.Started) -> dict[str, Any] | str:
+        connector = self._connector(entry.state, event.connector)
+        if connector is None:
+            return self._no_connector(entry, event.connector)
+        if connector.number == 0:
+            return frames.error(entry.message_id, "PropertyConstraintViolation", "A transaction needs a connector: connectorId must be greater than 0.")
+        verdict = self.verdicts[entry]
+        key = (entry.state.station_id, connector.pk, event.id_tag, event.meter_start, event.at.text)
+        same = self.starts.get(key)
+        if same is not None and (same.running or effective(event.at.at, entry.at)):
+            # The station did not get our answer the first time.
+            return {"transactionId": same, "idTagInfo": self._id_tag_info(verdict)}
+        self._offer(entry, event.id_tag, event.connector)
+        started = effective(event.at.at, entry.at)
+        problems = []
+        if started is None or not event.at.exact:
+            problems.append(Transaction.Problem.CLOCK)
+        if verdict.status != "Accepted":
+            problems.append(Transaction.Problem.REFUSED_CARD)
+        row = Transaction(
+            station_id=entry.state.station_id, connector_id=connector.pk, id_tag=event.id_tag, verdict=verdict.status, started_at=started or entry.at,
+            reported_start=event.at.text, start_received_at=entry.at, meter_start=event.meter_start, problems=[str(p) for p in problems],
+        )  # fmt: skip
+        earlier = self.last_open.get(connector.pk)
+        if earlier is not None and earlier.pk:
+            self.problems.setdefault(earlier.pk, set()).add(Transaction.Problem.NOT_ENDED)
+        self.starts[key] = self.last_open[connector.pk] = row
+        self.new.append((row, entry, "transactionId"))
+        return {"transactionId": row, "idTagInfo": self._id_tag_info(verdict)}
+
+    def _ended(self, entry: Received, event: events.Ended) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        if event.id_tag:
+            answer["idTagInfo"] = self._id_tag_info(self.verdicts[entry])
+        row = self.known.get((entry.state.station_id, event.transaction_id))
+        if row is None:
+            self._keep_unmatched(entry, event.transaction_id)
+            return answer
+        if not row.running or row.pk in self.stopped:
+            booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
+            if booked != event.meter_stop:
+                self._keep_unmatched(entry, event.transaction_id)
+            return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
+        self.stopped[row.pk] = (row, event, entry)
+        self.closed.append((entry.state, event.transaction_id))
+        connector = next((c for c in entry.state.connectors.values() if c.pk == row.connector_id), None)
+        connector = connector or ConnectorState(row.connector_id, row.connector.number, ())
+        self._measure(entry, connector, None, event.samples, event.signed, row.pk)
+        self.live.setdefault(connector.pk, {}).update(power=0.0, energy_register=float(event.meter_stop), measured_at=entry.at)
+        self.changed.add(entry.state.station_id)
+        return answer
+
+    def _keep_unmatched(self, entry: Received, transaction_id: str) -> None:
+        key = (entry.state.station_id, entry.action, transaction_id[:36])
+        self.unmatched[key] = (entry, self.unmatched.get(key, (entry, 0))[1] + 1)
+        self.changed.add(entry.state.station_id)
+
+    def _log(self, entry: Received, answer: str | None) -> None:
+        failed = isinstance(entry.event, frames.OcppError) or bool(answer and answer.startswith("[4,"))
+        text = entry.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[: settings.OCPP_MAX_FRAME_BYTES]
+        self.frames.append((entry.state.station_id, entry.at, "in", entry.action, text, answer or "", entry.at if answer else None, failed))
+
+    # -- writing ---------------------------------------------------------------------------------------------------------------------
+
+    def _write_transactions(self, answers: dict[Entry, Any]) -> None:
+        """Starts get their ids, which their answers carry; stops are closed."""
+        if self.new:
+            rows = [row for row, _entry, _key in self.new]
+            Transaction.objects.bulk_create(rows)
+            bulk.update(Transaction, ("transaction_id",), [(row.pk, str(row.pk)) for row in rows])
+            for row, entry, _key in self.new:
+                row.transaction_id = str(row.pk)
+                self.opened.append((entry.state, row.transaction_id, OpenTransaction(row.pk, row.connector_id, row.meter_start)))
+        for answer in answers.values():
+            if isinstance(answer, dict) and isinstance(answer.get("transactionId"), Transaction):
+                answer["transactionId"] = int(answer["transactionId"].transaction_id)
+        closing = []
+        for row, event, entry in self.stopped.values():
+            ended = effective(event.at.at, entry.at)
+            problems = {*row.problems, *(str(p) for p in self.problems.pop(row.pk, ()))}
+            if ended is None or not event.at.exact:
+                problems.add(str(Transaction.Problem.CLOCK))
+                # A station without a clock: our time of the report is the best there is.
+                ended = ended or entry.at
+            if ended < row.started_at:
+                problems.add(str(Transaction.Problem.ENDS_BEFORE_START))
+            if event.meter_stop < row.meter_start:
+                problems.add(str(Transaction.Problem.NEGATIVE))
+            if row.meter_last is not None and event.meter_stop < row.meter_last - 1:
+                problems.add(str(Transaction.Problem.METER_FELL))
+            closing.append((row.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems)))
+        bulk.update(
+            Transaction, ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems"), closing
+        )
+
+    def _write(self) -> None:
+        bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
+        self._write_samples()
+        bulk.update(Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped])
+        bulk.insert(StatusChange, ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info"), self.changes)
+        bulk.update(Connector, (*STATUS_FIELDS, "status_at"), [(pk, *row) for pk, row in self.status_rows.items()])
+        resting = [pk for pk, row in self.status_rows.items() if row[0] == Connector.Status.UNAVAILABLE]
+        if resting:
+            # "Out of service after this transaction" has come true.
+            Connector.objects.filter(pk__in=resting, availability=Availability.SCHEDULED).update(availability=Availability.INOPERATIVE)
+        for names, rows in _alike(self.live).items():
+            bulk.update(Connector, names, rows)
+        bulk.update(Station, ("last_message_at",), [(state.station_id, at) for state, at in self.heard.items()])
+        if self.boots:
+            names = tuple(next(iter(self.boots.values()))[0])
+            bulk.update(Station, (*names, "booted_at"), [(pk, *fields.values(), at) for pk, (fields, at) in self.boots.items()])
+        for names, rows in _alike(self.notes).items():
+            bulk.update(Station, names, rows)
+        if self.offers:
+            CardOffer.objects.bulk_create(self.offers)
+        if self.signed:
+            SignedMeterValue.objects.bulk_create(self.signed)
+        if self.security:
+            SecurityEvent.objects.bulk_create(self.security)
+        if self.problems:
+            self._write_problems()
+        if self.unmatched:
+            self._write_unmatched()
+
+    def _write_samples(self) -> None:
+        if not self.samples:
+            return
+        strange = {connector for connector, *_rest in self.samples if connector.series is None}
+        if strange:
+            self._load_series(strange)
+        wanted = {(c, channel) for c, channel, _at, _value in self.samples if self._series_of(c, channel) is None and self._may_add_series(c)}
+        if wanted:
+            bulk.insert_missing(MeterSeries, ("connector", *Channel._fields), [(c.pk, *channel) for c, channel in wanted])
+            self._load_series({c for c, _channel in wanted})
+        rows = []
+        for connector, channel, at, value in self.samples:
+            series = self._series_of(connector, channel)
+            if series is not None:
+                rows.append((series, at, value))
+        bulk.insert_missing(MeterSample, ("series", "at", "value"), rows)
+
+    def _load_series(self, connectors: set[ConnectorState]) -> None:
+        by_pk: dict[int, list[ConnectorState]] = {}
+        for connector in connectors:
+            by_pk.setdefault(connector.pk, []).append(connector)
+        for pk, connector_id, *channel in MeterSeries.objects.filter(connector__in=by_pk).values_list("pk", "connector_id", *Channel._fields):
+            for connector in by_pk[connector_id]:
+                self.series[(connector, Channel(*channel))] = pk
+
+    def _series_of(self, connector: ConnectorState, channel: Channel) -> int | None:
+        known = connector.series.get(channel) if connector.series is not None else None
+        return known if known is not None else self.series.get((connector, channel))
+
+    def _may_add_series(self, connector: ConnectorState) -> bool:
+        return connector.series is None or len(connector.series) < MAX_SERIES
+
+    def _write_problems(self) -> None:
+        rows = []
+        for pk, known in Transaction.objects.filter(pk__in=self.problems).values_list("pk", "problems"):
+            both = sorted({*known, *(str(problem) for problem in self.problems[pk])})
+            if both != known:
+                rows.append((pk, both))
+        bulk.update(Transaction, ("problems",), rows)
+
+    def _write_unmatched(self) -> None:
+        """The inbox: one row per station, action and transaction id, with the latest message whole."""
+        rows = UnmatchedMessage.objects.filter(station__in={station for station, _action, _id in self.unmatched})
+        counts = dict(rows.order_by().values_list("station").annotate(Count("pk")))
+        rows = rows.filter(transaction_id__in={key[2] for key in self.unmatched})
+        known = {(row.station_id, row.action, row.transaction_id): row for row in rows}
+        again, new = [], []
+        for key, (entry, count) in self.unmatched.items():
+            call = frames.parse(entry.text.replace("\\u0000", ""))
+            assert isinstance(call, frames.Call)
+            if row := known.get(key):
+                again.append((row.pk, entry.at, call.payload, row.count + count, None))
+            elif counts.get(key[0], 0) < MAX_UNMATCHED:
+                counts[key[0]] = counts.get(key[0], 0) + 1
+                new.append(UnmatchedMessage(
+                    station_id=key[0], action=key[1], transaction_id=key[2], first_at=entry.at, last_at=entry.at, count=count, payload=call.payload
+                ))  # fmt: skip
+        bulk.update(UnmatchedMessage, ("last_at", "payload", "count", "resolved_at"), again)
+        UnmatchedMessage.objects.bulk_create(new)
+
+    # -- for entries that cannot be booked -----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def reload(state: StationState) -> None:
+        """Read a station's state again: somebody may have changed it behind our back."""
+        fresh = doors.states([state.station_id])[state.station_id]
+        state.connectors, state.open, state.written_at = fresh.connectors, fresh.open, None
+
+    @staticmethod
+    def keep_poison(entry: Received, answer: str) -> None:
+        Frame.objects.create(
+            station_id=entry.state.station_id, at=entry.at, direction=Frame.Direction.IN, action=entry.action, call=entry.text.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+            answer=answer, answered_at=entry.at, failed=True,
+        )
+
+
+def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Rows grouped by the fields they set, so that each group is one statement."""
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for pk, fields in rows.items():
+        groups.setdefault(tuple(fields), []).append((pk, *fields.values()))
+    return groups
+
+

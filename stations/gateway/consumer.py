@@ -1,0 +1,208 @@
+"""One socket of a station: `ws(s)://host/ocpp/<identity>` with HTTP Basic.
+
+A Channels consumer with its own receive loop: authenticated before the upgrade, no channel-layer channel, one frame at a time. The next
+frame is read when the last one is answered, so a flood only slows down the station that sends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from stations import credentials
+from stations.gateway.entries import Attached, Connect, Received, Refused, StationState
+from stations.gateway.hub import Hub, get_hub
+from stations.ocpp import frames, v16
+
+log = logging.getLogger("stations.gateway")
+
+PREFIX = "/ocpp/"
+UNSUPPORTED_DATA, POLICY_VIOLATION = 1003, 1008
+MAX_UNREADABLE = 50  # frames in a row that are no OCPP before the socket is closed
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class StationConsumer(AsyncConsumer):
+    state: StationState
+    station_id: int
+    generation: int
+
+    def __init__(self) -> None:
+        self.outstanding: tuple[str, int] | None = None  # message id and key of our CALL that waits for its answer
+        self.timer: asyncio.TimerHandle | None = None
+        self.late: dict[str, int] | None = None  # our CALLs that timed out; a late answer is still kept
+        self._closing = False
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
+        self._send = send
+        await receive()  # websocket.connect
+        hub = await get_hub()
+        identity, address = scope["path"].removeprefix(PREFIX), client_address(scope)
+        admitted = await self._knock(hub, scope, identity, address)
+        if isinstance(admitted, int):
+            await refuse(scope, send, admitted)
+            return
+        self.station_id, self.generation, self.state = admitted.station_id, admitted.generation, admitted.state
+        try:
+            await send({"type": "websocket.accept", "subprotocol": v16.SUBPROTOCOL})
+            hub.attach(self)
+            await self._converse(hub, receive)
+        except OSError:
+            pass  # the station went away while we wrote
+        finally:
+            hub.detach(self)
+
+    async def _knock(self, hub: Hub, scope: dict[str, Any], identity: str, address: str) -> Attached | int:
+        """The granted connection, or the HTTP status of the refusal: 400 no common subprotocol, 401 unknown or wrong, 429 too many, 503."""
+        if hub.draining:
+            return 503
+        if hub.throttle.blocked(address, identity):
+            return 429
+        if v16.SUBPROTOCOL not in scope.get("subprotocols", ()):
+            return 400
+        user, password = basic_credentials(scope)
+        if user is None or user != identity or not 1 <= len(identity) <= 48 or not identity.isprintable():
+            # Nothing to compare: still the same answer, and a trace of the identity for the operator.
+            user, password = identity, ""
+        future: asyncio.Future[Attached | Refused] = hub.loop.create_future()
+        keep = credentials.SHORTEST <= len(password.encode()) <= credentials.LONGEST
+        hub.ledger.submit(Connect(
+            datetime.now(UTC), future, identity=identity.replace("\x00", "")[:48], digest=credentials.digest(password), keep_digest=keep, address=address,
+            version=v16.SUBPROTOCOL.removeprefix("ocpp"), gateway=hub.name,
+        ))  # fmt: skip
+        outcome = await future
+        if isinstance(outcome, Attached):
+            hub.throttle.admitted(address, identity)
+            return outcome
+        hub.throttle.refused(address, identity)
+        return 401
+
+    async def _converse(self, hub: Hub, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        unreadable = 0
+        ledger, loop = hub.ledger, hub.loop
+        while True:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                return
+            if hub.draining:
+                continue  # not read any more: the station sends it again after the restart
+            text = message.get("text")
+            if text is None:
+                await self.close(UNSUPPORTED_DATA)
+                return
+            if len(text) > settings.OCPP_MAX_FRAME_BYTES:
+                await self.close(1009)
+                return
+            entry = self._read(hub, text)
+            if entry is None:
+                continue
+            if entry.action:
+                unreadable = 0
+            else:
+                unreadable += 1
+                if unreadable > MAX_UNREADABLE:
+                    await self.close(POLICY_VIOLATION)
+                    return
+            future = entry.future = loop.create_future()
+            hub.in_flight += 1
+            try:
+                ledger.submit(entry)
+                answer = await future
+                if answer is not None:
+                    await self._send({"type": "websocket.send", "text": answer})
+            finally:
+                hub.in_flight -= 1
+
+    def _read(self, hub: Hub, text: str) -> Received | None:
+        """The frame as the ledger wants it; None for an answer to a command of ours, which is on its way already."""
+        now = datetime.now(UTC)
+        try:
+            frame = frames.parse(text)
+        except frames.OcppError as error:
+            return Received(now, None, self.state, text, error.message_id, error.action, error)
+        except frames.Ignored:
+            return Received(now, None, self.state, text, "", "", None)
+        if not isinstance(frame, frames.Call):
+            if hub.answer_arrived(self, frame, text, now):
+                return None
+            return Received(now, None, self.state, text, "", "", None)
+        try:
+            return Received(now, None, self.state, text, frame.message_id, frame.action, v16.read(frame.action, frame.payload))
+        except frames.OcppError as error:
+            error.message_id = frame.message_id
+            return Received(now, None, self.state, text, frame.message_id, frame.action, error)
+        except Exception:
+            log.exception("a %s of station %s could not be read", frame.action, self.station_id)
+            failure = frames.OcppError("InternalError", "This could not be read; it is kept in the log.", frame.message_id)
+            return Received(now, None, self.state, text, frame.message_id, frame.action, failure)
+
+    async def transmit(self, text: str) -> None:
+        """Put a frame of ours on the wire; a station that is gone is noticed elsewhere."""
+        try:
+            await self._send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError):
+            log.info("a command to station %s met a closed socket", self.station_id)
+
+    async def close(self, code: int) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        try:
+            await self._send({"type": "websocket.close", "code": code})
+        except (OSError, RuntimeError):
+            pass  # closed already
+
+
+def basic_credentials(scope: dict[str, Any]) -> tuple[str | None, str]:
+    """User and password of the Authorization header; (None, "") without a readable one."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            kind, _space, encoded = value.partition(b" ")
+            if kind.lower() == b"basic" and len(encoded) < 400:
+                try:
+                    user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+                except (binascii.Error, UnicodeDecodeError):
+                    return None, ""
+                return (user, password) if colon else (None, "")
+    return None, ""
+
+
+def client_address(scope: dict[str, Any]) -> str:
+    """The station's address: the socket's, or behind TRUSTED_PROXIES proxies the one the outermost of them saw."""
+    address = (scope.get("client") or ("", 0))[0] or ""
+    if settings.TRUSTED_PROXIES:
+        hops = [hop.strip() for name, value in scope["headers"] if name == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
+        if len(hops) >= settings.TRUSTED_PROXIES:
+            address = hops[-settings.TRUSTED_PROXIES]
+    return address[:45]
+
+
+REASONS = {
+    400: b"Offer the WebSocket subprotocol ocpp1.6.",
+    401: b"Unknown station id or wrong password.",
+    429: b"Too many refused connections. Wait a minute.",
+    503: b"Restarting. Try again in a few seconds.",
+}
+
+
+async def refuse(scope: dict[str, Any], send: Send, status: int) -> None:
+    """Answer the upgrade with a real HTTP status where the server can; else it becomes 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        return
+    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="ocpp"'))
+    if status in {429, 503}:
+        headers.append((b"retry-after", b"60" if status == 429 else b"5"))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": REASONS[status]})

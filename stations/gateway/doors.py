@@ -1,0 +1,101 @@
+"""Who comes in and who has left: authentication of sockets, generations, the knocking list. Called by the ledger, in its transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+
+from stations import credentials
+from stations.gateway import bulk
+from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Refused, StationState
+from stations.models import Connector, Knock, Station, Transaction
+
+MAX_KNOCKS = 500
+STATUS_FIELDS = ("status", "error_code", "vendor_error_code", "info", "vendor_id")
+
+
+def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, Attached | Refused]]:
+    """Grant or refuse upgrades. The same work is done for an unknown identity as for a wrong password."""
+    if not entries:
+        return []
+    stations = {station.identity: station for station in Station.objects.filter(identity__in={entry.identity for entry in entries})}
+    generations: dict[int, int] = {}
+    granted: dict[int, tuple[Connect, int]] = {}
+    refused: list[tuple[Connect, str]] = []
+    outcomes: list[tuple[Entry, Any]] = []
+    for entry in entries:
+        station = stations.get(entry.identity)
+        right = credentials.matches(entry.digest, station.password_digest if station else credentials.NOBODY)
+        if station is None or not right or not station.active:
+            reason = Knock.Reason.UNKNOWN if station is None else Knock.Reason.PASSWORD if not right else Knock.Reason.DEACTIVATED
+            refused.append((entry, reason))
+            outcomes.append((entry, Refused()))
+            continue
+        generation = generations[station.pk] = generations.get(station.pk, station.generation) + 1
+        granted[station.pk] = (entry, generation)
+        outcomes.append((entry, (station.pk, generation)))
+    known = states(granted)
+    bulk.update(
+        Station,
+        ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at", "first_connected_at"),
+        [
+            (pk, True, generation, entry.gateway, entry.address, entry.at, entry.version, None, entry.at, stations[entry.identity].first_connected_at or entry.at)
+            for pk, (entry, generation) in granted.items()
+        ],
+    )
+    changed.update(granted)
+    if granted:
+        Knock.objects.filter(identity__in={entry.identity for entry, _generation in granted.values()}).delete()
+    _note_knocks(refused)
+    return [(entry, Attached(*outcome, known[outcome[0]]) if isinstance(outcome, tuple) else outcome) for entry, outcome in outcomes]
+
+
+def disconnect(entries: Sequence[Disconnect], changed: set[int]) -> None:
+    """Only the newest socket's end is the station's end: the late close of a replaced one changes nothing."""
+    if not entries:
+        return
+    last = {entry.station_id: entry for entry in sorted(entries, key=lambda entry: entry.generation)}
+    current = Station.objects.filter(pk__in=last, connected=True).values_list("pk", "generation")
+    gone = [(pk, False, last[pk].at) for pk, generation in current if generation == last[pk].generation]
+    bulk.update(Station, ("connected", "disconnected_at"), gone)
+    changed.update(pk for pk, *_rest in gone)
+
+
+def states(station_ids: Any) -> dict[int, StationState]:
+    """What the ledger needs to remember of stations, in two queries for all."""
+    found = {pk: StationState(pk) for pk in station_ids}
+    if not found:
+        return found
+    for pk, station, number, *status in Connector.objects.filter(station__in=found).values_list("pk", "station_id", "number", *STATUS_FIELDS):
+        found[station].connectors[number] = ConnectorState(pk, number, tuple(status))
+    fields = ("pk", "station_id", "transaction_id", "connector_id", "meter_start", "meter_last")
+    for pk, station, transaction_id, connector, start, last in Transaction.objects.filter(station__in=found, ended_at=None).values_list(*fields):
+        found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last)
+    return found
+
+
+def _note_knocks(refused: Sequence[tuple[Connect, str]]) -> None:
+    if not refused:
+        return
+    latest: dict[str, tuple[Connect, str]] = {}
+    counts: dict[str, int] = defaultdict(int)
+    for entry, reason in refused:
+        identity = entry.identity[:48]
+        latest[identity] = (entry, reason)
+        counts[identity] += 1
+    known = {knock.identity: knock for knock in Knock.objects.filter(identity__in=latest)}
+    new = []
+    for identity, (entry, reason) in latest.items():
+        knock = known.get(identity) or Knock(identity=identity, first_at=entry.at, count=0)
+        knock.reason, knock.address, knock.last_at, knock.count = reason, entry.address, entry.at, knock.count + counts[identity]
+        knock.password_digest = entry.digest if entry.keep_digest else ""
+        if identity not in known:
+            new.append(knock)
+    Knock.objects.bulk_update([known[i] for i in latest if i in known], ["reason", "address", "last_at", "count", "password_digest"])
+    Knock.objects.bulk_create(new)
+    if new and (excess := Knock.objects.count() - MAX_KNOCKS) > 0:
+        Knock.objects.filter(pk__in=list(Knock.objects.order_by("last_at").values_list("pk", flat=True)[:excess])).delete()
+
+

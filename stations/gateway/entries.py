@@ -1,0 +1,111 @@
+"""What the sockets hand to the ledger, and what it keeps in memory of each connected station."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from stations.ocpp.events import Channel, Event
+from stations.ocpp.frames import CallError, CallResult, OcppError
+
+
+class ConnectorState:
+    """A connector as the database has it; only the ledger writes here, after its commit."""
+
+    __slots__ = ("energy", "number", "pk", "series", "status")
+
+    def __init__(self, pk: int, number: int, status: tuple[str, ...]) -> None:
+        self.pk, self.number, self.status = pk, number, status
+        self.energy: float | None = None
+        self.series: dict[Channel, int] | None = None  # None: not loaded yet
+
+
+class OpenTransaction:
+    """A running transaction of a connected station."""
+
+    __slots__ = ("connector_pk", "meter", "pk")
+
+    def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
+        self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
+
+
+class StationState:
+    """What the ledger remembers of a connected station, so that the everyday messages need no query."""
+
+    __slots__ = ("connectors", "open", "station_id", "written_at")
+
+    def __init__(self, station_id: int) -> None:
+        self.station_id = station_id
+        self.connectors: dict[int, ConnectorState] = {}
+        self.open: dict[str, OpenTransaction] = {}
+        self.written_at: datetime | None = None
+
+
+class Entry:
+    """Something to be committed. `future` gets the outcome after the commit; None where nobody waits."""
+
+    __slots__ = ("at", "future", "tries")
+
+    def __init__(self, at: datetime, future: asyncio.Future[Any] | None = None) -> None:
+        self.at, self.future, self.tries = at, future, 0
+
+
+class Connect(Entry):
+    """A request to upgrade. Outcome: Attached or Refused."""
+
+    __slots__ = ("address", "digest", "gateway", "identity", "keep_digest", "version")
+
+    def __init__(
+        self, at: datetime, future: asyncio.Future[Any] | None, *, identity: str, digest: str, keep_digest: bool, address: str, version: str, gateway: str,
+    ) -> None:
+        super().__init__(at, future)
+        self.identity, self.digest, self.keep_digest = identity, digest, keep_digest
+        self.address, self.version, self.gateway = address, version, gateway
+
+
+class Disconnect(Entry):
+    """A socket closed. Says nothing about the station when a newer one has taken its place."""
+
+    __slots__ = ("generation", "station_id")
+
+    def __init__(self, at: datetime, station_id: int, generation: int) -> None:
+        super().__init__(at)
+        self.station_id, self.generation = station_id, generation
+
+
+class Received(Entry):
+    """A CALL of a station, or what it sent instead. Outcome: the text to answer with, or None for no answer."""
+
+    __slots__ = ("action", "event", "message_id", "state", "text")
+
+    def __init__(
+        self, at: datetime, future: asyncio.Future[Any] | None, state: StationState, text: str, message_id: str, action: str, event: Event | OcppError | None,
+    ) -> None:
+        super().__init__(at, future)
+        self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event
+
+
+class Answered(Entry):
+    """The station's answer to a command of ours."""
+
+    __slots__ = ("answer", "command_id", "state", "text")
+
+    def __init__(self, at: datetime, state: StationState, command_id: int, text: str, answer: CallResult | CallError) -> None:
+        super().__init__(at)
+        self.state, self.command_id, self.text, self.answer = state, command_id, text, answer
+
+
+class Attached:
+    """The upgrade is granted."""
+
+    __slots__ = ("generation", "state", "station_id")
+
+    def __init__(self, station_id: int, generation: int, state: StationState) -> None:
+        self.station_id, self.generation, self.state = station_id, generation, state
+
+
+class Refused:
+    """The upgrade is refused; the stranger is not told why."""
+
+    __slots__ = ()

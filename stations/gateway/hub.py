@@ -1,0 +1,297 @@
+"""The sockets of this process: who is connected, commands on their way out, nudges in and out, and an orderly end.
+
+One per process and event loop, started by the first connection. There is no channel per station: one channel for the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from stations import nudges
+from stations.gateway import outbound
+from stations.gateway.entries import Answered, Disconnect
+from stations.gateway.ledger import Ledger
+from stations.gateway.throttle import Throttle
+from stations.models import Command, GatewayProcess, Station
+from stations.ocpp.frames import CallError, CallResult
+
+if TYPE_CHECKING:
+    from stations.gateway.consumer import StationConsumer
+
+log = logging.getLogger("stations.gateway")
+
+POLL = 0.5  # seconds between re-reads of the queue when no nudge arrives
+BEAT = 10.0
+ANNOUNCE_EVERY = 0.2
+REPLACED, CLOSED_BY_US, RESTART = 4001, 1008, 1012  # close codes
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.name = f"{socket.gethostname()[:16]}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.connections: dict[int, StationConsumer] = {}
+        self.ledger = Ledger(self._changed)
+        self.throttle = Throttle(settings.OCPP_REFUSALS_PER_MINUTE)
+        self.draining = False
+        self.in_flight = 0  # frames that were read and not answered yet
+        self._wake = asyncio.Event()
+        self._dirty: set[int] = set()
+        self._announcing = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        # Delivery must not wait behind the pages' database work or behind a batch of the ledger.
+        self._delivery = ThreadPoolExecutor(1, "delivery")
+
+    async def start(self) -> None:
+        self.ledger.start()
+        await self.loop.run_in_executor(self._delivery, self._beat)
+        for worker in (self._deliver, self._listen, self._keep_beating):
+            self.spawn(self._forever(worker))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a task of the gateway failed", exc_info=error)
+
+    async def _forever(self, worker: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await worker()
+            except Exception:
+                log.exception("%s failed; going on in a second", worker.__name__)
+                await asyncio.sleep(1)
+
+    # -- stations come and go ----------------------------------------------------------------------------------------------------------
+
+    def attach(self, consumer: StationConsumer) -> None:
+        """The newest authenticated socket of a station wins."""
+        older = self.connections.get(consumer.station_id)
+        if older is not None and older.generation > consumer.generation:
+            self.spawn(consumer.close(REPLACED))
+            return
+        self.connections[consumer.station_id] = consumer
+        if older is not None:
+            self.spawn(older.close(REPLACED))
+        if not settings.EMBEDDED:
+            message = {"type": "station.attached", "station": consumer.station_id, "generation": consumer.generation}
+            self.spawn(self._send_group(nudges.GATEWAYS, message))
+        self._wake.set()  # something may have been queued meanwhile
+
+    def detach(self, consumer: StationConsumer) -> None:
+        if self.connections.get(consumer.station_id) is consumer:
+            del self.connections[consumer.station_id]
+        self.ledger.submit(Disconnect(datetime.now(UTC), consumer.station_id, consumer.generation))
+
+    # -- commands ------------------------------------------------------------------------------------------------------------------------
+
+    async def _deliver(self) -> None:
+        last_expiry = 0.0
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), POLL)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            if self.draining or not self.connections:
+                continue
+            for outgoing in await self._in_delivery(outbound.take, self.name, self._is_free):
+                self._put_on_wire(outgoing)
+            if self.loop.time() - last_expiry > 1:
+                last_expiry = self.loop.time()
+                self._changed(set(await self._in_delivery(outbound.expire, timezone.now())))
+
+    def _is_free(self, station_id: int) -> bool:
+        consumer = self.connections.get(station_id)
+        return consumer is not None and consumer.outstanding is None
+
+    def _put_on_wire(self, outgoing: outbound.Outgoing) -> None:
+        consumer = self.connections.get(outgoing.station_id)
+        if consumer is None or consumer.outstanding is not None:
+            self.spawn(self._in_delivery(_put_back, outgoing.command_id))
+            return
+        consumer.outstanding = (outgoing.message_id, outgoing.command_id)
+        consumer.timer = self.loop.call_later(outgoing.timeout, self._timed_out, consumer, outgoing)
+        self.spawn(consumer.transmit(outgoing.text))
+        self._changed({outgoing.station_id})
+
+    def answer_arrived(self, consumer: StationConsumer, answer: CallResult | CallError, text: str, at: datetime) -> bool:
+        """True when this answers a command of ours, the open one or one that timed out a while ago."""
+        if consumer.outstanding and consumer.outstanding[0] == answer.message_id:
+            command_id = consumer.outstanding[1]
+            consumer.outstanding = None
+            if consumer.timer:
+                consumer.timer.cancel()
+            self._wake.set()
+        elif consumer.late and answer.message_id in consumer.late:
+            command_id = consumer.late.pop(answer.message_id)
+        else:
+            return False
+        self.ledger.submit(Answered(at, consumer.state, command_id, text, answer))
+        return True
+
+    def _timed_out(self, consumer: StationConsumer, outgoing: outbound.Outgoing) -> None:
+        if consumer.outstanding == (outgoing.message_id, outgoing.command_id):
+            consumer.outstanding = None
+            consumer.late = dict(list((consumer.late or {}).items())[-4:]) | {outgoing.message_id: outgoing.command_id}
+        self.spawn(self._book_time_out(outgoing.command_id))
+
+    async def _book_time_out(self, command_id: int) -> None:
+        self._changed(set(await self._in_delivery(outbound.time_out, [command_id])))
+        self._wake.set()
+
+    async def _in_delivery(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self.loop.run_in_executor(self._delivery, _with_database, work, args)
+
+    # -- nudges ------------------------------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        layer = get_channel_layer()
+        channel = await layer.new_channel("gateway")
+        self._channel = channel
+        await layer.group_add(nudges.GATEWAYS, channel)
+        while True:
+            message = await layer.receive(channel)
+            consumer = self.connections.get(message.get("station"))
+            if message["type"] == "command.queued":
+                self._wake.set()
+            elif message["type"] == "station.close" and consumer:
+                self.spawn(consumer.close(CLOSED_BY_US))
+            elif message["type"] == "station.attached" and consumer and consumer.generation < message["generation"]:
+                self.spawn(consumer.close(REPLACED))
+
+    def _changed(self, stations: set[int]) -> None:
+        """Tell the pages, from any thread."""
+        if stations:
+            try:
+                self.loop.call_soon_threadsafe(self._note, stations)
+            except RuntimeError:
+                pass  # the loop is closed: there are no pages any more
+
+    def _note(self, stations: set[int]) -> None:
+        self._dirty |= stations
+        if not self._announcing:
+            self._announcing = True
+            self.spawn(self._announce())
+
+    async def _announce(self) -> None:
+        try:
+            stations, self._dirty = self._dirty, set()
+            await self._send_group(nudges.PAGES, {"type": "stations.changed", "stations": list(stations)})
+            await asyncio.sleep(ANNOUNCE_EVERY)
+        finally:
+            self._announcing = False
+        if self._dirty:
+            self._note(set())
+
+    async def _send_group(self, group: str, message: dict[str, Any]) -> None:
+        try:
+            await get_channel_layer().group_send(group, message)
+        except Exception as error:
+            log.warning("a nudge to %s was lost: %s", group, error)
+
+    # -- life and end ------------------------------------------------------------------------------------------------------------------
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            await self._in_delivery(self._beat)
+            if channel := getattr(self, "_channel", None):
+                await get_channel_layer().group_add(nudges.GATEWAYS, channel)  # the in-memory layer forgets members after a day
+
+    def _beat(self) -> None:
+        """This process is alive. Who was swept away by mistake takes its stations back."""
+        if GatewayProcess.objects.filter(pk=self.name).update(beat_at=timezone.now()):
+            return
+        GatewayProcess.objects.create(name=self.name)
+        for consumer in list(self.connections.values()):
+            Station.objects.filter(pk=consumer.station_id, generation=consumer.generation).update(connected=True, disconnected_at=None)
+
+    async def drain(self) -> None:
+        """Stop reading, commit what was read, answer it, close every socket with 1012."""
+        self.draining = True
+        await self.ledger.drain()
+        for _step in range(100):
+            if not self.in_flight:
+                break
+            await asyncio.sleep(0.05)
+        for consumer in list(self.connections.values()):
+            await consumer.close(RESTART)
+        for _step in range(100):
+            if not self.connections:
+                break
+            await asyncio.sleep(0.02)
+        await self.ledger.drain()
+        await self.stop()
+
+    async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.loop.run_in_executor(None, self.ledger.stop)
+        await self._in_delivery(_farewell, self.name)
+        self._delivery.shutdown()
+
+
+def _with_database(work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    close_old_connections()
+    try:
+        return work(*args)
+    except Exception:
+        connection.close()
+        raise
+
+
+def _put_back(command_id: int) -> None:
+    """Taken, but the socket went away before it was written: it waits for the next one."""
+    Command.objects.filter(pk=command_id, state=Command.State.SENT).update(state=Command.State.QUEUED, sent_at=None)
+
+
+def _farewell(name: str) -> None:
+    GatewayProcess.objects.filter(pk=name).delete()
+    connection.close()
+
+
+_hub: Hub | None = None
+_starting: asyncio.Lock | None = None
+
+
+async def get_hub() -> Hub:
+    """This process's hub; started on first use."""
+    global _hub, _starting
+    loop = asyncio.get_running_loop()
+    if _hub is not None and _hub.loop is loop:
+        return _hub
+    if _starting is None or getattr(_starting, "_loop", loop) is not loop:
+        _starting = asyncio.Lock()
+    async with _starting:
+        if _hub is None or _hub.loop is not loop:
+            hub = Hub()
+            await hub.start()
+            _hub = hub
+    return _hub
+
+
+async def drain() -> None:
+    """Bring this process's hub to an orderly end, if it has one."""
+    global _hub
+    if _hub is not None:
+        hub, _hub = _hub, None
+        await hub.drain()

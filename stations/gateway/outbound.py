@@ -1,0 +1,150 @@
+"""Commands on their way: taking what is due, and booking what the station answered. State changes are compare-and-swap."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from stations.gateway import bulk
+from stations.gateway.entries import Answered
+from stations.models import Availability, Command, ConfigurationKey, Connector, Frame
+from stations.ocpp import frames, v16
+from stations.ocpp.frames import CallError
+
+MAX_KEYS = 1000  # configuration keys kept per station
+
+
+class Outgoing(NamedTuple):
+    """A command marked as sent, with the frame to put on the wire."""
+
+    command_id: int
+    station_id: int
+    message_id: str
+    text: str
+    timeout: int
+
+
+def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
+    """The oldest queued command of every station of `gateway` that is `free` (connected here, nothing outstanding), marked as sent."""
+    now = timezone.now()
+    queued = Command.objects.filter(state=Command.State.QUEUED, deadline__gt=now, station__gateway=gateway, station__connected=True)
+    due: dict[int, Command] = {}
+    for command in queued.order_by("pk")[:1000]:
+        if command.station_id not in due and free(command.station_id):
+            due[command.station_id] = command
+    taken: list[Outgoing] = []
+    if not due:
+        return taken
+    with transaction.atomic():
+        for command in due.values():
+            message_id = str(uuid.uuid4())
+            if Command.objects.filter(pk=command.pk, state=Command.State.QUEUED).update(state=Command.State.SENT, sent_at=now, message_id=message_id):
+                text = frames.call(message_id, command.action, command.payload)
+                shown = frames.call(message_id, command.action, v16.without_secrets(command.action, command.payload))
+                frame = Frame.objects.create(station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown)
+                Command.objects.filter(pk=command.pk).update(frame=frame)
+                taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout))
+    return taken
+
+
+def answered(entries: Sequence[Answered], changed: set[int]) -> None:
+    """Book answers: the command's state, the log, and what the answer means for the station. Called by the ledger."""
+    if not entries:
+        return
+    commands = Command.objects.in_bulk([entry.command_id for entry in entries])
+    for entry in entries:
+        command = commands.get(entry.command_id)
+        if command is None:
+            continue
+        answer = entry.answer
+        failed = isinstance(answer, CallError)
+        fields: dict[str, Any] = {"answered_at": entry.at}
+        if isinstance(answer, CallError):
+            fields |= {"state": Command.State.FAILED, "error_code": answer.code[:40], "error_description": v16.clean(answer.description, 255)}
+        else:
+            yes = v16.accepted(answer.payload)
+            fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED, "answer": without_nul(answer.payload)}
+            _consequences(command, answer.payload, entry.at)
+        # A late answer still tells what happened, so it also replaces a time-out.
+        Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
+        if command.frame_id:
+            Frame.objects.filter(pk=command.frame_id).update(answer=entry.text.replace("\x00", ""), answered_at=entry.at, failed=failed)
+        changed.add(command.station_id)
+
+
+def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> None:
+    """What an answer changes in our picture of the station."""
+    status = answer.get("status")
+    if command.action == "GetConfiguration":
+        _keep_configuration(command, answer, at)
+    elif command.action == "ChangeConfiguration" and status in {"Accepted", "RebootRequired"}:
+        shown = v16.without_secrets("ChangeConfiguration", command.payload)
+        values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
+        ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=str(command.payload["key"])[:50], defaults=values)
+    elif command.action == "ChangeAvailability" and status in {"Accepted", "Scheduled"}:
+        wanted = command.payload["type"] if status == "Accepted" or command.payload["type"] == "Operative" else Availability.SCHEDULED
+        connectors = Connector.objects.filter(station_id=command.station_id)
+        if command.payload["connectorId"]:
+            connectors = connectors.filter(number=command.payload["connectorId"])
+        connectors.update(availability=wanted)
+
+
+def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) -> None:
+    entries = answer.get("configurationKey")
+    if not isinstance(entries, list):
+        return
+    known = {row.key: row for row in ConfigurationKey.objects.filter(station_id=command.station_id)}
+    rows: dict[str, ConfigurationKey] = {}
+    for item in entries[:MAX_KEYS]:
+        if isinstance(item, dict) and isinstance(item.get("key"), str) and item["key"]:
+            key = v16.clean(item["key"], 50)
+            row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
+            value = "" if item.get("value") is None else v16.clean(item["value"], 500)
+            row.value = "****" if key.lower() == "authorizationkey" and value else value
+            row.readonly, row.updated_at, row.reboot_required = bool(item.get("readonly")), at, False
+            rows[key] = row
+    ConfigurationKey.objects.bulk_create([row for row in rows.values() if row.pk is None][: max(0, MAX_KEYS - len(known))])
+    bulk.update(
+        ConfigurationKey, ("value", "readonly", "updated_at", "reboot_required"),
+        [(row.pk, row.value, row.readonly, at, False) for key, row in rows.items() if key in known],
+    )  # fmt: skip
+    if not command.payload.get("key"):
+        # The whole configuration was asked for: what is not in the answer is gone.
+        ConfigurationKey.objects.filter(station_id=command.station_id).exclude(key__in=rows).delete()
+
+
+def time_out(command_ids: Sequence[int]) -> list[int]:
+    """No answer came in time; returns the stations concerned."""
+    late = Command.objects.filter(pk__in=command_ids, state=Command.State.SENT)
+    stations = list(late.values_list("station_id", flat=True))
+    late.update(state=Command.State.TIMED_OUT)
+    return stations
+
+
+def expire(now: datetime) -> list[int]:
+    """Close what was never delivered, and what was sent by a process that is gone; returns the stations concerned."""
+    stale = Command.objects.filter(state=Command.State.QUEUED, deadline__lte=now)
+    stations = list(stale.values_list("station_id", flat=True))
+    if stations:
+        stale.update(state=Command.State.EXPIRED)
+    # `sent` rows are timed out by their gateway; the extra minute leaves it the first word
+    orphans = [pk for pk, sent, timeout in Command.objects.filter(state=Command.State.SENT).values_list("pk", "sent_at", "timeout") if (now - sent).total_seconds() > timeout + 60]
+    return stations + (time_out(orphans) if orphans else [])
+
+
+def without_nul(value: Any) -> Any:
+    """JSON without U+0000, which PostgreSQL cannot store."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    return value
+
+

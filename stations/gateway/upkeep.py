@@ -1,0 +1,55 @@
+"""What must happen now and then: gateways that died, commands nobody took, old log rows. Called by the tick (energycloud.tick)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from stations import nudges
+from stations.gateway import outbound
+from stations.models import Frame, GatewayProcess, Station
+
+log = logging.getLogger("stations.upkeep")
+
+DEAD_AFTER = timedelta(seconds=45)
+PURGE_CHUNK = 20_000
+
+
+def sweep(*, only_process: bool = False) -> int:
+    """Stations of gateways that no longer beat are not connected. Returns how many were cleared.
+
+    `only_process` at the start of the embedded portal, which is alone: whatever an earlier process left is dead.
+    """
+    dead = GatewayProcess.objects.all()
+    if not only_process:
+        dead = dead.filter(beat_at__lt=timezone.now() - DEAD_AFTER)
+    count = 0
+    for gateway in dead:
+        with transaction.atomic():
+            count += Station.objects.filter(gateway=gateway.name, connected=True).update(connected=False, disconnected_at=gateway.beat_at)
+            gateway.delete()
+    alive = GatewayProcess.objects.values("name")
+    count += Station.objects.filter(connected=True).exclude(gateway__in=alive).update(connected=False, disconnected_at=timezone.now())
+    if count:
+        log.warning("%d stations were connected to a process that is gone", count)
+    return count
+
+
+def expire_commands() -> None:
+    with transaction.atomic():
+        nudges.stations_changed(*outbound.expire(timezone.now()))
+
+
+def purge_frames() -> int:
+    """Drop log rows older than FRAME_RETENTION_DAYS, in small transactions; returns how many."""
+    before = timezone.now() - timedelta(days=settings.FRAME_RETENTION_DAYS)
+    total = 0
+    while True:
+        oldest = list(Frame.objects.order_by("pk").filter(at__lt=before).values_list("pk", flat=True)[:PURGE_CHUNK])
+        if not oldest:
+            return total
+        total += Frame.objects.filter(pk__in=oldest).delete()[0]
