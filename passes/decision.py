@@ -25,7 +25,7 @@ def decide(offers: Sequence[Offer]) -> list[Verdict]:
     """One verdict per offer, one query for all. A pass counts at its organization and everywhere below."""
     uids = {normalize_uid(offer.id_tag) for offer in offers}
     listed: dict[str, list[ChargePass]] = defaultdict(list)
-    for charge_pass in ChargePass.objects.filter(uid__in=uids).select_related("organization"):
+    for charge_pass in ChargePass.objects.filter(uid__in=uids).select_related("organization").order_by():
         listed[charge_pass.uid].append(charge_pass)
     return [_verdict(offer, listed.get(normalize_uid(offer.id_tag), ())) for offer in offers]
 

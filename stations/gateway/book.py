@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from stations import hooks
 from stations.gateway import bulk, doors, outbound
@@ -154,16 +154,17 @@ class Book:
         self.verdicts = self._judge(cards)
         self.known: dict[tuple[int, str], Transaction] = {}
         if wanted:
-            rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).select_related("connector")
+            rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
             self.known = {(row.station_id, row.transaction_id): row for row in rows if (row.station_id, row.transaction_id) in wanted}
         self.starts: dict[tuple[Any, ...], Transaction] = {}
         self.last_open: dict[int, Transaction] = {}
         if starting:
             times = {entry.event.at.text for entry in received if isinstance(entry.event, events.Started)}
-            for row in Transaction.objects.filter(station__in=starting, reported_start__in=times):
-                self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
-            for row in Transaction.objects.filter(station__in=starting, ended_at=None):
-                self.last_open[row.connector_id] = row
+            for row in Transaction.objects.filter(Q(ended_at=None) | Q(reported_start__in=times), station__in=starting).order_by():
+                if row.reported_start in times:
+                    self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
+                if row.ended_at is None:
+                    self.last_open[row.connector_id] = row
 
     def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
         """Connectors that stations have and we did not know of."""
@@ -180,7 +181,7 @@ class Book:
         fields = ("pk", "access_mode", "location__access_mode", "location__organization__path")
         places = {
             pk: (own or inherited, path)
-            for pk, own, inherited, path in Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards}).values_list(*fields)
+            for pk, own, inherited, path in Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards}).order_by().values_list(*fields)
         }
         offers = []
         for entry, id_tag in cards:

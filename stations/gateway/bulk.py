@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,8 +25,7 @@ def insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+                copy.write("".join(["\t".join(map(_cell, row)) + "\n" for row in rows]))
         else:
             cursor.executemany(_insert_sql(table, columns), _plain(rows))
 
@@ -76,8 +76,42 @@ def _insert_sql(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
 
 
-def _arrays(rows: Sequence[Row]) -> list[list[Any]]:
-    return [[_json(value) for value in column] if isinstance(column[0], (list, dict)) else list(column) for column in zip(*rows, strict=True)]
+def _arrays(rows: Sequence[Row]) -> list[str]:
+    """One array literal per column. As text they cost a third of what psycopg's list dumper takes."""
+    return ["{" + ",".join(map(_element, column)) + "}" for column in zip(*rows, strict=True)]
+
+
+def _element(value: Any) -> str:
+    """A value inside an array literal."""
+    kind = type(value)
+    if kind is int or kind is float:
+        return repr(value)
+    if value is None:
+        return "NULL"
+    if kind is bool:
+        return "t" if value else "f"
+    if kind is datetime:
+        return f'"{value.isoformat()}"'
+    return '"' + str(_json(value)).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def _cell(value: Any) -> str:
+    """A value in COPY's text format."""
+    kind = type(value)
+    if kind is int or kind is float:
+        return repr(value)
+    if value is None:
+        return "\\N"
+    if kind is bool:
+        return "t" if value else "f"
+    if kind is datetime:
+        return str(value.isoformat())
+    text = str(_json(value))
+    return _SPECIAL.sub(lambda found: _ESCAPED[found.group()], text) if _SPECIAL.search(text) else text
 
 
 def _plain(rows: Iterable[Row]) -> list[list[Any]]:

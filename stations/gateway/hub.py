@@ -279,7 +279,7 @@ async def get_hub() -> Hub:
     loop = asyncio.get_running_loop()
     if _hub is not None and _hub.loop is loop:
         return _hub
-    if _starting is None or getattr(_starting, "_loop", loop) is not loop:
+    if _starting is None or (getattr(_starting, "_loop", None) or loop) is not loop:  # a lock nobody waited for yet has no loop
         _starting = asyncio.Lock()
     async with _starting:
         if _hub is None or _hub.loop is not loop:
