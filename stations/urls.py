@@ -1,3 +1,11 @@
 from django.urls import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from stations.pages import fleet, logs, places, sheet, transactions
+
+urlpatterns: list[URLPattern] = [
+    *places.urlpatterns,
+    *fleet.urlpatterns,
+    *sheet.urlpatterns,
+    *transactions.urlpatterns,
+    *logs.urlpatterns,
+]

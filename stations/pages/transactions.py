@@ -1,0 +1,7 @@
+"""Transactions: list, page, inbox."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
