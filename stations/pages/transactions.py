@@ -2,6 +2,39 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
-urlpatterns: list[URLPattern] = []
+from stations.models import Station, Transaction, UnmatchedMessage
+from tenancy.rights import get_for
+
+
+def transactions(request: HttpRequest) -> HttpResponse:
+    rows = request.drill.limit(Transaction.objects.visible_to(request.user)).select_related("station", "connector", "station__location")
+    return render(request, "stations/transactions.html", {"title": _("Transactions"), "rows": rows[:50]})
+
+
+def station_transactions(request: HttpRequest, pk: int) -> HttpResponse:
+    station = get_for(request.user, Station.objects.select_related("location"), pk=pk)
+    rows = Transaction.objects.visible_to(request.user).filter(station=station).select_related("connector", "station__location")
+    return render(request, "stations/transactions.html", {"title": str(station), "rows": rows[:50]})
+
+
+def transaction(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_for(request.user, Transaction.objects.select_related("station__location", "connector"), pk=pk)
+    return render(request, "stations/transaction.html", {"title": _("Transaction %s") % row.pk, "transaction": row})
+
+
+def inbox(request: HttpRequest) -> HttpResponse:
+    rows = request.drill.limit(UnmatchedMessage.objects.visible_to(request.user)).filter(resolved_at=None).select_related("station")
+    return render(request, "stations/inbox.html", {"title": _("Inbox"), "rows": rows[:50]})
+
+
+urlpatterns: list[URLPattern] = [
+    path("transactions/", transactions, name="transactions"),
+    path("transactions/inbox/", inbox, name="inbox"),
+    path("transactions/<int:pk>/", transaction, name="transaction"),
+    path("stations/<int:pk>/transactions/", station_transactions, name="station_transactions"),
+]
