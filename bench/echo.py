@@ -26,6 +26,16 @@ if __name__ == "__main__":
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     uvicorn.run(
-        application, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", http="httptools", ws="websockets-sansio",
-        ws_per_message_deflate=False, ws_ping_interval=30, ws_ping_timeout=30, lifespan="off", log_level="warning", access_log=False,
+        application,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=30,
+        ws_ping_timeout=30,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
     )

@@ -86,10 +86,15 @@ class Engines:
     def environment(self) -> dict[str, str]:
         """What a portal process needs to run on these engines."""
         return os.environ | {
-            "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, "SECRET_KEY": "bench-" * 8,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "SECRET_KEY": "bench-" * 8,
             "ENERGYCLOUD_VAR": str(self.folder / "var"),
-            "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver", "DEBUG": "0", "DJANGO_SETTINGS_MODULE": "energycloud.settings",
-            "PYTHONPATH": str(ROOT), "DEMO": "0",
+            "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
+            "DEBUG": "0",
+            "DJANGO_SETTINGS_MODULE": "energycloud.settings",
+            "PYTHONPATH": str(ROOT),
+            "DEMO": "0",
         }
 
 
@@ -121,21 +126,28 @@ def engines() -> Iterator[Engines]:
             run_as |= {"user": "postgres", "group": postgres_user.pw_gid, "extra_groups": []}
         subprocess.run(
             [_postgres_program("initdb"), "-D", str(data), "-U", "bench", "-A", "trust", "-E", "UTF8", "--no-locale"],
-            check=True, stdout=subprocess.DEVNULL, **run_as,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **run_as,
         )
         port, redis_port = free_port(), free_port()
         with (folder / "postgres.log").open("wb") as log:
             postgres = stack.enter_context(
                 child(
                     [_postgres_program("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data)],
-                    stop=signal.SIGINT, stdout=log, stderr=log, **run_as,
+                    stop=signal.SIGINT,
+                    stdout=log,
+                    stderr=log,
+                    **run_as,
                 )
             )
         with (folder / "redis.log").open("wb") as log:
             redis = stack.enter_context(
                 child(
                     [redis_server, "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-                    stdout=log, stderr=log, cwd=folder,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
                 )
             )
         wait_for_port(port, postgres, 30, folder / "postgres.log")

@@ -81,8 +81,13 @@ def fill() -> dict[str, Any]:
     assert first
     User.objects.create_user(EMAIL, PASSWORD, name="Ada", organization=Organization.objects.get(parent=None))
     numbers = {
-        "busy": first.pk, "first": first.pk, "stations": STATIONS, "busy_each": BUSY_SAMPLES // 3, "frames": FRAMES,
-        "other_each": (SAMPLES - BUSY_SAMPLES) // 3 // (STATIONS - 1), "transactions_each": TRANSACTIONS // STATIONS,
+        "busy": first.pk,
+        "first": first.pk,
+        "stations": STATIONS,
+        "busy_each": BUSY_SAMPLES // 3,
+        "frames": FRAMES,
+        "other_each": (SAMPLES - BUSY_SAMPLES) // 3 // (STATIONS - 1),
+        "transactions_each": TRANSACTIONS // STATIONS,
     }
     for statement in FILL.strip().split(";\n"):
         began = time.monotonic()

@@ -101,8 +101,26 @@ class Load:
 
 class Station(asyncio.Protocol):
     __slots__ = (
-        "_id", "buffer", "deck", "done", "expected", "id_tag", "identity", "kind", "last_ms", "load", "open", "place", "power", "register",
-        "sent_at", "sequence", "status", "transaction", "transport", "up",
+        "_id",
+        "buffer",
+        "deck",
+        "done",
+        "expected",
+        "id_tag",
+        "identity",
+        "kind",
+        "last_ms",
+        "load",
+        "open",
+        "place",
+        "power",
+        "register",
+        "sent_at",
+        "sequence",
+        "status",
+        "transaction",
+        "transport",
+        "up",
     )
 
     def __init__(self, load: Load, index: int, identity: str, id_tag: str, done: asyncio.Future[None]) -> None:
@@ -338,8 +356,13 @@ async def phase(load: Load, name: str, seconds: float) -> dict[str, Any]:
     if not latencies:
         return {"messages": 0, "seconds": took, "rate": 0.0, "cpu_us": 0.0, "p50": 0.0, "p99": 0.0, "worst": 0.0}
     return {
-        "messages": count, "seconds": took, "rate": count / took, "cpu_us": (cpu_seconds() - cpu) / count * 1e6,
-        "p50": latencies[len(latencies) // 2], "p99": latencies[int(len(latencies) * 0.99)], "worst": latencies[-1],
+        "messages": count,
+        "seconds": took,
+        "rate": count / took,
+        "cpu_us": (cpu_seconds() - cpu) / count * 1e6,
+        "p50": latencies[len(latencies) // 2],
+        "p99": latencies[int(len(latencies) * 0.99)],
+        "worst": latencies[-1],
     }
 
 
@@ -398,9 +421,15 @@ async def main(orders: dict[str, Any]) -> None:
 
 def facts(load: Load) -> dict[str, Any]:
     return {
-        "answered": dict(zip(ACTIONS, load.answered, strict=True)), "sent": dict(zip(ACTIONS, load.sent, strict=True)),
-        "status_changes": load.status_changes, "call_errors": load.call_errors, "closes": load.closes, "refused": load.refused,
-        "unexpected": load.unexpected, "problems": load.first_errors, "up": load.up,
+        "answered": dict(zip(ACTIONS, load.answered, strict=True)),
+        "sent": dict(zip(ACTIONS, load.sent, strict=True)),
+        "status_changes": load.status_changes,
+        "call_errors": load.call_errors,
+        "closes": load.closes,
+        "refused": load.refused,
+        "unexpected": load.unexpected,
+        "problems": load.first_errors,
+        "up": load.up,
     }
 
 

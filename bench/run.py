@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from engines import PYTHON, ROOT, Engines, child, cpu_of, cpu_of_family, engines, free_port, resident_kb, tail, wait_for_port  # noqa: E402
+from engines import PYTHON, ROOT, Engines, child, cpu_of, cpu_of_family, engines, free_port, resident_kb, tail, wait_for_port
 
 BENCH = ROOT / "bench"
 STAGES = ("ceiling", "load", "fleet")
@@ -129,8 +129,16 @@ class Bench:
 
     def orders(self, port: int, people: dict[str, Any], count: int, **more: Any) -> dict[str, Any]:
         return {
-            "url_host": "127.0.0.1", "url_port": port, "path": "/ocpp/", "stations": people["stations"][:count],
-            "password": people["password"], "open_at_once": 200, "up_within": 120, "warm_up": 0, "measure": 0, "commands": 0,
+            "url_host": "127.0.0.1",
+            "url_port": port,
+            "path": "/ocpp/",
+            "stations": people["stations"][:count],
+            "password": people["password"],
+            "open_at_once": 200,
+            "up_within": 120,
+            "warm_up": 0,
+            "measure": 0,
+            "commands": 0,
         } | more
 
     def ceiling(self, people: dict[str, Any]) -> None:
@@ -159,7 +167,8 @@ class Bench:
             child(asking, env=on.environment(), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asker,
             generator() as stations,
         ):
-            assert asker.stdin and asker.stdout
+            assert asker.stdin
+            assert asker.stdout
             asker.stdout.readline()
             stations.order(**self.orders(port, people, count, warm_up=3, measure=seconds, commands=seconds + 3))
             stations.event("measure")
@@ -210,7 +219,9 @@ class Bench:
         """Everything answered must be in the database: the frame of every message, and what it meant."""
         answered = facts["answered"]
         expected = {
-            "transactions": answered["StartTransaction"], "ended": answered["StopTransaction"], "samples": 3 * answered["MeterValues"],
+            "transactions": answered["StartTransaction"],
+            "ended": answered["StopTransaction"],
+            "samples": 3 * answered["MeterValues"],
             "status_changes": facts["status_changes"],
         }
         for name, number in expected.items():

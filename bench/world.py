@@ -61,9 +61,7 @@ def prepare(count: int) -> None:
         [Station(location=locations[i % CUSTOMERS], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)],
         batch_size=2000,
     )
-    Connector.objects.bulk_create(
-        [Connector(station=station, number=number) for station in stations for number in (0, 1)], batch_size=4000
-    )
+    Connector.objects.bulk_create([Connector(station=station, number=number) for station in stations for number in (0, 1)], batch_size=4000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     print(json.dumps({"password": PASSWORD, "stations": [(station.identity, tags[i % CUSTOMERS]) for i, station in enumerate(stations)]}))
@@ -109,13 +107,21 @@ def count() -> None:
     """What the database holds of what the stations said."""
     frames = dict(Frame.objects.filter(direction="in").values_list("action").annotate(n=Count("pk")))
     unanswered = Frame.objects.filter(direction="in", answered_at=None).count()
-    print(json.dumps({
-        "frames": frames, "unanswered": unanswered, "failed": Frame.objects.filter(direction="in", failed=True).count(),
-        "samples": MeterSample.objects.filter(series__context="Sample.Periodic").count(),
-        "transactions": Transaction.objects.count(), "ended": Transaction.objects.exclude(ended_at=None).count(),
-        "problems": Transaction.objects.exclude(problems=[]).count(), "inbox": UnmatchedMessage.objects.count(),
-        "status_changes": StatusChange.objects.count(),
-    }))
+    print(
+        json.dumps(
+            {
+                "frames": frames,
+                "unanswered": unanswered,
+                "failed": Frame.objects.filter(direction="in", failed=True).count(),
+                "samples": MeterSample.objects.filter(series__context="Sample.Periodic").count(),
+                "transactions": Transaction.objects.count(),
+                "ended": Transaction.objects.exclude(ended_at=None).count(),
+                "problems": Transaction.objects.exclude(problems=[]).count(),
+                "inbox": UnmatchedMessage.objects.count(),
+                "status_changes": StatusChange.objects.count(),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

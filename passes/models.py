@@ -25,7 +25,12 @@ def check_uid(uid: str) -> None:
     if not 1 <= len(uid) <= 20:
         raise ValidationError(_("A UID has at most 20 characters, usually 8 or 14 hexadecimal digits."))
     if re.match(r"^[A-Z]{2}[A-Z0-9]{3}C?\d", uid) and not re.fullmatch(r"[0-9A-F]+", uid):
-        raise ValidationError(_("This looks like the number printed on the card. The UID is what the reader sends: 8, 14 or 20 hexadecimal digits, shown in the station's activity."))
+        raise ValidationError(
+            _(
+                "This looks like the number printed on the card. The UID is what the reader sends: 8, 14 or 20 hexadecimal digits, "
+                "shown in the station's activity."
+            )
+        )
     if not re.fullmatch(r"[\x21-\x7e]+", uid):
         raise ValidationError(_("A UID has letters and digits only."))
 
@@ -37,7 +42,9 @@ class ChargePass(models.Model):
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="passes", verbose_name=_("Organization"))
     uid = models.CharField(_("UID"), max_length=20, help_text=_("What the reader sends, such as 04A2B3C4D5E680."))
-    visible_number = models.CharField(_("Visible number"), max_length=40, blank=True, help_text=_("Printed on the card, such as NL-TNM-B12345-6."))
+    visible_number = models.CharField(
+        _("Visible number"), max_length=40, blank=True, help_text=_("Printed on the card, such as NL-TNM-B12345-6.")
+    )
     nickname = models.CharField(_("Nickname"), max_length=60, blank=True)
     blocked = models.BooleanField(_("Blocked"), default=False)
     valid_until = models.DateTimeField(_("Valid until"), null=True, blank=True)
@@ -52,7 +59,8 @@ class ChargePass(models.Model):
         indexes = [models.Index(fields=["uid"], name="pass_by_uid")]
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "uid"], name="pass_uid_unique_in_organization",
+                fields=["organization", "uid"],
+                name="pass_uid_unique_in_organization",
                 violation_error_message=_("This organization already has a pass with this UID."),
             ),
             models.CheckConstraint(condition=~Q(uid=""), name="pass_uid_not_empty"),

@@ -17,7 +17,10 @@ class Offer(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`status` is OCPP's AuthorizationStatus; `reason` one of `REASONS`; `holder` names the pass for people; `expiry` goes to the station."""
+    """What may be charged with a card, and why.
+
+    `status` is OCPP's AuthorizationStatus, `reason` a word for our own log; `holder` names the pass for people; `expiry` goes to the station.
+    """
 
     status: str
     reason: str

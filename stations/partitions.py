@@ -1,4 +1,7 @@
-"""Meter samples on PostgreSQL are partitioned by month, so that indexes stay small and old months can be dropped whole. SQLite has one table."""
+"""Meter samples on PostgreSQL are partitioned by month, so that indexes stay small and old months can be dropped whole.
+
+SQLite has one table.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ def prepare() -> None:
         first, following = _month(today, ahead), _month(today, ahead + 1)
         name = f"{table}_{first:%Y_%m}"
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s), EXISTS (SELECT 1 FROM " + table + "_default WHERE at >= %s AND at < %s)", [name, first, following])
+            cursor.execute(
+                f"SELECT to_regclass(%s), EXISTS (SELECT 1 FROM {table}_default WHERE at >= %s AND at < %s)", [name, first, following]
+            )
             there, in_default = cursor.fetchone()
             if there is None and not in_default:
                 cursor.execute(f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{first}') TO ('{following}')")

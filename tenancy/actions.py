@@ -22,7 +22,9 @@ def create_organization(*, actor: User | None, parent: Organization | None, **fi
     organization.save()
     organization.path = f"{parent.path if parent else '/'}{organization.pk}/"
     organization.save(update_fields=["path"])
-    audit.record(actor, "create", organization, organization, audit.differences({}, {key: getattr(organization, key) for key in ORGANIZATION_FIELDS}))
+    audit.record(
+        actor, "create", organization, organization, audit.differences({}, {key: getattr(organization, key) for key in ORGANIZATION_FIELDS})
+    )
     return organization
 
 
@@ -44,7 +46,9 @@ def why_organization_stays(organization: Organization) -> str:
         return _("The platform organization is never deleted.")
     reasons = []
     for relation in Organization._meta.related_objects:
-        if relation.on_delete is models.PROTECT and (count := relation.related_model._base_manager.filter(**{relation.field.name: organization}).count()):
+        if relation.on_delete is models.PROTECT and (
+            count := relation.related_model._base_manager.filter(**{relation.field.name: organization}).count()
+        ):
             meta = relation.related_model._meta
             reasons.append(f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}")
     if reasons:

@@ -9,7 +9,9 @@ from django.db import models, transaction
 from tenancy.models import AuditEntry, Organization, User
 
 
-def record(actor: User | None, verb: str, thing: models.Model, organization: Organization | None, changes: dict[str, Any] | None = None) -> None:
+def record(
+    actor: User | None, verb: str, thing: models.Model, organization: Organization | None, changes: dict[str, Any] | None = None
+) -> None:
     """`changes` maps a field's name to [before, after]; values must be JSON. `actor` None is the portal itself."""
     assert transaction.get_connection().in_atomic_block, "an audit row belongs inside the transaction it records"
     AuditEntry.objects.create(

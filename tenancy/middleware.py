@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware as DjangoLoginRequired
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from tenancy.scope import scope_of
@@ -14,7 +15,9 @@ from tenancy.scope import scope_of
 class LoginRequiredMiddleware(DjangoLoginRequired):
     """Every page needs a login, except the views marked `login_not_required` and allauth's own."""
 
-    def process_view(self, request: HttpRequest, view_func: Callable[..., HttpResponse], view_args: tuple, view_kwargs: dict) -> HttpResponse | None:  # type: ignore[type-arg]
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase], view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
         if view_func.__module__.startswith("allauth."):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)

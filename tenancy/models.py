@@ -50,11 +50,14 @@ class Organization(models.Model):
         verbose_name_plural = _("organizations")
         constraints = [
             models.UniqueConstraint(
-                fields=["parent", "name"], name="organization_name_unique_below_parent",
+                fields=["parent", "name"],
+                name="organization_name_unique_below_parent",
                 violation_error_message=_("There is already an organization with this name here."),
             ),
             models.UniqueConstraint(
-                models.Value(1), condition=Q(parent=None), name="organization_one_root",
+                models.Value(1),
+                condition=Q(parent=None),
+                name="organization_one_root",
                 violation_error_message=_("There is one platform organization only: choose the organization this one belongs to."),
             ),
         ]

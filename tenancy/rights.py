@@ -58,7 +58,7 @@ class VisibleQuerySet(models.QuerySet[M]):
 
 def get_for(user: User | AnonymousUser, queryset: models.QuerySet[M], right: str = READ, **lookup: Any) -> M:
     """One object of a VisibleQuerySet: Http404 when the user may not know of it, PermissionDenied when only `right` is missing."""
-    found = queryset.visible_to(user).filter(**lookup).first()  # type: ignore[attr-defined]
+    found: M | None = queryset.visible_to(user).filter(**lookup).first()  # type: ignore[attr-defined]
     if found is None:
         raise Http404
     if right != READ and not queryset.model._default_manager.visible_to(user, right).filter(pk=found.pk).exists():  # type: ignore[attr-defined]

@@ -18,7 +18,19 @@ from stations.actions.infrastructure import (
 )
 
 __all__ = [
-    "CommandRefused", "add_stations", "create_connector", "create_location", "delete_connector", "delete_location", "delete_station",
-    "edit_connector", "edit_location", "edit_station", "renew_password", "request_command", "why_connector_stays",
-    "why_location_stays", "why_station_stays",
+    "CommandRefused",
+    "add_stations",
+    "create_connector",
+    "create_location",
+    "delete_connector",
+    "delete_location",
+    "delete_station",
+    "edit_connector",
+    "edit_location",
+    "edit_station",
+    "renew_password",
+    "request_command",
+    "why_connector_stays",
+    "why_location_stays",
+    "why_station_stays",
 ]

@@ -29,7 +29,13 @@ class CommandRefused(Exception):
 
 @transaction.atomic
 def request_command(
-    *, actor: User | None, station: Station, action: str, payload: dict[str, Any] | None = None, timeout: int | None = None, origin: str = "",
+    *,
+    actor: User | None,
+    station: Station,
+    action: str,
+    payload: dict[str, Any] | None = None,
+    timeout: int | None = None,
+    origin: str = "",
 ) -> Command:
     """Queue `action` with `payload` (as OCPP spells them) for `station`.
 
@@ -46,8 +52,14 @@ def request_command(
         raise CommandRefused("busy", _("%s has not worked off its earlier commands yet. Try again in a moment.") % station)
     connector = payload.get("connectorId")
     command = Command.objects.create(
-        station=station, action=action, payload=payload, requested_by=actor, origin=origin, timeout=seconds,
-        connector_number=connector if isinstance(connector, int) else None, deadline=timezone.now() + timedelta(seconds=seconds),
+        station=station,
+        action=action,
+        payload=payload,
+        requested_by=actor,
+        origin=origin,
+        timeout=seconds,
+        connector_number=connector if isinstance(connector, int) else None,
+        deadline=timezone.now() + timedelta(seconds=seconds),
     )
     audit.record(actor, "command", station, station.location.organization, {action: [None, v16.without_secrets(action, payload)]})
     nudges.command_queued(station.pk)

@@ -44,9 +44,10 @@ def edit_location(*, actor: User | None, location: Location, **fields: Any) -> L
 def why_location_stays(location: Location) -> str:
     """Why this location cannot be deleted now; empty when it can."""
     if count := location.stations.count():
-        return ngettext(
-            "It still has %d station. Move or delete it first.", "It still has %d stations. Move or delete these first.", count
-        ) % count
+        return (
+            ngettext("It still has %d station. Move or delete it first.", "It still has %d stations. Move or delete these first.", count)
+            % count
+        )
     return ""
 
 
@@ -60,8 +61,15 @@ def delete_location(*, actor: User | None, location: Location) -> None:
 
 @transaction.atomic
 def add_stations(
-    *, actor: User | None, location: Location, identities: Sequence[str], connectors: int = 1, connector_fields: dict[str, Any] | None = None,
-    password: str | None = None, adopt_offered_password: bool = False, **fields: Any,
+    *,
+    actor: User | None,
+    location: Location,
+    identities: Sequence[str],
+    connectors: int = 1,
+    connector_fields: dict[str, Any] | None = None,
+    password: str | None = None,
+    adopt_offered_password: bool = False,
+    **fields: Any,
 ) -> list[tuple[Station, str | None]]:
     """Add a station per identity, all with the same technical data `fields` and `connectors` alike connectors.
 
@@ -134,11 +142,14 @@ def renew_password(*, actor: User | None, station: Station, password: str | None
 def why_station_stays(station: Station) -> str:
     """Why this station cannot be deleted now; empty when it can."""
     if count := Transaction.objects.filter(station=station).count():
-        return ngettext(
-            "It has %d transaction, which must be kept. Deactivate the station instead.",
-            "It has %d transactions, which must be kept. Deactivate the station instead.",
-            count,
-        ) % count
+        return (
+            ngettext(
+                "It has %d transaction, which must be kept. Deactivate the station instead.",
+                "It has %d transactions, which must be kept. Deactivate the station instead.",
+                count,
+            )
+            % count
+        )
     return ""
 
 

@@ -6,7 +6,6 @@ The everyday messages – meter values, heartbeats, an unchanged status – read
 
 from __future__ import annotations
 
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -181,7 +180,9 @@ class Book:
         fields = ("pk", "access_mode", "location__access_mode", "location__organization__path")
         places = {
             pk: (own or inherited, path)
-            for pk, own, inherited, path in Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards}).order_by().values_list(*fields)
+            for pk, own, inherited, path in Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards})
+            .order_by()
+            .values_list(*fields)
         }
         offers = []
         for entry, id_tag in cards:
@@ -222,7 +223,9 @@ class Book:
             return {}
         if isinstance(event, events.SecurityNotice):
             at = effective(event.at.at, entry.at) or entry.at
-            self.security.append(SecurityEvent(station_id=entry.state.station_id, at=at, received_at=entry.at, type=event.type, info=event.info))
+            self.security.append(
+                SecurityEvent(station_id=entry.state.station_id, at=at, received_at=entry.at, type=event.type, info=event.info)
+            )
             self.changed.add(entry.state.station_id)
             return {}
         if isinstance(event, frames.OcppError):
@@ -293,7 +296,13 @@ class Book:
         return {}
 
     def _measure(
-        self, entry: Received, connector: ConnectorState, running: OpenTransaction | None, samples: list[Sample], signed: list[Signed], transaction_pk: int | None,
+        self,
+        entry: Received,
+        connector: ConnectorState,
+        running: OpenTransaction | None,
+        samples: list[Sample],
+        signed: list[Signed],
+        transaction_pk: int | None,
     ) -> None:
         """Keep the numbers; show the latest; follow the transaction's register."""
         received = entry.at
@@ -327,7 +336,8 @@ class Book:
             self.meters[running] = max(meter, before)
         for at, context, value_text in signed:
             self.signed.append(SignedMeterValue(
-                connector_id=connector.pk, transaction_id=transaction_pk, at=effective(at, received) or received, context=context[:20], value=value_text,
+                connector_id=connector.pk, transaction_id=transaction_pk, at=effective(at, received) or received,
+                context=context[:20], value=value_text,
             ))  # fmt: skip
 
     def _started(self, entry: Received, event: events.Started) -> dict[str, Any] | str:
@@ -335,7 +345,9 @@ class Book:
         if connector is None:
             return self._no_connector(entry, event.connector)
         if connector.number == 0:
-            return frames.error(entry.message_id, "PropertyConstraintViolation", "A transaction needs a connector: connectorId must be greater than 0.")
+            return frames.error(
+                entry.message_id, "PropertyConstraintViolation", "A transaction needs a connector: connectorId must be greater than 0."
+            )
         verdict = self.verdicts[entry]
         key = (entry.state.station_id, connector.pk, event.id_tag, event.meter_start, event.at.text)
         same = self.starts.get(key)
@@ -350,7 +362,8 @@ class Book:
         if verdict.status != "Accepted":
             problems.append(Transaction.Problem.REFUSED_CARD)
         row = Transaction(
-            station_id=entry.state.station_id, connector_id=connector.pk, id_tag=event.id_tag, verdict=verdict.status, started_at=started or entry.at,
+            station_id=entry.state.station_id, connector_id=connector.pk, id_tag=event.id_tag, verdict=verdict.status,
+            started_at=started or entry.at,
             reported_start=event.at.text, start_received_at=entry.at, meter_start=event.meter_start, problems=[str(p) for p in problems],
         )  # fmt: skip
         earlier = self.last_open.get(connector.pk)
@@ -428,7 +441,9 @@ class Book:
     def _write(self) -> None:
         bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
         self._write_samples()
-        bulk.update(Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped])
+        bulk.update(
+            Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped]
+        )
         bulk.insert(StatusChange, ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info"), self.changes)
         bulk.update(Connector, (*STATUS_FIELDS, "status_at"), [(pk, *row) for pk, row in self.status_rows.items()])
         resting = [pk for pk, row in self.status_rows.items() if row[0] == Connector.Status.UNAVAILABLE]
@@ -460,7 +475,9 @@ class Book:
         strange = {connector for connector, *_rest in self.samples if connector.series is None}
         if strange:
             self._load_series(strange)
-        wanted = {(c, channel) for c, channel, _at, _value in self.samples if self._series_of(c, channel) is None and self._may_add_series(c)}
+        wanted = {
+            (c, channel) for c, channel, _at, _value in self.samples if self._series_of(c, channel) is None and self._may_add_series(c)
+        }
         if wanted:
             bulk.insert_missing(MeterSeries, ("connector", *Channel._fields), [(c.pk, *channel) for c, channel in wanted])
             self._load_series({c for c, _channel in wanted})
@@ -475,7 +492,9 @@ class Book:
         by_pk: dict[int, list[ConnectorState]] = {}
         for connector in connectors:
             by_pk.setdefault(connector.pk, []).append(connector)
-        for pk, connector_id, *channel in MeterSeries.objects.filter(connector__in=by_pk).values_list("pk", "connector_id", *Channel._fields):
+        for pk, connector_id, *channel in MeterSeries.objects.filter(connector__in=by_pk).values_list(
+            "pk", "connector_id", *Channel._fields
+        ):
             for connector in by_pk[connector_id]:
                 self.series[(connector, Channel(*channel))] = pk
 
@@ -509,7 +528,8 @@ class Book:
             elif counts.get(key[0], 0) < MAX_UNMATCHED:
                 counts[key[0]] = counts.get(key[0], 0) + 1
                 new.append(UnmatchedMessage(
-                    station_id=key[0], action=key[1], transaction_id=key[2], first_at=entry.at, last_at=entry.at, count=count, payload=call.payload
+                    station_id=key[0], action=key[1], transaction_id=key[2], first_at=entry.at, last_at=entry.at, count=count,
+                    payload=call.payload,
                 ))  # fmt: skip
         bulk.update(UnmatchedMessage, ("last_at", "payload", "count", "resolved_at"), again)
         UnmatchedMessage.objects.bulk_create(new)
@@ -525,8 +545,14 @@ class Book:
     @staticmethod
     def keep_poison(entry: Received, answer: str) -> None:
         Frame.objects.create(
-            station_id=entry.state.station_id, at=entry.at, direction=Frame.Direction.IN, action=entry.action, call=entry.text.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
-            answer=answer, answered_at=entry.at, failed=True,
+            station_id=entry.state.station_id,
+            at=entry.at,
+            direction=Frame.Direction.IN,
+            action=entry.action,
+            call=entry.text.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+            answer=answer,
+            answered_at=entry.at,
+            failed=True,
         )
 
 
@@ -536,5 +562,3 @@ def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[
     for pk, fields in rows.items():
         groups.setdefault(tuple(fields), []).append((pk, *fields.values()))
     return groups
-
-

@@ -38,7 +38,9 @@ def insert_missing(model: type[models.Model], fields: Sequence[str], rows: Seque
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             arrays = ", ".join(f"%s::{cast}[]" for cast in casts)
-            cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING", _arrays(rows))
+            cursor.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING", _arrays(rows)
+            )
         else:
             cursor.executemany(_insert_sql(table, columns) + " ON CONFLICT DO NOTHING", _plain(rows))
 
@@ -62,7 +64,7 @@ def update(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]
 
 @functools.cache
 def _shape(model: type[models.Model], names: tuple[str, ...], vendor: str) -> tuple[str, list[str], list[str]]:
-    fields = [model._meta.get_field(name) for name in names]
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
     quote = connection.ops.quote_name
     return quote(model._meta.db_table), [quote(str(field.column)) for field in fields], [_array_type(field) for field in fields]
 

@@ -76,7 +76,8 @@ class StationConsumer(AsyncConsumer):
         future: asyncio.Future[Attached | Refused] = hub.loop.create_future()
         keep = credentials.SHORTEST <= len(password.encode()) <= credentials.LONGEST
         hub.ledger.submit(Connect(
-            datetime.now(UTC), future, identity=identity.replace("\x00", "")[:48], digest=credentials.digest(password), keep_digest=keep, address=address,
+            datetime.now(UTC), future, identity=identity.replace("\x00", "")[:48], digest=credentials.digest(password), keep_digest=keep,
+            address=address,
             version=v16.SUBPROTOCOL.removeprefix("ocpp"), gateway=hub.name,
         ))  # fmt: skip
         outcome = await future

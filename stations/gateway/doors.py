@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-
 from stations import credentials
 from stations.gateway import bulk
 from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Refused, StationState
@@ -24,7 +23,7 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
     generations: dict[int, int] = {}
     granted: dict[int, tuple[Connect, int]] = {}
     refused: list[tuple[Connect, str]] = []
-    outcomes: list[tuple[Entry, Any]] = []
+    outcomes: list[tuple[Entry, tuple[int, int] | Refused]] = []
     for entry in entries:
         station = stations.get(entry.identity)
         right = credentials.matches(entry.digest, station.password_digest if station else credentials.NOBODY)
@@ -39,12 +38,14 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
     known = states(granted)
     bulk.update(
         Station,
-        ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at", "first_connected_at"),
+        ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at",
+         "first_connected_at"),
         [
-            (pk, True, generation, entry.gateway, entry.address, entry.at, entry.version, None, entry.at, stations[entry.identity].first_connected_at or entry.at)
+            (pk, True, generation, entry.gateway, entry.address, entry.at, entry.version, None, entry.at,
+             stations[entry.identity].first_connected_at or entry.at)
             for pk, (entry, generation) in granted.items()
         ],
-    )
+    )  # fmt: skip
     changed.update(granted)
     if granted:
         Knock.objects.filter(identity__in={entry.identity for entry, _generation in granted.values()}).delete()
@@ -68,10 +69,14 @@ def states(station_ids: Any) -> dict[int, StationState]:
     found = {pk: StationState(pk) for pk in station_ids}
     if not found:
         return found
-    for pk, station, number, *status in Connector.objects.filter(station__in=found).values_list("pk", "station_id", "number", *STATUS_FIELDS):
+    for pk, station, number, *status in Connector.objects.filter(station__in=found).values_list(
+        "pk", "station_id", "number", *STATUS_FIELDS
+    ):
         found[station].connectors[number] = ConnectorState(pk, number, tuple(status))
     fields = ("pk", "station_id", "transaction_id", "connector_id", "meter_start", "meter_last")
-    for pk, station, transaction_id, connector, start, last in Transaction.objects.filter(station__in=found, ended_at=None).values_list(*fields):
+    for pk, station, transaction_id, connector, start, last in Transaction.objects.filter(station__in=found, ended_at=None).values_list(
+        *fields
+    ):
         found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last)
     return found
 
@@ -97,5 +102,3 @@ def _note_knocks(refused: Sequence[tuple[Connect, str]]) -> None:
     Knock.objects.bulk_create(new)
     if new and (excess := Knock.objects.count() - MAX_KNOCKS) > 0:
         Knock.objects.filter(pk__in=list(Knock.objects.order_by("last_at").values_list("pk", flat=True)[:excess])).delete()
-
-

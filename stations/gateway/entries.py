@@ -57,7 +57,16 @@ class Connect(Entry):
     __slots__ = ("address", "digest", "gateway", "identity", "keep_digest", "version")
 
     def __init__(
-        self, at: datetime, future: asyncio.Future[Any] | None, *, identity: str, digest: str, keep_digest: bool, address: str, version: str, gateway: str,
+        self,
+        at: datetime,
+        future: asyncio.Future[Any] | None,
+        *,
+        identity: str,
+        digest: str,
+        keep_digest: bool,
+        address: str,
+        version: str,
+        gateway: str,
     ) -> None:
         super().__init__(at, future)
         self.identity, self.digest, self.keep_digest = identity, digest, keep_digest
@@ -80,7 +89,14 @@ class Received(Entry):
     __slots__ = ("action", "event", "message_id", "state", "text")
 
     def __init__(
-        self, at: datetime, future: asyncio.Future[Any] | None, state: StationState, text: str, message_id: str, action: str, event: Event | OcppError | None,
+        self,
+        at: datetime,
+        future: asyncio.Future[Any] | None,
+        state: StationState,
+        text: str,
+        message_id: str,
+        action: str,
+        event: Event | OcppError | None,
     ) -> None:
         super().__init__(at, future)
         self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event

@@ -43,10 +43,14 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     with transaction.atomic():
         for command in due.values():
             message_id = str(uuid.uuid4())
-            if Command.objects.filter(pk=command.pk, state=Command.State.QUEUED).update(state=Command.State.SENT, sent_at=now, message_id=message_id):
+            if Command.objects.filter(pk=command.pk, state=Command.State.QUEUED).update(
+                state=Command.State.SENT, sent_at=now, message_id=message_id
+            ):
                 text = frames.call(message_id, command.action, command.payload)
                 shown = frames.call(message_id, command.action, v16.without_secrets(command.action, command.payload))
-                frame = Frame.objects.create(station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown)
+                frame = Frame.objects.create(
+                    station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
+                )
                 Command.objects.filter(pk=command.pk).update(frame=frame)
                 taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout))
     return taken
@@ -65,7 +69,11 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
         failed = isinstance(answer, CallError)
         fields: dict[str, Any] = {"answered_at": entry.at}
         if isinstance(answer, CallError):
-            fields |= {"state": Command.State.FAILED, "error_code": answer.code[:40], "error_description": v16.clean(answer.description, 255)}
+            fields |= {
+                "state": Command.State.FAILED,
+                "error_code": answer.code[:40],
+                "error_description": v16.clean(answer.description, 255),
+            }
         else:
             yes = v16.accepted(answer.payload)
             fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED, "answer": without_nul(answer.payload)}
@@ -133,7 +141,11 @@ def expire(now: datetime) -> list[int]:
     if stations:
         stale.update(state=Command.State.EXPIRED)
     # `sent` rows are timed out by their gateway; the extra minute leaves it the first word
-    orphans = [pk for pk, sent, timeout in Command.objects.filter(state=Command.State.SENT).values_list("pk", "sent_at", "timeout") if (now - sent).total_seconds() > timeout + 60]
+    orphans = [
+        pk
+        for pk, sent, timeout in Command.objects.filter(state=Command.State.SENT).values_list("pk", "sent_at", "timeout")
+        if sent and (now - sent).total_seconds() > timeout + 60
+    ]
     return stations + (time_out(orphans) if orphans else [])
 
 
@@ -146,5 +158,3 @@ def without_nul(value: Any) -> Any:
     if isinstance(value, dict):
         return {without_nul(key): without_nul(item) for key, item in value.items()}
     return value
-
-

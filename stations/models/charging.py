@@ -68,7 +68,9 @@ class Transaction(models.Model):
             models.Index(fields=["connector", "station"], name="transaction_open", condition=Q(ended_at=None)),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["station", "transaction_id"], name="transaction_id_unique_in_station", condition=~Q(transaction_id="")),
+            models.UniqueConstraint(
+                fields=["station", "transaction_id"], name="transaction_id_unique_in_station", condition=~Q(transaction_id="")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -181,5 +183,3 @@ class UnmatchedMessage(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["station", "action", "transaction_id"], name="unmatched_once_per_transaction"),
         ]
-
-

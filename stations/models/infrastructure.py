@@ -87,7 +87,8 @@ class Location(models.Model):
         verbose_name_plural = _("locations")
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "name"], name="location_name_unique_in_organization",
+                fields=["organization", "name"],
+                name="location_name_unique_in_organization",
                 violation_error_message=_("This organization already has a location with this name."),
             )
         ]
@@ -141,11 +142,15 @@ class Station(models.Model):
 
     # Who it is
     location = models.ForeignKey(Location, models.PROTECT, related_name="stations", verbose_name=_("Location"))
-    identity = models.CharField(_("Station id"), max_length=48, unique=True, validators=[IDENTITY], help_text=_("Exactly as the station sends it; capitals matter."))
+    identity = models.CharField(
+        _("Station id"), max_length=48, unique=True, validators=[IDENTITY], help_text=_("Exactly as the station sends it; capitals matter.")
+    )
     alias = models.CharField(_("Alias"), max_length=60, blank=True, help_text=_("A name people use, shown beside the id."))
     # Keyed SHA-256 of the OCPP password, hexadecimal; stations.credentials makes and compares it.
     password_digest = models.CharField(max_length=64, editable=False)
-    active = models.BooleanField(_("May connect"), default=True, help_text=_("Off: the station is deactivated and its connections are refused."))
+    active = models.BooleanField(
+        _("May connect"), default=True, help_text=_("Off: the station is deactivated and its connections are refused.")
+    )
     # Empty: the location's
     access_mode = models.CharField(_("Access mode"), max_length=12, choices=AccessMode.choices, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -154,7 +159,9 @@ class Station(models.Model):
     current_type = models.CharField(_("Current"), max_length=2, choices=CurrentType.choices, default=CurrentType.AC)
     phases = models.PositiveSmallIntegerField(_("Phases"), choices=[(1, "1"), (3, "3")], default=3)
     voltage = models.PositiveSmallIntegerField(_("Voltage (V)"), default=230, validators=[MinValueValidator(100), MaxValueValidator(1500)])
-    max_current = models.PositiveSmallIntegerField(_("Maximum current of the station (A)"), null=True, blank=True, validators=[MaxValueValidator(2000)])
+    max_current = models.PositiveSmallIntegerField(
+        _("Maximum current of the station (A)"), null=True, blank=True, validators=[MaxValueValidator(2000)]
+    )
     communication = models.CharField(_("Communication"), max_length=20, blank=True, help_text=_("Such as 4G, Ethernet, Wi-Fi."))
 
     # What it told of itself (BootNotification)
@@ -211,7 +218,9 @@ class Station(models.Model):
             return Connection.DEACTIVATED
         if self.first_connected_at is None:
             return Connection.NEVER
-        if not self.connected and (self.disconnected_at is None or (now - self.disconnected_at).total_seconds() > settings.STATION_CLOSED_GRACE):
+        if not self.connected and (
+            self.disconnected_at is None or (now - self.disconnected_at).total_seconds() > settings.STATION_CLOSED_GRACE
+        ):
             return Connection.OFFLINE
         heard = self.last_message_at or self.connected_at
         silent = (now - heard).total_seconds() if heard else 0.0
@@ -286,7 +295,8 @@ class Connector(models.Model):
         verbose_name_plural = _("connectors")
         constraints = [
             models.UniqueConstraint(
-                fields=["station", "number"], name="connector_number_unique_in_station",
+                fields=["station", "number"],
+                name="connector_number_unique_in_station",
                 violation_error_message=_("This station already has a connector with this number."),
             )
         ]
@@ -306,6 +316,8 @@ class Connector(models.Model):
     def max_power(self) -> int | None:
         """Watts the connector can give by its entered technical data; None when unknown."""
         current = self.max_current or self.station.max_current
-        return None if not current else current * self.station.voltage * (self.station.phases if self.station.current_type == CurrentType.AC else 1)
-
-
+        return (
+            None
+            if not current
+            else current * self.station.voltage * (self.station.phases if self.station.current_type == CurrentType.AC else 1)
+        )

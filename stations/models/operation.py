@@ -161,7 +161,7 @@ class SecurityEvent(models.Model):
 
 
 class Knock(models.Model):
-    """An identity that was refused. Bounded: the oldest give way (stations.gateway.knocking). Belongs to no tenant, so only the platform sees it."""
+    """An identity that was refused. Bounded: the oldest give way. Belongs to no tenant, so only the platform sees it."""
 
     class Reason(models.TextChoices):
         UNKNOWN = "unknown", _("Not known here")

@@ -100,5 +100,7 @@ class SecurityNotice(NamedTuple):
     at: Reported
 
 
-Event = Boot | Heartbeat | Status | CardOffered | Started | Metered | Ended | VendorData | FirmwareStatus | DiagnosticsStatus | SecurityNotice
+Event = (
+    Boot | Heartbeat | Status | CardOffered | Started | Metered | Ended | VendorData | FirmwareStatus | DiagnosticsStatus | SecurityNotice
+)
 Payload = dict[str, Any]

@@ -1,4 +1,6 @@
-"""OCPP-J frames (OCPP-J 1.6 §4): CALL [2, id, action, payload], CALLRESULT [3, id, payload], CALLERROR [4, id, code, description, details]."""
+"""OCPP-J frames (OCPP-J 1.6 §4):
+
+CALL [2, id, action, payload], CALLRESULT [3, id, payload], CALLERROR [4, id, code, description, details]."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _mend(action: str, payload: Payload) -> Payload:
             holder: Any = payload
             for step in error.instance_path:
                 holder = holder[step]
-            for name in error.kind.unexpected:
+            for name in error.kind.unexpected:  # type: ignore[attr-defined]
                 holder.pop(name, None)
     if action == "MeterValues" and payload.get("meterValue") == [{"timestamp": "", "sampledValue": []}]:
         payload["meterValue"] = []
@@ -115,7 +115,7 @@ def _code_of(keyword: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """"1234", "1234.0", 1234.5 as an int; anything else unchanged."""
+    """ "1234", "1234.0", 1234.5 as an int; anything else unchanged."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -245,7 +245,9 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     "Heartbeat": lambda p: Heartbeat(),
     "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"]),
     "MeterValues": _metered,
-    "SecurityEventNotification": lambda p: SecurityNotice(clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])),
+    "SecurityEventNotification": lambda p: SecurityNotice(
+        clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
+    ),
     "SignedFirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
     "StartTransaction": _started,
     "StatusNotification": _status,

@@ -77,7 +77,9 @@ def check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise CommandError(f"Port {port} of {host} cannot be used ({error.strerror}). Choose another one: make run PORT=8001") from error
+            raise CommandError(
+                f"Port {port} of {host} cannot be used ({error.strerror}). Choose another one: make run PORT=8001"
+            ) from error
 
 
 def collect_static() -> None:
