@@ -19,7 +19,8 @@ class Offer(NamedTuple):
 class Verdict(NamedTuple):
     """What may be charged with a card, and why.
 
-    `status` is OCPP's AuthorizationStatus, `reason` a word for our own log; `holder` names the pass for people; `expiry` goes to the station.
+    `status` is OCPP's AuthorizationStatus, `reason` a word for our own log; `holder` names the pass for people,
+    `expiry` is for the station.
     """
 
     status: str
