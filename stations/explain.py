@@ -1,0 +1,396 @@
+"""What stations report, in plain words: statuses, error codes, verdicts, answers. Nothing here reads the database."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from stations.models import Availability, Command, Connection, Connector
+
+Text = str | Promise
+
+# The six states that every page shows as dot and word
+CHARGING, AVAILABLE, BUSY, WAITING, FAULT, OFF = "charging", "available", "busy", "waiting", "fault", "off"
+
+
+class Meaning(NamedTuple):
+    """`state` is one of the six; `word` the short name; `sentence` what it means for a driver or an operator."""
+
+    state: str
+    word: Text
+    sentence: Text
+
+
+class Fault(NamedTuple):
+    """An error code: what is wrong, what usually causes it, what to try. `remedy` names the control that tries it (see `controls`)."""
+
+    sentence: Text
+    cause: Text
+    try_this: Text
+    remedy: str = ""
+
+
+# -- connection (ours) ------------------------------------------------------------------------------------------------------------------
+
+CONNECTIONS: dict[str, Meaning] = {
+    Connection.ONLINE: Meaning(AVAILABLE, lazy("Online"), lazy("It is connected and has been heard lately.")),
+    Connection.PENDING: Meaning(
+        WAITING, lazy("Pending"), lazy("It is silent for longer than usual. It may only be idle; ask it for a heartbeat to find out.")
+    ),
+    Connection.OFFLINE: Meaning(
+        FAULT,
+        lazy("Offline"),
+        lazy("There is no connection. It may still charge by itself; what it does now is reported when it is back."),
+    ),
+    Connection.NEVER: Meaning(OFF, lazy("Never connected"), lazy("It is added here and may connect, but has not done so yet.")),
+    Connection.DEACTIVATED: Meaning(OFF, lazy("Deactivated"), lazy("It is switched off in this portal: its connections are refused.")),
+}
+
+
+def connection(value: str) -> Meaning:
+    return CONNECTIONS.get(value) or Meaning(OFF, value, "")
+
+
+# -- OCPP status of a connector (reported) ----------------------------------------------------------------------------------------------
+
+_NOT_REPORTED = Meaning(OFF, lazy("Not reported yet"), lazy("The station has not told the status of this connector yet."))
+STATUSES: dict[str, Meaning] = {
+    "": _NOT_REPORTED,
+    Connector.Status.AVAILABLE: Meaning(AVAILABLE, lazy("Available"), lazy("Free: a driver can plug in and charge.")),
+    Connector.Status.PREPARING: Meaning(
+        BUSY, lazy("Preparing"), lazy("A car is plugged in or a card was offered; charging has not begun yet.")
+    ),
+    Connector.Status.CHARGING: Meaning(CHARGING, lazy("Charging"), lazy("Energy flows into the car.")),
+    Connector.Status.SUSPENDED_EVSE: Meaning(
+        WAITING, lazy("Suspended by the station"), lazy("The station withholds energy: load management, or the card is not accepted.")
+    ),
+    Connector.Status.SUSPENDED_EV: Meaning(
+        WAITING, lazy("Suspended by the car"), lazy("The car takes no energy: it is full, or waits for its own timer.")
+    ),
+    Connector.Status.FINISHING: Meaning(BUSY, lazy("Finishing"), lazy("Charging has ended; the car is still plugged in.")),
+    Connector.Status.RESERVED: Meaning(BUSY, lazy("Reserved"), lazy("Kept free for one card.")),
+    Connector.Status.UNAVAILABLE: Meaning(OFF, lazy("Unavailable"), lazy("Out of service: nobody can charge here now.")),
+    Connector.Status.FAULTED: Meaning(FAULT, lazy("Faulted"), lazy("A fault keeps drivers from charging here.")),
+}
+# Connector 0 is the station as a whole.
+_WHOLE: dict[str, Meaning] = {
+    "": Meaning(OFF, lazy("Not reported"), lazy("The station reports its connectors only; that is allowed.")),
+    Connector.Status.AVAILABLE: Meaning(AVAILABLE, lazy("Available"), lazy("The station as a whole says it is ready.")),
+    Connector.Status.UNAVAILABLE: Meaning(OFF, lazy("Unavailable"), lazy("The station as a whole is out of service.")),
+    Connector.Status.FAULTED: Meaning(FAULT, lazy("Faulted"), lazy("The station as a whole reports a fault.")),
+}
+
+
+def status(value: str, number: int = 1) -> Meaning:
+    """Of a connector, or with `number` 0 of the whole station."""
+    return (number == 0 and _WHOLE.get(value)) or STATUSES.get(value) or Meaning(OFF, value, "")
+
+
+# -- availability (our switch) ----------------------------------------------------------------------------------------------------------
+
+AVAILABILITIES: dict[str, Meaning] = {
+    Availability.OPERATIVE: Meaning(AVAILABLE, lazy("In service"), lazy("We have not switched it off.")),
+    Availability.INOPERATIVE: Meaning(OFF, lazy("Out of service"), lazy("We have switched it off; it stays so until we switch it on.")),
+    Availability.SCHEDULED: Meaning(
+        WAITING, lazy("Out of service after this charge"), lazy("It switches off by itself when the running transaction ends.")
+    ),
+}
+
+
+def availability(value: str) -> Meaning:
+    return AVAILABILITIES.get(value) or Meaning(OFF, value, "")
+
+
+# -- error codes (OCPP 1.6 §7.6, ChargePointErrorCode) ----------------------------------------------------------------------------------
+
+FAULTS: dict[str, Fault] = {
+    "ConnectorLockFailure": Fault(
+        lazy("The lock of the socket did not close or open."),
+        lazy("Often the plug is not pushed in fully, or the lock motor is stuck."),
+        lazy("Unlock it once and have the driver plug in again, all the way. If it stays, reset the station when nobody charges."),
+        "unlock",
+    ),
+    "EVCommunicationError": Fault(
+        lazy("Station and car do not understand each other."),
+        lazy("Usually the plug or the cable: dirt, a bent pin, not pushed in. Sometimes the car's own charger."),
+        lazy("Have the driver unplug, wait ten seconds and plug in again. If other cars fail here too, reset the station."),
+        "reset-soft",
+    ),
+    "GroundFailure": Fault(
+        lazy("The residual-current protection has tripped: current leaks to earth."),
+        lazy("A damaged cable, water, or a fault in the car. It protects people: never bypass it."),
+        lazy("Unplug the car first. If it trips again without a car, or with another one, send a technician."),
+        "reset-soft",
+    ),
+    "HighTemperature": Fault(
+        lazy("The station is too hot inside and protects itself."),
+        lazy("Sun, a blocked fan or filter, or a loose clamp that heats up."),
+        lazy("It usually comes back by itself when it has cooled down. If it happens again, have fan, filter and clamps checked."),
+    ),
+    "InternalError": Fault(
+        lazy("Something inside the station does not work."),
+        lazy("Its software or one of its parts; the vendor's code says which."),
+        lazy("Reset the station when nobody charges. If it comes back, look the vendor's code up and send a technician."),
+        "reset-soft",
+    ),
+    "LocalListConflict": Fault(
+        lazy("The list of cards in the station does not agree with ours."),
+        lazy("A card is in the station's own list with another verdict than we gave."),
+        lazy("Clear the station's card cache. Charging itself is not affected."),
+        "clear-cache",
+    ),
+    "OtherError": Fault(
+        lazy("The station reports a fault that OCPP has no name for."),
+        lazy("The vendor's code and text say what it is."),
+        lazy("Look the vendor's code up in its manual. A reset when nobody charges cures many of them."),
+        "reset-soft",
+    ),
+    "OverCurrentFailure": Fault(
+        lazy("The car took more current than allowed, and the station switched it off."),
+        lazy("Usually the car, an old adapter, or a limit set too low."),
+        lazy("Have the driver plug in again. If it happens with every car, check the current limits and send a technician."),
+        "unlock",
+    ),
+    "OverVoltage": Fault(
+        lazy("The mains voltage is too high."),
+        lazy("A disturbance in the grid, solar power at noon, or a broken neutral: that one is dangerous."),
+        lazy("If it does not pass within minutes, switch the station off at its fuse and have the supply measured."),
+        "inoperative",
+    ),
+    "PowerMeterFailure": Fault(
+        lazy("The station cannot read its energy meter."),
+        lazy("The meter or its cable inside the station."),
+        lazy("Reset the station when nobody charges. Without a meter nothing may be charged for: if it stays, send a technician."),
+        "reset-soft",
+    ),
+    "PowerSwitchFailure": Fault(
+        lazy("The switch that puts power on the socket does not work."),
+        lazy("A contactor that sticks or is worn out. The socket may be live: nobody should touch it."),
+        lazy("Take the connector out of service and send a technician."),
+        "inoperative",
+    ),
+    "ReaderFailure": Fault(
+        lazy("The card reader does not work."),
+        lazy("The reader hangs, or its cable or antenna is damaged."),
+        lazy("Cards are not read, but charging can be started from here. Reset the station when nobody charges."),
+        "reset-soft",
+    ),
+    "ResetFailure": Fault(
+        lazy("The station could not reset itself."),
+        lazy("Its software hangs."),
+        lazy("Try a hard reset. If that fails too, somebody has to switch its power off and on."),
+        "reset-hard",
+    ),
+    "UnderVoltage": Fault(
+        lazy("The mains voltage is too low."),
+        lazy("A loaded or long supply line, or a lost phase."),
+        lazy("If it does not pass within minutes, check the fuses and have the supply measured."),
+    ),
+    "WeakSignal": Fault(
+        lazy("The mobile signal is weak."),
+        lazy("Antenna, place or provider. Charging goes on; messages come late or twice."),
+        lazy("Nothing to do at once. If it is often offline, have the antenna moved or connect it by cable."),
+    ),
+}
+_UNKNOWN_FAULT = Fault(
+    lazy("The station reports a fault with a code that is not in the standard."),
+    lazy("The vendor's manual explains it."),
+    lazy("Look the code up. A reset when nobody charges cures many faults."),
+    "reset-soft",
+)
+_NAMELESS = Fault(
+    lazy("The connector is faulted, but the station does not say why."),
+    lazy("It sends no error code."),
+    lazy("Ask it for its status again. If it stays faulted, reset the station when nobody charges."),
+    "reset-soft",
+)
+
+
+def fault(error_code: str, status_value: str = Connector.Status.FAULTED) -> Fault | None:
+    """What to say of an error code; None when all is well. Some codes (WeakSignal) come with a working connector."""
+    if error_code in {"", "NoError"}:
+        return _NAMELESS if status_value == Connector.Status.FAULTED else None
+    return FAULTS.get(error_code, _UNKNOWN_FAULT)
+
+
+# -- what runs in the background --------------------------------------------------------------------------------------------------------
+
+_BACKGROUND: dict[str, tuple[str, Text]] = {
+    "Downloaded": (BUSY, lazy("the new firmware is downloaded")),
+    "Downloading": (BUSY, lazy("it downloads new firmware")),
+    "DownloadFailed": (FAULT, lazy("the download of new firmware failed")),
+    "Installing": (BUSY, lazy("it installs new firmware")),
+    "Installed": (AVAILABLE, lazy("the new firmware is installed")),
+    "InstallationFailed": (FAULT, lazy("the installation of new firmware failed")),
+    "InvalidSignature": (FAULT, lazy("the new firmware has a wrong signature and was not installed")),
+    "InstallRebooting": (BUSY, lazy("it reboots to install new firmware")),
+    "Uploading": (BUSY, lazy("it uploads its diagnostics")),
+    "Uploaded": (AVAILABLE, lazy("its diagnostics are uploaded")),
+    "UploadFailed": (FAULT, lazy("the upload of its diagnostics failed")),
+    "UploadFailure": (FAULT, lazy("the upload of its log failed")),
+    "PermissionDenied": (FAULT, lazy("the upload of its log was not permitted")),
+}
+
+
+def background(value: str) -> tuple[str, Text] | None:
+    """(state, words) of a firmware or diagnostics status; None for Idle and nothing."""
+    return None if value in {"", "Idle"} else _BACKGROUND.get(value, (BUSY, value))
+
+
+STOP_REASONS: dict[str, Text] = {
+    "DeAuthorized": lazy("the card was not accepted"),
+    "EmergencyStop": lazy("emergency stop pressed"),
+    "EVDisconnected": lazy("the car was unplugged"),
+    "HardReset": lazy("hard reset"),
+    "Local": lazy("stopped at the station"),
+    "Other": lazy("another reason"),
+    "PowerLoss": lazy("power failure"),
+    "Reboot": lazy("the station rebooted"),
+    "Remote": lazy("stopped from the portal"),
+    "SoftReset": lazy("soft reset"),
+    "UnlockCommand": lazy("unlocked from the portal"),
+}
+
+VERDICTS: dict[str, Meaning] = {
+    "Accepted": Meaning(AVAILABLE, lazy("Accepted"), lazy("The card may charge.")),
+    "Blocked": Meaning(FAULT, lazy("Blocked"), lazy("The pass is blocked.")),
+    "Expired": Meaning(FAULT, lazy("Expired"), lazy("The pass is no longer valid.")),
+    "Invalid": Meaning(FAULT, lazy("Refused"), lazy("The card is not known here.")),
+    "ConcurrentTx": Meaning(WAITING, lazy("Busy elsewhere"), lazy("The card already charges somewhere else.")),
+}
+
+
+def verdict(value: str) -> Meaning:
+    return VERDICTS.get(value) or Meaning(OFF, value, "")
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------------------------
+
+_TRIGGERS: dict[str, Text] = {
+    "BootNotification": lazy("its make and firmware"),
+    "DiagnosticsStatusNotification": lazy("the state of its diagnostics"),
+    "FirmwareStatusNotification": lazy("the state of its firmware"),
+    "Heartbeat": lazy("a heartbeat"),
+    "MeterValues": lazy("its meter values"),
+    "StatusNotification": lazy("its status"),
+}
+
+
+def _of_connector(number: int | None) -> str:
+    return _("connector %d") % number if number else _("the station")
+
+
+def command_title(command: Command) -> str:
+    """What was asked, as a person says it: "Unlock connector 2"."""
+    payload = command.payload if isinstance(command.payload, dict) else {}
+    where = _of_connector(command.connector_number)
+    match command.action:
+        case "RemoteStartTransaction":
+            return _("Start charging at %s") % where if command.connector_number else _("Start charging")
+        case "RemoteStopTransaction":
+            return _("Stop charging, transaction %s") % payload.get("transactionId", "")
+        case "Reset":
+            return _("Hard reset") if payload.get("type") == "Hard" else _("Soft reset")
+        case "UnlockConnector":
+            return _("Unlock %s") % where
+        case "ChangeAvailability":
+            return (_("Put %s in service") if payload.get("type") == "Operative" else _("Take %s out of service")) % where
+        case "ChangeConfiguration":
+            return _("Change %s") % payload.get("key", "")
+        case "GetConfiguration":
+            return _("Read the configuration")
+        case "ClearCache":
+            return _("Clear the card cache")
+        case "TriggerMessage":
+            wanted = str(payload.get("requestedMessage", ""))
+            what = _("Ask for %s") % _TRIGGERS.get(wanted, wanted)
+            return f"{what} ({where})" if command.connector_number else what
+    return command.action
+
+
+_ANSWERS: dict[tuple[str, str], Text] = {
+    ("RemoteStartTransaction", "Accepted"): lazy("Start accepted. Charging begins when car and cable are ready."),
+    ("RemoteStartTransaction", "Rejected"): lazy(
+        "Start refused by the station: the connector is taken, out of service, or has no car plugged in."
+    ),
+    ("RemoteStopTransaction", "Accepted"): lazy("Stop accepted."),
+    ("RemoteStopTransaction", "Rejected"): lazy("Stop refused by the station: it knows of no such transaction. It may have ended already."),
+    ("Reset", "Accepted"): lazy("Reset accepted. The station comes back by itself within minutes."),
+    ("Reset", "Rejected"): lazy("Reset refused by the station. Try a hard reset when nobody charges."),
+    ("UnlockConnector", "Unlocked"): lazy("Unlocked."),
+    ("UnlockConnector", "UnlockFailed"): lazy("Unlock failed: the lock did not open. Pull the plug lightly and try again, or reset."),
+    ("UnlockConnector", "NotSupported"): lazy("Not supported: this connector has no lock, or a fixed cable."),
+    ("ChangeAvailability", "Accepted"): lazy("Accepted."),
+    ("ChangeAvailability", "Rejected"): lazy("Refused by the station."),
+    ("ChangeAvailability", "Scheduled"): lazy("Accepted; it happens when the running transaction ends."),
+    ("ChangeConfiguration", "Accepted"): lazy("Changed."),
+    ("ChangeConfiguration", "Rejected"): lazy("Refused by the station: the key is read-only, or the value does not fit."),
+    ("ChangeConfiguration", "RebootRequired"): lazy("Changed; in force after a reset."),
+    ("ChangeConfiguration", "NotSupported"): lazy("The station does not know this key."),
+    ("ClearCache", "Accepted"): lazy("Cache cleared."),
+    ("ClearCache", "Rejected"): lazy("Refused by the station: it keeps no cache of cards."),
+    ("TriggerMessage", "Accepted"): lazy("Accepted; the message follows."),
+    ("TriggerMessage", "Rejected"): lazy("Refused by the station."),
+    ("TriggerMessage", "NotImplemented"): lazy("The station cannot be asked for this."),
+}
+_ERRORS: dict[str, Text] = {
+    "NotImplemented": lazy("The station does not know this command."),
+    "NotSupported": lazy("The station does not support this command."),
+    "SecurityError": lazy("The station refused for reasons of security."),
+}
+
+
+def command_state(command: Command) -> str:
+    """Which of the six states a command is in."""
+    state = Command.State
+    if command.state == state.ACCEPTED:
+        return WAITING if command.answer_status in {"RebootRequired", "Scheduled"} else AVAILABLE
+    return {state.QUEUED: WAITING, state.SENT: BUSY}.get(state(command.state), FAULT)
+
+
+def command_word(command: Command) -> str:
+    """The state in one or two words."""
+    words: dict[str, Text] = {
+        Command.State.QUEUED: lazy("Queued"),
+        Command.State.SENT: lazy("Sent"),
+        Command.State.ACCEPTED: lazy("Accepted"),
+        Command.State.REJECTED: lazy("Refused"),
+        Command.State.FAILED: lazy("Failed"),
+        Command.State.TIMED_OUT: lazy("No answer"),
+        Command.State.EXPIRED: lazy("Not delivered"),
+    }
+    return str(words[command.state])
+
+
+def command_result(command: Command) -> str:
+    """What became of it, in a sentence; empty only where the word says all."""
+    state = Command.State
+    match command.state:
+        case state.QUEUED:
+            return _("Waits to be sent to the station.")
+        case state.SENT:
+            return _("The station has it; no answer yet.")
+        case state.TIMED_OUT:
+            return _("No answer within %d s.") % command.timeout
+        case state.EXPIRED:
+            return _("Not delivered within %d s: the station was not reachable.") % command.timeout
+        case state.FAILED:
+            said = str(_ERRORS.get(command.error_code) or _("The station answered with the error %s.") % command.error_code)
+            return f"{said} {command.error_description}".strip()
+    if command.action == "GetConfiguration" and isinstance(command.answer, dict):
+        keys = command.answer.get("configurationKey")
+        count = len(keys) if isinstance(keys, list) else 0
+        return ngettext("%d key read.", "%d keys read.", count) % count
+    status_word = command.answer_status
+    return str(_ANSWERS.get((command.action, status_word), status_word))
+
+
+def command_asker(command: Command) -> str:
+    """Who asked. `requested_by` must be selected along."""
+    if command.requested_by is not None:
+        return str(command.requested_by)
+    return _("from a shell") if command.origin == "shell" else command.origin or _("the portal")
