@@ -1,0 +1,243 @@
+"""What a logged frame says, in short and in full, without the secrets that it may carry."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.utils.translation import gettext as _
+
+from stations.models import Frame
+from stations.ocpp import v16
+
+MASK = "****"
+SHORT = 160  # characters of a summary
+NOISE = ("Heartbeat", "MeterValues")
+
+_URL_PASSWORD = re.compile(r"(\w+://[^/\s\"@:]*:)[^@/\s\"]+(?=@)")
+_ANY_VALUE = re.compile(r'("value"\s*:\s*")(?:[^"\\]|\\.)*("|$)')
+
+
+class Message(NamedTuple):
+    """A frame as people read it. `call` and `answer` are indented JSON, or the text itself where it is none."""
+
+    frame: Frame
+    at: str  # date and time with milliseconds, in the zone asked for
+    day: str
+    time: str
+    exact: str  # the same as ISO 8601 with its offset
+    summary: str
+    outcome: str  # the answer in a word or two; empty while there is none
+    latency: int | None  # milliseconds from the call to its answer; only known for calls of ours
+    call: str
+    answer: str
+
+    @property
+    def incoming(self) -> bool:
+        return self.frame.direction == Frame.Direction.IN
+
+    @property
+    def waiting(self) -> bool:
+        return not self.frame.answer and not self.frame.failed
+
+
+def read(frame: Frame, zone: ZoneInfo) -> Message:
+    """`frame` with its secrets masked and its times in `zone`."""
+    try:
+        return _read(frame, zone, _parse(frame.call), _parse(frame.answer))
+    except RecursionError:  # nested a thousand deep to annoy us
+        return _read(frame, zone, None, None)
+
+
+def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any) -> Message:
+    payload = _masked(frame.action, call[3]) if _is_call(call) else None
+    if payload is not None:
+        call = [*call[:3], payload]
+    result = answer[2] if isinstance(answer, list) and len(answer) > 2 and answer[0] == 3 and isinstance(answer[2], dict) else None
+    if result is not None:
+        result = _masked(frame.action, result)
+        answer = [*answer[:2], result]
+    local = frame.at.astimezone(zone)
+    latency = None
+    if frame.direction == Frame.Direction.OUT and frame.answered_at:
+        latency = max(0, round((frame.answered_at - frame.at).total_seconds() * 1000))
+    return Message(
+        frame=frame,
+        at=f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}",
+        day=f"{local:%Y-%m-%d}",
+        time=f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}",
+        exact=local.isoformat(timespec="milliseconds"),
+        summary=_cut(_summary(frame.action, payload, result) if payload is not None else mask(frame.call)),
+        outcome=_cut(_outcome(frame, answer, result)),
+        latency=latency,
+        call=_pretty(call, frame.call),
+        answer=_pretty(answer, frame.answer),
+    )
+
+
+def wire(message: Message) -> tuple[Any, Any]:
+    """Call and answer as they went over the wire, masked: JSON where they are, text where not, None where there is none."""
+    return tuple(_loads(text) if text else None for text in (message.call, message.answer))  # type: ignore[return-value]
+
+
+def mask(text: str) -> str:
+    """Raw text, perhaps cut off, without secrets."""
+    if "authorizationkey" in text.lower():
+        text = _ANY_VALUE.sub(rf"\g<1>{MASK}\g<2>", text)
+    return _URL_PASSWORD.sub(rf"\g<1>{MASK}", text)
+
+
+def _masked(action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    payload = v16.without_secrets(action, payload)
+    keys = payload.get("configurationKey")
+    if isinstance(keys, list):
+        payload = {**payload, "configurationKey": [_masked_key(item) for item in keys]}
+    return {key: _masked_text(value) for key, value in payload.items()}
+
+
+def _masked_key(item: Any) -> Any:
+    if isinstance(item, dict) and str(item.get("key", "")).lower() == "authorizationkey" and item.get("value"):
+        return {**item, "value": MASK}
+    return item
+
+
+def _masked_text(value: Any) -> Any:
+    """Passwords in addresses, such as that of an FTP server for diagnostics."""
+    if isinstance(value, str):
+        return _URL_PASSWORD.sub(rf"\g<1>{MASK}", value)
+    if isinstance(value, list):
+        return [_masked_text(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked_text(item) for key, item in value.items()}
+    return value
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, list) and len(call) == 4 and call[0] == 2 and isinstance(call[3], dict)
+
+
+def _parse(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        orjson.loads(text)  # stricter: no NaN, no half characters, which nobody could write out again
+        return json.loads(text)  # exact: integers of any length
+    except ValueError:
+        return None
+
+
+def _loads(text: str) -> Any:
+    parsed = _parse(text)
+    return text if parsed is None else parsed
+
+
+def _pretty(parsed: Any, text: str) -> str:
+    return mask(text) if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+
+
+# -- in short -----------------------------------------------------------------------------------------------------------------------
+
+
+def _summary(action: str, payload: dict[str, Any], result: dict[str, Any] | None) -> str:
+    writer = _WRITERS.get(action)
+    try:
+        text = writer(payload) if writer else ""
+    except (TypeError, AttributeError, KeyError, ValueError):
+        text = ""  # a station may put anything anywhere
+    if action == "StartTransaction" and result and "transactionId" in result:
+        text += " → " + _("transaction %s") % result["transactionId"]
+    return text or _plain(payload)
+
+
+def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None) -> str:
+    if isinstance(answer, list) and answer and answer[0] == 4:
+        return " · ".join(str(part) for part in answer[2:4] if part)
+    if result is None:
+        return mask(frame.answer)
+    info = result.get("idTagInfo")
+    if isinstance(info, dict) and info.get("status"):
+        return str(info["status"])
+    if result.get("status"):
+        return str(result["status"])
+    keys = result.get("configurationKey")
+    if isinstance(keys, list):
+        return _("%d keys") % len(keys)
+    return _("Answered") if not set(result) - {"currentTime"} else _plain(result)
+
+
+def _plain(payload: dict[str, Any]) -> str:
+    """The payload's own names and values, without braces and quotes."""
+    return ", ".join(f"{key}: {value if not isinstance(value, (dict, list)) else json.dumps(value)}" for key, value in payload.items())
+
+
+def _joined(*parts: Any) -> str:
+    return " · ".join(str(part) for part in parts if part not in (None, ""))
+
+
+def _connector(payload: dict[str, Any]) -> str:
+    number = payload.get("connectorId")
+    if number is None:
+        return ""
+    return _("station") if number == 0 else _("connector %s") % number
+
+
+def _transaction(payload: dict[str, Any]) -> str:
+    number = payload.get("transactionId")
+    return "" if number is None else _("transaction %s") % number
+
+
+def _status(p: dict[str, Any]) -> str:
+    code = p.get("errorCode")
+    return _joined(_connector(p), p.get("status"), code if code != "NoError" else "", p.get("vendorErrorCode"), p.get("info"))
+
+
+def _meter_values(p: dict[str, Any]) -> str:
+    values = [sampled for entry in p["meterValue"] for sampled in entry["sampledValue"]]
+    shown = []
+    for sampled in values[:3]:
+        name = sampled.get("measurand", "Energy.Active.Import.Register")
+        value = _("signed") if sampled.get("format") == "SignedData" else sampled.get("value")
+        shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, sampled.get("unit")) if part))
+    more = len(values) - len(shown)
+    return _joined(_connector(p), _transaction(p), *shown, f"+{more}" if more > 0 else "")
+
+
+_WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "Authorize": lambda p: _("card %s") % p["idTag"],
+    "BootNotification": lambda p: _joined(
+        p.get("chargePointVendor"), p.get("chargePointModel"), p.get("chargePointSerialNumber"), p.get("firmwareVersion")
+    ),
+    "ChangeAvailability": lambda p: _joined(_connector(p), p.get("type")),
+    "ChangeConfiguration": lambda p: f"{p['key']} = {p['value']}",
+    "DataTransfer": lambda p: _joined(p.get("vendorId"), p.get("messageId"), p.get("data")),
+    "GetConfiguration": lambda p: ", ".join(map(str, p["key"])) if p.get("key") else _("all keys"),
+    "Heartbeat": lambda p: _plain(p) or _("alive"),
+    "MeterValues": _meter_values,
+    "RemoteStartTransaction": lambda p: _joined(_connector(p), _("card %s") % p["idTag"]),
+    "RemoteStopTransaction": _transaction,
+    "SecurityEventNotification": lambda p: _joined(p.get("type"), p.get("techInfo")),
+    "StartTransaction": lambda p: _joined(_connector(p), _("card %s") % p["idTag"], _("meter %s Wh") % p["meterStart"]),
+    "StatusNotification": _status,
+    "StopTransaction": lambda p: _joined(
+        _transaction(p), _("meter %s Wh") % p["meterStop"], p.get("reason") or "Local", _("card %s") % p["idTag"] if p.get("idTag") else ""
+    ),
+    "TriggerMessage": lambda p: _joined(p.get("requestedMessage"), _connector(p)),
+    "UnlockConnector": _connector,
+}
+
+
+def parse_moment(text: str, zone: ZoneInfo, *, late: bool = False) -> datetime:
+    """A date and time without zone as it is shown in `zone`. Of the two meanings of the repeated hour in autumn `late` takes the second.
+
+    Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=zone, fold=int(late)) if moment.tzinfo is None else moment
