@@ -8,6 +8,8 @@ class PassesConfig(AppConfig):
 
     def ready(self) -> None:
         from passes.decision import decide
+        from passes.desk import Desk
         from stations import hooks
 
         hooks.authorizer = decide
+        hooks.cards = Desk()

@@ -292,7 +292,7 @@ def command_title(command: Command) -> str:
         case "RemoteStartTransaction":
             return _("Start charging at %s") % where if command.connector_number else _("Start charging")
         case "RemoteStopTransaction":
-            return _("Stop charging, transaction %s") % payload.get("transactionId", "")
+            return _("Stop charging, transaction %s") % str(payload.get("transactionId", ""))
         case "Reset":
             return _("Hard reset") if payload.get("type") == "Hard" else _("Soft reset")
         case "UnlockConnector":
@@ -300,7 +300,7 @@ def command_title(command: Command) -> str:
         case "ChangeAvailability":
             return (_("Put %s in service") if payload.get("type") == "Operative" else _("Take %s out of service")) % where
         case "ChangeConfiguration":
-            return _("Change %s") % payload.get("key", "")
+            return _("Change %s") % str(payload.get("key", ""))
         case "GetConfiguration":
             return _("Read the configuration")
         case "ClearCache":
@@ -349,7 +349,9 @@ def command_state(command: Command) -> str:
     state = Command.State
     if command.state == state.ACCEPTED:
         return WAITING if command.answer_status in {"RebootRequired", "Scheduled"} else AVAILABLE
-    return {state.QUEUED: WAITING, state.SENT: BUSY}.get(state(command.state), FAULT)
+    if command.state == state.QUEUED:
+        return WAITING
+    return BUSY if command.state == state.SENT else FAULT
 
 
 def command_word(command: Command) -> str:

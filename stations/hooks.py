@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from django.utils.functional import Promise
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from tenancy.models import User
 
 
 class Offer(NamedTuple):
@@ -37,3 +44,39 @@ def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     if authorizer is None:
         raise RuntimeError("no app decides who may charge: `passes` must be installed")
     return authorizer(offers) if offers else []
+
+
+class Card(NamedTuple):
+    """What somebody may know of a card: the name of its pass and where that is edited, or that its pass is not theirs to see."""
+
+    name: str = ""
+    url: str = ""
+    hidden: bool = False
+
+
+class Cards(Protocol):
+    """The desk that knows passes."""
+
+    # reason of a Verdict -> a sentence for people
+    reasons: Mapping[str, str | Promise]
+
+    def clean_uid(self, typed: str) -> str:
+        """A card's UID as a station is told it; ValidationError says what is wrong with it."""
+
+    def known(self, user: User | AnonymousUser, id_tags: Collection[str]) -> dict[str, Card]:
+        """The cards among `id_tags` that have a pass, in a constant number of queries."""
+
+    def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
+        """(UID, name) of passes that `user` may see and that may charge at a station of this organization."""
+
+
+cards: Cards | None = None
+
+
+def reason_label(reason: str) -> str:
+    """The sentence for a verdict's reason; the bare word where nobody has one."""
+    return str(cards.reasons.get(reason, reason)) if cards else reason
+
+
+def known_cards(user: User | AnonymousUser, id_tags: Collection[str]) -> dict[str, Card]:
+    return cards.known(user, id_tags) if cards and id_tags else {}

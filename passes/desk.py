@@ -1,0 +1,65 @@
+"""What the stations' pages ask about cards: the answer to `stations.hooks.Cards`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from passes.decision import REASONS
+from passes.models import ChargePass, check_uid, normalize_uid
+from stations.hooks import Card
+from tenancy.rights import MANAGE_PASSES, granted_paths
+
+if TYPE_CHECKING:
+    from tenancy.models import User
+
+MOST_CHOICES = 200  # in a list to choose from; a UID can always be typed
+
+
+class Desk:
+    reasons: Mapping[str, str | Promise] = REASONS
+
+    def clean_uid(self, typed: str) -> str:
+        uid = normalize_uid(typed)
+        check_uid(uid)
+        return uid
+
+    def known(self, user: User | AnonymousUser, id_tags: Collection[str]) -> dict[str, Card]:
+        """A card with passes in several organizations is named as the user knows it; one with passes elsewhere only is hidden."""
+        tags: dict[str, list[str]] = {}
+        for tag in id_tags:
+            tags.setdefault(normalize_uid(tag), []).append(tag)
+        seen, editable = granted_paths(user), granted_paths(user, MANAGE_PASSES)
+        found: dict[str, Card] = {}
+        for charge_pass in ChargePass.objects.filter(uid__in=tags).select_related("organization").order_by("pk"):
+            path = charge_pass.organization.path
+            visible = any(path.startswith(granted) for granted in seen)
+            for tag in tags[charge_pass.uid]:
+                if visible:
+                    url = _edit_url(charge_pass) if any(path.startswith(granted) for granted in editable) else ""
+                    found[tag] = Card(str(charge_pass), url)
+                else:
+                    found.setdefault(tag, Card(hidden=True))
+        return found
+
+    def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
+        keys = [int(part) for part in organization_path.strip("/").split("/")]
+        usable = (
+            ChargePass.objects.visible_to(user)
+            .filter(Q(valid_until=None) | Q(valid_until__gt=timezone.now()), organization__in=keys, blocked=False)
+            .order_by("nickname", "uid")[:MOST_CHOICES]
+        )
+        return list({charge_pass.uid: str(charge_pass) for charge_pass in usable}.items())
+
+
+def _edit_url(charge_pass: ChargePass) -> str:
+    try:
+        return reverse("pass_edit", args=[charge_pass.pk])
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,256 @@
+"""What people can ask of a station: each control with its label, why it cannot be used now, and what using it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from stations.models import Availability, Connection, Connector, CurrentType, Station, Transaction
+from tenancy.models import User
+from tenancy.rights import CONFIGURE_STATIONS, OPERATE_STATIONS, holds
+
+Text = str | Promise
+Status = Connector.Status
+
+# TriggerMessage (OCPP 1.6 §7.37): what can be asked for, and of what
+TRIGGERS: dict[str, Text] = {
+    "StatusNotification": lazy("Its status"),
+    "MeterValues": lazy("Its meter values"),
+    "BootNotification": lazy("Its make and firmware"),
+    "Heartbeat": lazy("A heartbeat"),
+    "FirmwareStatusNotification": lazy("The state of its firmware"),
+    "DiagnosticsStatusNotification": lazy("The state of its diagnostics"),
+}
+OF_A_CONNECTOR = frozenset({"StatusNotification", "MeterValues"})
+
+
+@dataclass(frozen=True)
+class Control:
+    """`slug` is its place in the URL. `asks` says when it asks before it acts: "always", "input" (it needs a card), or "harm"."""
+
+    slug: str
+    label: Text
+    icon: str
+    right: str = OPERATE_STATIONS
+    asks: str = "harm"
+
+
+CONTROLS: dict[str, Control] = {
+    control.slug: control
+    for control in (
+        Control("start", lazy("Start charging"), "player-play", asks="input"),
+        Control("stop", lazy("Stop charging"), "player-stop", asks="always"),
+        Control("unlock", lazy("Unlock"), "lock-open"),
+        Control("reset-soft", lazy("Soft reset"), "refresh"),
+        Control("reset-hard", lazy("Hard reset"), "power", asks="always"),
+        Control("operative", lazy("Put in service"), "circle-check"),
+        Control("inoperative", lazy("Take out of service"), "ban", asks="always"),
+        Control("trigger", lazy("Ask for a message"), "message-circle"),
+        Control("clear-cache", lazy("Clear the card cache"), "eraser"),
+        Control("get-configuration", lazy("Read the configuration"), "adjustments", CONFIGURE_STATIONS),
+        Control("change-configuration", lazy("Change the configuration"), "adjustments", CONFIGURE_STATIONS),
+    )
+}
+
+
+class Situation:
+    """A station as it is now, for somebody who looks at it. Two queries, whatever the station's size."""
+
+    def __init__(self, user: User | AnonymousUser, station: Station, now: datetime | None = None) -> None:
+        self.user, self.station, self.now = user, station, now or timezone.now()
+        every: list[Connector] = list(Connector.objects.filter(station=station).order_by("number"))
+        for connector in every:
+            connector.station = station
+        self.whole = next((connector for connector in every if connector.number == 0), None)
+        self.connectors = [connector for connector in every if connector.number]
+        self.connection = station.connection_at(self.now)
+        # The newest open transaction of a connector is the one that runs; an older one the station never ended.
+        self.running: dict[int, Transaction] = {}
+        for transaction in Transaction.objects.filter(station=station, ended_at=None).order_by("started_at", "pk"):
+            self.running[transaction.connector_id] = transaction
+
+    def connector(self, number: int) -> Connector | None:
+        return self.whole if number == 0 else next((one for one in self.connectors if one.number == number), None)
+
+    def transaction_at(self, connector: Connector | None) -> Transaction | None:
+        return self.running.get(connector.pk) if connector else None
+
+    @property
+    def availability(self) -> str:
+        """Our switch of the whole station."""
+        return self.whole.availability if self.whole else Availability.OPERATIVE
+
+    # -- why not --------------------------------------------------------------------------------------------------------------------
+
+    def may(self, right: str) -> bool:
+        return holds(self.user, right, self.station.location.organization.path)
+
+    def unreachable(self) -> str:
+        """Why nothing at all can be asked of the station now; empty when it is connected."""
+        station = self.station
+        if self.connection == Connection.DEACTIVATED:
+            return _("The station is deactivated, so it cannot connect. Activate it first.")
+        if self.connection == Connection.NEVER:
+            return _("The station has never connected.")
+        if not station.connected:
+            if self.connection == Connection.OFFLINE:
+                return _("The station is offline. It can be asked again when it is back.")
+            return _("The connection has just been lost. Stations usually come back within a minute.")
+        return ""
+
+    def why_not(self, slug: str, connector: Connector | None = None) -> str:
+        """Why `slug` cannot be used now, at `connector` or (None) at the station; empty when it can."""
+        control = CONTROLS[slug]
+        if not self.may(control.right):
+            if control.right == CONFIGURE_STATIONS:
+                return _("You may not configure stations here. Your administrator can give you the right “configure stations”.")
+            return _("You may not operate stations here. Your administrator can give you the right “operate stations”.")
+        if reason := self.unreachable():
+            return reason
+        match slug:
+            case "start":
+                return self._why_not_start(connector)
+            case "stop":
+                return self._why_not_stop(connector)
+            case "unlock":
+                return self._why_not_unlock(connector)
+            case "operative" | "inoperative":
+                return self._why_not_switch(slug, connector)
+        return ""
+
+    def _why_not_start(self, connector: Connector | None) -> str:
+        if connector is None:
+            reasons = [self._why_not_start(one) for one in self.connectors]
+            if not reasons:
+                return _("The station has no connector yet.")
+            if "" in reasons:
+                return ""
+            return reasons[0] if len(reasons) == 1 else _("No connector is free.")
+        if self.transaction_at(connector):
+            return _("A car charges here already.")
+        if connector.availability == Availability.INOPERATIVE or self.availability == Availability.INOPERATIVE:
+            return _("Out of service. Put it in service first.")
+        match connector.status:
+            case Status.FAULTED:
+                return _("The connector is faulted.")
+            case Status.UNAVAILABLE:
+                return _("The station says that the connector is unavailable.")
+            case Status.RESERVED:
+                return _("The connector is reserved.")
+            case Status.CHARGING | Status.SUSPENDED_EV | Status.SUSPENDED_EVSE:
+                return _("The station says that a car charges here.")
+        return ""
+
+    def _why_not_stop(self, connector: Connector | None) -> str:
+        found = self.transaction_at(connector) if connector else next(iter(self.running.values()), None)
+        if found is None:
+            return _("Nothing is charging here.")
+        if not found.transaction_id.lstrip("-").isdecimal():
+            return _("This transaction has no number the station knows it by.")
+        return ""
+
+    def _why_not_unlock(self, connector: Connector | None) -> str:
+        if connector is None:
+            return "" if self.connectors else _("The station has no connector yet.")
+        if self.station.current_type == CurrentType.DC:
+            return _("A DC plug cannot be unlocked from here. Use reset.")
+        if connector.format == Connector.Format.CABLE:
+            return _("The cable is fixed here: there is no lock to open. Use reset.")
+        return ""
+
+    def _why_not_switch(self, slug: str, connector: Connector | None) -> str:
+        set_to = connector.availability if connector else self.availability
+        if slug == "operative":
+            return _("It is in service already.") if set_to == Availability.OPERATIVE else ""
+        if set_to == Availability.INOPERATIVE:
+            return _("It is out of service already.")
+        if set_to == Availability.SCHEDULED:
+            return _("It goes out of service after this charge already.")
+        return ""
+
+    # -- what it would do -----------------------------------------------------------------------------------------------------------
+
+    def harms(self, slug: str, connector: Connector | None = None) -> list[str]:
+        """What else happens, in sentences: to how many drivers, and for how long. Empty when nobody is harmed."""
+        if connector is not None and connector.number:
+            here: Sequence[Transaction] = [t for t in (self.transaction_at(connector),) if t]
+        else:
+            here = list(self.running.values())
+        match slug:
+            case "stop":
+                return [self._ends(one) for one in here[:1]]
+            case "unlock" if here:
+                return [self._ends(here[0]), _("The cable can then be pulled by anyone.")]
+            case "reset-soft" | "reset-hard" if here or slug == "reset-hard":
+                sentences = self._cars_end(here)
+                if slug == "reset-hard":
+                    sentences.append(_("The station is switched off and on without ending its work in good order."))
+                return [*sentences, _("The station is away for a few minutes and then connects again.")]
+            case "inoperative":
+                where = _("connector %d") % connector.number if connector is not None and connector.number else _("this station")
+                sentences = [_("Nobody can start charging at %s until it is put in service again.") % where]
+                if here:
+                    sentences.append(
+                        ngettext(
+                            "%d car is charging here. It may finish; then it goes out of service.",
+                            "%d cars are charging here. They may finish; then it goes out of service.",
+                            len(here),
+                        )
+                        % len(here)
+                    )
+                return sentences
+        return []
+
+    def _cars_end(self, here: Sequence[Transaction]) -> list[str]:
+        if not here:
+            return [_("No car is charging here now.")]
+        count = len(here)
+        return [
+            ngettext(
+                "%d car is charging here; its transaction will end.", "%d cars are charging here; their transactions will end.", count
+            )
+            % count
+        ]
+
+    def _ends(self, transaction: Transaction) -> str:
+        number = next((one.number for one in self.connectors if one.pk == transaction.connector_id), 0)
+        return _("The charge at connector %(number)d ends, with %(energy)s kWh so far.") % {
+            "number": number,
+            "energy": f"{transaction.energy_wh / 1000:.2f}",
+        }
+
+
+def call_of(slug: str, situation: Situation, connector: Connector | None, data: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """The CALL (action, payload) of OCPP 1.6 for a control that `why_not` allows. `data` are the control's cleaned inputs."""
+    number = connector.number if connector else 0
+    match slug:
+        case "start":
+            return "RemoteStartTransaction", {"idTag": data["uid"]} | ({"connectorId": number} if number else {})
+        case "stop":
+            found = situation.transaction_at(connector) or next(iter(situation.running.values()))
+            return "RemoteStopTransaction", {"transactionId": int(found.transaction_id)}
+        case "unlock":
+            return "UnlockConnector", {"connectorId": number}
+        case "reset-soft" | "reset-hard":
+            return "Reset", {"type": "Hard" if slug == "reset-hard" else "Soft"}
+        case "operative" | "inoperative":
+            return "ChangeAvailability", {"connectorId": number, "type": "Operative" if slug == "operative" else "Inoperative"}
+        case "trigger":
+            of = {"connectorId": number} if number and data["message"] in OF_A_CONNECTOR else {}
+            return "TriggerMessage", {"requestedMessage": data["message"], **of}
+        case "clear-cache":
+            return "ClearCache", {}
+        case "get-configuration":
+            return "GetConfiguration", {}
+        case "change-configuration":
+            return "ChangeConfiguration", {"key": data["key"], "value": data["value"]}
+    raise ValueError(slug)
