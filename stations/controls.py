@@ -215,9 +215,7 @@ class Situation:
             return [_("No car is charging here now.")]
         count = len(here)
         return [
-            ngettext(
-                "%d car is charging here; its transaction will end.", "%d cars are charging here; their transactions will end.", count
-            )
+            ngettext("%d car is charging here; its transaction will end.", "%d cars are charging here; their transactions will end.", count)
             % count
         ]
 

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from stations import credentials
 from stations.gateway import bulk
 from stations.gateway.entries import Answered
-from stations.models import Availability, Command, ConfigurationKey, Connector, Frame
+from stations.models import Availability, Command, ConfigurationKey, Connector, Frame, Station
 from stations.ocpp import frames, v16
 from stations.ocpp.frames import CallError
+from tenancy import audit
 
+OWN_KEY = "authorizationkey"  # OCPP 1.6 security extension: the password the station authenticates with
 MAX_KEYS = 1000  # configuration keys kept per station
 
 
@@ -51,9 +54,18 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
                 frame = Frame.objects.create(
                     station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
                 )
-                Command.objects.filter(pk=command.pk).update(frame=frame)
+                Command.objects.filter(pk=command.pk).update(frame=frame, payload=_sealed(command))
                 taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout))
     return taken
+
+
+def _sealed(command: Command) -> dict[str, Any]:
+    """The payload as it is kept once it is on its way: a password is masked. Of a station's own password the digest stays, because the
+    station will use it when it says yes, and that may come late."""
+    shown = v16.without_secrets(command.action, command.payload)
+    if shown is not command.payload and command.payload["key"].lower() == OWN_KEY:
+        return {**shown, "digest": credentials.digest(command.payload["value"])}
+    return shown
 
 
 def answered(entries: Sequence[Answered], changed: set[int]) -> None:
@@ -65,7 +77,7 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
         command = commands.get(entry.command_id)
         if command is None:
             continue
-        answer = entry.answer
+        answer, text = entry.answer, entry.text
         failed = isinstance(answer, CallError)
         fields: dict[str, Any] = {"answered_at": entry.at}
         if isinstance(answer, CallError):
@@ -76,12 +88,17 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
             }
         else:
             yes = v16.accepted(answer.payload)
-            fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED, "answer": without_nul(answer.payload)}
+            shown = v16.without_secrets(command.action, answer.payload)
+            fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED, "answer": without_nul(shown)}
+            if shown is not answer.payload:
+                text = frames.result(answer.message_id, shown)
             _consequences(command, answer.payload, entry.at)
+        if "digest" in command.payload:
+            fields["payload"] = v16.without_secrets(command.action, {"key": command.payload["key"], "value": ""})
         # A late answer still tells what happened, so it also replaces a time-out.
         Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
         if command.frame_id:
-            Frame.objects.filter(pk=command.frame_id).update(answer=entry.text.replace("\x00", ""), answered_at=entry.at, failed=failed)
+            Frame.objects.filter(pk=command.frame_id).update(answer=text.replace("\x00", ""), answered_at=entry.at, failed=failed)
         changed.add(command.station_id)
 
 
@@ -94,12 +111,21 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
         shown = v16.without_secrets("ChangeConfiguration", command.payload)
         values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
         ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=str(command.payload["key"])[:50], defaults=values)
+        if command.payload.get("digest"):
+            _take_over_password(command)
     elif command.action == "ChangeAvailability" and status in {"Accepted", "Scheduled"}:
         wanted = command.payload["type"] if status == "Accepted" or command.payload["type"] == "Operative" else Availability.SCHEDULED
         connectors = Connector.objects.filter(station_id=command.station_id)
         if command.payload["connectorId"]:
             connectors = connectors.filter(number=command.payload["connectorId"])
         connectors.update(availability=wanted)
+
+
+def _take_over_password(command: Command) -> None:
+    """The station has accepted a new password of its own: from its next connection on that is the one we know."""
+    station = Station.objects.select_related("location__organization").get(pk=command.station_id)
+    Station.objects.filter(pk=station.pk).update(password_digest=command.payload["digest"])
+    audit.record(command.requested_by, "renew_password", station, station.location.organization)
 
 
 def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) -> None:
@@ -113,7 +139,7 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
             key = v16.clean(item["key"], 50)
             row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
             value = "" if item.get("value") is None else v16.clean(item["value"], 500)
-            row.value = "****" if key.lower() == "authorizationkey" and value else value
+            row.value = v16.MASK if v16.is_secret(key) and value else value
             row.readonly, row.updated_at, row.reboot_required = bool(item.get("readonly")), at, False
             rows[key] = row
     ConfigurationKey.objects.bulk_create([row for row in rows.values() if row.pk is None][: max(0, MAX_KEYS - len(known))])
@@ -137,9 +163,14 @@ def time_out(command_ids: Sequence[int]) -> list[int]:
 def expire(now: datetime) -> list[int]:
     """Close what was never delivered, and what was sent by a process that is gone; returns the stations concerned."""
     stale = Command.objects.filter(state=Command.State.QUEUED, deadline__lte=now)
-    stations = list(stale.values_list("station_id", flat=True))
-    if stations:
+    expired = list(stale)
+    stations = [command.station_id for command in expired]
+    if expired:
         stale.update(state=Command.State.EXPIRED)
+        for command in expired:
+            shown = v16.without_secrets(command.action, command.payload)
+            if shown is not command.payload:
+                Command.objects.filter(pk=command.pk, state=Command.State.EXPIRED).update(payload=shown)
     # `sent` rows are timed out by their gateway; the extra minute leaves it the first word
     orphans = [
         pk

@@ -49,6 +49,9 @@ COMMANDS = frozenset({
 })  # fmt: skip
 _ACCEPTED = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", ""})
 
+MASK = "****"
+_SECRET_KEY = re.compile(r"authorizationkey|passw|passphrase|passcode|secret|privatekey|psk$|pincode|(?:^|[._\-]|sim)pin$", re.IGNORECASE)
+
 _UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "Temperature": "Celsius", "SoC": "Percent"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _channels: dict[tuple[Any, ...], Channel] = {}
@@ -268,11 +271,23 @@ def check_command(action: str, payload: Payload) -> str:
     return f"{action} does not fit its schema: {'/'.join(map(str, error.instance_path)) or 'payload'}: {error.message}"
 
 
+def is_secret(key: str) -> bool:
+    """Whether a configuration key holds something that may be written, but never shown: a password, a PIN."""
+    return bool(_SECRET_KEY.search(key))
+
+
 def without_secrets(action: str, payload: Payload) -> Payload:
-    """A payload as it may be shown and logged: a station's password is masked."""
-    if action == "ChangeConfiguration" and str(payload.get("key", "")).lower() == "authorizationkey":
-        return {**payload, "value": "****"}
+    """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked."""
+    if action == "ChangeConfiguration" and "value" in payload and is_secret(str(payload.get("key", ""))):
+        return {**payload, "value": MASK}
+    keys = payload.get("configurationKey") if action == "GetConfiguration" else None
+    if isinstance(keys, list) and any(_shows_secret(item) for item in keys):
+        return {**payload, "configurationKey": [{**item, "value": MASK} if _shows_secret(item) else item for item in keys]}
     return payload
+
+
+def _shows_secret(item: Any) -> bool:
+    return isinstance(item, dict) and bool(item.get("value")) and is_secret(str(item.get("key", "")))
 
 
 def accepted(answer: Payload) -> bool:
