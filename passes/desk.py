@@ -19,6 +19,7 @@ from tenancy.rights import MANAGE_PASSES, granted_paths
 if TYPE_CHECKING:
     from tenancy.models import User
 
+MOST_FOUND = 500  # by a name
 MOST_CHOICES = 200  # in a list to choose from; a UID can always be typed
 
 
@@ -47,6 +48,10 @@ class Desk:
                 else:
                     found.setdefault(tag, Card(hidden=True))
         return found
+
+    def named(self, user: User | AnonymousUser, text: str) -> list[str]:
+        found = ChargePass.objects.visible_to(user).filter(Q(nickname__icontains=text) | Q(visible_number__icontains=text))
+        return list(found.order_by("pk").values_list("uid", flat=True)[:MOST_FOUND])
 
     def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
         keys = [int(part) for part in organization_path.strip("/").split("/")]

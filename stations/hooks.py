@@ -66,6 +66,9 @@ class Cards(Protocol):
     def known(self, user: User | AnonymousUser, id_tags: Collection[str]) -> dict[str, Card]:
         """The cards among `id_tags` that have a pass, in a constant number of queries."""
 
+    def named(self, user: User | AnonymousUser, text: str) -> list[str]:
+        """UIDs of passes that `user` may see and whose name or number contains `text`; a bounded number of them."""
+
     def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
         """(UID, name) of passes that `user` may see and that may charge at a station of this organization."""
 
@@ -80,3 +83,7 @@ def reason_label(reason: str) -> str:
 
 def known_cards(user: User | AnonymousUser, id_tags: Collection[str]) -> dict[str, Card]:
     return cards.known(user, id_tags) if cards and id_tags else {}
+
+
+def cards_named(user: User | AnonymousUser, text: str) -> list[str]:
+    return cards.named(user, text) if cards and text else []

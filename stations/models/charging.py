@@ -183,3 +183,6 @@ class UnmatchedMessage(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["station", "action", "transaction_id"], name="unmatched_once_per_transaction"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.transaction_id}".strip()

@@ -6,8 +6,9 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django import forms
@@ -100,10 +101,10 @@ class LogFilter(forms.Form):
             rows = rows.filter(at__lte=found["until"])
         if text := found.get("text"):
             # What is masked must not be guessed letter by letter either.
-            secret = "authorizationkey"
-            rows = rows.filter(
-                Q(call__icontains=text) & ~Q(call__icontains=secret) | Q(answer__icontains=text) & ~Q(answer__icontains=secret)
+            in_call, in_answer = (
+                Q(**{f"{part}__icontains": text}) & ~Q(**{f"{part}__icontains": "authorizationkey"}) for part in ("call", "answer")
             )
+            rows = rows.filter(in_call | in_answer)
         if found.get("quiet"):
             rows = rows.exclude(action__in=frames.NOISE)
         if found.get("errors_only"):
@@ -116,7 +117,8 @@ class LogFilter(forms.Form):
         return any(self.cleaned_data.get(name) for name in self.fields)
 
 
-class Cursor(NamedTuple):
+@dataclass(frozen=True)
+class Cursor:
     """A place in the log, between two frames. In the URL: microseconds since 1970, a dash, the primary key."""
 
     at: datetime
@@ -269,10 +271,10 @@ def _jsonl(form: LogFilter, rows: QuerySet[Frame]) -> Iterator[bytes]:
         for row in chunk:
             message = frames.read(row, form.zone)
             call, answer = frames.wire(message)
+            answered_at = row.answered_at and row.answered_at.astimezone(form.zone).isoformat(timespec="milliseconds")
             lines.append(json.dumps({
                 "at": message.exact, "station": form.station.identity, "direction": row.direction, "action": row.action, "call": call,
-                "answer": answer, "answered_at": row.answered_at and row.answered_at.astimezone(form.zone).isoformat(timespec="milliseconds"),
-                "failed": row.failed,
+                "answer": answer, "answered_at": answered_at, "failed": row.failed,
             }, ensure_ascii=False))  # fmt: skip
         yield ("\n".join(lines) + "\n").encode()
 

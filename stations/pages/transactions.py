@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from stations.models import Station, Transaction, UnmatchedMessage
+from stations.pages import transaction
 from tenancy.rights import get_for
 
 
@@ -22,11 +23,6 @@ def station_transactions(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "stations/transactions.html", {"title": str(station), "rows": rows[:50]})
 
 
-def transaction(request: HttpRequest, pk: int) -> HttpResponse:
-    row = get_for(request.user, Transaction.objects.select_related("station__location", "connector"), pk=pk)
-    return render(request, "stations/transaction.html", {"title": _("Transaction %s") % row.pk, "transaction": row})
-
-
 def inbox(request: HttpRequest) -> HttpResponse:
     rows = request.drill.limit(UnmatchedMessage.objects.visible_to(request.user)).filter(resolved_at=None).select_related("station")
     return render(request, "stations/inbox.html", {"title": _("Inbox"), "rows": rows[:50]})
@@ -35,6 +31,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern] = [
     path("transactions/", transactions, name="transactions"),
     path("transactions/inbox/", inbox, name="inbox"),
-    path("transactions/<int:pk>/", transaction, name="transaction"),
+    *transaction.urlpatterns,
     path("stations/<int:pk>/transactions/", station_transactions, name="station_transactions"),
 ]

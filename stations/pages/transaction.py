@@ -1,0 +1,149 @@
+"""The page of one transaction: facts, plot, problems, signed values; live while it runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from stations import explain, hooks, plots, problems, words
+from stations.controls import Situation
+from stations.models import CardOffer, SignedMeterValue, Transaction
+from tenancy.rights import get_for
+
+SHOWN = 120  # rows of the table of values
+MOST_SIGNED = 500
+TIMES = ("started_at", "ended_at", "start_received_at", "end_received_at")
+
+
+def _transaction(request: HttpRequest, pk: int) -> Transaction:
+    return get_for(request.user, Transaction.objects.select_related("station__location__organization", "connector"), pk=pk)
+
+
+def state_of(row: Transaction) -> tuple[str, str]:
+    """Which of the six states, and its word."""
+    if row.running:
+        return (explain.WAITING, _("Not ended")) if Transaction.Problem.NOT_ENDED in row.problems else (explain.CHARGING, _("Charging"))
+    return (explain.FAULT, _("Ended, with a problem")) if row.problems else (explain.OFF, _("Ended"))
+
+
+def transaction(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page; for htmx the part that changes while it runs (`?part=values`: the rows of the table of values)."""
+    row = _transaction(request, pk)
+    live = request.headers.get("HX-Request") == "true"
+    if live and request.GET.get("part") == "values":
+        return render(request, "stations/transaction_values.html", _values(row))
+    context = _facts(request, row) | _values(row)
+    if live:
+        return render(request, "stations/transaction_live.html", context)
+    signed = list(SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")[:MOST_SIGNED])
+    return render(request, "stations/transaction.html", context | _values(row) | {
+        "breadcrumbs": [(_("Transactions"), reverse("transactions")), (str(row.station), row.station.get_absolute_url())],
+        "signed": signed,
+    })  # fmt: skip
+
+
+def _values(row: Transaction) -> dict[str, Any]:
+    zone, plot = row.station.location.zone, plots.of(row, SHOWN)
+    days = {point.at.astimezone(zone).date() for point in plot.points}
+    pattern = "%Y-%m-%d %H:%M:%S" if len(days) > 1 else "%H:%M:%S"
+    rows = [(point.at.astimezone(zone).strftime(pattern), point) for point in plot.points]
+    return {
+        "transaction": row,
+        "zone": zone,
+        "plot": plot,
+        "rows": rows,
+        "with_charge": any(point.charge is not None for _at, point in rows),
+    }
+
+
+def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
+    now = timezone.now()
+    station, zone = row.station, row.station.location.zone
+    duration = (row.ended_at or now) - row.started_at
+    hours = duration.total_seconds() / 3600
+    cards = hooks.known_cards(request.user, {tag for tag in (row.id_tag, row.stop_id_tag) if tag})
+    offer = (
+        CardOffer.objects.visible_to(request.user)
+        .filter(station=station, action="StartTransaction", id_tag=row.id_tag, at=row.start_received_at)
+        .first()
+    )
+    state, word = state_of(row)
+    verdict = explain.verdict(row.verdict)
+    refusal = ""
+    if row.running:
+        situation = Situation(request.user, station, now)
+        current = situation.transaction_at(row.connector)
+        if current is not None and current.pk != row.pk:
+            refusal = _("Another transaction runs at this connector, so the station cannot be asked to end this one.")
+        else:
+            refusal = situation.why_not("stop", row.connector)
+    return {
+        "title": _("Transaction %s") % row.pk,
+        "transaction": row,
+        "station": station,
+        "location": station.location,
+        "zone": zone,
+        "state": state,
+        "state_word": word,
+        "duration": words.duration(duration) if duration > timedelta(0) else "",
+        "average": row.energy_wh / hours if hours > 0 and row.energy_wh > 0 else None,
+        "power_now": row.connector.power if row.running and _fresh(row.connector.measured_at, row.started_at) else None,
+        "charge_now": row.connector.state_of_charge if row.running and _fresh(row.connector.measured_at, row.started_at) else None,
+        "card": cards.get(row.id_tag),
+        "stop_card": cards.get(row.stop_id_tag),
+        "verdict": verdict,
+        "reason": hooks.reason_label(offer.reason) if offer else verdict.sentence,
+        "stop_reason": explain.STOP_REASONS.get(row.stop_reason, row.stop_reason),
+        "advice": problems.advice(row),
+        "times": {name: words.moment(getattr(row, name), zone) for name in TIMES},
+        "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}",
+        "refusal": refusal,
+    }
+
+
+def _period(row: Transaction, now: datetime) -> str:
+    """The log's filter for the time from just before the start until just after the end."""
+    zone, slack = row.station.location.zone, timedelta(minutes=2)
+    first = min(row.started_at, row.start_received_at) - slack
+    last = max(row.ended_at or now, row.end_received_at or row.ended_at or now) + slack
+    period = {"since": f"{first.astimezone(zone):%Y-%m-%dT%H:%M:%S}"}
+    if not row.running:
+        period["until"] = f"{last.astimezone(zone):%Y-%m-%dT%H:%M:%S}"
+    return urlencode(period)
+
+
+def _fresh(measured: datetime | None, started: datetime) -> bool:
+    """Whether the connector's latest values are of this transaction."""
+    return measured is not None and measured >= started
+
+
+def transaction_plot(request: HttpRequest, pk: int) -> JsonResponse:
+    """What `static/js/transaction_plot.js` draws; see `plots.as_json`."""
+    row = _transaction(request, pk)
+    return JsonResponse(plots.as_json(plots.of(row), row.station.location.time_zone))
+
+
+def transaction_signed(request: HttpRequest, pk: int) -> HttpResponse:
+    """The signed meter values as the station sent them, for whoever checks the signatures."""
+    row = _transaction(request, pk)
+    found = SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")
+    values = [{"at": value.at.isoformat(), "context": value.context, "value": value.value} for value in found[:MOST_SIGNED]]
+    body = {"station": row.station.identity, "transactionId": row.transaction_id, "signedValues": values}
+    response = HttpResponse(json.dumps(body, indent=2, ensure_ascii=False), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="transaction-{row.pk}-signed.json"'
+    return response
+
+
+urlpatterns: list[URLPattern] = [
+    path("transactions/<int:pk>/", transaction, name="transaction"),
+    path("transactions/<int:pk>/plot.json", transaction_plot, name="transaction_plot"),
+    path("transactions/<int:pk>/signed.json", transaction_signed, name="transaction_signed"),
+]

@@ -1,0 +1,74 @@
+"""What is wrong with a transaction, and what an unmatched message may be, in plain words: what happened, then what to do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations.models import Transaction, UnmatchedMessage
+
+Text = str | Promise
+Problem = Transaction.Problem
+
+
+class Advice(NamedTuple):
+    code: str
+    sentence: Text
+    what_now: Text
+
+
+_ADVICE: dict[str, tuple[Text, Text]] = {
+    Problem.CLOCK: (
+        lazy("The station's clock was wrong or gave no time zone. Where its time was impossible, the time we received it stands in."),
+        lazy("The energy is right; start and end may be off. A reset makes the station ask us for the time again."),
+    ),
+    Problem.NEGATIVE: (
+        lazy("The meter ended below where it began, which cannot be."),
+        lazy("Nothing is to be paid for it as it stands. Compare the values below with the meter's display, and have the meter checked."),
+    ),
+    Problem.METER_FELL: (
+        lazy("The meter fell while the car was charging."),
+        lazy("The energy may be too low. The values below show where it fell. If it happens again, have the meter checked."),
+    ),
+    Problem.ENDS_BEFORE_START: (
+        lazy("By the station's own times it ended before it began."),
+        lazy("Its clock jumped in between. The energy is right; for the times see below when we received start and end."),
+    ),
+    Problem.REFUSED_CARD: (
+        lazy("The station charged although the card was not valid."),
+        lazy("It was probably offline. If that is not wanted, set AllowOfflineTxForUnknownId to false in its configuration."),
+    ),
+    Problem.NOT_ENDED: (
+        lazy("The station began another transaction here without ending this one."),
+        lazy("Its end got lost, often by a power cut. The energy is that of the last value; the station may still report the end."),
+    ),
+}  # fmt: skip
+
+
+def advice(transaction: Transaction) -> list[Advice]:
+    """One per problem, in the order of `Problem`."""
+    return [Advice(code, *_ADVICE[code]) for code in Problem.values if code in transaction.problems]
+
+
+def what_is(entry: UnmatchedMessage) -> str:
+    """What an entry of the inbox is, in a sentence."""
+    known_elsewhere = entry.transaction_id in {"", "0", "-1"}
+    if entry.action == "StopTransaction":
+        meter = entry.payload.get("meterStop") if isinstance(entry.payload, dict) else None
+        if known_elsewhere:
+            text = _("The station ended a charge that has no number: its start has not reached us.")
+        else:
+            text = _("The station ended transaction %s, which it never started here or ended before otherwise.") % entry.transaction_id
+        return f"{text} {_('Its meter stood at %s Wh.') % meter}" if meter is not None else text
+    if known_elsewhere:
+        return _("The station sent meter values of a charge that has no number: its start has not reached us.")
+    return _("The station sent meter values of transaction %s, which it has never started here.") % entry.transaction_id
+
+
+def what_to_do(entry: UnmatchedMessage) -> str:
+    if entry.action == "StopTransaction":
+        return _("Look for its start in the station's log. If its energy is to be settled, note it down; then dismiss this entry.")
+    return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
