@@ -1,5 +1,147 @@
-"""The small words of every page: states, times, numbers with units."""
+"""The small words of every page: icons, states, times, numbers with their units."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
+from django.conf import settings
+from django.template.context import Context
+from django.templatetags.static import static
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 register = template.Library()
+
+# The six states of everything; a dot in its colour stands before the word, never instead of it.
+STATES = ("charging", "available", "busy", "waiting", "fault", "off")
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture beside a word, from the sprite of `scripts/frontend.py`; names are those of Tabler Icons."""
+    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
+
+
+@register.simple_tag
+def state(name: str, word: str) -> SafeString:
+    """A state as dot and word."""
+    assert name in STATES, name
+    return format_html('<span class="state state-{}">{}</span>', name, word)
+
+
+def zone_of(zone: tzinfo | str | None) -> tzinfo:
+    if isinstance(zone, str) and zone:
+        return ZoneInfo(zone)
+    return zone if isinstance(zone, tzinfo) else ZoneInfo(settings.PLATFORM_TIME_ZONE)
+
+
+@register.filter
+def when(moment: datetime | None, zone: tzinfo | str | None = None) -> SafeString | str:
+    """A time: relative within a day, else the date; exact on hover, in `zone` (default: the platform's)."""
+    if not moment:
+        return "–"
+    there = timezone.localtime(moment, zone_of(zone))
+    title = f"{formats.date_format(there, 'j M Y')} {there:%H:%M:%S %Z}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', there.isoformat(timespec="seconds"), title, _in_words(there))
+
+
+def _in_words(there: datetime) -> str:
+    now = timezone.now()
+    seconds = int((now - there).total_seconds())
+    if 0 <= seconds < 5:
+        return _("just now")
+    if 0 <= seconds < 60:
+        return _("%d s ago") % seconds
+    if 0 <= seconds < 3600:
+        return _("%d min ago") % (seconds // 60)
+    if 0 <= seconds < 86_400:
+        return _("%d h ago") % (seconds // 3600)
+    day = formats.date_format(there, "j M" if there.year == now.year else "j M Y")
+    return f"{day} {there:%H:%M}"
+
+
+@register.filter
+def exact(moment: datetime | None, zone: tzinfo | str | None = None) -> str:
+    """Date and time to the second, in `zone`."""
+    if not moment:
+        return "–"
+    there = timezone.localtime(moment, zone_of(zone))
+    return f"{formats.date_format(there, 'j M Y')} {there:%H:%M:%S}"
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str:
+    """A timedelta, or seconds, as "1 h 12 min"."""
+    if value is None:
+        return "–"
+    seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
+    if seconds < 0:
+        return "–"
+    if seconds < 60:
+        return _("%d s") % seconds
+    if seconds < 3600:
+        return _("%d min") % (seconds // 60)
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours < 48:
+        return _("%(h)d h %(m)02d min") % {"h": hours, "m": minutes}
+    return _("%(d)d days %(h)d h") % {"d": hours // 24, "h": hours % 24}
+
+
+@register.filter
+def kwh(wh: float | None) -> str:
+    """Wh as "12.94 kWh"."""
+    return "–" if wh is None else f"{formats.number_format(wh / 1000, 2, force_grouping=True)}\N{NO-BREAK SPACE}kWh"
+
+
+@register.filter
+def kw(watts: float | None) -> str:
+    """W as "10.8 kW"."""
+    return "–" if watts is None else f"{formats.number_format(watts / 1000, 1, force_grouping=True)}\N{NO-BREAK SPACE}kW"
+
+
+@register.simple_tag(takes_context=True)
+def keep(context: Context, **also: Any) -> str:
+    """The query string that keeps the scope: `?in=o12`, and what is given beside it. Empty where there is none."""
+    request = context.get("request")
+    wanted: dict[str, Any] = {"in": request.GET["in"]} if request and request.GET.get("in") else {}
+    wanted |= {key: value for key, value in also.items() if value not in (None, "")}
+    return f"?{urlencode(wanted)}" if wanted else ""
+
+
+@register.simple_tag
+def asof(zone: tzinfo | str | None = None) -> SafeString:
+    """When this part of the page was made."""
+    now = timezone.localtime(timezone.now(), zone_of(zone))
+    return format_html('<span class="asof">{}</span>', _("as of %s") % f"{now:%H:%M:%S}")
+
+
+@register.filter
+def control(field: Any) -> Any:
+    """A form's bound field with Bootstrap's classes, its help and errors connected to it for screen readers."""
+    widget = field.field.widget
+    kind = getattr(widget, "input_type", "")
+    css = {"checkbox": "form-check-input", "select": "form-select", "radio": "form-check-input"}.get(kind, "form-control")
+    attributes: dict[str, str] = {"class": " ".join(part for part in (widget.attrs.get("class", ""), css) if part)}
+    described = []
+    if field.help_text:
+        described.append(f"{field.auto_id}_help")
+    if field.errors:
+        attributes["class"] += " is-invalid"
+        attributes["aria-invalid"] = "true"
+        described.append(f"{field.auto_id}_error")
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
+    return field.as_widget(attrs=attributes)
+
+
+@register.filter
+def kind(field: Any) -> str:
+    """"checkbox", "select", "textarea", "text" …: what sort of control a bound field has."""
+    widget = field.field.widget
+    return str(getattr(widget, "input_type", "") or type(widget).__name__.lower())
