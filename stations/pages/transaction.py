@@ -13,14 +13,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from stations import explain, hooks, plots, problems, words
+from stations import explain, hooks, plots, problems
 from stations.controls import Situation
 from stations.models import CardOffer, SignedMeterValue, Transaction
 from tenancy.rights import get_for
 
 SHOWN = 120  # rows of the table of values
 MOST_SIGNED = 500
-TIMES = ("started_at", "ended_at", "start_received_at", "end_received_at")
 
 
 def _transaction(request: HttpRequest, pk: int) -> Transaction:
@@ -93,7 +92,7 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "zone": zone,
         "state": state,
         "state_word": word,
-        "duration": words.duration(duration) if duration > timedelta(0) else "",
+        "duration": duration if duration > timedelta(0) else None,
         "average": row.energy_wh / hours if hours > 0 and row.energy_wh > 0 else None,
         "power_now": row.connector.power if row.running and _fresh(row.connector.measured_at, row.started_at) else None,
         "charge_now": row.connector.state_of_charge if row.running and _fresh(row.connector.measured_at, row.started_at) else None,
@@ -103,7 +102,6 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "reason": hooks.reason_label(offer.reason) if offer else verdict.sentence,
         "stop_reason": explain.STOP_REASONS.get(row.stop_reason, row.stop_reason),
         "advice": problems.advice(row),
-        "times": {name: words.moment(getattr(row, name), zone) for name in TIMES},
         "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}",
         "refusal": refusal,
     }
