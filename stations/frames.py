@@ -20,7 +20,7 @@ SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
 
 _URL_PASSWORD = re.compile(r"(\w+://[^/\s\"@:]*:)[^@/\s\"]+(?=@)")
-_ANY_VALUE = re.compile(r'("value"\s*:\s*")(?:[^"\\]|\\.)*("|$)')
+_ANY_VALUE = re.compile(r'"value\\*"\s*:.*', re.DOTALL)
 
 
 class Message(NamedTuple):
@@ -75,8 +75,8 @@ def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any) -> Message:
         summary=_cut(_summary(frame.action, payload, result) if payload is not None else mask(frame.call)),
         outcome=_cut(_outcome(frame, answer, result)),
         latency=latency,
-        call=_pretty(call, frame.call),
-        answer=_pretty(answer, frame.answer),
+        call=_pretty(call) if payload is not None else mask(frame.call),
+        answer=_pretty(answer) if result is not None else mask(_pretty(answer) if answer is not None else frame.answer),
     )
 
 
@@ -88,7 +88,7 @@ def wire(message: Message) -> tuple[Any, Any]:
 def mask(text: str) -> str:
     """Raw text, perhaps cut off, without secrets."""
     if "authorizationkey" in text.lower():
-        text = _ANY_VALUE.sub(rf"\g<1>{MASK}\g<2>", text)
+        text = _ANY_VALUE.sub(f'"value":{MASK}', text)  # to the end: where a value ends is not certain in such text
     return _URL_PASSWORD.sub(rf"\g<1>{MASK}", text)
 
 
@@ -136,8 +136,8 @@ def _loads(text: str) -> Any:
     return text if parsed is None else parsed
 
 
-def _pretty(parsed: Any, text: str) -> str:
-    return mask(text) if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
+def _pretty(parsed: Any) -> str:
+    return json.dumps(parsed, indent=2, ensure_ascii=False)
 
 
 def _cut(text: str) -> str:
@@ -160,7 +160,7 @@ def _summary(action: str, payload: dict[str, Any], result: dict[str, Any] | None
 
 def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None) -> str:
     if isinstance(answer, list) and answer and answer[0] == 4:
-        return " · ".join(str(part) for part in answer[2:4] if part)
+        return mask(" · ".join(str(part) for part in answer[2:4] if part))
     if result is None:
         return mask(frame.answer)
     info = result.get("idTagInfo")

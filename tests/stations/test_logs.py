@@ -25,10 +25,10 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 def frame(
     station: Station, action: str = "Heartbeat", payload: Any = None, answer: Any = None, *, at: datetime = NOW, out: bool = False,
-    error: tuple[str, str] | None = None, took: int = 0, **fields: Any,
+    error: tuple[str, str] | None = None, took: int = 0, raw: str = "", **fields: Any,
 ) -> Frame:  # fmt: skip
     """One exchange; `answer` None is none yet, `error` a CALLERROR."""
-    reply = json.dumps([4, "m", *error, {}]) if error else "" if answer is None else json.dumps([3, "m", answer])
+    reply = raw or (json.dumps([4, "m", *error, {}]) if error else "" if answer is None else json.dumps([3, "m", answer]))
     values = {
         "call": json.dumps([2, "m", action, payload or {}]), "answer": reply, "failed": bool(error),
         "answered_at": at + timedelta(milliseconds=took) if reply else None,
@@ -155,7 +155,9 @@ def secrets(tree: Tree) -> list[Frame]:
         frame(station, "GetConfiguration", {}, {"configurationKey": [{"key": "AuthorizationKey", "value": SECRET}]}, out=True),
         frame(station, "GetDiagnostics", {"location": f"ftp://tech:{SECRET}@files.example/up"}, {}, out=True),
         # cut off in the middle
-        frame(station, "GetConfiguration", answer='[3,"m",{"configurationKey":[{"key":"AuthorizationKey","value":"' + SECRET, out=True),
+        frame(station, "GetConfiguration", raw='[3,"m",{"configurationKey":[{"key":"AuthorizationKey","value":"' + SECRET, out=True),
+        # no object, but text that looks like one
+        frame(station, "GetConfiguration", {}, '{"key":"AuthorizationKey","value":"' + SECRET + '"}', out=True),
     ]  # fmt: skip
 
 
@@ -204,7 +206,7 @@ def test_both_hours_of_the_autumn_night_are_told_apart(tree: Tree, as_cy: Client
     summer = frame(tree.station, "Authorize", {"idTag": "S"}, at=datetime(2025, 10, 26, 0, 30, tzinfo=UTC))
     winter = frame(tree.station, "Authorize", {"idTag": "W"}, at=datetime(2025, 10, 26, 1, 30, tzinfo=UTC))
     html = page(as_cy, tree.station)
-    assert html.count("02:30:00.000") == 2
+    assert html.count(">02:30:00.000<") == 2
     assert "2025-10-26T02:30:00.000+02:00" in html
     assert "2025-10-26T02:30:00.000+01:00" in html
     # A period over the repeated hour has both of its halves.
