@@ -142,6 +142,6 @@ def control(field: Any) -> Any:
 
 @register.filter
 def kind(field: Any) -> str:
-    """"checkbox", "select", "textarea", "text" …: what sort of control a bound field has."""
+    """ "checkbox", "select", "textarea", "text" …: what sort of control a bound field has."""
     widget = field.field.widget
     return str(getattr(widget, "input_type", "") or type(widget).__name__.lower())

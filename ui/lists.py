@@ -1,0 +1,321 @@
+"""The list page: one queryset, one FilterSet, one Table, one template, and everything a person expects of a list.
+
+Everything the list shows is in its URL: filters, `sort`, `page`, `per_page`, `cols` (the columns chosen), and the scope `in`. A plain GET
+gives the page, htmx gets the part below the filters, POST runs a bulk action, `?export=csv` or `xlsx` gives all rows that match.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import django_filters
+import django_tables2
+import tablib
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db import models
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.encoding import force_str
+from django.utils.html import strip_tags
+from django.utils.translation import gettext as _
+from django.views import View
+from import_export.formats.base_formats import XLSX
+
+PAGE_SIZES = (25, 50, 100, 200)
+MAX_EXPORT = {"csv": 200_000, "xlsx": 100_000}  # rows
+RANGES = ("min", "max", "after", "before")  # how the fields of a range end
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button in the head of the page."""
+
+    label: Any
+    url: str
+    icon: str = ""
+
+
+@dataclass(frozen=True)
+class BulkAction:
+    """Something to do with the rows ticked, or with all that match.
+
+    `consequences(request, rows)` gives the sentences of the confirmation; without it nothing is asked. `run(request, rows)` does it and
+    returns what to tell.
+    """
+
+    slug: str
+    label: Any
+    run: Callable[[HttpRequest, QuerySet[Any]], str]
+    consequences: Callable[[HttpRequest, QuerySet[Any]], Sequence[str]] | None = None
+    icon: str = ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, and the URL without it."""
+
+    text: str
+    url: str
+
+
+class ListPage(View):
+    model: type[models.Model]
+    table_class: type[django_tables2.Table]
+    filterset_class: type[django_filters.FilterSet] | None = None
+    template_name = "ui/list.html"
+    title: Any = ""
+    intro: Any = ""
+    empty_title: Any = ""
+    empty_text: Any = ""
+    empty_action: Action | None = None
+    export_name = ""
+    live = False  # refreshed when something in its scope changes
+    hidden_columns: Sequence[str] = ()
+    bulk_actions: Sequence[BulkAction] = ()
+
+    # -- what a page may say for itself ---------------------------------------------------------------------------------------------
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """The rows this person may see, within the scope."""
+        rows = self.model._default_manager.visible_to(self.request.user)  # type: ignore[attr-defined]
+        limited: QuerySet[Any] = self.request.drill.limit(rows)  # type: ignore[attr-defined]
+        return limited
+
+    def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Joins and prefetches that only the rows of a page need, not the count."""
+        return rows
+
+    def get_title(self) -> str:
+        return force_str(self.title)
+
+    def get_actions(self) -> Sequence[Action]:
+        return ()
+
+    def get_bulk_actions(self) -> Sequence[BulkAction]:
+        return self.bulk_actions
+
+    def get_empty_action(self) -> Action | None:
+        return self.empty_action
+
+    def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
+        """(label, value) pairs over all that match."""
+        return ()
+
+    def breadcrumbs(self) -> Sequence[tuple[str, str]]:
+        return ()
+
+    def get_context(self) -> dict[str, Any]:
+        """More for the template."""
+        return {}
+
+    def table_kwargs(self) -> dict[str, Any]:
+        return {}
+
+    # -- how it works -------------------------------------------------------------------------------------------------------------------
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        rows, filterset = self.filtered()
+        wanted = request.GET.get("export", "")
+        if wanted in MAX_EXPORT:
+            return self.export(rows, wanted)
+        ordered = self.sorted_rows(rows)
+        per_page = self.per_page()
+        paginator = Paginator(ordered, per_page)
+        page = paginator.get_page(request.GET.get("page"))
+        start = (page.number - 1) * per_page
+        shown = self.table(list(self.for_page(ordered)[start : start + per_page]), sort=False)
+        active = bool(filterset and any(self.chips(filterset)))
+        context = {
+            "title": self.get_title(),
+            "intro": self.intro,
+            "breadcrumbs": self.breadcrumbs(),
+            "actions": self.get_actions(),
+            "filterset": filterset,
+            "chips": list(self.chips(filterset)) if filterset else [],
+            "clear_url": self.url_without(*request.GET.keys() - {"in", "per_page", "cols", "sort"}),
+            "table": shown,
+            "heads": self.heads(shown),
+            "page": page,
+            "pages": self.pages(page),
+            "sizes": [(size, self.url_with(per_page=size, page=None)) for size in PAGE_SIZES],
+            "per_page": per_page,
+            "columns": self.column_choice(),
+            "bulk_actions": self.get_bulk_actions(),
+            "totals": self.totals(rows),
+            "exports": [(name.upper(), self.url_with(export=name, page=None)) for name in MAX_EXPORT] if self.export_name else [],
+            "filtered": active,
+            "empty_title": self.empty_title or _("Nothing here yet."),
+            "empty_text": self.empty_text,
+            "empty_action": self.get_empty_action(),
+            "live_topic": f"in:{request.GET.get('in') or 'all'}" if self.live else "",
+            "here": request.get_full_path(),
+            "now": timezone.now(),
+        } | self.get_context()
+        part = bool(getattr(request, "htmx", False)) and not request.htmx.boosted  # type: ignore[attr-defined]
+        return render(request, "ui/list_body.html" if part else self.template_name, context)
+
+    def per_page(self) -> int:
+        wanted = self.request.GET.get("per_page", "")
+        return int(wanted) if wanted in {str(size) for size in PAGE_SIZES} else PAGE_SIZES[0]
+
+    def filtered(self) -> tuple[QuerySet[Any], django_filters.FilterSet | None]:
+        rows = self.get_queryset()
+        if self.filterset_class is None:
+            return rows, None
+        filterset = self.filterset_class(self.request.GET, queryset=rows, request=self.request)
+        # A filter that cannot be read has its message beside it and hides nothing.
+        return (filterset.qs if filterset.is_valid() else rows), filterset
+
+    def table(self, rows: Any, sort: bool = True) -> django_tables2.Table:
+        order = self.request.GET.get("sort")
+        options: dict[str, Any] = {"order_by": order} if order and sort else {}
+        table = self.table_class(rows, request=self.request, exclude=self.excluded(), **options, **self.table_kwargs())
+        table.request = self.request
+        return table
+
+    def sorted_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """By the column that `sort` names, the primary key last, so that no row is on two pages."""
+        ordered: QuerySet[Any] = self.table(rows).data.data
+        by = ordered.query.order_by or tuple(ordered.model._meta.ordering or ())
+        return ordered if {"pk", "-pk"} & set(by) else ordered.order_by(*by, "pk")
+
+    def excluded(self) -> list[str]:
+        chosen = self.request.GET.get("cols")
+        names = list(self.table_class.base_columns)
+        if chosen:
+            wanted = set(chosen.split(","))
+            return [name for name in names if name not in wanted and name != names[0]]
+        return list(self.hidden_columns)
+
+    def column_choice(self) -> list[tuple[str, str, bool, str]]:
+        """(name, label, shown, URL that shows or leaves it out) of every column; the first one always stays and has no URL."""
+        out, names = set(self.excluded()), list(self.table_class.base_columns)
+        everything = self.table_class([])
+        found = []
+        for number, name in enumerate(names):
+            after = [other for other in names if (other not in out) != (other == name)]
+            found.append(
+                (name, force_str(everything.columns[name].header), name not in out, self.url_with(cols=",".join(after)) if number else "")
+            )
+        return found
+
+    def pages(self, page: Page[Any]) -> list[tuple[str | int, str]]:
+        """(number, URL) of the pages to offer; an ellipsis has no URL."""
+        if page.paginator.num_pages < 2:
+            return []
+        numbers = page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
+        return [(number, self.url_with(page=number) if isinstance(number, int) else "") for number in numbers]
+
+    def heads(self, table: django_tables2.Table) -> list[tuple[str, str, str, bool]]:
+        """(label, URL that sorts by it or "", aria-sort, numeric) of every column shown."""
+        order = self.request.GET.get("sort", "")
+        found = []
+        for column in table.columns:
+            sorting, url = "", ""
+            if column.orderable:
+                sorting = {column.name: "ascending", f"-{column.name}": "descending"}.get(order, "none")
+                url = self.url_with(sort=f"-{column.name}" if order == column.name else column.name, page=None)
+            found.append((force_str(column.header), url, sorting, "text-end" in str(column.attrs.get("th", {}).get("class", ""))))
+        return found
+
+    def chips(self, filterset: django_filters.FilterSet) -> Iterator[Chip]:
+        for name, field in filterset.form.fields.items():
+            keys = [key for key in self.request.GET if key in {name, *(f"{name}_{suffix}" for suffix in RANGES)}]
+            values = [value for key in keys for value in self.request.GET.getlist(key) if value]
+            if values:
+                choices = {force_str(key): force_str(label) for key, label in getattr(field, "choices", ()) if isinstance(key, (str, int))}
+                words = ", ".join(choices.get(value, value) for value in values)
+                yield Chip(f"{field.label}: {words}", self.url_without(*keys, "page"))
+
+    # -- URLs ---------------------------------------------------------------------------------------------------------------------------
+
+    def url_with(self, **changes: Any) -> str:
+        query = self.request.GET.copy()
+        query.pop("export", None)
+        for key, value in changes.items():
+            if value is None:
+                query.pop(key, None)
+            else:
+                query[key] = str(value)
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+
+    def url_without(self, *keys: str) -> str:
+        return self.url_with(**dict.fromkeys(keys))
+
+    # -- bulk actions -------------------------------------------------------------------------------------------------------------------
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        action = next((found for found in self.get_bulk_actions() if found.slug == request.POST.get("action")), None)
+        if action is None:
+            raise Http404
+        rows, _filterset = self.filtered()
+        everything = request.POST.get("all") == "1"
+        chosen = [key for key in request.POST.getlist("select") if key.isdecimal() and len(key) < 19]
+        if not everything:
+            rows = rows.filter(pk__in=chosen)
+        back = request.get_full_path()
+        if not rows.exists():
+            messages.error(request, _("Nothing was chosen. Tick the rows first."))
+            return redirect(back)
+        if action.consequences and request.POST.get("confirmed") != "1":
+            hidden = [("action", action.slug), *((("all", "1"),) if everything else (("select", key) for key in chosen))]
+            context = {
+                "title": f"{action.label}?",
+                "consequences": action.consequences(request, rows),
+                "hidden": hidden,
+                "submit_label": action.label,
+                "cancel_url": back,
+                "breadcrumbs": [*self.breadcrumbs(), (self.get_title(), back)],
+            }
+            return render(request, "ui/confirm.html", context)
+        messages.success(request, action.run(request, rows))
+        return redirect(back)
+
+    # -- export -------------------------------------------------------------------------------------------------------------------------
+
+    def export(self, rows: QuerySet[Any], wanted: str) -> HttpResponseBase:
+        """All rows that match, with the columns chosen. A text that a spreadsheet would run as a formula is made harmless."""
+        table = self.table(list(self.for_page(self.sorted_rows(rows))[: MAX_EXPORT[wanted]]), sort=False)
+        lines = table.as_values()
+        name = f"{self.export_name}-{timezone.now():%Y%m%d-%H%M}.{wanted}"
+        response: HttpResponseBase
+        if wanted == "csv":
+            response = StreamingHttpResponse(_csv(lines), content_type="text/csv; charset=utf-8")
+        else:
+            response = HttpResponse(_xlsx(lines), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+
+def harmless(value: Any) -> Any:
+    """A cell for a spreadsheet: numbers stay numbers, text that begins like a formula gets an apostrophe before it."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = strip_tags(force_str(value)).strip() if "<" in force_str(value) and hasattr(value, "__html__") else force_str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    yield "\ufeff"  # spreadsheets take it for UTF-8 then
+    for line in lines:
+        writer.writerow([harmless(value) for value in line])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _xlsx(lines: Iterator[Sequence[Any]]) -> bytes:
+    dataset = tablib.Dataset(headers=next(lines))
+    for line in lines:
+        dataset.append([harmless(value) for value in line])
+    data: bytes = XLSX().export_data(dataset)
+    return data
