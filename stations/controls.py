@@ -47,17 +47,17 @@ class Control:
 CONTROLS: dict[str, Control] = {
     control.slug: control
     for control in (
-        Control("start", lazy("Start charging"), "player-play", asks="input"),
-        Control("stop", lazy("Stop charging"), "player-stop", asks="always"),
-        Control("unlock", lazy("Unlock"), "lock-open"),
-        Control("reset-soft", lazy("Soft reset"), "refresh"),
-        Control("reset-hard", lazy("Hard reset"), "power", asks="always"),
-        Control("operative", lazy("Put in service"), "circle-check"),
-        Control("inoperative", lazy("Take out of service"), "ban", asks="always"),
-        Control("trigger", lazy("Ask for a message"), "message-circle"),
-        Control("clear-cache", lazy("Clear the card cache"), "eraser"),
-        Control("get-configuration", lazy("Read the configuration"), "adjustments", CONFIGURE_STATIONS),
-        Control("change-configuration", lazy("Change the configuration"), "adjustments", CONFIGURE_STATIONS),
+        Control("start", lazy("Start charging"), icon="player-play", asks="input"),
+        Control("stop", lazy("Stop charging"), icon="player-stop", asks="always"),
+        Control("unlock", lazy("Unlock"), icon="lock-open"),
+        Control("reset-soft", lazy("Soft reset"), icon="refresh"),
+        Control("reset-hard", lazy("Hard reset"), icon="power", asks="always"),
+        Control("operative", lazy("Put in service"), icon="circle-check"),
+        Control("inoperative", lazy("Take out of service"), icon="ban", asks="always"),
+        Control("trigger", lazy("Ask for a message"), icon="message-circle"),
+        Control("clear-cache", lazy("Clear the card cache"), icon="eraser"),
+        Control("get-configuration", lazy("Read the configuration"), icon="adjustments", right=CONFIGURE_STATIONS),
+        Control("change-configuration", lazy("Change the configuration"), icon="adjustments", right=CONFIGURE_STATIONS),
     )
 }
 
@@ -186,9 +186,11 @@ class Situation:
         else:
             here = list(self.running.values())
         match slug:
+            case "stop" if len(here) > 1:
+                return [self._so_far(one) for one in here]
             case "stop":
-                return [self._ends(one) for one in here[:1]]
-            case "unlock" if here:
+                return [self._ends(one) for one in here]
+            case "unlock" if here and connector is not None:
                 return [self._ends(here[0]), _("The cable can then be pulled by anyone.")]
             case "reset-soft" | "reset-hard" if here or slug == "reset-hard":
                 sentences = self._cars_end(here)
@@ -220,11 +222,14 @@ class Situation:
         ]
 
     def _ends(self, transaction: Transaction) -> str:
+        return _("The charge at connector %(number)d ends, with %(energy)s kWh so far.") % self._said(transaction)
+
+    def _so_far(self, transaction: Transaction) -> str:
+        return _("Connector %(number)d has charged %(energy)s kWh so far.") % self._said(transaction)
+
+    def _said(self, transaction: Transaction) -> dict[str, Any]:
         number = next((one.number for one in self.connectors if one.pk == transaction.connector_id), 0)
-        return _("The charge at connector %(number)d ends, with %(energy)s kWh so far.") % {
-            "number": number,
-            "energy": f"{transaction.energy_wh / 1000:.2f}",
-        }
+        return {"number": number, "energy": f"{transaction.energy_wh / 1000:.2f}"}
 
 
 def call_of(slug: str, situation: Situation, connector: Connector | None, data: dict[str, str]) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.models import Availability, Command, Connection, Connector
+from stations.ocpp import v16
 
 Text = str | Promise
 
@@ -300,7 +301,8 @@ def command_title(command: Command) -> str:
         case "ChangeAvailability":
             return (_("Put %s in service") if payload.get("type") == "Operative" else _("Take %s out of service")) % where
         case "ChangeConfiguration":
-            return _("Change %s") % str(payload.get("key", ""))
+            shown = v16.without_secrets(command.action, payload)
+            return _("Change %(key)s to “%(value)s”") % {"key": shown.get("key", ""), "value": shown.get("value", "")}
         case "GetConfiguration":
             return _("Read the configuration")
         case "ClearCache":

@@ -1,65 +1,248 @@
-"""The data sheet of a station and its commands."""
+"""The data sheet of a station: its tabs Overview, Configuration and Details, and the parts of it that live."""
 
 from __future__ import annotations
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from stations.actions import CommandRefused, request_command
-from stations.models import Station
-from stations.pages.sheet_head import sheet_context
-from tenancy.rights import OPERATE_STATIONS, READ, get_for
+from django.core.exceptions import FieldDoesNotExist
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations import explain
+from stations.controls import Situation
+from stations.models import AccessMode, Command, ConfigurationKey, Connector, CurrentType, Station
+from stations.ocpp import v16
+from stations.pages import activity, commands
+from stations.pages.overview import CommandRow, connect_context, overview_context
+from stations.pages.sheet_head import TABS, action, head, reverse_or_none, sheet_context, tab_url
+from tenancy.models import AuditEntry
+from tenancy.rights import MANAGE_STATIONS, READ, get_for
 
 __all__ = ["sheet_context", "urlpatterns"]
 
+Text = str | Promise
 
-def _station(request: HttpRequest, pk: int, right: str = READ) -> Station:
+AUDIT_SHOWN = 50
+
+
+def station_of(request: HttpRequest, pk: int, right: str = READ) -> Station:
     return get_for(request.user, Station.objects.select_related("location__organization"), right, pk=pk)
 
 
 def overview(request: HttpRequest, pk: int) -> HttpResponse:
-    station = _station(request, pk)
-    return render(request, "stations/overview.html", sheet_context(request, station, "overview"))
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    context = sheet_context(request, station, "overview", situation)
+    return render(request, "stations/overview.html", {**context, **overview_context(request, situation, context["here"])})
 
 
-def activity(request: HttpRequest, pk: int) -> HttpResponse:
-    station = _station(request, pk)
-    return render(request, "stations/activity.html", sheet_context(request, station, "activity"))
+def overview_fragment(request: HttpRequest, pk: int) -> HttpResponse:
+    """The live part of the Overview."""
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    return render(request, "stations/overview_live.html", overview_context(request, situation, tab_url(request, "station", pk)))
+
+
+def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
+    """The live part of the head, for the tab that `?tab=` names."""
+    station = station_of(request, pk)
+    wanted = request.GET.get("tab", "")
+    active, name = next(((tab, name) for tab, _label, name in TABS if tab == wanted), ("overview", "station"))
+    context = head(Situation(request.user, station), tab_url(request, name, pk))
+    context |= {"zone": station.location.zone, "here": tab_url(request, name, pk), "active_tab": active}
+    context["head_url"] = request.get_full_path()
+    return render(request, "stations/sheet_head.html", context)
+
+
+# -- configuration ----------------------------------------------------------------------------------------------------------------------
+
+
+class Key:
+    """A configuration key as it is shown: a secret one masked, with the outcome of the latest attempt to change it."""
+
+    def __init__(self, row: ConfigurationKey, change: CommandRow | None) -> None:
+        self.row, self.change = row, change
+        self.secret = v16.is_secret(row.key)
+        self.value = v16.MASK if self.secret else row.value
+
+    @property
+    def long(self) -> bool:
+        return len(self.value) > 40
+
+
+def configuration_context(request: HttpRequest, situation: Situation, back: str) -> dict[str, Any]:
+    station = situation.station
+    attempts = Command.objects.visible_to(request.user).filter(station=station, action="ChangeConfiguration")
+    changes: dict[str, CommandRow] = {}
+    for command in attempts.select_related("requested_by").order_by("-created_at", "-pk")[:200]:
+        changes.setdefault(str(command.payload.get("key", "")), CommandRow.of(command))
+    rows = ConfigurationKey.objects.visible_to(request.user).filter(station=station).order_by("key")
+    keys = [Key(row, changes.pop(row.key, None)) for row in rows]
+    reads = Command.objects.visible_to(request.user).filter(station=station, action="GetConfiguration")
+    latest = reads.select_related("requested_by").order_by("-created_at", "-pk").first()
+    return {
+        "station": station,
+        "zone": station.location.zone,
+        "now": situation.now,
+        "here": back,
+        "keys": keys,
+        "reboot_waits": [key.row.key for key in keys if key.row.reboot_required],
+        # Attempts at keys the station has not told us of
+        "other_changes": [row for row in changes.values() if row.command.state != Command.State.ACCEPTED][:5],
+        "latest_read": CommandRow.of(latest) if latest else None,
+        "refresh": action(situation, "get-configuration", back, place="c"),
+        "reset": action(situation, "reset-soft", back, place="c"),
+        "refusal": situation.why_not("change-configuration"),
+        "change_url": reverse("station_command", args=[station.pk, "change-configuration"]),
+        "fragment_url": tab_url(request, "station_configuration_live", station.pk),
+    }
 
 
 def configuration(request: HttpRequest, pk: int) -> HttpResponse:
-    station = _station(request, pk)
-    return render(request, "stations/configuration.html", sheet_context(request, station, "configuration"))
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    context = sheet_context(request, station, "configuration", situation)
+    context |= configuration_context(request, situation, context["here"])
+    # The key chosen in the table, to be changed in the form beside it
+    wanted = request.GET.get("key", "")[:50]
+    chosen = next((key for key in context["keys"] if key.row.key == wanted), None)
+    context |= {"chosen_key": wanted, "chosen_value": chosen.value if chosen and not chosen.secret else ""}
+    return render(request, "stations/configuration.html", context)
+
+
+def configuration_fragment(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk)
+    context = configuration_context(request, Situation(request.user, station), tab_url(request, "station_configuration", pk))
+    return render(request, "stations/configuration_live.html", context)
+
+
+# -- details ----------------------------------------------------------------------------------------------------------------------------
+
+
+TOLD = ("vendor", "model", "serial_number", "firmware_version", "iccid", "imsi", "meter_type", "meter_serial_number")
+
+
+def _filled(station: Station, names: Iterable[str]) -> list[tuple[Any, str]]:
+    return [(Station._meta.get_field(name), getattr(station, name)) for name in names if getattr(station, name)]
+
+
+def _entered(station: Station) -> list[tuple[Text, str]]:
+    """Technical data and the like, as people entered it."""
+    facts: list[tuple[Text, str]] = [
+        (_("Station id"), station.identity),
+        (_("Alias"), station.alias or "–"),
+        (_("May connect"), _("yes") if station.active else _("no: deactivated")),
+        (_("Access mode"), str(AccessMode(station.access_mode).label) if station.access_mode else _("as its location")),
+        (_("Current"), str(CurrentType(station.current_type).label)),
+        (_("Voltage"), f"{station.voltage} V"),
+    ]
+    if station.current_type == CurrentType.AC:
+        facts.append((_("Phases"), str(station.phases)))
+    facts.append((_("Maximum current"), f"{station.max_current} A" if station.max_current else "–"))
+    facts.append((_("Communication"), station.communication or "–"))
+    return facts
+
+
+def _network(station: Station) -> list[tuple[Text, str, datetime | None]]:
+    facts: list[tuple[Text, str, datetime | None]] = [
+        (_("Added"), "", station.created_at),
+        (_("Connected for the first time"), "" if station.first_connected_at else _("never"), station.first_connected_at),
+    ]
+    if station.first_connected_at:
+        facts += [
+            (_("Latest connection"), "", station.connected_at),
+            (_("Closed"), _("it is open") if station.connected else "", None if station.connected else station.disconnected_at),
+            (_("Last message"), "", station.last_message_at),
+            (_("Network address"), station.address or "–", None),
+            (_("OCPP version"), station.ocpp_version or "–", None),
+        ]
+        if station.clock_offset is not None:
+            facts.append((_("Its clock is ahead of ours by"), f"{station.clock_offset:+.0f} s", None))
+    return facts
+
+
+VERBS = {
+    "create": lazy("Added"),
+    "edit": lazy("Changed"),
+    "delete": lazy("Deleted"),
+    "command": lazy("Asked the station"),
+    "renew_password": lazy("Renewed the password"),
+}
+
+
+class Change(NamedTuple):
+    """An audit entry in words."""
+
+    at: datetime
+    who: str
+    what: str
+    changes: list[tuple[str, str, str]]
+
+
+def _change(entry: AuditEntry) -> Change:
+    changes = []
+    for name, (before, after) in entry.changes.items():
+        try:
+            label = str(Station._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+        except FieldDoesNotExist:
+            label = name
+        changes.append((label, _plain(before), _plain(after)))
+    return Change(entry.at, entry.actor_name or _("the portal"), str(VERBS.get(entry.verb, entry.verb)), changes)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {item}" for key, item in value.items()) or "–"
+    return "–" if value in (None, "") else str(value)
 
 
 def details(request: HttpRequest, pk: int) -> HttpResponse:
-    station = _station(request, pk)
-    return render(request, "stations/details.html", sheet_context(request, station, "details"))
-
-
-@require_POST
-def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
-    station = _station(request, pk, OPERATE_STATIONS)
-    calls = {"reset-soft": ("Reset", {"type": "Soft"}), "reset-hard": ("Reset", {"type": "Hard"}), "clear-cache": ("ClearCache", {})}
-    if slug not in calls:
-        return HttpResponse(status=404)
-    action, payload = calls[slug]
-    try:
-        request_command(actor=request.user, station=station, action=action, payload=payload)  # type: ignore[arg-type]
-        messages.success(request, _("Asked %(station)s: %(action)s.") % {"station": station, "action": action})
-    except CommandRefused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("station", pk)
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    context = sheet_context(request, station, "details", situation)
+    history = AuditEntry.objects.visible_to(request.user).filter(object_type=Station._meta.label_lower, object_id=pk)
+    connectors = [
+        {
+            "connector": connector,
+            "status": explain.status(connector.status),
+            "switch": explain.availability(connector.availability),
+            "format": Connector.Format(connector.format).label,
+            "edit_url": reverse_or_none("connector_edit", pk, connector.pk) or reverse_or_none("connector_edit", connector.pk),
+            "delete_url": reverse_or_none("connector_delete", pk, connector.pk) or reverse_or_none("connector_delete", connector.pk),
+        }
+        for connector in situation.connectors
+    ]
+    context |= connect_context(request, situation)
+    context |= {
+        "connectors": connectors,
+        "told": [(field.verbose_name, value) for field, value in _filled(station, TOLD)],
+        "entered": _entered(station),
+        "network": _network(station),
+        "history": [_change(entry) for entry in history.order_by("-at", "-pk")[:AUDIT_SHOWN]],
+        "may_manage": situation.may(MANAGE_STATIONS),
+        "edit_url": reverse_or_none("station_edit", pk),
+        "delete_url": reverse_or_none("station_delete", pk),
+        "password_url": reverse_or_none("station_password", pk),
+        "connector_add_url": reverse_or_none("connector_add", pk),
+    }
+    return render(request, "stations/details.html", context)
 
 
 urlpatterns: list[URLPattern] = [
     path("stations/<int:pk>/", overview, name="station"),
-    path("stations/<int:pk>/activity/", activity, name="station_activity"),
+    path("stations/<int:pk>/overview/", overview_fragment, name="station_overview"),
+    path("stations/<int:pk>/head/", head_fragment, name="station_head"),
     path("stations/<int:pk>/configuration/", configuration, name="station_configuration"),
+    path("stations/<int:pk>/configuration/live/", configuration_fragment, name="station_configuration_live"),
     path("stations/<int:pk>/details/", details, name="station_details"),
-    path("stations/<int:pk>/commands/<slug:slug>/", command, name="station_command"),
+    *activity.urlpatterns,
+    *commands.urlpatterns,
 ]

@@ -1,39 +1,281 @@
-"""The head that all tabs of a station's data sheet share."""
+"""The head that all tabs of a station's data sheet share: where it hangs, its three states, facts with their source, what can be asked."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
-from stations.models import Connection, Station
+from stations import explain
+from stations.controls import CONTROLS, Situation
+from stations.models import Availability, Connector, CurrentType, Station
+from tenancy.models import Organization
+from tenancy.rights import MANAGE_STATIONS
+from ui.templatetags.ui import duration
 
-TABS = (
-    ("overview", _("Overview"), "station"),
-    ("transactions", _("Transactions"), "station_transactions"),
-    ("activity", _("Activity"), "station_activity"),
-    ("configuration", _("Configuration"), "station_configuration"),
-    ("logs", _("Logs"), "station_logs"),
-    ("details", _("Details"), "station_details"),
+Text = str | Promise
+
+TABS: tuple[tuple[str, Text, str], ...] = (
+    ("overview", lazy("Overview"), "station"),
+    ("transactions", lazy("Transactions"), "station_transactions"),
+    ("activity", lazy("Activity"), "station_activity"),
+    ("configuration", lazy("Configuration"), "station_configuration"),
+    ("logs", lazy("Logs"), "station_logs"),
+    ("details", lazy("Details"), "station_details"),
 )
+CLOCK_WRONG_FROM = 60.0  # seconds
 
 
-def sheet_context(request: HttpRequest, station: Station, active: str) -> dict[str, Any]:
+class Fact(NamedTuple):
+    """A fact of the head; `source` says where it comes from, `at` is shown as a time."""
+
+    label: Text
+    value: Text = ""
+    source: Text = ""
+    url: str = ""
+    at: datetime | None = None
+
+
+class State(NamedTuple):
+    """One of the three states, each named apart by its label."""
+
+    label: Text
+    state: str
+    word: Text
+    sentence: Text
+
+
+class Action(NamedTuple):
+    """A button. With a `reason` it is grey; `asks` leads to the page that asks first, else a POST does it at once."""
+
+    slug: str
+    label: Text
+    icon: str
+    url: str
+    reason: str
+    asks: bool
+    connector: int = 0
+    message: str = ""
+    key: str = ""  # tells buttons of one page apart
+
+    @property
+    def dom_id(self) -> str:
+        return f"do-{self.slug}-{self.connector}{self.key}"
+
+
+class Menu(NamedTuple):
+    """Actions together in a menu, or side by side where it has no label. `narrow`: shown on the phone only, else from there up only."""
+
+    name: str
+    label: Text
+    icon: str
+    actions: list[Action]
+    narrow: bool = False
+
+
+def tab_url(request: HttpRequest, name: str, *args: Any) -> str:
+    """The address of a page, keeping the scope that the person has drilled into."""
+    drill = str(request.GET.get("in", ""))
+    return reverse(name, args=args) + (f"?{urlencode({'in': drill})}" if drill else "")
+
+
+def action(
+    situation: Situation,
+    slug: str,
+    back: str,
+    connector: Connector | None = None,
+    *,
+    label: Text = "",
+    message: str = "",
+    place: str = "",
+) -> Action:
+    control = CONTROLS[slug]
+    asks = control.asks in {"always", "input"} or bool(situation.harms(slug, connector))
+    url = reverse("station_command", args=[situation.station.pk, slug])
+    if asks:
+        given = {"next": back} | ({"connector": str(connector.number)} if connector else {})
+        url = f"{url}?{urlencode(given)}"
+    number = connector.number if connector else 0
+    reason = situation.why_not(slug, connector)
+    return Action(slug, label or control.label, control.icon, url, reason, asks, number, message, place + message)
+
+
+def sheet_context(request: HttpRequest, station: Station, active: str, situation: Situation | None = None) -> dict[str, Any]:
     """What `stations/sheet.html` needs, for the tab named `active`. `station` comes from `get_for`, with location and organization."""
-    connection = station.connection_at()
-    tabs = []
-    for name, label, url_name in TABS:
-        try:
-            tabs.append((label, reverse(url_name, args=[station.pk]), name == active, None))
-        except NoReverseMatch:
-            continue
+    situation = situation or Situation(request.user, station)
+    back = tab_url(request, next(name for tab, _label, name in TABS if tab == active), station.pk)
     return {
         "title": str(station),
         "station": station,
-        "connection": connection,
-        "connection_label": Connection(connection).label,
-        "tabs": tabs,
-        "breadcrumbs": [(str(station.location.organization), None), (str(station.location), None)],
+        "zone": station.location.zone,
+        "tabs": _tabs(request, station, active),
+        "active_tab": active,
+        "breadcrumbs": _breadcrumbs(request, station),
+        "here": back,
+        **head(situation, back),
+        "head_url": f"{reverse('station_head', args=[station.pk])}?{urlencode({'tab': active, 'in': request.GET.get('in', '')})}",
     }
+
+
+def head(situation: Situation, back: str) -> dict[str, Any]:
+    """The part of the head that changes while one looks at it."""
+    station = situation.station
+    primary, menus = _actions(situation, back)
+    return {
+        "states": _states(situation),
+        "facts": _facts(situation),
+        "warnings": _warnings(situation),
+        "primary": primary,
+        "menus": menus,
+        "reasons": _reasons([primary, *(one for menu in menus if not menu.label for one in menu.actions)], situation),
+        "can_manage": situation.may(MANAGE_STATIONS),
+        "now": situation.now,
+        "station": station,
+    }
+
+
+def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str | None]]:
+    """The chain of organizations from the topmost that the person may see, then the location."""
+    own = station.location.organization
+    above = Organization.objects.visible_to(request.user).filter(pk__in=own.ancestor_ids).order_by("path")
+    chain = sorted(above, key=lambda organization: organization.depth)
+    crumbs: list[tuple[str, str | None]] = [
+        (str(organization), _maybe(request, "organization", organization.pk)) for organization in [*chain, own]
+    ]
+    return [*crumbs, (str(station.location), _maybe(request, "location", station.location.pk))]
+
+
+def _maybe(request: HttpRequest, name: str, *args: Any) -> str | None:
+    try:
+        return tab_url(request, name, *args)
+    except NoReverseMatch:
+        return None
+
+
+def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:
+    return [(label, tab_url(request, name, station.pk), tab == active, None) for tab, label, name in TABS]
+
+
+def _states(situation: Situation) -> list[State]:
+    connection = explain.connection(situation.connection)
+    availability = explain.availability(situation.availability)
+    status = explain.status(situation.whole.status if situation.whole else "", 0)
+    return [
+        State(_("Connection"), *connection),
+        State(_("Availability, our switch"), *availability),
+        State(_("OCPP status of the station"), *status),
+    ]
+
+
+def _facts(situation: Situation) -> list[Fact]:
+    station = situation.station
+    told = _("told by the station")
+    make = " ".join(part for part in (station.vendor, station.model) if part)
+    access = station.effective_access_mode
+    current = [str(CurrentType(station.current_type).label)]
+    if station.current_type == CurrentType.AC:
+        current.append(_("1 phase") if station.phases == 1 else _("3 phases"))
+    if station.max_current:
+        current.append(_("%d A") % station.max_current)
+    facts = [
+        Fact(_("Make and model"), make or _("not known yet"), told if make else _("the station tells it when it starts")),
+        Fact(_("Firmware"), station.firmware_version or _("not known yet"), told if station.firmware_version else ""),
+        Fact(_("Access mode"), str(access.label), _("set at this station") if station.access_mode else _("from location")),
+        Fact(_("Location"), str(station.location), station.location.address, url=reverse_or_none("location", station.location.pk) or ""),
+        Fact(_("Technical data"), ", ".join(current), _("entered here")),
+    ]
+    if station.ocpp_version:
+        facts.append(Fact(_("OCPP version"), station.ocpp_version.removeprefix("ocpp"), _("agreed at the connection")))
+    if station.last_message_at:
+        facts.append(Fact(_("Last message"), at=station.last_message_at))
+    else:
+        facts.append(Fact(_("Last message"), _("none yet")))
+    return facts
+
+
+def reverse_or_none(name: str, *args: Any) -> str | None:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return None
+
+
+def _warnings(situation: Situation) -> list[tuple[str, Text]]:
+    """(state, sentence) for what is not as it should be, beside faults of connectors."""
+    station = situation.station
+    found: list[tuple[str, Text]] = []
+    offset = station.clock_offset
+    if offset is not None and abs(offset) > CLOCK_WRONG_FROM:
+        by = duration(abs(offset))
+        text = _("The station's clock is %s fast.") if offset > 0 else _("The station's clock is %s slow.")
+        found.append(
+            (explain.WAITING, f"{text % by} {_('Its own times are kept, ours are used. A reset or a new start usually sets the clock.')}")
+        )
+    for label, value in ((_("Firmware"), station.firmware_status), (_("Diagnostics"), station.diagnostics_status)):
+        if shown := explain.background(value):
+            found.append((shown[0], f"{label}: {shown[1]}."))
+    whole = situation.whole
+    if whole and (fault := explain.fault(whole.error_code, whole.status)):
+        codes = [whole.error_code or whole.status]
+        if whole.vendor_error_code:
+            codes.append(_("vendor code %s") % whole.vendor_error_code)
+        if whole.info:
+            codes.append(whole.info)
+        state = explain.FAULT if whole.status == Connector.Status.FAULTED else explain.WAITING
+        found.append((state, f"{_('The station as a whole')}: {' · '.join(codes)}. {fault.sentence} {fault.try_this}"))
+    return found
+
+
+def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
+    """The one primary action, and the rest: side by side and in menus; on the phone in one menu."""
+    connectors = situation.connectors
+    # The one thing that is most likely wanted: a free connector can start, and where none is free a charge can be stopped.
+    starts = not situation.why_not("start") or not situation.running
+    primary = action(situation, "start" if starts else "stop", back, place="h")
+    beside: list[Action] = []
+    if starts and situation.running:
+        beside.append(action(situation, "stop", back, place="h"))
+    slug = "operative" if situation.availability != Availability.OPERATIVE else "inoperative"
+    beside.append(action(situation, slug, back, place="h"))
+    resets = [action(situation, "reset-soft", back, place="h"), action(situation, "reset-hard", back, place="h")]
+    unlocks = [
+        action(situation, "unlock", back, one, label=_("Unlock connector %d") % one.number if len(connectors) > 1 else "", place="h")
+        for one in connectors
+    ]
+    asks = [
+        action(situation, "trigger", back, label=label, message=message, place="h")
+        for message, label in (
+            ("StatusNotification", _("Ask for its status")),
+            ("MeterValues", _("Ask for its meter values")),
+            ("Heartbeat", _("Ask for a heartbeat")),
+            ("BootNotification", _("Ask for make and firmware")),
+            ("FirmwareStatusNotification", _("Ask for the firmware's state")),
+            ("DiagnosticsStatusNotification", _("Ask for the diagnostics' state")),
+        )
+    ]
+    more = [*asks, action(situation, "clear-cache", back, place="h"), action(situation, "get-configuration", back, place="h")]
+    single = unlocks[:1] if len(unlocks) == 1 else []
+    menus = [Menu("beside", "", "", [*beside, *single]), Menu("reset", _("Reset"), icon="refresh", actions=resets)]
+    if len(unlocks) > 1:
+        menus.append(Menu("unlock", _("Unlock"), icon="lock-open", actions=unlocks))
+    menus.append(Menu("more", _("More"), icon="dots", actions=more))
+    menus.append(Menu("all", _("Actions"), icon="dots", actions=[*beside, *resets, *unlocks, *more], narrow=True))
+    return primary, menus
+
+
+def _reasons(shown: Iterable[Action], situation: Situation) -> list[tuple[str, list[str]]]:
+    """(reason, the labels it keeps grey), each reason once. One reason for all is said as one sentence."""
+    grouped: dict[str, list[str]] = {}
+    for one in shown:
+        if one.reason:
+            grouped.setdefault(one.reason, []).append(str(one.label))
+    if len(grouped) == 1 and (situation.unreachable() or not any(not one.reason for one in shown)):
+        return [(next(iter(grouped)), [])]
+    return list(grouped.items())

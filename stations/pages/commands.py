@@ -1,0 +1,258 @@
+"""Asking a station to do something: the page that asks first, and the POST that does it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_http_methods
+
+from stations import controls, explain, hooks
+from stations.actions import CommandRefused, request_command
+from stations.controls import CONTROLS, TRIGGERS, Control, Situation
+from stations.models import Connector, Station, Transaction
+from stations.ocpp import v16
+from tenancy.rights import get_for
+
+AT_A_CONNECTOR = frozenset({"start", "stop", "unlock"})
+
+# What the toast says; %(where)s is a connector or the station
+ASKED = {
+    "start": lazy("Asked %(station)s to start charging at %(where)s."),
+    "stop": lazy("Asked %(station)s to stop charging at %(where)s."),
+    "unlock": lazy("Asked %(station)s to unlock %(where)s."),
+    "reset-soft": lazy("Asked %(station)s to reset."),
+    "reset-hard": lazy("Asked %(station)s for a hard reset."),
+    "operative": lazy("Asked %(station)s to put %(where)s in service."),
+    "inoperative": lazy("Asked %(station)s to take %(where)s out of service."),
+    "trigger": lazy("Asked %(station)s for a message."),
+    "clear-cache": lazy("Asked %(station)s to clear its card cache."),
+    "get-configuration": lazy("Asked %(station)s for its configuration."),
+    "change-configuration": lazy("Asked %(station)s to change %(key)s."),
+}
+
+
+class ControlForm(forms.Form):
+    """The inputs of a control; most have none. `connector` is given where the page has chosen one already."""
+
+    connector_choices: list[tuple[str, str]]
+
+    def __init__(self, data: Any = None, *, slug: str, situation: Situation, connector: Connector | None, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.slug, self.situation, self.connector = slug, situation, connector
+        if slug in AT_A_CONNECTOR and connector is None:
+            usable = [one for one in situation.connectors if not situation.why_not(slug, one)]
+            self.fields["connector"] = forms.TypedChoiceField(
+                label=_("Connector"),
+                choices=[(one.number, connector_name(one)) for one in usable],
+                coerce=int,
+                widget=forms.RadioSelect,
+                initial=usable[0].number if usable else None,
+            )
+
+    def target(self) -> Connector | None:
+        """The connector to act on; None is the station."""
+        chosen = self.cleaned_data.get("connector")
+        return self.connector or (self.situation.connector(chosen) if chosen else None)
+
+
+class StartForm(ControlForm):
+    uid = forms.CharField(
+        label=lazy("Card UID"),
+        max_length=40,
+        required=False,
+        help_text=lazy("What the reader would send, such as 04A2B3C4D5E680. The station's activity shows the UID of every card offered."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"}),
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        station, user = self.situation.station, self.situation.user
+        passes = hooks.cards.startable(user, station.location.organization.path) if hooks.cards else []
+        if passes:
+            field = forms.ChoiceField(
+                label=_("Pass"), choices=[("", _("Another card: type its UID")), *passes], required=False, initial=passes[0][0]
+            )
+            self.fields = {
+                **{name: self.fields[name] for name in ("connector",) if name in self.fields},
+                "charge_pass": field,
+                "uid": self.fields["uid"],
+            }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        typed, chosen = cleaned.get("uid", ""), cleaned.get("charge_pass", "")
+        uid = typed or chosen
+        if not uid:
+            raise ValidationError({"uid": _("Choose a pass, or type the UID of a card.")})
+        if typed and hooks.cards:
+            try:
+                uid = hooks.cards.clean_uid(typed)
+            except ValidationError as error:
+                raise ValidationError({"uid": error}) from error
+        station = self.situation.station
+        offer = hooks.Offer(station.location.organization.path, station.effective_access_mode, uid, timezone.now())
+        (verdict,) = hooks.authorize([offer])
+        if verdict.status != "Accepted":
+            raise ValidationError(
+                {
+                    "uid" if typed else "charge_pass": _("The station would end the charge again. %(why)s")
+                    % {"why": hooks.reason_label(verdict.reason)}
+                }
+            )
+        cleaned["uid"] = uid
+        return cleaned
+
+
+class TriggerForm(ControlForm):
+    message = forms.ChoiceField(label=lazy("Message"), choices=list(TRIGGERS.items()))
+
+
+class ChangeConfigurationForm(ControlForm):
+    key = forms.CharField(label=lazy("Key"), max_length=50)
+    value = forms.CharField(label=lazy("Value"), max_length=500, required=False, strip=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        key, value = cleaned.get("key", ""), cleaned.get("value", "")
+        if key.lower() == "authorizationkey":
+            # Some stations read hexadecimal digits as bytes, others as text: with a letter beyond F both read the same.
+            if not 16 <= len(value) <= 40 or not value.isascii() or not value.isalnum():
+                raise ValidationError({"value": _("The station's password has 16 to 40 letters and digits.")})
+            if all(sign in "0123456789abcdefABCDEF" for sign in value):
+                raise ValidationError({"value": _("Use at least one letter from G to Z: stations read 0–9 and A–F differently.")})
+        elif v16.is_secret(key) and value == v16.MASK:
+            raise ValidationError({"value": _("The stars only hide the value. Type the new one.")})
+        return cleaned
+
+
+FORMS: dict[str, type[ControlForm]] = {"start": StartForm, "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm}
+
+
+def connector_name(connector: Connector) -> str:
+    parts = [_("Connector %d") % connector.number, connector.plug, connector.evse_id, str(explain.status(connector.status).word)]
+    return " · ".join(part for part in parts if part)
+
+
+def next_url(request: HttpRequest, station: Station) -> str:
+    """Where to go back to: the page that asked, on this host; else the station's."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+        return wanted
+    return reverse("station", args=[station.pk])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
+    """GET asks, saying what will happen; POST does it, or goes to the asking page when somebody would be harmed and nobody was asked.
+
+    Parameters of both: `connector` (number; 0 or none is the station), `transaction` (pk, with stop: finds the connector), `next`, and
+    the control's own inputs. `confirmed` in a POST says that the person has read what happens.
+    """
+    control = CONTROLS.get(slug)
+    if control is None:
+        raise Http404
+    station = get_for(request.user, Station.objects.select_related("location__organization"), control.right, pk=pk)
+    situation = Situation(request.user, station)
+    given = request.POST if request.method == "POST" else request.GET
+    connector, gone = _connector(given, situation)
+    if slug in AT_A_CONNECTOR and connector is None:
+        usable = [one for one in situation.connectors if not situation.why_not(slug, one)]
+        connector = usable[0] if len(usable) == 1 else None
+    back = next_url(request, station)
+    reason = gone or situation.why_not(slug, connector)
+    form_class = FORMS.get(slug, ControlForm)
+    if request.method != "POST":
+        form = form_class(slug=slug, situation=situation, connector=connector, initial=_initial(request.GET))
+        return _ask(request, control, situation, connector, form, reason, back)
+    if reason:
+        messages.error(request, reason)
+        return redirect(back)
+    form = form_class(request.POST, slug=slug, situation=situation, connector=connector)
+    if not form.is_valid():
+        return _ask(request, control, situation, connector, form, "", back)
+    connector = form.target()
+    if not request.POST.get("confirmed") and (control.asks == "always" or situation.harms(slug, connector)):
+        return redirect(f"{reverse('station_command', args=[pk, slug])}?{urlencode(_again(request.POST, connector, back))}")
+    action, payload = controls.call_of(slug, situation, connector, form.cleaned_data)
+    try:
+        request_command(actor=request.user, station=station, action=action, payload=payload)  # type: ignore[arg-type]
+    except CommandRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        where = _("connector %d") % connector.number if connector and connector.number else _("the station")
+        messages.success(request, ASKED[slug] % {"station": station, "where": where, "key": form.cleaned_data.get("key", "")})
+    return redirect(back)
+
+
+def _connector(given: Any, situation: Situation) -> tuple[Connector | None, str]:
+    """The connector that the request names, and why it cannot be acted on any more."""
+    if transaction := given.get("transaction"):
+        known = Transaction.objects.filter(station=situation.station)
+        found = known.filter(pk=transaction).first() if transaction.isdecimal() and len(transaction) < 19 else None
+        if found is None:
+            raise Http404
+        connector = next((one for one in situation.connectors if one.pk == found.connector_id), None)
+        if not found.running:
+            return connector, _("This transaction has ended already.")
+        situation.running[found.connector_id] = found
+        return connector, ""
+    number = given.get("connector") or "0"
+    if number == "0":
+        return None, ""
+    connector = situation.connector(int(number)) if number.isdecimal() and len(number) < 4 else None
+    if connector is None:
+        raise Http404
+    return connector, ""
+
+
+def _initial(given: Any) -> dict[str, str]:
+    return {name: given[name] for name in ("charge_pass", "uid", "message", "key") if name in given}
+
+
+def _again(posted: Any, connector: Connector | None, back: str) -> dict[str, str]:
+    kept = {name: posted[name] for name in ("transaction", "charge_pass", "uid", "message") if posted.get(name)}
+    return kept | ({"connector": str(connector.number)} if connector else {}) | {"next": back}
+
+
+def _ask(
+    request: HttpRequest,
+    control: Control,
+    situation: Situation,
+    connector: Connector | None,
+    form: ControlForm,
+    reason: str,
+    back: str,
+) -> HttpResponse:
+    station = situation.station
+    title = str(control.label)
+    if connector is not None:
+        title = f"{title} · {_('connector %d') % connector.number}"
+    context = {
+        "title": title,
+        "station": station,
+        "control": control,
+        "connector": connector,
+        "transaction": request.POST.get("transaction") or request.GET.get("transaction") or "",
+        "form": form,
+        "consequences": [] if reason else situation.harms(control.slug, connector),
+        "refusal": reason,
+        "submit_label": control.label,
+        "cancel_url": back,
+        "dangerous": control.asks == "always" or bool(situation.harms(control.slug, connector)),
+        "breadcrumbs": [(str(station), reverse("station", args=[station.pk]))],
+    }
+    return render(request, "stations/command.html", context, status=200)
+
+
+urlpatterns: list[URLPattern] = [path("stations/<int:pk>/commands/<slug:slug>/", command, name="station_command")]

@@ -1,0 +1,287 @@
+"""The activity of a station: everything that happened, from six sources, as one line of time, newest first.
+
+Paged by a key (`Mark`), not by number: what is added meanwhile moves nothing, and page 1000 costs what page 1 costs.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations import explain, hooks
+from stations.models import CardOffer, Command, Connector, SecurityEvent, Station, StatusChange, Transaction
+from tenancy.models import User
+
+KINDS: dict[str, str | Promise] = {
+    "status": lazy("Status changes"),
+    "card": lazy("Cards"),
+    "transaction": lazy("Transactions"),
+    "command": lazy("Commands"),
+    "connection": lazy("Connection"),
+    "security": lazy("Security"),
+}
+
+
+class Mark(NamedTuple):
+    """A place in the line: everything older comes after it. `rank` orders the sources where times are equal."""
+
+    at: datetime
+    rank: int
+    pk: int
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}_{self.rank}_{self.pk}"
+
+    @classmethod
+    def read(cls, text: str) -> Mark | None:
+        """None when it is none."""
+        try:
+            at, rank, pk = text.rsplit("_", 2)
+            mark = cls(datetime.fromisoformat(at.replace(" ", "+")), int(rank), int(pk))
+        except ValueError:
+            return None
+        return mark if mark.at.tzinfo and 1970 < mark.at.year < 2200 and 0 <= mark.pk < 2**63 else None
+
+
+class Happening(NamedTuple):
+    """One entry. `state` is one of the six of `explain`, `word` goes with it; `text` says more; `url` leads to the thing."""
+
+    mark: Mark
+    kind: str
+    state: str
+    word: str
+    title: str
+    text: str = ""
+    url: str = ""
+    who: str = ""
+    reported_at: datetime | None = None  # when we received it, where that was much later
+
+    @property
+    def at(self) -> datetime:
+        return self.mark.at
+
+    @property
+    def kind_label(self) -> str | Promise:
+        return KINDS[self.kind]
+
+
+def happenings(
+    user: User | AnonymousUser,
+    station: Station,
+    *,
+    kinds: Iterable[str] = KINDS,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: Mark | None = None,
+    limit: int = 50,
+) -> tuple[list[Happening], Mark | None]:
+    """The newest `limit` entries and, when there are more, the mark to go on from. A constant number of queries."""
+    wanted = set(kinds)
+    reader = _Reader(user, station, since, until, after, limit + 1)
+    parts = [source(reader, rank) for rank, source in enumerate(_SOURCES) if _KIND_OF[rank] in wanted]
+    found = list(islice(heapq.merge(*parts, key=lambda one: one[0], reverse=True), limit + 1))
+    more = found[limit - 1][0] if len(found) > limit else None
+    cards = hooks.known_cards(user, {row.id_tag for _mark, row in found[:limit] if isinstance(row, (CardOffer, Transaction))})
+    return [_shown(station, mark, row, cards) for mark, row in found[:limit]], more
+
+
+class _Reader:
+    def __init__(
+        self,
+        user: User | AnonymousUser,
+        station: Station,
+        since: datetime | None,
+        until: datetime | None,
+        after: Mark | None,
+        limit: int,
+    ) -> None:
+        self.user, self.station, self.since, self.until, self.after, self.limit = user, station, since, until, after, limit
+
+    def rows(self, rank: int, queryset: QuerySet[Any], field: str) -> list[tuple[Mark, Any]]:
+        """The rows after the mark within the period, newest first."""
+        condition = Q()
+        if self.since:
+            condition &= Q(**{f"{field}__gte": self.since})
+        if self.until:
+            condition &= Q(**{f"{field}__lt": self.until})
+        if mark := self.after:
+            older = Q(**{f"{field}__lt": mark.at})
+            if rank < mark.rank:
+                older |= Q(**{field: mark.at})
+            elif rank == mark.rank:
+                older |= Q(**{field: mark.at, "pk__lt": mark.pk})
+            condition &= older
+        found = queryset.filter(condition).order_by(f"-{field}", "-pk")[: self.limit]
+        return [(Mark(getattr(row, field), rank, row.pk), row) for row in found]
+
+    def fits(self, mark: Mark) -> bool:
+        if (self.since and mark.at < self.since) or (self.until and mark.at >= self.until):
+            return False
+        return self.after is None or mark < self.after
+
+
+class Fact(NamedTuple):
+    """Something the station's own row remembers: only the latest of its kind is known."""
+
+    title: str
+    state: str
+    word: str
+    text: str = ""
+
+
+def _status(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    connectors = list(Connector.objects.filter(station=reader.station))
+    numbers = {connector.pk: connector for connector in connectors}
+    found = reader.rows(rank, StatusChange.objects.visible_to(reader.user).filter(connector__in=connectors), "at")
+    for _mark, row in found:
+        row.connector = numbers[row.connector_id]
+    return found
+
+
+def _cards(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    return reader.rows(rank, CardOffer.objects.visible_to(reader.user).filter(station=reader.station), "at")
+
+
+def _starts(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    queryset = Transaction.objects.visible_to(reader.user).filter(station=reader.station).select_related("connector")
+    return reader.rows(rank, queryset, "started_at")
+
+
+def _ends(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    queryset = Transaction.objects.visible_to(reader.user).filter(station=reader.station, ended_at__isnull=False)
+    return reader.rows(rank, queryset.select_related("connector"), "ended_at")
+
+
+def _commands(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    queryset = Command.objects.visible_to(reader.user).filter(station=reader.station).select_related("requested_by")
+    return reader.rows(rank, queryset, "created_at")
+
+
+def _security(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    return reader.rows(rank, SecurityEvent.objects.visible_to(reader.user).filter(station=reader.station), "at")
+
+
+def _connection(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    station = reader.station
+    known: list[tuple[datetime | None, Fact]] = [
+        (station.first_connected_at, Fact(_("Connected for the first time"), explain.AVAILABLE, _("Connected"))),
+        (
+            None if station.connected_at == station.first_connected_at else station.connected_at,
+            Fact(
+                _("Latest connection"),
+                explain.AVAILABLE,
+                _("Connected"),
+                _("from %(address)s, OCPP %(version)s") % {"address": station.address, "version": station.ocpp_version},
+            ),
+        ),
+        (station.booted_at, Fact(_("Latest start of the station"), explain.BUSY, _("Booted"), station.firmware_version)),
+        (
+            None if station.connected else station.disconnected_at,
+            Fact(_("The connection was closed"), explain.FAULT, _("Disconnected")),
+        ),
+    ]
+    found = [(Mark(at, rank, number), fact) for number, (at, fact) in enumerate(known) if at]
+    return sorted((pair for pair in found if reader.fits(pair[0])), key=lambda pair: pair[0], reverse=True)
+
+
+_SOURCES: Sequence[Callable[[_Reader, int], list[tuple[Mark, Any]]]] = (_connection, _status, _cards, _starts, _ends, _security, _commands)
+_KIND_OF = ("connection", "status", "card", "transaction", "transaction", "security", "command")
+
+
+# -- in words ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _shown(station: Station, mark: Mark, row: Any, cards: dict[str, hooks.Card]) -> Happening:
+    if isinstance(row, StatusChange):
+        return _shown_status(mark, row)
+    if isinstance(row, CardOffer):
+        return _shown_card(mark, row, cards)
+    if isinstance(row, Transaction):
+        return _shown_transaction(mark, row, cards)
+    if isinstance(row, Command):
+        return Happening(
+            mark,
+            "command",
+            explain.command_state(row),
+            explain.command_word(row),
+            explain.command_title(row),
+            explain.command_result(row),
+            who=explain.command_asker(row),
+        )
+    if isinstance(row, SecurityEvent):
+        return Happening(mark, "security", explain.WAITING, _("Security event"), row.type, row.info, reported_at=_late(mark, row))
+    return Happening(mark, "connection", row.state, row.word, row.title, row.text)
+
+
+def _late(mark: Mark, row: Any) -> datetime | None:
+    received: datetime = row.received_at
+    return received if (received - mark.at).total_seconds() > 60 else None
+
+
+def _shown_status(mark: Mark, row: StatusChange) -> Happening:
+    number = row.connector.number
+    meaning = explain.status(row.status, number)
+    parts = []
+    if row.error_code and row.error_code != "NoError":
+        parts.append(row.error_code)
+    if row.vendor_error_code:
+        parts.append(_("vendor code %s") % row.vendor_error_code)
+    if row.info:
+        parts.append(row.info)
+    return Happening(
+        mark,
+        "status",
+        meaning.state,
+        str(meaning.word),
+        _("Connector %d") % number if number else _("Station"),
+        " · ".join(parts),
+        reported_at=_late(mark, row),
+    )
+
+
+def card_name(id_tag: str, holder: str, cards: dict[str, hooks.Card]) -> str:
+    """A card as the person who looks may know it: its pass' name, today's or that of then, beside the UID."""
+    card = cards.get(id_tag)
+    name = (card.name if card else "") or ("" if card and card.hidden else holder)
+    return f"{name} ({id_tag})" if name and name != id_tag else id_tag
+
+
+def _shown_card(mark: Mark, row: CardOffer, cards: dict[str, hooks.Card]) -> Happening:
+    meaning = explain.verdict(row.verdict)
+    card = cards.get(row.id_tag)
+    where = _("at connector %d") % row.connector_number if row.connector_number else ""
+    reason = hooks.reason_label(row.reason)
+    return Happening(
+        mark,
+        "card",
+        meaning.state,
+        str(meaning.word),
+        _("Card %s") % card_name(row.id_tag, row.holder, cards),
+        f"{reason} ({where})" if where else reason,
+        url=card.url if card else "",
+    )
+
+
+def _shown_transaction(mark: Mark, row: Transaction, cards: dict[str, hooks.Card]) -> Happening:
+    url = reverse("transaction", args=[row.pk])
+    where = _("connector %d") % row.connector.number
+    if _SOURCES[mark.rank] is _starts:
+        who = card_name(row.id_tag, "", cards)
+        return Happening(
+            mark, "transaction", explain.CHARGING, _("Started"), _("Transaction %s") % row.pk, _("%(where)s, card %(card)s")
+            % {"where": where, "card": who}, url=url,
+        )  # fmt: skip
+    reason = str(explain.STOP_REASONS.get(row.stop_reason, row.stop_reason))
+    energy = f"{row.energy_wh / 1000:.2f} kWh"
+    text = ", ".join(part for part in (where, energy, reason) if part)
+    return Happening(mark, "transaction", explain.BUSY, _("Ended"), _("Transaction %s") % row.pk, text, url=url)
