@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class StationsConfig(AppConfig):
     name = "stations"
     verbose_name = _("Charging stations")
+
+    def ready(self) -> None:
+        from stations.models import Location
+        from tenancy.scope import PLACES
+
+        PLACES["l"] = Location

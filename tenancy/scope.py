@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
 from tenancy.models import Organization
 from tenancy.rights import get_for
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from tenancy.models import User
 
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
@@ -41,15 +46,19 @@ class Drill:
 
 
 def scope_of(request: HttpRequest) -> Drill:
-    token = request.GET.get("in", "")
+    return drill_of(request.user, request.GET.get("in", ""))
+
+
+def drill_of(user: User | AnonymousUser, token: str) -> Drill:
+    """What the token names, as far as `user` may see it; else Http404."""
     if not token:
         return Drill()
     kind, key = token[:1], token[1:]
     if not key.isdecimal() or len(key) > 18:
         raise Http404
     if kind == "o":
-        return Drill(token, organization=get_for(request.user, Organization.objects.all(), pk=int(key)))
+        return Drill(token, organization=get_for(user, Organization.objects.all(), pk=int(key)))
     if kind in PLACES:
-        place = get_for(request.user, PLACES[kind].objects.select_related("organization"), pk=int(key))
+        place = get_for(user, PLACES[kind].objects.select_related("organization"), pk=int(key))
         return Drill(token, organization=place.organization, place=place)
     raise Http404
