@@ -65,9 +65,18 @@ class Chip:
     url: str
 
 
+class Table(django_tables2.Table):
+    """The columns of a list. The first one is the thing itself, with its link and a grey second line (`<span class="sub">`)."""
+
+    request: HttpRequest
+
+    class Meta:
+        order_by_field = "sort"
+
+
 class ListPage(View):
     model: type[models.Model]
-    table_class: type[django_tables2.Table]
+    table_class: type[Table]
     filterset_class: type[django_filters.FilterSet] | None = None
     template_name = "ui/list.html"
     title: Any = ""
@@ -173,7 +182,7 @@ class ListPage(View):
         # A filter that cannot be read has its message beside it and hides nothing.
         return (filterset.qs if filterset.is_valid() else rows), filterset
 
-    def table(self, rows: Any, sort: bool = True) -> django_tables2.Table:
+    def table(self, rows: Any, sort: bool = True) -> Table:
         order = self.request.GET.get("sort")
         options: dict[str, Any] = {"order_by": order} if order and sort else {}
         table = self.table_class(rows, request=self.request, exclude=self.excluded(), **options, **self.table_kwargs())
@@ -213,7 +222,7 @@ class ListPage(View):
         numbers = page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
         return [(number, self.url_with(page=number) if isinstance(number, int) else "") for number in numbers]
 
-    def heads(self, table: django_tables2.Table) -> list[tuple[str, str, str, bool]]:
+    def heads(self, table: Table) -> list[tuple[str, str, str, bool]]:
         """(label, URL that sorts by it or "", aria-sort, numeric) of every column shown."""
         order = self.request.GET.get("sort", "")
         found = []
