@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from stations.models import Frame
 from stations.ocpp import v16
 
-MASK = "****"
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
 
@@ -87,29 +86,19 @@ def wire(message: Message) -> tuple[Any, Any]:
 
 def mask(text: str) -> str:
     """Raw text, perhaps cut off, without secrets."""
-    if "authorizationkey" in text.lower():
-        text = _ANY_VALUE.sub(f'"value":{MASK}', text)  # to the end: where a value ends is not certain in such text
-    return _URL_PASSWORD.sub(rf"\g<1>{MASK}", text)
+    if v16.is_secret(text):
+        text = _ANY_VALUE.sub(f'"value":{v16.MASK}', text)  # to the end: where a value ends is not certain in such text
+    return _URL_PASSWORD.sub(rf"\g<1>{v16.MASK}", text)
 
 
 def _masked(action: str, payload: dict[str, Any]) -> dict[str, Any]:
-    payload = v16.without_secrets(action, payload)
-    keys = payload.get("configurationKey")
-    if isinstance(keys, list):
-        payload = {**payload, "configurationKey": [_masked_key(item) for item in keys]}
-    return {key: _masked_text(value) for key, value in payload.items()}
-
-
-def _masked_key(item: Any) -> Any:
-    if isinstance(item, dict) and str(item.get("key", "")).lower() == "authorizationkey" and item.get("value"):
-        return {**item, "value": MASK}
-    return item
+    return {key: _masked_text(value) for key, value in v16.without_secrets(action, payload).items()}
 
 
 def _masked_text(value: Any) -> Any:
     """Passwords in addresses, such as that of an FTP server for diagnostics."""
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\g<1>{MASK}", value)
+        return _URL_PASSWORD.sub(rf"\g<1>{v16.MASK}", value)
     if isinstance(value, list):
         return [_masked_text(item) for item in value]
     if isinstance(value, dict):

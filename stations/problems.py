@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from django.utils.functional import Promise
@@ -72,3 +73,8 @@ def what_to_do(entry: UnmatchedMessage) -> str:
     if entry.action == "StopTransaction":
         return _("Look for its start in the station's log. If its energy is to be settled, note it down; then dismiss this entry.")
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
+
+
+def content(entry: UnmatchedMessage) -> str:
+    """The latest message, indented."""
+    return json.dumps(entry.payload, indent=2, ensure_ascii=False)

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from stations import explain, hooks, plots, problems
 from stations.controls import Situation
 from stations.models import CardOffer, SignedMeterValue, Transaction
+from stations.pages.sheet_head import action
+from stations.tables import state_of
 from tenancy.rights import get_for
 
 SHOWN = 120  # rows of the table of values
@@ -24,13 +26,6 @@ MOST_SIGNED = 500
 
 def _transaction(request: HttpRequest, pk: int) -> Transaction:
     return get_for(request.user, Transaction.objects.select_related("station__location__organization", "connector"), pk=pk)
-
-
-def state_of(row: Transaction) -> tuple[str, str]:
-    """Which of the six states, and its word."""
-    if row.running:
-        return (explain.WAITING, _("Not ended")) if Transaction.Problem.NOT_ENDED in row.problems else (explain.CHARGING, _("Charging"))
-    return (explain.FAULT, _("Ended, with a problem")) if row.problems else (explain.OFF, _("Ended"))
 
 
 def transaction(request: HttpRequest, pk: int) -> HttpResponse:
@@ -76,14 +71,13 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
     )
     state, word = state_of(row)
     verdict = explain.verdict(row.verdict)
-    refusal = ""
+    stop = None
     if row.running:
         situation = Situation(request.user, station, now)
+        stop = action(situation, "stop", row.get_absolute_url(), row.connector)
         current = situation.transaction_at(row.connector)
-        if current is not None and current.pk != row.pk:
-            refusal = _("Another transaction runs at this connector, so the station cannot be asked to end this one.")
-        else:
-            refusal = situation.why_not("stop", row.connector)
+        if not stop.reason and current is not None and current.pk != row.pk:
+            stop = stop._replace(reason=_("Another transaction runs at this connector, so the station cannot be asked to end this one."))
     return {
         "title": _("Transaction %s") % row.pk,
         "transaction": row,
@@ -103,7 +97,8 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "stop_reason": explain.STOP_REASONS.get(row.stop_reason, row.stop_reason),
         "advice": problems.advice(row),
         "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}",
-        "refusal": refusal,
+        "stop": stop,
+        "here": row.get_absolute_url(),
     }
 
 

@@ -1,36 +1,175 @@
-"""Transactions: list, page, inbox."""
+"""Transactions: list, the station's tab, inbox."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import URLPattern, path
-from django.utils.translation import gettext as _
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from stations import problems
+from stations.actions.inbox import dismiss_unmatched
+from stations.filters import StationTransactionFilter, TransactionFilter
 from stations.models import Station, Transaction, UnmatchedMessage
 from stations.pages import transaction
-from tenancy.rights import get_for
+from stations.pages.sheet import sheet_context
+from stations.tables import StationTransactionTable, TransactionTable
+from tenancy.rights import OPERATE_STATIONS, get_for, holds
+from ui.lists import Action, ListPage
+from ui.templatetags.ui import kwh
 
 
-def transactions(request: HttpRequest) -> HttpResponse:
-    rows = request.drill.limit(Transaction.objects.visible_to(request.user)).select_related("station", "connector", "station__location")
-    return render(request, "stations/transactions.html", {"title": _("Transactions"), "rows": rows[:50]})
+class TransactionList(ListPage):
+    model = Transaction
+    table_class = TransactionTable
+    filterset_class = TransactionFilter
+    title = lazy("Transactions")
+    hidden_columns: Sequence[str] = ("end", "stop_reason", "organization")
+    empty_title = lazy("No charge yet.")
+    empty_text = lazy("Every charge at your stations appears here as soon as it begins.")
+    export_name = "transactions"
+    live = True
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset()
+        span = ExpressionWrapper(Coalesce(F("ended_at"), Now()) - F("started_at"), output_field=DurationField())
+        return rows.with_energy().annotate(span=span).order_by("-started_at", "-pk")  # type: ignore[attr-defined, no-any-return]
+
+    def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.select_related("station__location__organization", "connector")
+
+    def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
+        """One query over all that match; nobody pays for the columns of the list."""
+        found = rows.order_by().aggregate(count=Count("pk"), energy=Sum("energy"))
+        count = found["count"]
+        return [
+            (ngettext("transaction", "transactions", count), number_format(count, force_grouping=True)),
+            (_("in all"), kwh(found["energy"] or 0)),
+        ]
+
+    def get_actions(self) -> Sequence[Action]:
+        scope = self.request.GET.get("in")
+        return [Action(_("Inbox"), f"{reverse('inbox')}{'?' + urlencode({'in': scope}) if scope else ''}", "inbox")]
 
 
-def station_transactions(request: HttpRequest, pk: int) -> HttpResponse:
-    station = get_for(request.user, Station.objects.select_related("location"), pk=pk)
-    rows = Transaction.objects.visible_to(request.user).filter(station=station).select_related("connector", "station__location")
-    return render(request, "stations/transactions.html", {"title": str(station), "rows": rows[:50]})
+class StationTransactions(TransactionList):
+    """The Transactions tab of a station."""
+
+    table_class = StationTransactionTable
+    filterset_class = StationTransactionFilter
+    template_name = "stations/station_transactions.html"
+    hidden_columns = ("end", "stop_reason")
+    empty_title = lazy("Nobody has charged here yet.")
+    empty_text = lazy("Start a charge from the head of this page, or hold a card to the reader.")
+    live = False  # by the station's own topic
+
+    station: Station
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.pk: int = kwargs["pk"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.station = get_for(request.user, Station.objects.select_related("location__organization"), pk=self.pk)
+        request.zone = self.station.location.zone  # type: ignore[attr-defined]
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(station=self.station)
+
+    def get_actions(self) -> Sequence[Action]:
+        return ()
+
+    def get_context(self) -> dict[str, Any]:
+        context = sheet_context(self.request, self.station, active="transactions")
+        return {**context, "live_topic": f"station:{self.station.pk}", "here": self.request.get_full_path()}
+
+
+PAGE = 25
 
 
 def inbox(request: HttpRequest) -> HttpResponse:
-    rows = request.drill.limit(UnmatchedMessage.objects.visible_to(request.user)).filter(resolved_at=None).select_related("station")
-    return render(request, "stations/inbox.html", {"title": _("Inbox"), "rows": rows[:50]})
+    """What needs somebody's eye: messages of transactions nobody knows, and transactions that cannot be right."""
+    drill = request.drill  # type: ignore[attr-defined]
+    unmatched = drill.limit(UnmatchedMessage.objects.visible_to(request.user)).filter(resolved_at=None)
+    wrong = drill.limit(Transaction.objects.visible_to(request.user)).exclude(problems=[])
+    show = "problems" if request.GET.get("show") == "problems" else "messages"
+    rows: QuerySet[Any] = wrong if show == "problems" else unmatched
+    paginator = Paginator(rows.select_related("station__location__organization"), PAGE)
+    page = paginator.get_page(request.GET.get("page"))
+    scope = {"in": request.GET["in"]} if request.GET.get("in") else {}
+    here = reverse("inbox")
+
+    def url(**query: str) -> str:
+        query = scope | query
+        return f"{here}?{urlencode(query)}" if query else here
+
+    counts = {"messages": unmatched.count(), "problems": wrong.count()}
+    context: dict[str, Any] = {
+        "title": _("Inbox"),
+        "breadcrumbs": [(_("Transactions"), f"{reverse('transactions')}{'?' + urlencode(scope) if scope else ''}")],
+        "tabs": [
+            (_("Messages without a transaction"), url(), show == "messages", counts["messages"] or None),
+            (_("Transactions with a problem"), url(show="problems"), show == "problems", counts["problems"] or None),
+        ],
+        "show": show,
+        "page": page,
+        "page_url": url(show=show),
+        "here": request.get_full_path(),
+        "live_topic": f"in:{request.GET.get('in') or 'all'}",
+    }
+    if show == "messages":
+        context["entries"] = [_entry(request, row) for row in page]
+    else:
+        context["entries"] = [(row, problems.advice(row)) for row in page]
+    return render(request, "stations/inbox_list.html" if request.headers.get("HX-Request") == "true" else "stations/inbox.html", context)
+
+
+def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
+    organization = row.station.location.organization
+    log = urlencode({"action": row.action, "text": row.transaction_id} if row.transaction_id else {"action": row.action})
+    return {
+        "row": row,
+        "what": problems.what_is(row),
+        "advice": problems.what_to_do(row),
+        "content": problems.content(row),
+        "zone": row.station.location.zone,
+        "log_url": f"{reverse('station_logs', args=[row.station_id])}?{log}",
+        "refusal": "" if holds(request.user, OPERATE_STATIONS, organization.path) else _("Your role does not operate stations here."),
+    }
+
+
+@require_POST
+def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take an entry out of the inbox."""
+    queryset = UnmatchedMessage.objects.select_related("station__location__organization")
+    entry = get_for(request.user, queryset, OPERATE_STATIONS, pk=pk)
+    try:
+        dismiss_unmatched(actor=request.user, entry=entry)  # type: ignore[arg-type]
+        messages.success(request, _("Dismissed. The station's log keeps the messages."))
+    except ValidationError as error:
+        messages.info(request, error.messages[0])
+    scope = request.POST.get("in", "")
+    return redirect(f"{reverse('inbox')}{'?' + urlencode({'in': scope}) if scope else ''}")
 
 
 urlpatterns: list[URLPattern] = [
-    path("transactions/", transactions, name="transactions"),
+    path("transactions/", TransactionList.as_view(), name="transactions"),
     path("transactions/inbox/", inbox, name="inbox"),
+    path("transactions/inbox/<int:pk>/dismiss/", dismiss, name="inbox_dismiss"),
     *transaction.urlpatterns,
-    path("stations/<int:pk>/transactions/", station_transactions, name="station_transactions"),
+    path("stations/<int:pk>/transactions/", StationTransactions.as_view(), name="station_transactions"),
 ]

@@ -1,0 +1,124 @@
+"""What lists of transactions can be limited to."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import django_filters
+from django import forms
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Upper
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
+
+from stations import hooks
+from stations.models import Transaction
+
+Rows = QuerySet[Transaction]
+
+
+def zone_of(request: Any) -> ZoneInfo:
+    """In which zone a list's days are meant: that of the station or location it is limited to, else the platform's."""
+    if zone := getattr(request, "zone", None):
+        return zone  # type: ignore[no-any-return]
+    drill = getattr(request, "drill", None)
+    place = drill.place if drill else None
+    return place.zone if place is not None else ZoneInfo(settings.PLATFORM_TIME_ZONE)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When `day` begins in `zone`."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def period(name: str, today: date) -> tuple[date, date]:
+    """First day, and the day after the last one."""
+    month = today.replace(day=1)
+    match name:
+        case "today":
+            return today, today + timedelta(days=1)
+        case "yesterday":
+            return today - timedelta(days=1), today
+        case "week":
+            return today - timedelta(days=6), today + timedelta(days=1)
+        case "last_month":
+            return (month - timedelta(days=1)).replace(day=1), month
+    return month, today + timedelta(days=1)
+
+
+class TransactionFilter(django_filters.FilterSet):
+    period = django_filters.ChoiceFilter(
+        label=lazy("Started"),
+        empty_label=lazy("At any time"),
+        method="in_period",
+        choices=[
+            ("today", lazy("Today")),
+            ("yesterday", lazy("Yesterday")),
+            ("week", lazy("In the last 7 days")),
+            ("month", lazy("This month")),
+            ("last_month", lazy("Last month")),
+        ],
+    )
+    since = django_filters.DateFilter(label=lazy("From"), method="from_day", widget=forms.DateInput(attrs={"type": "date"}))
+    until = django_filters.DateFilter(label=lazy("To"), method="to_day", widget=forms.DateInput(attrs={"type": "date"}))
+    state = django_filters.ChoiceFilter(
+        label=lazy("State"),
+        empty_label=lazy("Any"),
+        method="in_state",
+        choices=[("running", lazy("Running")), ("ended", lazy("Ended")), ("problem", lazy("With a problem"))],
+    )
+    station = django_filters.CharFilter(label=lazy("Station"), method="at_station", max_length=60)
+    card = django_filters.CharFilter(label=lazy("Card"), method="with_card", max_length=60)
+
+    class Meta:
+        model = Transaction
+        fields: tuple[str, ...] = ()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return zone_of(self.request)
+
+    def in_period(self, rows: Rows, name: str, value: str) -> Rows:
+        first, after = period(value, timezone.now().astimezone(self.zone).date())
+        return rows.filter(started_at__gte=midnight(first, self.zone), started_at__lt=midnight(after, self.zone))
+
+    def from_day(self, rows: Rows, name: str, value: date) -> Rows:
+        return rows.filter(started_at__gte=_safe_midnight(value, self.zone))
+
+    def to_day(self, rows: Rows, name: str, value: date) -> Rows:
+        return rows.filter(started_at__lt=_safe_midnight(value, self.zone, 1))
+
+    def in_state(self, rows: Rows, name: str, value: str) -> Rows:
+        match value:
+            case "running":
+                return rows.filter(ended_at=None)
+            case "ended":
+                return rows.exclude(ended_at=None)
+        return rows.exclude(problems=[])
+
+    def at_station(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(Q(station__identity__icontains=value) | Q(station__alias__icontains=value))
+
+    def with_card(self, rows: Rows, name: str, value: str) -> Rows:
+        """A part of the UID as the station sent it, or of the name of a pass that this person may see."""
+        condition = Q(id_tag__icontains=value)
+        if named := hooks.cards_named(self.request.user, value):
+            rows = rows.alias(upper_tag=Upper("id_tag"))
+            condition |= Q(upper_tag__in=named)
+        return rows.filter(condition)
+
+
+class StationTransactionFilter(TransactionFilter):
+    station = None
+    connector = django_filters.NumberFilter(
+        label=lazy("Connector"), field_name="connector__number", min_value=0, widget=forms.NumberInput(attrs={"min": 0, "step": 1})
+    )
+
+
+def _safe_midnight(day: date, zone: ZoneInfo, later: int = 0) -> datetime:
+    """Midnight also of days at the ends of the calendar."""
+    earliest, latest = date(1900, 1, 1), date(9990, 1, 1)
+    return midnight(min(max(day, earliest), latest) + timedelta(days=later), zone)

@@ -1,0 +1,154 @@
+"""Transactions as rows of a list."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+
+import django_tables2
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations import explain, hooks
+from stations.models import Transaction
+from ui.templatetags.ui import duration, kwh, state, when
+
+NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end"}}
+TAGS_AT_ONCE = 1000  # cards whose names are asked for in one query
+
+
+def state_of(row: Transaction) -> tuple[str, str]:
+    """Which of the six states, and its word."""
+    if row.running:
+        return (explain.WAITING, _("Not ended")) if Transaction.Problem.NOT_ENDED in row.problems else (explain.CHARGING, _("Charging"))
+    return (explain.FAULT, _("Ended, with a problem")) if row.problems else (explain.OFF, _("Ended"))
+
+
+def iso(row: Transaction, name: str) -> str:
+    """A time of `row` for a file: in the location's zone, with its offset."""
+    at = getattr(row, name)
+    return at.astimezone(row.station.location.zone).isoformat(timespec="seconds") if at else ""
+
+
+class TransactionTable(django_tables2.Table):
+    number = django_tables2.Column(lazy("Transaction"), accessor="pk", attrs={"td": {"class": "first"}})
+    station = django_tables2.Column(lazy("Station"), accessor="station__identity")
+    card = django_tables2.Column(lazy("Card"), accessor="id_tag")
+    start = django_tables2.Column(lazy("Start"), accessor="started_at")
+    end = django_tables2.Column(lazy("End"), accessor="ended_at", empty_values=())
+    duration = django_tables2.Column(lazy("Duration"), accessor="span", attrs=NUMBER)
+    energy = django_tables2.Column(lazy("Energy"), attrs=NUMBER)
+    state = django_tables2.Column(lazy("State"), accessor="ended_at", empty_values=(), orderable=False)
+    stop_reason = django_tables2.Column(lazy("Stop reason"), empty_values=())
+    organization = django_tables2.Column(lazy("Organization"), accessor="station__location__organization__name")
+
+    class Meta:
+        model = Transaction
+        fields = ("number", "station", "card", "start", "end", "duration", "energy", "state", "stop_reason", "organization")
+        sequence = fields
+
+    @functools.cached_property
+    def cards(self) -> dict[str, hooks.Card]:
+        """The passes behind the cards of all rows: one query for a page, one per TAGS_AT_ONCE cards for a whole export."""
+        tags = sorted({row.id_tag for row in self.data})
+        found: dict[str, hooks.Card] = {}
+        for first in range(0, len(tags), TAGS_AT_ONCE):
+            found |= hooks.known_cards(self.request.user, tags[first : first + TAGS_AT_ONCE])
+        return found
+
+    def render_number(self, record: Transaction) -> SafeString:
+        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), record.pk, record.station.location)
+
+    def value_number(self, record: Transaction) -> int:
+        return record.pk
+
+    def render_station(self, record: Transaction) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a><span class="sub">{}</span>',
+            record.station.get_absolute_url(),
+            record.station,
+            _("connector %d") % record.connector.number,
+        )
+
+    def value_station(self, record: Transaction) -> str:
+        return f"{record.station.identity} / {record.connector.number}"
+
+    def render_card(self, record: Transaction) -> SafeString:
+        card = self.cards.get(record.id_tag)
+        if card and card.name:
+            name = format_html('<a href="{}">{}</a>', card.url, card.name) if card.url else card.name
+            return format_html('{}<span class="sub">{}</span>', name, record.id_tag)
+        return format_html("{}", record.id_tag)
+
+    def value_card(self, record: Transaction) -> str:
+        card = self.cards.get(record.id_tag)
+        return f"{record.id_tag} ({card.name})" if card and card.name else record.id_tag
+
+    def render_start(self, record: Transaction) -> SafeString | str:
+        return when(record.started_at, record.station.location.zone)
+
+    def value_start(self, record: Transaction) -> str:
+        return iso(record, "started_at")
+
+    def render_end(self, record: Transaction) -> SafeString | str:
+        return when(record.ended_at, record.station.location.zone)
+
+    def value_end(self, record: Transaction) -> str:
+        return iso(record, "ended_at")
+
+    def render_duration(self, record: Transaction) -> str:
+        return duration(self._span(record))
+
+    def value_duration(self, record: Transaction) -> str:
+        """Hours, minutes and seconds, as spreadsheets read them."""
+        seconds = int(self._span(record).total_seconds())
+        sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+        return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+    @staticmethod
+    def _span(record: Transaction) -> timedelta:
+        return (record.ended_at or timezone.now()) - record.started_at
+
+    def render_energy(self, record: Transaction) -> str:
+        return kwh(record.energy_wh)
+
+    def value_energy(self, record: Transaction) -> float:
+        """kWh."""
+        return record.energy_wh / 1000
+
+    def render_state(self, record: Transaction) -> SafeString:
+        more: list[str] = record.problem_labels
+        if not more and not record.running and record.stop_reason:
+            more = [str(explain.STOP_REASONS.get(record.stop_reason, record.stop_reason))]
+        lines = format_html_join("", '<span class="sub">{}</span>', ((line,) for line in more))
+        return format_html("{}{}", state(*state_of(record)), lines)
+
+    def value_state(self, record: Transaction) -> str:
+        return "; ".join([state_of(record)[1], *record.problem_labels])
+
+    def render_stop_reason(self, record: Transaction) -> str:
+        return str(explain.STOP_REASONS.get(record.stop_reason, record.stop_reason)) or "–"
+
+    def value_stop_reason(self, record: Transaction) -> str:
+        return record.stop_reason
+
+
+class StationTransactionTable(TransactionTable):
+    """On the data sheet of a station, which need not be named again in every row."""
+
+    connector = django_tables2.Column(lazy("Connector"), accessor="connector__number", attrs=NUMBER)
+
+    class Meta:
+        model = Transaction
+        fields = ("number", "connector", "card", "start", "end", "duration", "energy", "state", "stop_reason")
+        sequence = fields
+        exclude = ("station", "organization")
+
+    def render_number(self, record: Transaction) -> SafeString:
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), record.pk)
+
+    def render_connector(self, record: Transaction) -> int:
+        return record.connector.number
