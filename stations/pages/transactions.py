@@ -9,15 +9,13 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Sum
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from stations import problems
@@ -52,13 +50,8 @@ class TransactionList(ListPage):
         return rows.select_related("station__location__organization", "connector")
 
     def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
-        """One query over all that match; nobody pays for the columns of the list."""
-        found = rows.order_by().aggregate(count=Count("pk"), energy=Sum("energy"))
-        count = found["count"]
-        return [
-            (ngettext("transaction", "transactions", count), number_format(count, force_grouping=True)),
-            (_("in all"), kwh(found["energy"] or 0)),
-        ]
+        """Over all that match; the page itself says how many those are."""
+        return [(_("Energy"), kwh(rows.order_by().aggregate(total=Sum("energy"))["total"] or 0))]
 
     def get_actions(self) -> Sequence[Action]:
         scope = self.request.GET.get("in")
