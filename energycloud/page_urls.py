@@ -1,3 +1,12 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from energycloud import pages
+
+urlpatterns: list[URLPattern] = [
+    path("", pages.dashboard, name="dashboard"),
+    path("search/", pages.search, name="search"),
+    path("help/", pages.help_index, name="help"),
+    path("help/<slug:slug>/", pages.help_page, name="help_page"),
+    path("favicon.ico", pages.favicon, name="favicon"),
+    path("robots.txt", pages.robots, name="robots"),
+]

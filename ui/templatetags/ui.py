@@ -145,3 +145,15 @@ def kind(field: Any) -> str:
     """ "checkbox", "select", "textarea", "text" …: what sort of control a bound field has."""
     widget = field.field.widget
     return str(getattr(widget, "input_type", "") or type(widget).__name__.lower())
+
+
+@register.simple_tag
+def bar_height(value: float, highest: float, room: float) -> str:
+    """How high the bar of `value` is where the one of `highest` fills `room`."""
+    return f"{max(0.0, value) / highest * room:.1f}" if highest > 0 else "0"
+
+
+@register.simple_tag
+def bar_top(value: float, highest: float, room: float) -> str:
+    """Where the bar of `bar_height` begins, from above."""
+    return f"{room - max(0.0, value) / highest * room:.1f}" if highest > 0 else f"{room}"

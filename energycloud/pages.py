@@ -1,0 +1,181 @@
+"""The dashboard, the search over everything, the help pages, and what belongs to no other app."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db.models import Count, F, Sum
+from django.db.models.functions import TruncDate
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import TemplateDoesNotExist, get_template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from energycloud.attention import concerns
+from energycloud.search import find
+from stations import explain, hooks
+from stations.models import Connection, Connector, Location, Station, Transaction
+from tenancy.models import User
+
+DAYS = 30
+RUNNING = 12  # shown on the dashboard
+
+
+@dataclass(frozen=True)
+class Tile:
+    state: str
+    label: Any
+    count: int
+    url: str
+
+
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """What needs attention first, then the figures. The part that changes is a fragment of its own: `?part=live`."""
+    context = _dashboard(request)
+    return render(
+        request, "energycloud/dashboard_live.html" if request.GET.get("part") == "live" else "energycloud/dashboard.html", context
+    )
+
+
+def _dashboard(request: HttpRequest) -> dict[str, Any]:
+    user = request.user
+    assert isinstance(user, User)
+    drill = request.drill  # type: ignore[attr-defined]
+    scope = {"in": drill.token} if drill else {}
+
+    def to(name: str, **query: Any) -> str:
+        both = {**query, **scope}
+        return reverse(name) + (f"?{urlencode(both)}" if both else "")
+
+    stations = drill.limit(Station.objects.visible_to(user)).order_by()
+    connections = dict(stations.with_connection().values_list("connection").annotate(Count("pk")))
+    reported = drill.limit(Connector.objects.visible_to(user)).order_by().filter(number__gt=0, station__active=True)
+    statuses: Counter[str] = Counter(dict(reported.values_list("status").annotate(Count("pk"))))
+    transactions = drill.limit(Transaction.objects.visible_to(user)).order_by()
+    running = transactions.filter(ended_at=None).order_by("-started_at").select_related("station__location", "connector")
+    shown = list(running[:RUNNING])
+    zone = drill.place.zone if drill and drill.place else ZoneInfo(settings.PLATFORM_TIME_ZONE)
+    days = _days(transactions, zone)
+    return {
+        "title": str(drill) if drill else _("Dashboard"),
+        "concerns": concerns(user, drill),
+        "anything": bool(connections),
+        "connections": [
+            Tile(explain.connection(value).state, explain.connection(value).word, connections[value], to("stations", connection=value))
+            for value in Connection.values
+            if connections.get(value)
+        ],
+        "statuses": [
+            Tile(explain.status(value).state, explain.status(value).word, statuses[value], to("stations", status=value or "none"))
+            for value in (
+                "Charging",
+                "Available",
+                "Preparing",
+                "SuspendedEV",
+                "SuspendedEVSE",
+                "Finishing",
+                "Reserved",
+                "Unavailable",
+                "Faulted",
+                "",
+            )
+            if statuses.get(value)
+        ],
+        "running": shown,
+        "running_count": running.count() if len(shown) == RUNNING else len(shown),
+        "running_url": to("transactions", state="running"),
+        "power": reported.filter(status__in=("Charging", "SuspendedEV", "SuspendedEVSE")).aggregate(total=Sum("power"))["total"] or 0,
+        "cards": hooks.known_cards(user, {row.id_tag for row in shown}),
+        "days": days,
+        "today": days[-1],
+        "month": {"energy": sum(day["energy"] for day in days), "sessions": sum(day["sessions"] for day in days)},
+        "highest": max(day["energy"] for day in days) or 1,
+        "zone": zone,
+        "live_topic": f"in:{drill.token or 'all'}" if drill else "in:all",
+        "live_url": to("dashboard", part="live"),
+        "first_steps": not Location.objects.visible_to(user).exists(),
+    }
+
+
+def _days(transactions: Any, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Energy in Wh and sessions of each of the last DAYS days, by the day they began, in `zone`; the last one is today."""
+    today = timezone.now().astimezone(zone).date()
+    first = today - timedelta(days=DAYS - 1)
+    since = datetime.combine(first, time(), zone)
+    rows = (
+        transactions.filter(started_at__gte=since)
+        .with_energy()
+        .annotate(day=TruncDate("started_at", tzinfo=zone))
+        .values("day")
+        .annotate(energy=Sum(F("energy")), sessions=Count("pk"))
+    )
+    known = {row["day"]: row for row in rows}
+    days = [first + timedelta(days=number) for number in range(DAYS)]
+    return [
+        {"day": day, "energy": known.get(day, {}).get("energy") or 0, "sessions": known.get(day, {}).get("sessions", 0)} for day in days
+    ]
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """Everything by name, id or number; htmx gets the first few of each kind, for the field in the head."""
+    text = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:100]
+    part = bool(getattr(request, "htmx", False))
+    user = request.user
+    assert isinstance(user, User)
+    groups = find(user, text, 4 if part else 25) if len(text) >= 2 else []
+    context = {"title": _("Search"), "q": text, "groups": groups, "too_short": 0 < len(text) < 2}
+    return render(request, "energycloud/search_results.html" if part else "energycloud/search.html", context)
+
+
+HELP = {
+    "connect": lazy("Connect a station"),
+    "statuses": lazy("What the statuses mean"),
+    "charging": lazy("Start and stop a charge"),
+    "commands": lazy("Ask a station to do something"),
+    "offline": lazy("Why is my station offline?"),
+    "passes": lazy("Passes, and who may charge"),
+    "logs": lazy("Read the log of a station"),
+    "inbox": lazy("The inbox"),
+}
+
+
+def help_index(request: HttpRequest) -> HttpResponse:
+    return render(request, "help/index.html", {"title": _("Help"), "pages": HELP.items()})
+
+
+def help_page(request: HttpRequest, slug: str) -> HttpResponse:
+    if slug not in HELP:
+        raise Http404
+    try:
+        template = get_template(f"help/{slug}.html")
+    except TemplateDoesNotExist as error:
+        raise Http404 from error
+    context = {
+        "title": HELP[slug],
+        "breadcrumbs": [(_("Help"), reverse("help"))],
+        "statuses": explain.STATUSES.values(),
+        "connections": explain.CONNECTIONS.values(),
+        "faults": explain.FAULTS.items(),
+    }
+    return HttpResponse(template.render(context, request))
+
+
+@login_not_required
+def favicon(request: HttpRequest) -> HttpResponse:
+    return redirect(static("favicon.svg"), permanent=False)
+
+
+@login_not_required
+def robots(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("User-agent: *\nDisallow: /\n", content_type="text/plain")
