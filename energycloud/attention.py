@@ -45,8 +45,7 @@ def concerns(user: User, drill: Drill) -> list[Concern]:
     """The worst first."""
 
     def mine(model: Any) -> Any:
-        limited = drill.limit(model.objects.visible_to(user))
-        return limited
+        return drill.limit(model.objects.visible_to(user))
 
     scope = {"in": drill.token} if drill else {}
     found: list[Concern] = []

@@ -42,10 +42,8 @@ class Tile:
 
 def dashboard(request: HttpRequest) -> HttpResponse:
     """What needs attention first, then the figures. The part that changes is a fragment of its own: `?part=live`."""
-    context = _dashboard(request)
-    return render(
-        request, "energycloud/dashboard_live.html" if request.GET.get("part") == "live" else "energycloud/dashboard.html", context
-    )
+    part = request.GET.get("part") == "live"
+    return render(request, "energycloud/dashboard_live.html" if part else "energycloud/dashboard.html", _dashboard(request))
 
 
 def _dashboard(request: HttpRequest) -> dict[str, Any]:
@@ -78,18 +76,7 @@ def _dashboard(request: HttpRequest) -> dict[str, Any]:
         ],
         "statuses": [
             Tile(explain.status(value).state, explain.status(value).word, statuses[value], to("stations", status=value or "none"))
-            for value in (
-                "Charging",
-                "Available",
-                "Preparing",
-                "SuspendedEV",
-                "SuspendedEVSE",
-                "Finishing",
-                "Reserved",
-                "Unavailable",
-                "Faulted",
-                "",
-            )
+            for value in (*Connector.Status.values, "")
             if statuses.get(value)
         ],
         "running": shown,
@@ -120,11 +107,11 @@ def _days(transactions: Any, zone: ZoneInfo) -> list[dict[str, Any]]:
         .values("day")
         .annotate(energy=Sum(F("energy")), sessions=Count("pk"))
     )
-    known = {row["day"]: row for row in rows}
-    days = [first + timedelta(days=number) for number in range(DAYS)]
-    return [
-        {"day": day, "energy": known.get(day, {}).get("energy") or 0, "sessions": known.get(day, {}).get("sessions", 0)} for day in days
-    ]
+    days = {first + timedelta(days=number): {"energy": 0, "sessions": 0} for number in range(DAYS)}
+    for row in rows:
+        if row["day"] in days:
+            days[row["day"]] = {"energy": row["energy"] or 0, "sessions": row["sessions"]}
+    return [{"day": day, **figures} for day, figures in days.items()]
 
 
 def search(request: HttpRequest) -> HttpResponse:

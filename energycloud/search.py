@@ -40,9 +40,8 @@ def find(user: User, text: str, limit: int) -> list[Group]:
             begins |= Q(**{f"{name}__istartswith": text})
             contains |= Q(**{f"{name}__icontains": text})
         rank = Case(When(exact, then=Value(0)), When(begins, then=Value(1)), default=Value(2), output_field=IntegerField())
-        rows = (
-            model.objects.visible_to(user).filter(contains).annotate(rank=rank).select_related(*related).order_by("rank", fields[0], "pk")
-        )
+        rows = model.objects.visible_to(user).filter(contains).annotate(rank=rank).order_by("rank", fields[0], "pk")
+        rows = rows.select_related(*related) if related else rows
         return [Hit(str(row), detail(row), url_of(row)) for row in rows[:limit]]
 
     def url_of(row: Any) -> str:
