@@ -24,7 +24,7 @@ def normalize_uid(uid: str) -> str:
 def check_uid(uid: str) -> None:
     if not 1 <= len(uid) <= 20:
         raise ValidationError(_("A UID has at most 20 characters, usually 8 or 14 hexadecimal digits."))
-    if re.match(r"^[A-Z]{2}[A-Z0-9]{3}C?\d", uid) and not re.fullmatch(r"[0-9A-F]+", uid):
+    if re.match(r"^[A-Z]{2}[A-Z0-9]{3}[A-Z]?\d{2}", uid) and not re.fullmatch(r"[0-9A-F]+", uid):
         raise ValidationError(
             _(
                 "This looks like the number printed on the card. The UID is what the reader sends: 8, 14 or 20 hexadecimal digits, "

@@ -122,6 +122,11 @@ class ChangeConfigurationForm(ControlForm):
     key = forms.CharField(label=lazy("Key"), max_length=50)
     value = forms.CharField(label=lazy("Value"), max_length=500, required=False, strip=False)
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if v16.is_secret(str(self["key"].value() or "")):
+            self.fields["value"].widget = forms.PasswordInput(attrs={"autocomplete": "off"})  # never written into the page again
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         key, value = cleaned.get("key", ""), cleaned.get("value", "")

@@ -1,0 +1,118 @@
+"""Passwords on their way to a station: gone from the queue and the log once they are sent, and known to us once the station has them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from stations import credentials
+from stations.actions import request_command
+from stations.gateway import outbound
+from stations.gateway.entries import Answered, StationState
+from stations.models import Command, ConfigurationKey, Frame, Station
+from stations.ocpp import frames, v16
+from stations.ocpp.frames import CallError, CallResult
+from tenancy.models import AuditEntry, User
+from tests.conftest import STATION_PASSWORD, Tree
+
+pytestmark = pytest.mark.engines
+SECRET = "Zebra0123456789Zebra"
+
+
+@pytest.fixture
+def station(tree: Tree) -> Station:
+    Station.objects.filter(pk=tree.station.pk).update(connected=True, gateway="g", first_connected_at=timezone.now())
+    tree.station.refresh_from_db()
+    return tree.station
+
+
+def change(station: Station, key: str, actor: User | None = None) -> Command:
+    return request_command(actor=actor, station=station, action="ChangeConfiguration", payload={"key": key, "value": SECRET})
+
+
+def send() -> outbound.Outgoing:
+    (outgoing,) = outbound.take("g", lambda _station: True)
+    return outgoing
+
+
+def answer(outgoing: outbound.Outgoing, payload: dict[str, Any] | CallError) -> None:
+    said = payload if isinstance(payload, CallError) else CallResult(outgoing.message_id, payload)
+    text = "[4]" if isinstance(said, CallError) else frames.result(outgoing.message_id, said.payload)
+    with transaction.atomic():
+        outbound.answered([Answered(timezone.now(), StationState(outgoing.station_id), outgoing.command_id, text, said)], set())
+
+
+def traces() -> str:
+    """Everything that is kept of commands."""
+    rows = [Command, Frame, ConfigurationKey, AuditEntry]
+    return "\n".join(str(list(model.objects.values())) for model in rows)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("key", ["AuthorizationKey", "authorizationkey", "wifi.Password", "modem.simPin", "ApnPassword"])
+def test_a_secret_goes_over_the_wire_and_stays_nowhere(station: Station, key: str) -> None:
+    change(station, key)
+    outgoing = send()
+    assert SECRET in outgoing.text
+    assert SECRET not in traces()
+    answer(outgoing, {"status": "Accepted"})
+    assert SECRET not in traces()
+    assert ConfigurationKey.objects.get().value == v16.MASK
+    assert "digest" not in Command.objects.get().payload
+
+
+def test_what_is_not_secret_stays(station: Station) -> None:
+    change(station, "HeartbeatInterval")
+    answer(send(), {"status": "Accepted"})
+    assert Command.objects.get().payload["value"] == SECRET
+    assert ConfigurationKey.objects.get().value == SECRET
+
+
+def test_a_secret_that_is_never_delivered_is_forgotten(station: Station) -> None:
+    change(station, "AuthorizationKey")
+    assert outbound.expire(timezone.now() + timedelta(hours=1)) == [station.pk]
+    assert SECRET not in traces()
+    assert Command.objects.get().state == "expired"
+
+
+@pytest.mark.parametrize("status", ["Accepted", "RebootRequired"])
+def test_a_new_password_that_the_station_takes_is_its_password_from_then_on(station: Station, status: str, bob: User) -> None:
+    change(station, "AuthorizationKey", bob)
+    outgoing = send()
+    station.refresh_from_db()
+    assert credentials.matches(credentials.digest(STATION_PASSWORD), station.password_digest)
+    answer(outgoing, {"status": status})
+    station.refresh_from_db()
+    assert credentials.matches(credentials.digest(SECRET), station.password_digest)
+    assert AuditEntry.objects.filter(verb="renew_password", object_id=station.pk, actor=bob).count() == 1
+
+
+@pytest.mark.parametrize("said", [{"status": "Rejected"}, {"status": "NotSupported"}, CallError("1", "InternalError", "")])
+def test_a_new_password_that_the_station_refuses_changes_nothing(station: Station, said: Any) -> None:
+    change(station, "AuthorizationKey")
+    answer(send(), said)
+    station.refresh_from_db()
+    assert credentials.matches(credentials.digest(STATION_PASSWORD), station.password_digest)
+    assert "digest" not in Command.objects.get().payload
+
+
+def test_a_late_yes_still_counts(station: Station) -> None:
+    change(station, "AuthorizationKey")
+    outgoing = send()
+    outbound.time_out([outgoing.command_id])
+    assert SECRET not in traces()
+    answer(outgoing, {"status": "Accepted"})
+    station.refresh_from_db()
+    assert credentials.matches(credentials.digest(SECRET), station.password_digest)
+
+
+def test_secrets_that_a_station_tells_are_not_kept(station: Station) -> None:
+    request_command(actor=None, station=station, action="GetConfiguration")
+    keys = [{"key": "WifiPassword", "readonly": False, "value": SECRET}, {"key": "HeartbeatInterval", "readonly": False, "value": "300"}]
+    answer(send(), {"configurationKey": keys})
+    assert SECRET not in traces()
+    assert dict(ConfigurationKey.objects.values_list("key", "value")) == {"WifiPassword": v16.MASK, "HeartbeatInterval": "300"}
+    assert '"300"' in Frame.objects.get().answer

@@ -1,0 +1,658 @@
+"""The data sheet of a station: what it shows, what it lets one ask, and what it says when it does not."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from stations.explain import FAULTS, STATUSES
+from stations.models import (
+    Availability,
+    CardOffer,
+    Command,
+    ConfigurationKey,
+    Connection,
+    Connector,
+    SecurityEvent,
+    Station,
+    StatusChange,
+    Transaction,
+)
+from tenancy import rights
+from tenancy.models import AuditEntry, User
+from tests.conftest import CARD, Tree
+
+XSS = "<script>alert(1)</script>"
+PAGES = ("station", "station_overview", "station_head", "station_activity", "station_activity_live", "station_configuration",
+         "station_configuration_live", "station_details")  # fmt: skip
+
+
+def online(station: Station, **fields: Any) -> Station:
+    now = timezone.now()
+    known = {"connected": True, "first_connected_at": now - timedelta(days=9), "connected_at": now - timedelta(hours=3),
+             "last_message_at": now, "vendor": "Alfen BV", "model": "NG910", "firmware_version": "6.4.0-4210", "booted_at": now,
+             "ocpp_version": "1.6", "address": "192.0.2.7"}  # fmt: skip
+    Station.objects.filter(pk=station.pk).update(**(known | fields))
+    station.refresh_from_db()
+    return station
+
+
+def report(station: Station, number: int, status: str, **fields: Any) -> Connector:
+    connector = Connector.objects.get(station=station, number=number)
+    Connector.objects.filter(pk=connector.pk).update(status=status, status_at=timezone.now(), error_code="NoError", **fields)
+    connector.refresh_from_db()
+    return connector
+
+
+def charging(station: Station, number: int = 1, *, energy: int = 12_940, tag: str = CARD) -> Transaction:
+    connector = report(station, number, "Charging")
+    start = timezone.now() - timedelta(minutes=72)
+    transaction = Transaction.objects.create(
+        station=station, connector=connector, id_tag=tag, verdict="Accepted", started_at=start, reported_start="", start_received_at=start,
+        meter_start=1000, meter_last=1000 + energy,
+    )  # fmt: skip
+    Transaction.objects.filter(pk=transaction.pk).update(transaction_id=str(transaction.pk))
+    Connector.objects.filter(pk=connector.pk).update(power=10_800, measured_at=timezone.now(), state_of_charge=64)
+    transaction.refresh_from_db()
+    return transaction
+
+
+@pytest.fixture
+def station(tree: Tree) -> Station:
+    """Online, both connectors free."""
+    for number in (0, 1, 2):
+        report(tree.station, number, "Available")
+    return online(tree.station)
+
+
+def page(client: Client, station: Station, name: str = "station", query: str = "") -> str:
+    answer = client.get(reverse(name, args=[station.pk]) + query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def text(source: str) -> str:
+    """What a reader sees, on one line."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", source)))
+
+
+def ask(client: Client, station: Station, slug: str, **data: Any) -> Any:
+    return client.post(reverse("station_command", args=[station.pk, slug]), data, follow=True)
+
+
+def said(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
+    """Everybody lacks these rights everywhere."""
+    granted = rights.granted_paths
+
+    def fewer(user: User, right: str = rights.READ) -> list[str]:
+        return [] if right in missing else granted(user, right)
+
+    monkeypatch.setattr(rights, "granted_paths", fewer)
+
+
+# -- who may look ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_station_is_there_for_those_above_it_and_for_nobody_else(
+    name: str, station: Station, as_ada: Client, as_bob: Client, as_cy: Client, as_dan: Client, client: Client
+) -> None:
+    url = reverse(name, args=[station.pk])
+    assert [one.get(url).status_code for one in (as_ada, as_bob, as_cy, as_dan, client)] == [200, 200, 200, 404, 302]
+
+
+def test_nobody_asks_a_foreign_station_anything(station: Station, as_dan: Client) -> None:
+    url = reverse("station_command", args=[station.pk, "reset-soft"])
+    assert as_dan.get(url).status_code == 404
+    assert as_dan.post(url, {"confirmed": "1"}).status_code == 404
+    assert not Command.objects.exists()
+
+
+def test_breadcrumbs_begin_with_the_topmost_organization_that_one_may_see(station: Station, as_ada: Client, as_cy: Client) -> None:
+    url = reverse("station", args=[station.pk])
+    names = [[label for label, _url in client.get(url).context["breadcrumbs"]] for client in (as_ada, as_cy)]
+    assert names == [["Green Grid Operations", "Lumen Installers", "Harbour Offices", "Quay 7"], ["Harbour Offices", "Quay 7"]]
+
+
+# -- the head ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_three_states_stand_apart_and_are_named_apart(station: Station, as_bob: Client) -> None:
+    Connector.objects.filter(station=station, number=0).update(availability=Availability.INOPERATIVE, status="Unavailable")
+    shown = text(page(as_bob, station))
+    for words in ("Connection Online", "Availability, our switch Out of service", "OCPP status of the station Unavailable"):
+        assert words in shown
+
+
+def test_every_fact_names_its_source(station: Station, as_bob: Client) -> None:
+    shown = text(page(as_bob, station))
+    assert "Make and model Alfen BV NG910 told by the station" in shown
+    assert "Firmware 6.4.0-4210 told by the station" in shown
+    assert "Access mode Whitelist: passes of the organization from location" in shown
+    Station.objects.filter(pk=station.pk).update(access_mode="open")
+    assert "Access mode Open: any card set at this station" in text(page(as_bob, station))
+
+
+def test_a_wrong_clock_and_work_in_the_background_are_told(station: Station, as_bob: Client) -> None:
+    assert "clock" not in text(page(as_bob, station))
+    online(station, clock_offset=-7200.0, firmware_status="DownloadFailed", diagnostics_status="Idle")
+    shown = text(page(as_bob, station))
+    assert "clock is 2 h 00 min slow" in shown
+    assert "Firmware: the download of new firmware failed." in shown
+    assert "Diagnostics" not in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"connected": False, "disconnected_at": timezone.now() - timedelta(hours=2)}, "The station is offline."),
+        ({"connected": False, "disconnected_at": timezone.now()}, "The connection has just been lost."),
+        ({"connected": False, "first_connected_at": None}, "The station has never connected."),
+        ({"connected": False, "active": False}, "The station is deactivated"),
+    ],
+)
+def test_what_cannot_be_done_is_grey_and_says_why(fields: dict[str, Any], reason: str, station: Station, as_bob: Client) -> None:
+    online(station, **fields)
+    shown = page(as_bob, station)
+    assert reason in text(shown)
+    assert "commands/start/" not in shown
+    assert re.search(r"<button[^>]* disabled>.{0,200}Start charging", shown, re.DOTALL)
+    answer = ask(as_bob, station, "reset-soft")
+    assert reason in said(answer)[0]
+    assert not Command.objects.exists()
+
+
+def test_without_the_right_the_buttons_are_grey_and_the_address_is_closed(
+    station: Station, as_bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, rights.OPERATE_STATIONS)
+    shown = page(as_bob, station)
+    assert "You may not operate stations here." in text(shown)
+    assert "commands/reset-soft/" not in shown
+    url = reverse("station_command", args=[station.pk, "reset-soft"])
+    assert (as_bob.get(url).status_code, as_bob.post(url).status_code) == (403, 403)
+
+
+def test_configuring_needs_its_own_right(station: Station, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, rights.CONFIGURE_STATIONS)
+    assert "You may not configure stations here." in text(page(as_bob, station, "station_configuration"))
+    url = reverse("station_command", args=[station.pk, "change-configuration"])
+    assert as_bob.post(url, {"key": "HeartbeatInterval", "value": "60"}).status_code == 403
+    assert ask(as_bob, station, "reset-soft").status_code == 200
+    assert [command.action for command in Command.objects.all()] == ["Reset"]
+
+
+# -- tiles -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tile_shows_the_running_charge(station: Station, as_bob: Client) -> None:
+    transaction = charging(station)
+    shown = text(page(as_bob, station))
+    for words in (
+        "10.8 kW",
+        "12.94 kWh",
+        "64 %",
+        f"Pool car 1 ({CARD})",
+        "for 1 h 12 min",
+        f"Transaction {transaction.pk}",
+        "Free for now",
+    ):
+        assert words in shown.replace("\N{NO-BREAK SPACE}", " "), words
+
+
+def test_the_name_of_a_pass_of_an_organization_above_is_not_told(tree: Tree, station: Station, as_bob: Client, as_cy: Client) -> None:
+    tree.charge_pass.organization = tree.partner
+    tree.charge_pass.save()
+    charging(station)
+    CardOffer.objects.create(station=station, id_tag=CARD, holder="Pool car 1", verdict="Accepted", reason="listed", action="Authorize")
+    for name in ("station", "station_activity"):
+        assert "Pool car 1" in page(as_bob, station, name)
+        assert "Pool car 1" not in page(as_cy, station, name)
+        assert CARD in page(as_cy, station, name)
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status])
+def test_each_status_has_its_sentence(status: str, station: Station, as_bob: Client) -> None:
+    report(station, 1, status)
+    shown = text(page(as_bob, station))
+    assert str(STATUSES[status].word) in shown
+    if status != "Faulted":
+        assert str(STATUSES[status].sentence) in shown
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_each_error_code_says_what_it_is_what_causes_it_and_what_to_do(code: str, station: Station, as_bob: Client) -> None:
+    report(station, 1, "Faulted")
+    Connector.objects.filter(station=station, number=1).update(error_code=code, vendor_error_code="0x12F", info="lock 2")
+    shown = text(page(as_bob, station))
+    fault = FAULTS[code]
+    for words in (code, "0x12F", "lock 2", str(fault.sentence), str(fault.cause), "What now? " + str(fault.try_this)):
+        assert words in shown
+
+
+def test_a_fault_tells_what_was_tried_already(station: Station, as_bob: Client) -> None:
+    report(station, 1, "Faulted")
+    Connector.objects.filter(station=station, number=1).update(error_code="ConnectorLockFailure")
+    assert "Tried already" not in text(page(as_bob, station))
+    command(station, "UnlockConnector", {"connectorId": 1}, state="rejected", answer={"status": "UnlockFailed"}, connector_number=1)
+    assert "Tried already: Unlock connector 1, just now : Unlock failed" in text(page(as_bob, station))
+
+
+def test_an_offline_station_shows_its_last_report_as_such(station: Station, as_bob: Client) -> None:
+    online(station, connected=False, disconnected_at=timezone.now() - timedelta(hours=2))
+    assert "The station is not connected: this is what it reported last." in text(page(as_bob, station))
+
+
+def test_a_station_that_never_connected_shows_what_to_type_into_it(tree: Tree, as_bob: Client) -> None:
+    assert tree.station.connection_at() == Connection.NEVER
+    shown = text(page(as_bob, tree.station))
+    for words in ("ws://testserver/ocpp/", "LUM-0001", "was shown once", "ws://testserver/ocpp/LUM-0001"):
+        assert words in shown
+    assert "Connect this station" not in text(page(as_bob, online(tree.station)))
+
+
+def test_what_stations_send_is_never_markup(station: Station, as_bob: Client) -> None:
+    online(station, vendor=XSS, model=XSS, firmware_version=XSS, serial_number=XSS, firmware_status=XSS)
+    for number in (0, 1):
+        connector = report(station, number, "Faulted", info=XSS, vendor_error_code=XSS, vendor_id=XSS)
+        Connector.objects.filter(pk=connector.pk).update(error_code=XSS)
+        now = timezone.now()
+        StatusChange.objects.create(connector=connector, at=now, received_at=now, status="Faulted", error_code=XSS, info=XSS)
+    SecurityEvent.objects.create(station=station, at=timezone.now(), received_at=timezone.now(), type=XSS, info=XSS)
+    CardOffer.objects.create(station=station, id_tag=XSS, holder=XSS, verdict=XSS[:20], reason="x", action="Authorize")
+    charging(station, 2, tag=XSS)
+    ConfigurationKey.objects.create(station=station, key=XSS, value=XSS)
+    command(station, "Reset", {"type": "Soft"}, state="failed", error_code=XSS, error_description=XSS)
+    command(station, "UnlockConnector", {"connectorId": 1}, state="rejected", answer={"status": XSS}, connector_number=1)
+    command(station, "ChangeConfiguration", {"key": XSS, "value": XSS}, state="rejected", answer={"status": XSS})
+    for name in PAGES:
+        assert XSS not in page(as_bob, station, name), name
+    assert html.escape(XSS) in page(as_bob, station)
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------------------------
+
+
+def command(station: Station, action: str, payload: dict[str, Any] | None = None, **fields: Any) -> Command:
+    return Command.objects.create(station=station, action=action, payload=payload or {}, deadline=timezone.now(), **fields)
+
+
+@pytest.mark.parametrize(
+    ("slug", "data", "action", "payload"),
+    [
+        ("reset-soft", {}, "Reset", {"type": "Soft"}),
+        ("reset-hard", {"confirmed": "1"}, "Reset", {"type": "Hard"}),
+        ("unlock", {"connector": "2"}, "UnlockConnector", {"connectorId": 2}),
+        ("inoperative", {"confirmed": "1"}, "ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}),
+        ("inoperative", {"confirmed": "1", "connector": "2"}, "ChangeAvailability", {"connectorId": 2, "type": "Inoperative"}),
+        ("trigger", {"message": "StatusNotification"}, "TriggerMessage", {"requestedMessage": "StatusNotification"}),
+        ("trigger", {"message": "MeterValues", "connector": "1"}, "TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1}),
+        ("clear-cache", {}, "ClearCache", {}),
+        ("get-configuration", {}, "GetConfiguration", {}),
+        ("change-configuration", {"key": "HeartbeatInterval", "value": "60"}, "ChangeConfiguration",
+         {"key": "HeartbeatInterval", "value": "60"}),
+        ("start", {"connector": "1", "charge_pass": CARD}, "RemoteStartTransaction", {"connectorId": 1, "idTag": CARD}),
+        ("start", {"connector": "1", "uid": "04:a2:b3:c4:d5:e6:80"}, "RemoteStartTransaction", {"connectorId": 1, "idTag": CARD}),
+    ],
+)  # fmt: skip
+def test_a_button_asks_the_station(
+    slug: str, data: dict[str, str], action: str, payload: dict[str, Any], station: Station, as_bob: Client, bob: User
+) -> None:
+    answer = ask(as_bob, station, slug, **data)
+    assert answer.redirect_chain == [(reverse("station", args=[station.pk]), 302)]
+    (row,) = Command.objects.all()
+    assert (row.action, row.payload, row.requested_by, row.state) == (action, payload, bob, "queued")
+    assert said(answer)[0].startswith("Asked Gate ")
+    assert AuditEntry.objects.filter(verb="command", object_id=station.pk, actor=bob).exists()
+
+
+def test_putting_back_in_service(station: Station, as_bob: Client) -> None:
+    Connector.objects.filter(station=station, number=1).update(availability=Availability.INOPERATIVE)
+    ask(as_bob, station, "operative", connector="1")
+    assert Command.objects.get().payload == {"connectorId": 1, "type": "Operative"}
+
+
+def test_stopping_asks_first_and_says_how_much_was_charged(station: Station, as_bob: Client) -> None:
+    transaction = charging(station)
+    answer = ask(as_bob, station, "stop", connector="1")
+    assert not Command.objects.exists()
+    shown = text(answer.content.decode())
+    assert "The charge at connector 1 ends, with 12.94 kWh so far." in shown
+    assert re.search(r"<button[^>]*btn-danger[^>]*>.{0,200}Stop charging", answer.content.decode(), re.DOTALL)
+    answer = ask(as_bob, station, "stop", connector="1", confirmed="1")
+    row = Command.objects.get()
+    assert (row.action, row.payload) == ("RemoteStopTransaction", {"transactionId": transaction.pk})
+    assert said(answer) == ["Asked Gate to stop charging at connector 1."]
+
+
+def test_a_stop_can_name_the_transaction(station: Station, as_bob: Client) -> None:
+    first, second = charging(station, 1), charging(station, 2)
+    ask(as_bob, station, "stop", transaction=str(second.pk), confirmed="1")
+    assert Command.objects.get().payload == {"transactionId": second.pk}
+    Transaction.objects.filter(pk=first.pk).update(ended_at=timezone.now(), meter_stop=2000)
+    assert said(ask(as_bob, station, "stop", transaction=str(first.pk), confirmed="1")) == ["This transaction has ended already."]
+    for wrong in ("9" * 30, "x", str(second.pk + 99)):
+        assert ask(as_bob, station, "stop", transaction=wrong).status_code == 404
+
+
+def test_a_transaction_of_another_station_is_not_stopped_from_here(tree: Tree, station: Station, as_bob: Client) -> None:
+    online(tree.dc_station)
+    other = charging(tree.dc_station)
+    assert ask(as_bob, station, "stop", transaction=str(other.pk), confirmed="1").status_code == 404
+    assert not Command.objects.exists()
+
+
+def test_a_reset_while_cars_charge_says_to_how_many_it_happens(station: Station, as_bob: Client) -> None:
+    charging(station, 1)
+    charging(station, 2)
+    answer = ask(as_bob, station, "reset-soft")
+    assert "2 cars are charging here; their transactions will end." in text(answer.content.decode())
+    assert not Command.objects.exists()
+    ask(as_bob, station, "reset-soft", confirmed="1")
+    assert Command.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("slug", "data", "words"),
+    [
+        ("reset-hard", {}, "switched off and on"),
+        ("inoperative", {}, "Nobody can start charging at this station"),
+        ("inoperative", {"connector": "1"}, "Nobody can start charging at connector 1"),
+        ("unlock", {"connector": "1"}, "The cable can then be pulled by anyone."),
+    ],
+)
+def test_what_harms_asks_first(slug: str, data: dict[str, str], words: str, station: Station, as_bob: Client) -> None:
+    charging(station)
+    assert words in text(ask(as_bob, station, slug, **data).content.decode())
+    assert not Command.objects.exists()
+
+
+def test_the_connector_is_chosen_where_several_are_possible(station: Station, as_bob: Client) -> None:
+    shown = as_bob.get(reverse("station_command", args=[station.pk, "start"])).content.decode()
+    assert shown.count('type="radio"') == 2
+    assert "Pool car 1" in shown
+    ask(as_bob, station, "start", connector="2", charge_pass=CARD, confirmed="1")
+    assert Command.objects.get().payload == {"connectorId": 2, "idTag": CARD}
+
+
+@pytest.mark.parametrize(
+    ("uid", "why"),
+    [
+        ("04FFFFFFFFFFFF", "No pass with this UID is on the list"),
+        ("NL-TNM-B12345-6", "This looks like the number printed on the card"),
+        ("", "Choose a pass, or type the UID of a card."),
+        ("0" * 30, "at most 20 characters"),
+    ],
+)
+def test_a_start_that_the_station_would_end_again_is_not_asked_for(uid: str, why: str, station: Station, as_bob: Client) -> None:
+    answer = ask(as_bob, station, "start", connector="1", uid=uid, confirmed="1")
+    assert why in text(answer.content.decode())
+    assert not Command.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "slug", "why"),
+    [
+        ("Faulted", {}, "start", "The connector is faulted."),
+        ("Unavailable", {}, "start", "unavailable"),
+        ("Reserved", {}, "start", "reserved"),
+        ("Charging", {}, "start", "The station says that a car charges here."),
+        ("Available", {"availability": "Inoperative"}, "start", "Put it in service first."),
+        ("Available", {}, "stop", "Nothing is charging here."),
+        ("Available", {}, "operative", "It is in service already."),
+        ("Available", {"format": "cable"}, "unlock", "The cable is fixed here"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_reason(
+    status: str, fields: dict[str, str], slug: str, why: str, station: Station, as_bob: Client
+) -> None:
+    report(station, 1, status, **fields)
+    answer = ask(as_bob, station, slug, connector="1", charge_pass=CARD, confirmed="1")
+    assert why in said(answer)[0]
+    assert not Command.objects.exists()
+    shown = text(as_bob.get(reverse("station_command", args=[station.pk, slug]), {"connector": "1"}).content.decode())
+    assert "This cannot be done now." in shown
+    assert why in shown
+
+
+def test_a_dc_plug_is_not_unlocked(tree: Tree, as_bob: Client) -> None:
+    online(tree.dc_station)
+    assert "A DC plug cannot be unlocked from here. Use reset." in text(page(as_bob, tree.dc_station))
+
+
+@pytest.mark.parametrize("slug", ["nonsense", "delete"])
+def test_an_unknown_command_is_not_found(slug: str, station: Station, as_bob: Client) -> None:
+    assert ask(as_bob, station, slug).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["7", "x", "-1", "99999999999999999999"])
+def test_a_connector_that_is_not_there_is_not_found(number: str, station: Station, as_bob: Client) -> None:
+    assert ask(as_bob, station, "unlock", connector=number).status_code == 404
+
+
+@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example", "stations"])
+def test_the_way_back_stays_in_this_house(wanted: str, station: Station, as_bob: Client) -> None:
+    answer = as_bob.post(reverse("station_command", args=[station.pk, "clear-cache"]), {"next": wanted})
+    assert answer["Location"] == reverse("station", args=[station.pk])
+
+
+def test_one_goes_back_to_the_page_that_asked(station: Station, as_bob: Client) -> None:
+    back = reverse("station_configuration", args=[station.pk]) + "?in=o3"
+    answer = as_bob.post(reverse("station_command", args=[station.pk, "get-configuration"]), {"next": back})
+    assert answer["Location"] == back
+
+
+# -- what became of it -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": "queued"}, "Queued Waits to be sent"),
+        ({"state": "sent"}, "Sent The station has it; no answer yet."),
+        ({"state": "accepted", "answer": {"status": "Accepted"}}, "Accepted Reset accepted."),
+        ({"state": "rejected", "answer": {"status": "Rejected"}}, "Refused Reset refused by the station."),
+        ({"state": "timed_out"}, "No answer No answer within 30 s."),
+        ({"state": "expired"}, "Not delivered Not delivered within 30 s"),
+        ({"state": "failed", "error_code": "NotImplemented"}, "Failed The station does not know this command."),
+        ({"state": "failed", "error_code": "GenericError", "error_description": "busy"}, "answered with the error GenericError. busy"),
+    ],
+)
+def test_the_state_of_a_command_is_told_in_words(fields: dict[str, Any], words: str, station: Station, as_bob: Client, bob: User) -> None:
+    command(station, "Reset", {"type": "Soft"}, requested_by=bob, **fields)
+    shown = text(page(as_bob, station, "station_overview"))
+    assert "Soft reset Bob" in shown
+    assert words in shown
+
+
+def test_a_command_from_a_shell_says_so(station: Station, as_bob: Client) -> None:
+    command(station, "ClearCache", origin="shell")
+    assert "Clear the card cache from a shell" in text(page(as_bob, station, "station_overview"))
+
+
+@pytest.mark.parametrize("name", ["station_overview", "station_head", "station_activity_live", "station_configuration_live"])
+def test_a_fragment_costs_the_same_with_much_and_with_little(name: str, tree: Tree, as_bob: Client) -> None:
+    def queries(station: Station) -> int:
+        page(as_bob, station, name)
+        with CaptureQueriesContext(
+            connection,
+        ) as found:
+            page(as_bob, station, name)
+        return len(found)
+
+    small, big = online(tree.dc_station), online(tree.station)
+    fill(small, 1)
+    few = queries(small)
+    for number in range(3, 12):
+        Connector.objects.create(station=big, number=number)
+    for number in range(1, 12):
+        fill(big, number)
+    assert queries(big) == few
+    assert few <= 22
+
+
+def fill(station: Station, number: int) -> None:
+    """A bit of everything at one connector."""
+    now = timezone.now()
+    transaction = charging(station, number)
+    StatusChange.objects.create(connector=transaction.connector, at=now, received_at=now, status="Charging")
+    CardOffer.objects.create(station=station, connector_number=number, id_tag=CARD, verdict="Accepted", reason="listed", action="Authorize")
+    SecurityEvent.objects.create(station=station, at=now, received_at=now, type="TamperDetectionActivated")
+    ConfigurationKey.objects.create(station=station, key=f"Key{number}", value="1")
+    command(station, "ChangeConfiguration", {"key": f"Key{number}", "value": "1"}, state="accepted", answer={"status": "Accepted"})
+    command(station, "GetConfiguration", {}, state="accepted", answer={"configurationKey": []})
+    command(
+        station, "UnlockConnector", {"connectorId": number}, connector_number=number, state="rejected", answer={"status": "UnlockFailed"}
+    )
+
+
+def test_the_live_parts_listen_to_their_station(station: Station, as_bob: Client) -> None:
+    for name, url in (("station", "station_overview"), ("station_configuration", "station_configuration_live"),
+                      ("station_activity", "station_activity_live")):  # fmt: skip
+        shown = page(as_bob, station, name)
+        assert shown.count(f'data-live="station:{station.pk}"') == 2  # the head and the tab
+        assert reverse(url, args=[station.pk]) in shown
+
+
+# -- configuration -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unread_configuration_says_how_to_read_it(station: Station, as_bob: Client) -> None:
+    shown = page(as_bob, station, "station_configuration")
+    assert "The configuration has not been read yet" in shown
+    assert reverse("station_command", args=[station.pk, "get-configuration"]) in shown
+
+
+def test_keys_show_their_value_and_what_became_of_the_latest_change(station: Station, as_bob: Client, bob: User) -> None:
+    ConfigurationKey.objects.create(station=station, key="HeartbeatInterval", value="300")
+    ConfigurationKey.objects.create(station=station, key="NumberOfConnectors", value="2", readonly=True)
+    ConfigurationKey.objects.create(station=station, key="WebSocketPingInterval", value="60", reboot_required=True)
+    command(station, "ChangeConfiguration", {"key": "HeartbeatInterval", "value": "x"}, state="rejected",
+            answer={"status": "Rejected"}, requested_by=bob)  # fmt: skip
+    shown = text(page(as_bob, station, "station_configuration"))
+    assert "Refused by the station: the key is read-only, or the value does not fit." in shown
+    assert "read-only" in shown
+    assert "Changed, but in force only after a reset: WebSocketPingInterval." in shown
+    form = page(as_bob, station, "station_configuration", "?key=HeartbeatInterval")
+    assert 'value="HeartbeatInterval"' in form
+    assert 'value="300"' in form
+
+
+def test_secrets_are_shown_nowhere(station: Station, as_bob: Client) -> None:
+    secret = "Correct-Horse-Battery-Staple"
+    for key in ("AuthorizationKey", "vendor.WifiPassword", "modem.simPin"):
+        ConfigurationKey.objects.create(station=station, key=key, value=secret)
+        command(station, "ChangeConfiguration", {"key": key, "value": secret}, state="rejected", answer={"status": "Rejected"})
+    answer = ask(as_bob, station, "change-configuration", key="vendor.WifiPassword", value=secret)
+    assert said(answer) == ["Asked Gate to change vendor.WifiPassword."]
+    for name in PAGES:
+        assert secret not in page(as_bob, station, name), name
+    assert secret not in page(as_bob, station, "station_configuration", "?key=AuthorizationKey")
+    assert secret not in str(list(AuditEntry.objects.values_list("changes", flat=True)))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [("short", "16 to 40"), ("0123456789abcdef0123", "G to Z"), ("with spaces in it ....", "16 to 40")]
+)
+def test_a_password_that_stations_would_read_differently_is_refused(value: str, why: str, station: Station, as_bob: Client) -> None:
+    answer = ask(as_bob, station, "change-configuration", key="AuthorizationKey", value=value)
+    assert why in text(answer.content.decode())
+    assert f'value="{value}"' not in answer.content.decode()
+    assert not Command.objects.exists()
+
+
+# -- activity and details ----------------------------------------------------------------------------------------------------------------
+
+
+def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bob: Client) -> None:
+    now = timezone.now()
+    connector = Connector.objects.get(station=station, number=1)
+    StatusChange.objects.create(connector=connector, at=now - timedelta(minutes=50), received_at=now, status="Preparing")
+    CardOffer.objects.create(
+        station=station, at=now - timedelta(minutes=40), id_tag="04FF", verdict="Invalid", reason="unknown", action="Authorize"
+    )
+    Transaction.objects.create(
+        station=station,
+        connector=connector,
+        id_tag=CARD,
+        verdict="Accepted",
+        started_at=now - timedelta(minutes=30),
+        ended_at=now - timedelta(minutes=10),
+        reported_start="",
+        start_received_at=now,
+        meter_start=0,
+        meter_stop=2000,
+        stop_reason="Remote",
+    )
+    SecurityEvent.objects.create(station=station, at=now - timedelta(minutes=20), received_at=now, type="InvalidTLSVersion")
+    row = command(station, "Reset", {"type": "Soft"}, state="accepted", answer={"status": "Accepted"})
+    shown = text(page(as_bob, station, "station_activity"))
+    words = ["Soft reset", "stopped from the portal", "InvalidTLSVersion", "Started", "Card 04FF", "Connector 1", "Latest connection"]
+    places = [shown.index(word, shown.index("What happened")) for word in words]
+    assert places == sorted(places)
+    assert "No pass with this UID is on the list" in shown
+    only = text(page(as_bob, station, "station_activity_live", "?kind=card"))
+    assert "Card 04FF" in only
+    assert "Soft reset" not in only
+    Command.objects.filter(pk=row.pk).update(created_at=now - timedelta(days=40))
+    day = (now - timedelta(days=40)).date().isoformat()
+    assert "Soft reset" in text(page(as_bob, station, "station_activity_live", f"?since={day}&until={day}"))
+    assert "Card 04FF" not in text(page(as_bob, station, "station_activity_live", f"?until={day}"))
+
+
+def test_activity_is_paged_without_gap_or_repetition(station: Station, as_bob: Client) -> None:
+    now = timezone.now()
+    for number in range(130):
+        # Many at the same moment: the mark must tell them apart.
+        CardOffer.objects.create(
+            station=station, at=now - timedelta(seconds=number // 30), id_tag=f"TAG{number:03}", verdict="Invalid", reason="unknown",
+            action="Authorize",
+        )  # fmt: skip
+    seen: list[str] = []
+    url = reverse("station_activity", args=[station.pk]) + "?kind=card"
+    for _page in range(5):
+        answer = as_bob.get(url)
+        seen += re.findall(r"Card (TAG\d+)", answer.content.decode())
+        url = answer.context["older_url"]
+        if not url:
+            break
+    assert len(seen) == 130
+    assert set(seen) == {f"TAG{number:03}" for number in range(130)}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?since=yesterday",
+        "?since=2026-05-02&until=2026-05-01",
+        "?after=x",
+        "?after=0001-01-01T00:00:00+00:00_1_1",
+        "?kind=nonsense",
+        "?until=9999-12-31",
+    ],
+)
+def test_a_crooked_address_of_the_activity_is_answered(query: str, station: Station, as_bob: Client) -> None:
+    page(as_bob, station, "station_activity", query)
+
+
+def test_details_tell_who_changed_what(station: Station, as_bob: Client, bob: User) -> None:
+    from stations.actions import edit_station
+
+    edit_station(actor=bob, station=station, alias="Main gate")
+    shown = text(page(as_bob, station, "station_details"))
+    assert "Alias: Gate → Main gate" in shown
+    assert "192.0.2.7" in shown
+    assert "Alfen BV" in shown
