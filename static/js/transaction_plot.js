@@ -7,11 +7,10 @@
   // Colours of the theme in force, read again when it changes.
   function palette(element) {
     const style = getComputedStyle(element);
-    const pick = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-    const dark = document.documentElement.getAttribute("data-bs-theme") === "dark" || document.body.getAttribute("data-bs-theme") === "dark";
+    const dark = document.documentElement.getAttribute("data-bs-theme") === "dark";
     return {
       text: style.color,
-      grid: pick("--tblr-border-color", dark ? "#2f3b4c" : "#dce1e7"),
+      grid: dark ? "#2b3a38" : "#dde4e3",
       power: dark ? "#5ea8ff" : "#1765b8",
       powerFill: dark ? "rgba(94, 168, 255, 0.16)" : "rgba(23, 101, 184, 0.12)",
       energy: dark ? "#4fd1a5" : "#0b7a53",
@@ -78,8 +77,7 @@
       this.answer = null;
       this.loading = false;
       new ResizeObserver(() => this.plot && this.plot.setSize({ width: Math.max(holder.clientWidth, 240), height: HEIGHT })).observe(holder);
-      new MutationObserver(() => this.draw()).observe(document.documentElement, { attributes: true, attributeFilter: ["data-bs-theme"] });
-      new MutationObserver(() => this.draw()).observe(document.body, { attributes: true, attributeFilter: ["data-bs-theme"] });
+      document.documentElement.addEventListener("themechange", () => this.draw());
       holder.addEventListener("live", () => this.load());
       this.load();
     }

@@ -186,7 +186,6 @@ def station_logs(request: HttpRequest, pk: int) -> HttpResponse:
         "older_url": f"{address}?{_with(kept, before=Cursor.of(page[-1]))}" if page and more_older else "",
         "first_page": first_page,
         "fragment_url": f"{address}?{kept.urlencode()}",
-        "as_of": timezone.now(),
         "most": MOST_DOWNLOADED,
     }
     if request.headers.get("HX-Request") == "true":

@@ -36,7 +36,7 @@ def transaction(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "stations/transaction_values.html", _values(row))
     context = _facts(request, row) | _values(row)
     if live:
-        return render(request, "stations/transaction_live.html", context)
+        return render(request, "stations/transaction_live.html", context | {"part": True})
     signed = list(SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")[:MOST_SIGNED])
     return render(request, "stations/transaction.html", context | _values(row) | {
         "breadcrumbs": [(_("Transactions"), reverse("transactions")), (str(row.station), row.station.get_absolute_url())],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -133,13 +134,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
     organization = row.station.location.organization
-    log = urlencode({"action": row.action, "text": row.transaction_id} if row.transaction_id else {"action": row.action})
+    zone = row.station.location.zone
+    period = {"since": row.first_at, "until": row.last_at + timedelta(seconds=1)}
+    log = urlencode({"action": row.action} | {name: f"{at.astimezone(zone):%Y-%m-%dT%H:%M:%S}" for name, at in period.items()})
     return {
         "row": row,
         "what": problems.what_is(row),
         "advice": problems.what_to_do(row),
         "content": problems.content(row),
-        "zone": row.station.location.zone,
+        "zone": zone,
         "log_url": f"{reverse('station_logs', args=[row.station_id])}?{log}",
         "refusal": "" if holds(request.user, OPERATE_STATIONS, organization.path) else _("Your role does not operate stations here."),
     }
