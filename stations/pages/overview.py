@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
@@ -16,7 +17,18 @@ from django.utils.translation import gettext as _
 from stations import explain, hooks
 from stations.controls import Situation
 from stations.explain import Fault, Meaning
-from stations.models import Availability, CardOffer, Command, Connection, Connector, MeterSample, MeterSeries, StatusChange, Transaction
+from stations.models import (
+    Availability,
+    CardOffer,
+    Command,
+    Connection,
+    Connector,
+    MeterSample,
+    MeterSeries,
+    Station,
+    StatusChange,
+    Transaction,
+)
 from stations.pages.sheet_head import Action, action, tab_url
 from stations.timeline import card_name, happenings
 from tenancy.rights import MANAGE_STATIONS
@@ -136,15 +148,15 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
         "fragment_url": tab_url(request, "station_overview", station.pk),
     }
     if context["never"]:
-        context |= connect_context(request, situation)
+        context |= connect_context(request, situation.station)
     return context
 
 
-def connect_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
+def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     """Exactly what to type into the station."""
     scheme = "wss" if settings.HTTPS or request.is_secure() else "ws"
     base = f"{scheme}://{request.get_host()}/ocpp/"
-    return {"ocpp_url": base, "ocpp_full_url": base + situation.station.identity}
+    return {"ocpp_url": base, "ocpp_full_url": base + quote(station.identity, safe="")}
 
 
 def _last_tries(commands: Any) -> dict[int, CommandRow]:

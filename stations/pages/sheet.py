@@ -220,7 +220,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         }
         for connector in situation.connectors
     ]
-    context |= connect_context(request, situation)
+    context |= connect_context(request, situation.station)
     context |= {
         "connectors": connectors,
         "told": [(field.verbose_name, value) for field, value in _filled(station, TOLD)],

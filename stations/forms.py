@@ -1,0 +1,153 @@
+"""The forms of locations, stations and connectors. They check what was typed; the actions write."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.utils.translation import gettext_lazy as lazy
+
+from stations.models import Connector, Location, Station
+from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
+from tenancy.models import Organization, User
+from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS
+
+AT_ONCE = 200  # stations added together
+
+COORDINATE = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
+
+
+class LocationForm(forms.ModelForm[Location]):
+    class Meta:
+        model = Location
+        fields = ("organization", "name", "street", "postal_code", "city", "country", "latitude", "longitude", "time_zone", "access_mode")
+        widgets = {"latitude": COORDINATE, "longitude": COORDINATE}
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            del self.fields["organization"]  # moving has consequences of its own
+        else:
+            field = self.fields["organization"]
+            assert isinstance(field, forms.ModelChoiceField)
+            field.queryset = Organization.objects.visible_to(user, MANAGE_LOCATIONS)
+        names = sorted(
+            name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/", "posix/", "right/"))
+        )
+        self.fields["time_zone"] = forms.ChoiceField(label=self.fields["time_zone"].label, choices=[(name, name) for name in names])
+        if self.instance.time_zone not in names:
+            self.fields["time_zone"].choices += [(self.instance.time_zone, self.instance.time_zone)]  # type: ignore[attr-defined]
+        self.fields["access_mode"].help_text = lazy("Stations here follow it unless they have one of their own.")
+        self.fields["latitude"].help_text = lazy("With both, the location is on the map.")
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if (values.get("latitude") is None) != (values.get("longitude") is None) and not {"latitude", "longitude"} & set(self.errors):
+            self.add_error("longitude" if values.get("longitude") is None else "latitude", lazy("Enter both coordinates, or neither."))
+        return values
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if country and not re.fullmatch(r"[A-Z]{2}", country):
+            raise forms.ValidationError(lazy("A country is two letters, such as NL."))
+        return country
+
+
+TECHNICAL = ("current_type", "phases", "voltage", "max_current", "communication")
+
+
+def locations_for(user: User) -> Any:
+    return Location.objects.visible_to(user, MANAGE_STATIONS).select_related("organization").order_by("organization__name", "name")
+
+
+class LocationChoice(forms.ModelChoiceField[Location]):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.organization} · {obj}"
+
+
+class StationsForm(forms.ModelForm[Station]):
+    """Several stations at once, all alike."""
+
+    identities = forms.CharField(
+        label=lazy("Station ids"),
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "off", "class": "font-monospace"}),
+        help_text=lazy("Exactly as the stations send them; one per line, or separated by commas. Capitals matter."),
+    )
+    location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
+    connectors = forms.IntegerField(label=lazy("Connectors of each"), min_value=1, max_value=MAX_CONNECTORS, initial=1)
+    plug = forms.CharField(label=lazy("Plug"), max_length=20, required=False, help_text=lazy("Such as Type 2, CCS, CHAdeMO."))
+    format = forms.ChoiceField(label=lazy("Socket or cable"), choices=Connector.Format.choices)
+    adopt = forms.BooleanField(
+        label=lazy("Keep the password it already offers"),
+        required=False,
+        help_text=lazy("Then nobody has to go to the station. Only if you know that the one that knocks is yours."),
+    )
+
+    class Meta:
+        model = Station
+        fields = ("alias", "access_mode", *TECHNICAL)
+
+    field_order = ("identities", "adopt", "location", "alias", "connectors", "format", "plug", *TECHNICAL, "access_mode")
+
+    def __init__(self, *args: Any, user: User, offers_password: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["location"].queryset = locations_for(user)  # type: ignore[attr-defined]
+        inherit_access_mode(self)
+        self.fields["alias"].help_text = lazy("A name people use, shown beside the id. With several ids leave it empty.")
+        if not offers_password:
+            del self.fields["adopt"]
+        self.order_fields(self.field_order)
+
+    def clean_identities(self) -> list[str]:
+        found = [part for part in re.split(r"[\s,;]+", self.cleaned_data["identities"]) if part]
+        if len(found) > AT_ONCE:
+            raise forms.ValidationError(
+                lazy("At most %(most)d at once; these are %(count)d."), params={"most": AT_ONCE, "count": len(found)}
+            )
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("alias") and len(values.get("identities", ())) > 1:
+            self.add_error("alias", lazy("Several stations cannot have the same alias. Leave it empty and name them later."))
+        return values
+
+
+class StationForm(forms.ModelForm[Station]):
+    location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
+
+    class Meta:
+        model = Station
+        fields = ("alias", "location", "access_mode", "active", *TECHNICAL)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["location"].queryset = locations_for(user)  # type: ignore[attr-defined]
+        inherit_access_mode(self)
+
+
+def inherit_access_mode(form: forms.ModelForm[Station]) -> None:
+    """Empty is a choice with a meaning, so it has words."""
+    form.fields["access_mode"] = forms.ChoiceField(
+        label=lazy("Access mode"), choices=[("", lazy("As the location")), *AccessMode.choices], required=False,
+    )  # fmt: skip
+
+
+class ConnectorForm(forms.ModelForm[Connector]):
+    class Meta:
+        model = Connector
+        fields = ("number", "format", "plug", "max_current", "evse_id")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["number"].widget.attrs["min"] = 1
+        if self.instance.pk:
+            del self.fields["number"]  # the station's own; transactions hang on it
+
+    def clean_number(self) -> int:
+        number = int(self.cleaned_data["number"])
+        if number == 0:
+            raise forms.ValidationError(lazy("Connectors are counted from 1; 0 is the station itself."))
+        return number

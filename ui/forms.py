@@ -1,0 +1,90 @@
+"""Forms as pages: what an action refuses stands beside its field, and nothing that was typed is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+Trail = Sequence[tuple[Any, str]]
+
+
+def refuse(form: forms.BaseForm, error: ValidationError) -> None:
+    """Put what an action refused beside the fields it names; the rest above the form."""
+    if not hasattr(error, "error_dict"):
+        form.add_error(None, error)
+        return
+    for name, errors in error.error_dict.items():
+        form.add_error(name if name in form.fields else None, errors)
+
+
+def form_page(
+    request: HttpRequest,
+    form: forms.BaseForm,
+    save: Callable[[dict[str, Any]], Any],
+    *,
+    title: str,
+    submit_label: str,
+    cancel_url: str,
+    done: str,
+    done_url: Callable[[Any], str] | str,
+    breadcrumbs: Trail = (),
+    intro: str = "",
+    template: str = "ui/form.html",
+    context: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """The page of `form`. A valid POST calls `save(cleaned_data)`, tells `done` and goes to `done_url`; a ValidationError is shown."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            result = save(form.cleaned_data)
+        except ValidationError as error:
+            refuse(form, error)
+        else:
+            messages.success(request, done)
+            return redirect(done_url if isinstance(done_url, str) else done_url(result))
+    shown = {
+        "form": form, "title": title, "submit_label": submit_label, "cancel_url": cancel_url, "breadcrumbs": breadcrumbs, "intro": intro,
+    }  # fmt: skip
+    return render(request, template, shown | (context or {}))
+
+
+def confirm_page(
+    request: HttpRequest,
+    act: Callable[[], Any],
+    *,
+    title: str,
+    consequences: Sequence[str],
+    submit_label: str,
+    cancel_url: str,
+    done: str,
+    done_url: str,
+    refusal: str = "",
+    breadcrumbs: Trail = (),
+) -> HttpResponse:
+    """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done."""
+    if request.method == "POST" and not refusal:
+        try:
+            act()
+        except ValidationError as error:
+            refusal = " ".join(error.messages)
+        else:
+            messages.success(request, done)
+            return redirect(done_url)
+    context = {
+        "title": title, "consequences": consequences, "submit_label": submit_label, "cancel_url": cancel_url, "refusal": refusal,
+        "breadcrumbs": breadcrumbs,
+    }  # fmt: skip
+    return render(request, "ui/confirm.html", context)
+
+
+def next_url(request: HttpRequest, otherwise: str) -> str:
+    """Where `?next=` or the form's `next` wants to go, when that is a page of ours."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return wanted if wanted and safe else otherwise
