@@ -19,7 +19,7 @@ AT_ONCE = 200  # stations added together
 COORDINATE = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
 
 
-class LocationForm(forms.ModelForm[Location]):
+class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Location
         fields = ("organization", "name", "street", "postal_code", "city", "country", "latitude", "longitude", "time_zone", "access_mode")
@@ -67,7 +67,7 @@ class LocationChoice(forms.ModelChoiceField[Location]):
         return f"{obj.organization} · {obj}"
 
 
-class StationsForm(forms.ModelForm[Station]):
+class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
     """Several stations at once, all alike."""
 
     identities = forms.CharField(
@@ -115,7 +115,7 @@ class StationsForm(forms.ModelForm[Station]):
         return values
 
 
-class StationForm(forms.ModelForm[Station]):
+class StationForm(forms.ModelForm):  # type: ignore[type-arg]
     location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
 
     class Meta:
@@ -135,7 +135,7 @@ def inherit_access_mode(form: forms.ModelForm[Station]) -> None:
     )  # fmt: skip
 
 
-class ConnectorForm(forms.ModelForm[Connector]):
+class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Connector
         fields = ("number", "format", "plug", "max_current", "evse_id")
