@@ -62,7 +62,7 @@ def locations_for(user: User) -> Any:
     return Location.objects.visible_to(user, MANAGE_STATIONS).select_related("organization").order_by("organization__name", "name")
 
 
-class LocationChoice(forms.ModelChoiceField[Location]):
+class LocationChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.organization} · {obj}"
 
