@@ -27,3 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("stations.urls")),
     path("", include("passes.urls")),
 ]
+
+handler400 = "energycloud.errors.bad_request"
+handler403 = "energycloud.errors.forbidden"
+handler404 = "energycloud.errors.not_found"
+handler500 = "energycloud.errors.fault"

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Q
 from django.http import Http404
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -28,6 +29,17 @@ MANAGE_STATIONS = "manage_stations"
 OPERATE_STATIONS = "operate_stations"
 CONFIGURE_STATIONS = "configure_stations"
 MANAGE_PASSES = "manage_passes"
+
+# What a right allows, in words that go on after "the right to …"
+LABELS = {
+    READ: _("see this"),
+    MANAGE_ORGANIZATIONS: _("add, change and delete organizations"),
+    MANAGE_LOCATIONS: _("add, change and delete locations"),
+    MANAGE_STATIONS: _("add, change and delete stations"),
+    OPERATE_STATIONS: _("start and stop charging, reset and unlock stations"),
+    CONFIGURE_STATIONS: _("read and change the configuration of stations"),
+    MANAGE_PASSES: _("add, change and delete passes"),
+}
 
 M = TypeVar("M", bound=models.Model)
 

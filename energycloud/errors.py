@@ -1,0 +1,83 @@
+"""The pages for what went wrong. Each says what happened and what to do; that of a fault of ours asks the database for nothing."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import get_template, render_to_string
+from django.utils.translation import gettext as _
+
+from tenancy.models import User
+from tenancy.rights import LABELS
+from tenancy.scope import Drill
+
+log = logging.getLogger("energycloud.errors")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _plain(
+        400,
+        _("This request cannot be understood"),
+        _("Something in the address or the form is not as it should be. Go back, reload the page and try again."),
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    right = str(exception.args[0]) if exception.args else ""
+    if right in LABELS:
+        sentence = _("Your account has not got the right to %(right)s here.") % {"right": LABELS[right]}
+    else:
+        sentence = right or _("Your account has not got the right to do this.")
+    return _in_shell(request, 403, _("You may not do this"), f"{sentence} {_('An administrator of your organization can give it to you.')}")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _in_shell(
+        request,
+        404,
+        _("There is no such page"),
+        _("The address may have a typing error, or what was here has been deleted or belongs to an organization that you do not see."),
+    )
+
+
+def fault(request: HttpRequest) -> HttpResponse:
+    try:
+        return _plain(
+            500,
+            _("Something went wrong here"),
+            _("It is our fault, not yours, and it has been noted. Try again in a minute. The stations go on charging."),
+        )
+    except Exception:
+        log.exception("the page for faults cannot be made")
+        return HttpResponse("Something went wrong here. Try again in a minute.", status=500, content_type="text/plain")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _plain(
+        403,
+        _("This form is too old"),
+        _(
+            "You may have logged in or out in another tab meanwhile, or the browser refuses cookies. Go back, reload the page, try again."
+        ),
+    )
+
+
+def _plain(status: int, title: str, sentence: str) -> HttpResponse:
+    """Without the request: no context processor runs, and so no query."""
+    return HttpResponse(get_template("error.html").render({"title": title, "sentence": sentence, "status": status}), status=status)
+
+
+def _in_shell(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
+    """With the menu around it, for people who are logged in."""
+    if not isinstance(getattr(request, "user", None), User):
+        return _plain(status, title, sentence)
+    try:
+        bool(request.drill)  # type: ignore[attr-defined]
+    except (AttributeError, Http404):
+        request.drill = Drill()  # type: ignore[attr-defined]
+        request.GET = request.GET.copy()  # the menu would go on offering the scope that is not there
+        request.GET.pop("in", None)
+    return HttpResponse(
+        render_to_string("error_shell.html", {"title": title, "sentence": sentence, "status": status}, request), status=status
+    )
