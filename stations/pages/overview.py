@@ -35,7 +35,8 @@ from tenancy.rights import MANAGE_STATIONS
 
 Text = str | Promise
 
-RECENT = 8  # commands and happenings shown
+RECENT = 8  # commands shown
+LATEST = 5  # happenings shown
 SPARK_HOURS, SPARK_SAMPLES = 6, 2000
 SPARK_WIDTH, SPARK_HEIGHT = 150, 44
 STRIP = timedelta(hours=24)
@@ -129,7 +130,7 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
     rows = [CommandRow.of(command) for command in commands.order_by("-created_at", "-pk")[:RECENT]]
     tried = _last_tries(commands)
     charges = _charges(request, situation)
-    latest, _more = happenings(request.user, station, kinds=("status", "card", "transaction", "security", "connection"), limit=RECENT)
+    latest, _more = happenings(request.user, station, kinds=("status", "card", "transaction", "security", "connection"), limit=LATEST)
     context: dict[str, Any] = {
         "station": station,
         "zone": station.location.zone,
@@ -183,7 +184,8 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
     charge = charges.get(connector.pk)
     slugs = ["stop" if charge else "start", "unlock"]
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
-    slugs.append("inoperative" if connector.availability == Availability.OPERATIVE else "operative")
+    own_switch = connector.availability == Availability.OPERATIVE
+    slugs.append("inoperative" if own_switch else "operative")
     remedy = None
     if fault and fault.remedy:
         whole = fault.remedy in {"reset-soft", "reset-hard", "clear-cache"}
@@ -198,7 +200,7 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
     return Tile(
         connector=connector,
         status=explain.status(connector.status),
-        switch=None if in_service else explain.availability(connector.availability if not _in(connector) else situation.availability),
+        switch=None if in_service else explain.availability(situation.availability if own_switch else connector.availability),
         last_known=not situation.station.connected and situation.connection != Connection.NEVER,
         fault=fault,
         codes=codes,
@@ -208,10 +210,6 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
         remedy=remedy,
         reasons=[] if situation.unreachable() else list(grouped.items()),
     )
-
-
-def _in(connector: Connector) -> bool:
-    return connector.availability == Availability.OPERATIVE
 
 
 def _charges(request: HttpRequest, situation: Situation) -> dict[int, Charge]:
