@@ -151,3 +151,11 @@ def secret(name: str, folder: Path) -> str:
         except FileExistsError:
             pass  # another process made it in the same moment
     return file.read_text()
+
+
+def origin(name: str) -> str:
+    """Scheme and host of a URL, as Content-Security-Policy wants them; `{s}` in the host stands for any subdomain."""
+    parts = urlsplit(text(name).replace("{s}", "*"))
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ImproperlyConfigured(f"{name} must be a URL such as https://tile.example.org/{{z}}/{{x}}/{{y}}.png, not {text(name)!r}.")
+    return f"{parts.scheme}://{parts.netloc}"

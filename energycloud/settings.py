@@ -166,6 +166,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 CSRF_FAILURE_VIEW = "energycloud.errors.csrf_failure"
+# A tile server for the map, such as https://tile.example.org/{z}/{x}/{y}.png; without one the map is plain.
+MAP_TILES_URL = env.text("MAP_TILES_URL")
+MAP_TILES_ATTRIBUTION = env.text("MAP_TILES_ATTRIBUTION")
+if MAP_TILES_URL:
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.origin("MAP_TILES_URL"))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

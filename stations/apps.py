@@ -8,6 +8,9 @@ class StationsConfig(AppConfig):
 
     def ready(self) -> None:
         from stations.models import Location
+        from stations.pages.places import part_of_organization
+        from tenancy.hooks import organization_parts
         from tenancy.scope import PLACES
 
         PLACES["l"] = Location
+        organization_parts.append(part_of_organization)

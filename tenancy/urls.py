@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from tenancy import pages
+
+urlpatterns: list[URLPattern] = [
+    path("organizations/", pages.OrganizationList.as_view(), name="organizations"),
+    path("organizations/add/", pages.organization_add, name="organization_add"),
+    path("organizations/<int:pk>/", pages.organization, name="organization"),
+    path("organizations/<int:pk>/edit/", pages.organization_edit, name="organization_edit"),
+    path("organizations/<int:pk>/delete/", pages.organization_delete, name="organization_delete"),
+]

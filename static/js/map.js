@@ -1,0 +1,73 @@
+// The map of locations. Without tiles it draws a grid of degrees, the places and their names: how they lie to each other is enough to find one.
+"use strict";
+document.addEventListener("DOMContentLoaded", () => {
+  const box = document.querySelector("[data-map]");
+  if (!box || !window.L) return;
+  const pins = JSON.parse(document.getElementById("map-pins").textContent);
+  const tiles = JSON.parse(document.getElementById("map-tiles").textContent);
+  const map = L.map(box, { zoomControl: false, attributionControl: Boolean(tiles.url), worldCopyJump: true, minZoom: 2, maxZoom: 18 });
+  L.control.zoom({ zoomInTitle: box.dataset.zoomIn, zoomOutTitle: box.dataset.zoomOut }).addTo(map);
+  L.control.scale({ imperial: false }).addTo(map);
+  if (tiles.url) L.tileLayer(tiles.url, { attribution: tiles.attribution, maxZoom: 19 }).addTo(map);
+
+  // A grid whose lines are 1, 2 or 5 times a power of ten degrees apart.
+  const grid = L.layerGroup();
+  const drawGrid = () => {
+    grid.clearLayers();
+    if (tiles.url) return;
+    const bounds = map.getBounds(), span = Math.max(bounds.getEast() - bounds.getWest(), 0.0001);
+    const rough = span / 6, power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+    const line = (points) => L.polyline(points, { className: "map-grid", interactive: false, weight: 1 }).addTo(grid);
+    for (let x = Math.ceil(bounds.getWest() / step) * step; x <= bounds.getEast(); x += step) line([[-85, x], [85, x]]);
+    for (let y = Math.ceil(bounds.getSouth() / step) * step; y <= bounds.getNorth(); y += step) line([[y, bounds.getWest() - 1], [y, bounds.getEast() + 1]]);
+  };
+  grid.addTo(map);
+
+  const rank = ["fault", "waiting", "charging", "busy", "available", "off"];
+  const element = (tag, text, css) => { const made = document.createElement(tag); if (text) made.textContent = text; if (css) made.className = css; return made; };
+  const popup = (pin) => {
+    const content = element("div");
+    const link = element("a", pin.name); link.href = pin.url; content.append(link);
+    if (pin.city) content.append(element("div", pin.city, "text-secondary"));
+    for (const word of pin.words) { const line = element("div"); line.append(element("span", word.text, `state state-${word.state}`)); content.append(line); }
+    return content;
+  };
+
+  // Places that would lie on each other are one mark with their number.
+  const marks = L.layerGroup().addTo(map);
+  const markOf = new Map();
+  const draw = () => {
+    marks.clearLayers(); markOf.clear();
+    const cells = new Map();
+    for (const pin of pins) {
+      const point = map.project([pin.lat, pin.lng]);
+      const cell = `${Math.floor(point.x / 44)}:${Math.floor(point.y / 44)}`;
+      if (!cells.has(cell)) cells.set(cell, []);
+      cells.get(cell).push(pin);
+    }
+    for (const group of cells.values()) {
+      const at = [group.reduce((sum, pin) => sum + pin.lat, 0) / group.length, group.reduce((sum, pin) => sum + pin.lng, 0) / group.length];
+      const worst = rank.find((state) => group.some((pin) => pin.state === state)) || "off";
+      const many = group.length > 1 && map.getZoom() < 17;
+      const title = many ? `${group.length} ${box.dataset.many}` : group[0].name;
+      const face = element("span", many ? String(group.length) : "", `map-dot state-${worst}`);
+      const mark = L.marker(at, { icon: L.divIcon({ className: "map-mark", html: face, iconSize: [26, 26] }), title, alt: title, keyboard: true, riseOnHover: true });
+      if (many) mark.on("click keypress", () => map.fitBounds(L.latLngBounds(group.map((pin) => [pin.lat, pin.lng])).pad(0.4), { maxZoom: 17 }));
+      else {
+        mark.bindPopup(() => { const all = element("div"); for (const pin of group) all.append(popup(pin)); return all; });
+        mark.bindTooltip(group.map((pin) => pin.name).join(", "), { permanent: cells.size <= 25, direction: "right", offset: [12, 0], className: "map-name" });
+      }
+      mark.addTo(marks);
+      for (const pin of group) markOf.set(pin.url, mark);
+    }
+  };
+  if (pins.length) map.fitBounds(L.latLngBounds(pins.map((pin) => [pin.lat, pin.lng])).pad(0.2), { maxZoom: 14 });
+  else map.setView([50, 8], 5);
+  map.on("zoomend", draw); map.on("moveend", drawGrid);
+  draw(); drawGrid();
+  for (const row of document.querySelectorAll("[data-pin]")) {
+    row.addEventListener("mouseenter", () => { const mark = markOf.get(row.dataset.pin); if (mark && mark.getElement()) mark.getElement().classList.add("on"); });
+    row.addEventListener("mouseleave", () => { const mark = markOf.get(row.dataset.pin); if (mark && mark.getElement()) mark.getElement().classList.remove("on"); });
+  }
+});
