@@ -15,7 +15,6 @@ from django.db.models import Count, F, Sum
 from django.db.models.functions import TruncDate
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import TemplateDoesNotExist, get_template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -24,8 +23,9 @@ from django.utils.translation import gettext_lazy as lazy
 
 from energycloud.attention import concerns
 from energycloud.search import find
+from passes.decision import REASONS
 from stations import explain, hooks
-from stations.models import Connection, Connector, Location, Station, Transaction
+from stations.models import Command, Connection, Connector, Location, Station, Transaction
 from tenancy.models import User
 
 DAYS = 30
@@ -57,7 +57,7 @@ def _dashboard(request: HttpRequest) -> dict[str, Any]:
         return reverse(name) + (f"?{urlencode(both)}" if both else "")
 
     stations = drill.limit(Station.objects.visible_to(user)).order_by()
-    connections = dict(stations.with_connection().values_list("connection").annotate(Count("pk")))
+    connections = stations.connection_counts()
     reported = drill.limit(Connector.objects.visible_to(user)).order_by().filter(number__gt=0, station__active=True)
     statuses: Counter[str] = Counter(dict(reported.values_list("status").annotate(Count("pk"))))
     transactions = drill.limit(Transaction.objects.visible_to(user)).order_by()
@@ -125,37 +125,62 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, "energycloud/search_results.html" if part else "energycloud/search.html", context)
 
 
-HELP = {
-    "connect": lazy("Connect a station"),
-    "statuses": lazy("What the statuses mean"),
-    "charging": lazy("Start and stop a charge"),
-    "commands": lazy("Ask a station to do something"),
-    "offline": lazy("Why is my station offline?"),
-    "passes": lazy("Passes, and who may charge"),
-    "logs": lazy("Read the log of a station"),
-    "inbox": lazy("The inbox"),
+# slug -> (title, what the page answers); each has its template in templates/help/
+HELP: dict[str, tuple[Any, Any]] = {
+    "connect": (lazy("Connect a station"), lazy("What to type into a station so that it appears here.")),
+    "add": (lazy("Add a station"), lazy("Enter one or many stations, with their connectors.")),
+    "offline": (lazy("Why is my station offline?"), lazy("What keeps a station away, and how to find out.")),
+    "statuses": (lazy("Statuses explained"), lazy("Connection, availability and OCPP status, and every fault in plain words.")),
+    "charging": (lazy("Start and stop a charge"), lazy("From here instead of at the station.")),
+    "commands": (lazy("Commands"), lazy("Ask a station to do something, and see what became of it.")),
+    "passes": (lazy("Passes"), lazy("Who may charge, and why a card is refused.")),
+    "inbox": (lazy("The inbox"), lazy("What stations reported that does not fit, and what to do with it.")),
+    "logs": (lazy("Logs"), lazy("Every message between a station and this portal.")),
 }
 
 
 def help_index(request: HttpRequest) -> HttpResponse:
-    return render(request, "help/index.html", {"title": _("Help"), "pages": HELP.items()})
+    return render(request, "help/index.html", {"title": _("Help"), "pages": _help_pages()})
+
+
+def _help_pages(current: str = "") -> list[tuple[str, Any, Any, bool]]:
+    return [(reverse("help_page", args=[slug]), title, summary, slug == current) for slug, (title, summary) in HELP.items()]
 
 
 def help_page(request: HttpRequest, slug: str) -> HttpResponse:
     if slug not in HELP:
         raise Http404
-    try:
-        template = get_template(f"help/{slug}.html")
-    except TemplateDoesNotExist as error:
-        raise Http404 from error
+    host = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}/ocpp/"
     context = {
-        "title": HELP[slug],
+        "title": HELP[slug][0],
+        "summary": HELP[slug][1],
         "breadcrumbs": [(_("Help"), reverse("help"))],
-        "statuses": explain.STATUSES.values(),
+        "pages": _help_pages(slug),
+        "ocpp_url": host,
         "connections": explain.CONNECTIONS.values(),
+        "availabilities": explain.AVAILABILITIES.values(),
+        "statuses": [(word, meaning) for word, meaning in explain.STATUSES.items() if word],
         "faults": explain.FAULTS.items(),
+        "command_states": [(state.label, COMMAND_STATES[state]) for state in Command.State],
+        "reasons": REASONS.values(),
+        "pending_after": timedelta(seconds=settings.STATION_PENDING_AFTER),
+        "offline_after": timedelta(seconds=settings.STATION_OFFLINE_AFTER),
+        "grace": timedelta(seconds=settings.STATION_CLOSED_GRACE),
+        "kept_for": settings.FRAME_RETENTION_DAYS,
+        "refused_for": settings.OCPP_REFUSALS_PER_MINUTE,
     }
-    return HttpResponse(template.render(context, request))
+    return render(request, f"help/{slug}.html", context)
+
+
+COMMAND_STATES = {
+    Command.State.QUEUED: lazy("It waits for the station: it is not connected, or is busy with another command."),
+    Command.State.SENT: lazy("The station has it and has not answered yet."),
+    Command.State.ACCEPTED: lazy("The station will do it. For some commands that is a promise: look at the connector to see it done."),
+    Command.State.REJECTED: lazy("The station understood and said no. Its answer beside the command says more."),
+    Command.State.FAILED: lazy("The station answered with an error: often it does not know this command."),
+    Command.State.TIMED_OUT: lazy("The station got it and did not answer in time. It may still have done it: look before you try again."),
+    Command.State.EXPIRED: lazy("The station did not come back in time, so it was never sent. Nothing happened."),
+}
 
 
 @login_not_required

@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from passes import pages
+
+urlpatterns: list[URLPattern] = [
+    path("passes/", pages.PassList.as_view(), name="passes"),
+    path("passes/add/", pages.pass_add, name="pass_add"),
+    path("passes/<int:pk>/", pages.pass_edit, name="pass_edit"),
+    path("passes/<int:pk>/delete/", pages.pass_delete, name="pass_delete"),
+]

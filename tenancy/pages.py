@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import django_filters
 import django_tables2
+from django.db import connection
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Collate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -101,7 +102,9 @@ class OrganizationList(ListPage):
     def get_queryset(self) -> QuerySet[Any]:
         below = Organization.objects.filter(parent=OuterRef("pk")).order_by().values("parent").annotate(n=Count("pk")).values("n")
         people = User.objects.filter(organization=OuterRef("pk")).order_by().values("organization").annotate(n=Count("pk")).values("n")
-        return super().get_queryset().annotate(below=Coalesce(Subquery(below), 0), people=Coalesce(Subquery(people), 0)).order_by("path")
+        rows: QuerySet[Any] = super().get_queryset().annotate(below=Coalesce(Subquery(below), 0), people=Coalesce(Subquery(people), 0))
+        # Byte by byte, so that everything below an organization follows it; the locale's order would ignore the slashes.
+        return rows.order_by(Collate("path", "C") if connection.vendor == "postgresql" else "path")
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("parent")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -134,6 +134,16 @@ class StationQuerySet(VisibleQuerySet["Station"]):
                 output_field=models.CharField(),
             )
         )
+
+    def connections(self) -> dict[int, str]:
+        """The connection of each of these stations, by primary key."""
+        rows: Any = self.order_by().with_connection().values_list("pk", "connection")
+        return dict(rows)
+
+    def connection_counts(self) -> dict[str, int]:
+        """How many of these stations have which connection."""
+        rows: Any = self.order_by().with_connection().values_list("connection").annotate(models.Count("pk"))
+        return dict(rows)
 
 
 class Station(models.Model):

@@ -196,7 +196,7 @@ def what_deactivating_does(request: HttpRequest, rows: Any) -> list[str]:
         said.append(
             ngettext(
                 "%d car is charging there. The station goes on by itself, but its values arrive only after it is activated again.",
-                "%d cars are charging there. The stations go on by themselves, but their values arrive only after they are activated again.",
+                "%d cars are charging there. The stations go on by themselves, but their values arrive only when they are activated again.",
                 charging,
             ) % charging
         )  # fmt: skip
@@ -418,7 +418,8 @@ def connector_delete(request: HttpRequest, pk: int, connector_pk: int) -> HttpRe
         request, lambda: actions.delete_connector(actor=user_of(request), connector=connector),
         title=_("Delete connector %d?") % connector.number,
         consequences=[_("It disappears from this station. Should the station report it again, it comes back.")],
-        refusal=actions.why_connector_stays(connector), submit_label=_("Delete connector"), cancel_url=reverse("station_details", args=[pk]),
+        refusal=actions.why_connector_stays(connector), submit_label=_("Delete connector"),
+        cancel_url=reverse("station_details", args=[pk]),
         done=_("Connector deleted."), done_url=reverse("station_details", args=[pk]), breadcrumbs=trail(connector.station),
     )  # fmt: skip
 

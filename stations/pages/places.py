@@ -52,7 +52,7 @@ class Counts:
     def __init__(self, locations: Iterable[Location]) -> None:
         pks = [location.pk for location in locations]
         self.states: dict[int, Counter[str]] = {pk: Counter() for pk in pks}
-        connections = dict(Station.objects.filter(location__in=pks).order_by().with_connection().values_list("pk", "connection"))
+        connections = Station.objects.filter(location__in=pks).connections()
         rows = Connector.objects.filter(station__location__in=pks, number__gt=0).order_by()
         for location, station, status in rows.values_list("station__location", "station", "status"):
             connection = connections[station]
@@ -151,7 +151,8 @@ class LocationList(ListPage):
 
     def get_queryset(self) -> QuerySet[Any]:
         count = Station.objects.filter(location=OuterRef("pk")).order_by().values("location").annotate(n=Count("pk")).values("n")
-        return super().get_queryset().annotate(station_count=Coalesce(Subquery(count), 0))
+        rows: QuerySet[Any] = super().get_queryset().annotate(station_count=Coalesce(Subquery(count), 0))
+        return rows
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("organization")
@@ -276,8 +277,7 @@ def locations_map(request: HttpRequest) -> HttpResponse:
 
 def part_of_organization(request: HttpRequest, organization: Organization) -> Part:
     """Its locations, and how its stations and those below are."""
-    stations = Station.objects.visible_to(request.user).below(organization.path).order_by()
-    by_connection = dict(stations.with_connection().values_list("connection").annotate(Count("pk")))
+    by_connection = Station.objects.visible_to(request.user).below(organization.path).connection_counts()
     tiles = [
         (
             explain.connection(value),
