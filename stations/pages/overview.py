@@ -102,6 +102,11 @@ class Tile:
     reasons: list[tuple[str, list[str]]]
 
     @property
+    def state(self) -> str:
+        """Of the six; without a connection nobody knows."""
+        return explain.OFF if self.last_known else self.status.state
+
+    @property
     def title(self) -> str:
         return _("Connector %d") % self.connector.number
 

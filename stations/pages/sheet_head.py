@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -79,6 +78,11 @@ class Menu(NamedTuple):
     actions: list[Action]
     narrow: bool = False
 
+    @property
+    def reason(self) -> str:
+        """Why none of it can be used; empty when something can."""
+        return "" if any(not one.reason for one in self.actions) else next((one.reason for one in self.actions), "")
+
 
 def tab_url(request: HttpRequest, name: str, *args: Any) -> str:
     """The address of a page, keeping the scope that the person has drilled into."""
@@ -134,7 +138,7 @@ def head(situation: Situation, back: str) -> dict[str, Any]:
         "warnings": _warnings(situation),
         "primary": primary,
         "menus": menus,
-        "reasons": _reasons([primary, *(one for menu in menus if not menu.label for one in menu.actions)], situation),
+        "reasons": _reasons(primary, menus),
         "can_manage": situation.may(MANAGE_STATIONS),
         "now": situation.now,
         "station": station,
@@ -270,12 +274,17 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
     return primary, menus
 
 
-def _reasons(shown: Iterable[Action], situation: Situation) -> list[tuple[str, list[str]]]:
-    """(reason, the labels it keeps grey), each reason once. One reason for all is said as one sentence."""
+def _reasons(primary: Action, menus: list[Menu]) -> list[tuple[str, list[str]]]:
+    """(reason, the labels it keeps grey), each reason once; no labels where nothing at all can be asked."""
+    shown = [(primary.label, primary.reason)]
+    for menu in menus:
+        if menu.narrow:
+            continue
+        shown += [(menu.label, menu.reason)] if menu.label else [(one.label, one.reason) for one in menu.actions]
     grouped: dict[str, list[str]] = {}
-    for one in shown:
-        if one.reason:
-            grouped.setdefault(one.reason, []).append(str(one.label))
-    if len(grouped) == 1 and (situation.unreachable() or not any(not one.reason for one in shown)):
+    for label, reason in shown:
+        if reason:
+            grouped.setdefault(reason, []).append(str(label))
+    if len(grouped) == 1 and all(reason for _label, reason in shown):
         return [(next(iter(grouped)), [])]
     return list(grouped.items())
