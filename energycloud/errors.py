@@ -57,9 +57,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _plain(
         403,
         _("This form is too old"),
-        _(
-            "You may have logged in or out in another tab meanwhile, or the browser refuses cookies. Go back, reload the page, try again."
-        ),
+        _("You may have logged in or out in another tab meanwhile, or the browser refuses cookies. Go back, reload the page, try again."),
     )
 
 

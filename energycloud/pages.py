@@ -150,7 +150,7 @@ def _help_pages(current: str = "") -> list[tuple[str, Any, Any, bool]]:
 def help_page(request: HttpRequest, slug: str) -> HttpResponse:
     if slug not in HELP:
         raise Http404
-    host = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}/ocpp/"
+    host = f"{'wss' if settings.HTTPS or request.is_secure() else 'ws'}://{request.get_host()}/ocpp/"
     context = {
         "title": HELP[slug][0],
         "summary": HELP[slug][1],

@@ -168,7 +168,7 @@ def scoped(request: HttpRequest, name: str) -> str:
     return reverse(name) + (f"?{urlencode({'in': scope})}" if scope else "")
 
 
-class PassForm(forms.ModelForm[ChargePass]):
+class PassForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ChargePass
         fields = ("organization", "uid", "nickname", "visible_number", "valid_until", "blocked")

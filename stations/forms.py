@@ -128,7 +128,7 @@ class StationForm(forms.ModelForm):  # type: ignore[type-arg]
         inherit_access_mode(self)
 
 
-def inherit_access_mode(form: forms.ModelForm[Station]) -> None:
+def inherit_access_mode(form: forms.BaseForm) -> None:
     """Empty is a choice with a meaning, so it has words."""
     form.fields["access_mode"] = forms.ChoiceField(
         label=lazy("Access mode"), choices=[("", lazy("As the location")), *AccessMode.choices], required=False,

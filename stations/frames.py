@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Frame
 from stations.ocpp import v16
@@ -189,11 +190,21 @@ def _status(p: dict[str, Any]) -> str:
     return _joined(_connector(p), p.get("status"), code if code != "NoError" else "", p.get("vendorErrorCode"), p.get("info"))
 
 
+_MEASURANDS = {
+    "Energy.Active.Import.Register": lazy("energy"),
+    "Power.Active.Import": lazy("power"),
+    "Current.Import": lazy("current"),
+    "Voltage": lazy("voltage"),
+    "SoC": lazy("battery"),
+}
+
+
 def _meter_values(p: dict[str, Any]) -> str:
     values = [sampled for entry in p["meterValue"] for sampled in entry["sampledValue"]]
     shown = []
     for sampled in values[:3]:
         name = sampled.get("measurand", "Energy.Active.Import.Register")
+        name = str(_MEASURANDS.get(name, name))
         value = _("signed") if sampled.get("format") == "SignedData" else sampled.get("value")
         shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, sampled.get("unit")) if part))
     more = len(values) - len(shown)

@@ -28,15 +28,15 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
     ),
     Problem.NEGATIVE: (
         lazy("The meter ended below where it began, which cannot be."),
-        lazy("Nothing is to be paid for it as it stands. Compare the values below with the meter's display, and have the meter checked."),
+        lazy("Nothing is to be paid for it as it stands. Compare its values with the meter's display, and have the meter checked."),
     ),
     Problem.METER_FELL: (
         lazy("The meter fell while the car was charging."),
-        lazy("The energy may be too low. The values below show where it fell. If it happens again, have the meter checked."),
+        lazy("The energy may be too low. Its values show where it fell. If it happens again, have the meter checked."),
     ),
     Problem.ENDS_BEFORE_START: (
         lazy("By the station's own times it ended before it began."),
-        lazy("Its clock jumped in between. The energy is right; for the times see below when we received start and end."),
+        lazy("Its clock jumped in between. The energy is right; its page also says when we received start and end."),
     ),
     Problem.REFUSED_CARD: (
         lazy("The station charged although the card was not valid."),

@@ -137,13 +137,13 @@ class StationQuerySet(VisibleQuerySet["Station"]):
 
     def connections(self) -> dict[int, str]:
         """The connection of each of these stations, by primary key."""
-        rows: Any = self.order_by().with_connection().values_list("pk", "connection")
-        return dict(rows)
+        annotated: Any = self.order_by().with_connection()
+        return dict(annotated.values_list("pk", "connection"))
 
     def connection_counts(self) -> dict[str, int]:
         """How many of these stations have which connection."""
-        rows: Any = self.order_by().with_connection().values_list("connection").annotate(models.Count("pk"))
-        return dict(rows)
+        annotated: Any = self.order_by().with_connection()
+        return dict(annotated.values_list("connection").annotate(models.Count("pk")))
 
 
 class Station(models.Model):

@@ -81,7 +81,7 @@ def test_newest_first_with_a_summary_the_answer_and_the_time_it_took(tree: Tree,
         ("MeterValues", {"connectorId": 1, "transactionId": 99, "meterValue": [{"timestamp": "x", "sampledValue": [
             {"value": "7.2", "measurand": "Power.Active.Import", "unit": "kW"}, {"value": "5"}, {"value": "1", "measurand": "SoC"},
             {"value": "2"}]}]}, {},
-         "connector 1 · transaction 99 · Power.Active.Import 7.2 kW · Energy.Active.Import.Register 5 · SoC 1 · +1",
+         "connector 1 · transaction 99 · power 7.2 kW · energy 5 · battery 1 · +1",
          "Answered"),
         ("BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "One"}, {"status": "Accepted"}, "ACME · One", "Accepted"),
         ("GetConfiguration", {}, {"configurationKey": [{"key": "A"}, {"key": "B"}]}, "all keys", "2 keys"),
