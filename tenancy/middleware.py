@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware as DjangoLoginRequired
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 from tenancy.scope import scope_of
@@ -31,4 +32,7 @@ class ScopeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.drill = SimpleLazyObject(lambda: scope_of(request))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        # The same address answers with the page or, to htmx, with a part of it: a browser that goes back must not take one for the other.
+        patch_vary_headers(response, ["HX-Request"])
+        return response
