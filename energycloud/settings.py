@@ -203,6 +203,7 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"refusals": {"()": "energycloud.server.NoRefusals"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
@@ -211,6 +212,7 @@ LOGGING = {
         "energycloud": {"level": LOG_LEVEL},
         # One line per refused upgrade would be a flood an outsider controls.
         "uvicorn": {"level": "WARNING"},
+        "uvicorn.error": {"filters": ["refusals"]},
         "django.security.DisallowedHost": {"level": "ERROR"},
     },
 }

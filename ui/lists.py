@@ -206,7 +206,7 @@ class ListPage(View):
     def column_choice(self) -> list[tuple[str, str, bool, str]]:
         """(name, label, shown, URL that shows or leaves it out) of every column; the first one always stays and has no URL."""
         out, names = set(self.excluded()), list(self.table_class.base_columns)
-        everything = self.table_class([])
+        everything = self.table_class([], **self.table_kwargs())
         found = []
         for number, name in enumerate(names):
             after = [other for other in names if (other not in out) != (other == name)]

@@ -88,6 +88,6 @@ def collect_static() -> None:
     told = "\n".join(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
     mark, now = Path(settings.STATIC_ROOT) / ".collected", hashlib.sha256(told.encode()).hexdigest()
     if not mark.exists() or mark.read_text() != now:
-        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        call_command("collectstatic", verbosity=0, interactive=False)
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(now)
