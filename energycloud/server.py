@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import resource
 import socket
 import sys
@@ -12,13 +11,6 @@ import uvicorn
 from django.conf import settings
 
 from stations.gateway import hub
-
-
-class NoRefusals(logging.Filter):
-    """An upgrade answered with an HTTP status is a refusal, not an error of ours, whatever uvicorn says."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "without completing handshake" not in record.msg
 
 
 class Server(uvicorn.Server):

@@ -46,6 +46,14 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!cells.has(cell)) cells.set(cell, []);
       cells.get(cell).push(pin);
     }
+    const taken = [];
+    const isFree = (at, text) => {  // room for a name that hides no other mark and no other name
+      const point = map.project(at), box = [point.x + 12, point.y - 12, point.x + 30 + 7 * text.length, point.y + 12];
+      if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) return false;
+      taken.push(box);
+      return true;
+    };
+    for (const pin of pins) { const point = map.project([pin.lat, pin.lng]); taken.push([point.x - 11, point.y - 11, point.x + 11, point.y + 11]); }
     for (const group of cells.values()) {
       const at = [group.reduce((sum, pin) => sum + pin.lat, 0) / group.length, group.reduce((sum, pin) => sum + pin.lng, 0) / group.length];
       const worst = rank.find((state) => group.some((pin) => pin.state === state)) || "off";
@@ -56,7 +64,8 @@ document.addEventListener("DOMContentLoaded", () => {
       if (many) mark.on("click keypress", () => map.fitBounds(L.latLngBounds(group.map((pin) => [pin.lat, pin.lng])).pad(0.4), { maxZoom: 17 }));
       else {
         mark.bindPopup(() => { const all = element("div"); for (const pin of group) all.append(popup(pin)); return all; });
-        mark.bindTooltip(group.map((pin) => pin.name).join(", "), { permanent: cells.size <= 25, direction: "right", offset: [12, 0], className: "map-name" });
+        const name = group.map((pin) => pin.name).join(", ");
+        mark.bindTooltip(name, { permanent: isFree(at, name), direction: "right", offset: [12, 0], className: "map-name" });
       }
       mark.addTo(marks);
       for (const pin of group) markOf.set(pin.url, mark);
