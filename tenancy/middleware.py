@@ -23,6 +23,13 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
 
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
+        if request.headers.get("HX-Request"):  # a part of a page whose login has ended: the login is no part of that page
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return super().handle_no_permission(request, view_func)
+
 
 class ScopeMiddleware:
     """`request.drill`: what `?in=o12` (an organization) or `?in=l7` (a location) names, checked against the user's rights."""

@@ -72,7 +72,7 @@ class OrganizationTable(Table):
     def render_name(self, record: Organization) -> SafeString:
         address = ", ".join(part for part in (record.street, record.city) if part)
         return format_html(
-            '<a class="depth-{}" href="{}">{}</a><span class="sub">{}</span>',
+            '<span class="depth depth-{}"><a href="{}">{}</a><span class="sub">{}</span></span>',
             min(record.depth, 8),
             record.get_absolute_url(),
             record,
