@@ -46,13 +46,14 @@ def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
     return datetime.combine(day, time(), zone) if day else None
 
 
-def _by_day(found: list[Happening], zone: ZoneInfo) -> list[tuple[date, list[Happening]]]:
-    days: list[tuple[date, list[Happening]]] = []
+def _by_day(found: list[Happening], zone: ZoneInfo) -> list[tuple[date, list[tuple[Happening, str]]]]:
+    """The entries with their time of day, under their day in `zone`."""
+    days: list[tuple[date, list[tuple[Happening, str]]]] = []
     for one in found:
-        day = one.at.astimezone(zone).date()
-        if not days or days[-1][0] != day:
-            days.append((day, []))
-        days[-1][1].append(one)
+        there = one.at.astimezone(zone)
+        if not days or days[-1][0] != there.date():
+            days.append((there.date(), []))
+        days[-1][1].append((one, f"{there:%H:%M:%S}"))
     return days
 
 

@@ -162,7 +162,12 @@ def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     """Exactly what to type into the station."""
     scheme = "wss" if settings.HTTPS or request.is_secure() else "ws"
     base = f"{scheme}://{request.get_host()}/ocpp/"
-    return {"ocpp_url": base, "ocpp_full_url": base + quote(station.identity, safe="")}
+    host = request.get_host().rpartition(":")[0] or request.get_host()
+    return {
+        "ocpp_url": base,
+        "ocpp_full_url": base + quote(station.identity, safe=""),
+        "here_only": host in {"127.0.0.1", "localhost", "[::1]"},
+    }
 
 
 def _last_tries(commands: Any) -> dict[int, CommandRow]:

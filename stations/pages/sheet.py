@@ -157,7 +157,7 @@ def _network(station: Station) -> list[tuple[Text, str, datetime | None]]:
     if station.first_connected_at:
         facts += [
             (_("Latest connection"), "", station.connected_at),
-            (_("Closed"), _("it is open") if station.connected else "", None if station.connected else station.disconnected_at),
+            (_("Connection now"), _("open") if station.connected else _("closed"), None if station.connected else station.disconnected_at),
             (_("Last message"), "", station.last_message_at),
             (_("Network address"), station.address or "–", None),
             (_("OCPP version"), station.ocpp_version or "–", None),

@@ -474,13 +474,13 @@ def test_one_goes_back_to_the_page_that_asked(station: Station, as_bob: Client) 
 def test_the_state_of_a_command_is_told_in_words(fields: dict[str, Any], words: str, station: Station, as_bob: Client, bob: User) -> None:
     command(station, "Reset", {"type": "Soft"}, requested_by=bob, **fields)
     shown = text(page(as_bob, station, "station_overview"))
-    assert "Soft reset Bob" in shown
+    assert "Soft reset just now Bob" in shown
     assert words in shown
 
 
 def test_a_command_from_a_shell_says_so(station: Station, as_bob: Client) -> None:
     command(station, "ClearCache", origin="shell")
-    assert "Clear the card cache from a shell" in text(page(as_bob, station, "station_overview"))
+    assert "Clear the card cache just now from a shell" in text(page(as_bob, station, "station_overview"))
 
 
 @pytest.mark.parametrize("name", ["station_overview", "station_head", "station_activity_live", "station_configuration_live"])
