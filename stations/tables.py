@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import django_tables2
 from django.utils import timezone
@@ -58,6 +60,13 @@ class TransactionTable(django_tables2.Table):
         for first in range(0, len(tags), TAGS_AT_ONCE):
             found |= hooks.known_cards(self.request.user, tags[first : first + TAGS_AT_ONCE])
         return found
+
+    def as_values(self, exclude_columns: Sequence[str] | None = None) -> Iterator[Sequence[Any]]:
+        """For a file: numbers stand alone there, so the head names the unit."""
+        lines = super().as_values(exclude_columns)
+        energy = str(self.base_columns["energy"].verbose_name)
+        yield [_("Energy (kWh)") if str(name) == energy else name for name in next(lines)]
+        yield from lines
 
     def render_number(self, record: Transaction) -> SafeString:
         return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), record.pk, record.station.location)

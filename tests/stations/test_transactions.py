@@ -147,7 +147,7 @@ def test_export_in_the_zone_of_the_location_and_without_formulas(tree: Tree, as_
     (line,) = export(as_cy, "/transactions/", cols=columns)
     assert line == {
         "Transaction": str(row.pk), "Station": "LUM-0001 / 1", "Card": "'=cmd()", "Start": "2026-06-01T10:00:00+02:00",
-        "End": "2026-06-01T11:00:00+02:00", "Duration": "1:00:00", "Energy": "7.0", "State": "Ended", "Stop reason": "Local",
+        "End": "2026-06-01T11:00:00+02:00", "Duration": "1:00:00", "Energy (kWh)": "7.0", "State": "Ended", "Stop reason": "Local",
     }  # fmt: skip
 
 
