@@ -74,8 +74,9 @@ def _in_shell(request: HttpRequest, status: int, title: str, sentence: str) -> H
         bool(request.drill)  # type: ignore[attr-defined]
     except (AttributeError, Http404):
         request.drill = Drill()  # type: ignore[attr-defined]
-        request.GET = request.GET.copy()  # the menu would go on offering the scope that is not there
-        request.GET.pop("in", None)
+        query = request.GET.copy()  # the menu would go on offering the scope that is not there
+        query.pop("in", None)
+        request.GET = query  # type: ignore[assignment]
     return HttpResponse(
         render_to_string("error_shell.html", {"title": title, "sentence": sentence, "status": status}, request), status=status
     )

@@ -1,17 +1,22 @@
 """The browser's websocket: which of the things on the open page have changed. It carries no content; the page asks for that itself.
 
-The browser sends {"subscribe": ["station:12", "in:o1", "in:all"]}, and gets {"changed": [topics]}.
+The browser sends {"subscribe": ["station:12", "in:o1", "in:all"]}, each time all it wants, and gets {"changed": [topics]}.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import time
+from collections.abc import Collection, Coroutine
+from importlib import import_module
 from typing import Any
 
+from channels.auth import get_user
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.contrib.sessions.backends.db import SessionStore
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.http import Http404
 
 from stations import nudges
@@ -21,84 +26,110 @@ from tenancy.scope import drill_of
 
 MAX_TOPICS = 200
 PAUSE = 0.2  # seconds between two messages to one browser
-FRESH = 60.0  # seconds after which it is asked again what this person may see
+FRESH = 50.0  # seconds after which it is asked again who this is and what this person may see
 LOGIN_ENDED = 4401  # close code
 
+log = logging.getLogger("energycloud.live")
 
-class LiveConsumer(AsyncJsonWebsocketConsumer):
+
+class LiveConsumer(AsyncWebsocketConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.user: User | None = None
         self.stations: dict[str, frozenset[int]] = {}  # topic -> the stations it is about
         self.changed: set[int] = set()
-        self.seen_at = 0.0
+        self.looked_up_at = 0.0
         self.flushing: asyncio.Task[None] | None = None
+        self.checking: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        self.user = self.scope["user"]
-        if not self.user.is_authenticated:
+        # A browser learns the code only of a socket that was accepted; until it is known who asks, nothing is told.
+        await self.accept()
+        self.user = await self._who()
+        if self.user is None:
             await self.close(LOGIN_ENDED)
             return
         await self.channel_layer.group_add(nudges.PAGES, self.channel_name)
-        await self.accept()
+        self.checking = self._spawn(self._keep_checking())
 
     async def disconnect(self, code: int) -> None:
-        if self.flushing:
-            self.flushing.cancel()
+        for task in (self.flushing, self.checking):
+            if task:
+                task.cancel()
         await self.channel_layer.group_discard(nudges.PAGES, self.channel_name)
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        wanted = content.get("subscribe") if isinstance(content, dict) else None
-        if not isinstance(wanted, list):
-            return
-        topics = [topic for topic in wanted if isinstance(topic, str) and len(topic) < 32][:MAX_TOPICS]
-        self.stations = await self._look_up(topics)
-        self.seen_at = time.monotonic()
-
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            return await super().decode_json(text_data)
-        except ValueError:
-            return None
+            content = json.loads(text_data or "")
+        except (ValueError, RecursionError):
+            return
+        wanted = content.get("subscribe") if isinstance(content, dict) else None
+        if isinstance(wanted, list) and self.user is not None:
+            topics = [topic for topic in wanted[:MAX_TOPICS] if isinstance(topic, str) and len(topic) <= 26]
+            await self._look_up(topics)
 
     async def stations_changed(self, event: dict[str, Any]) -> None:
         """A nudge from the gateways or the pages: see stations.nudges."""
+        if not self.stations:
+            return
         self.changed.update(event["stations"])
         if self.flushing is None or self.flushing.done():
-            self.flushing = asyncio.create_task(self._flush())
+            self.flushing = self._spawn(self._flush())
 
     async def _flush(self) -> None:
         while self.changed:
             changed, self.changed = self.changed, set()
-            unknown = not changed <= frozenset().union(*self.stations.values()) if self.stations else False
-            age = time.monotonic() - self.seen_at
-            if age > FRESH or (unknown and age > FRESH / 6):
-                if not await self._still_here():
-                    await self.close(LOGIN_ENDED)
-                    return
-                self.stations = await self._look_up(list(self.stations))
-                self.seen_at = time.monotonic()
+            if not changed <= frozenset().union(*self.stations.values()) and time.monotonic() - self.looked_up_at > FRESH / 5:
+                await self._look_up(self.stations)  # perhaps a station that was added meanwhile
             if topics := [topic for topic, stations in self.stations.items() if not stations.isdisjoint(changed)]:
-                await self.send_json({"changed": topics})
+                await self.send(json.dumps({"changed": topics}))
             await asyncio.sleep(PAUSE)
 
-    @database_sync_to_async
-    def _still_here(self) -> bool:
-        key = self.scope["session"].session_key
-        return bool(key) and SessionStore().exists(key) and User.objects.filter(pk=self.user.pk, is_active=True).exists()
+    async def _keep_checking(self) -> None:
+        """The socket ends with the login: logged out, switched off, or the password changed."""
+        while True:
+            await asyncio.sleep(FRESH)
+            self.user = await self._who()
+            if self.user is None:
+                await self.close(LOGIN_ENDED)
+                return
+            await self._look_up(self.stations)
+            await self.channel_layer.group_add(nudges.PAGES, self.channel_name)  # the in-memory layer forgets members after a day
 
-    @database_sync_to_async
-    def _look_up(self, topics: list[str]) -> dict[str, frozenset[int]]:
-        """The stations behind each topic, as far as this person may see them."""
-        visible = Station.objects.visible_to(self.user).order_by()
-        single = {topic: int(topic[8:]) for topic in topics if topic.startswith("station:") and topic[8:].isdecimal()}
-        allowed = set(visible.filter(pk__in=single.values()).values_list("pk", flat=True))
-        found = {topic: frozenset({pk}) for topic, pk in single.items() if pk in allowed}
-        for topic in topics:
-            if topic.startswith("in:"):
-                try:
-                    drill = drill_of(self.user, "" if topic == "in:all" else topic[3:])
-                except Http404:
-                    continue
-                found[topic] = frozenset(drill.limit(visible).values_list("pk", flat=True))
-        return found
+    async def _who(self) -> User | None:
+        """The person behind the session as it is stored now."""
+        key = self.scope["session"].session_key
+        if not key:
+            return None
+        user = await get_user({"session": import_module(settings.SESSION_ENGINE).SessionStore(key)})
+        return user if isinstance(user, User) and user.is_active else None
+
+    async def _look_up(self, topics: Collection[str]) -> None:
+        self.stations = await database_sync_to_async(_stations_of)(self.user, topics) if topics else {}
+        self.looked_up_at = time.monotonic()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(_log_failure)
+        return task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("live updates of a page failed; it goes on by polling", exc_info=error)
+
+
+def _stations_of(user: User, topics: Collection[str]) -> dict[str, frozenset[int]]:
+    """The stations behind each topic, as far as this person may see them; topics that are not theirs are left out."""
+    visible = Station.objects.visible_to(user).order_by()
+    single = {topic: int(topic[8:]) for topic in topics if topic.startswith("station:") and topic[8:].isdecimal()}
+    allowed = set(visible.filter(pk__in=single.values()).values_list("pk", flat=True)) if single else set()
+    found = {topic: frozenset({pk}) for topic, pk in single.items() if pk in allowed}
+    for topic in topics:
+        if topic.startswith("in:"):
+            try:
+                drill = drill_of(user, "" if topic == "in:all" else topic[3:])
+            except Http404:
+                continue
+            found[topic] = frozenset(drill.limit(visible).values_list("pk", flat=True))
+    return found
