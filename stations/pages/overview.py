@@ -58,7 +58,8 @@ class CommandRow(NamedTuple):
     def of(cls, command: Command) -> CommandRow:
         took = ""
         if command.answered_at and command.sent_at:
-            took = _("%s s") % f"{max(0.0, (command.answered_at - command.sent_at).total_seconds()):.1f}"
+            seconds = max(0.0, (command.answered_at - command.sent_at).total_seconds())
+            took = _("%d ms") % round(seconds * 1000) if seconds < 1 else _("%s s") % f"{seconds:.1f}"
         return cls(
             command,
             explain.command_title(command),
