@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -62,11 +62,13 @@ class TransactionTable(django_tables2.Table):
         return found
 
     def as_values(self, exclude_columns: Sequence[str] | None = None) -> Iterator[Sequence[Any]]:
-        """For a file: numbers stand alone there, so the head names the unit."""
-        lines = super().as_values(exclude_columns)
-        energy = str(self.base_columns["energy"].verbose_name)
-        yield [_("Energy (kWh)") if str(name) == energy else name for name in next(lines)]
-        yield from lines
+        """For a file. Every column has its `value_…` here, asked directly: the library looks each one's signature up for every cell."""
+        names = [column.name for column in self.columns if column.name not in (exclude_columns or ())]
+        # Numbers stand alone in a file, so the head names the unit.
+        yield [_("Energy (kWh)") if name == "energy" else str(self.columns[name].header) for name in names]
+        values: list[Callable[[Transaction], Any]] = [getattr(self, f"value_{name}") for name in names]
+        for record in self.data:
+            yield [value(record) for value in values]
 
     def render_number(self, record: Transaction) -> SafeString:
         return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), record.pk, record.station.location)
@@ -144,6 +146,9 @@ class TransactionTable(django_tables2.Table):
     def value_stop_reason(self, record: Transaction) -> str:
         return record.stop_reason
 
+    def value_organization(self, record: Transaction) -> str:
+        return record.station.location.organization.name
+
 
 class StationTransactionTable(TransactionTable):
     """On the data sheet of a station, which need not be named again in every row."""
@@ -160,4 +165,7 @@ class StationTransactionTable(TransactionTable):
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), record.pk)
 
     def render_connector(self, record: Transaction) -> int:
+        return record.connector.number
+
+    def value_connector(self, record: Transaction) -> int:
         return record.connector.number
