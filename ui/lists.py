@@ -185,7 +185,7 @@ class ListPage(View):
     def table(self, rows: Any, sort: bool = True) -> Table:
         order = self.request.GET.get("sort")
         options: dict[str, Any] = {"order_by": order} if order and sort else {}
-        table = self.table_class(rows, request=self.request, exclude=self.excluded(), **options, **self.table_kwargs())
+        table = self.table_class(rows, exclude=self.excluded(), **options, **self.table_kwargs())
         table.request = self.request
         return table
 
