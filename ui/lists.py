@@ -19,7 +19,7 @@ from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db import models
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.encoding import force_str
@@ -27,6 +27,8 @@ from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from django.views import View
 from import_export.formats.base_formats import XLSX
+
+from ui.downloads import download
 
 PAGE_SIZES = (25, 50, 100, 200)
 MAX_EXPORT = {"csv": 200_000, "xlsx": 100_000}  # rows
@@ -294,13 +296,10 @@ class ListPage(View):
         table = self.table(list(self.for_page(self.sorted_rows(rows))[: MAX_EXPORT[wanted]]), sort=False)
         lines = table.as_values()
         name = f"{self.export_name}-{timezone.now():%Y%m%d-%H%M}.{wanted}"
-        response: HttpResponseBase
         if wanted == "csv":
-            response = StreamingHttpResponse(_csv(lines), content_type="text/csv; charset=utf-8")
-        else:
-            response = HttpResponse(_xlsx(lines), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+            return download(self.request, _csv(lines), name, "text/csv; charset=utf-8")
+        spreadsheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        return HttpResponse(_xlsx(lines), content_type=spreadsheet, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def harmless(value: Any) -> Any:
@@ -311,15 +310,17 @@ def harmless(value: Any) -> Any:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _csv(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
+def _csv(lines: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    yield "\ufeff"  # spreadsheets take it for UTF-8 then
-    for line in lines:
+    yield "\ufeff".encode()  # spreadsheets take it for UTF-8 then
+    for number, line in enumerate(lines, 1):
         writer.writerow([harmless(value) for value in line])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+        if number % 500 == 0:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
 
 
 def _xlsx(lines: Iterator[Sequence[Any]]) -> bytes:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django import forms
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -241,15 +239,7 @@ def station_logs_download(request: HttpRequest, pk: int, kind: str) -> Streaming
     lines = (_csv if kind == "csv" else _jsonl)(form, form.apply(rows))
     name = f"{slugify(station.identity) or station.pk}-log-{timezone.now():%Y%m%d-%H%M%S}.{kind}"
     content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"
-    body: Any = _asynchronous(lines) if isinstance(request, ASGIRequest) else lines
-    return StreamingHttpResponse(body, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-async def _asynchronous(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """One piece after the other from the thread that may use the database."""
-    step = sync_to_async(lambda: next(lines, None))
-    while (piece := await step()) is not None:
-        yield piece
+    return download(request, lines, name, content_type)
 
 
 def _chunks(rows: QuerySet[Frame]) -> Iterator[list[Frame]]:
