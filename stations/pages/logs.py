@@ -25,6 +25,7 @@ from stations.models import Command, Frame, Station
 from stations.ocpp import schemas, v16
 from stations.pages.sheet import sheet_context
 from tenancy.rights import get_for
+from ui.downloads import download
 
 PAGE = 50
 MOST_DOWNLOADED = 100_000
