@@ -259,7 +259,7 @@ def card_name(id_tag: str, holder: str, cards: dict[str, hooks.Card]) -> str:
 def _shown_card(mark: Mark, row: CardOffer, cards: dict[str, hooks.Card]) -> Happening:
     meaning = explain.verdict(row.verdict)
     card = cards.get(row.id_tag)
-    where = _("at connector %d") % row.connector_number if row.connector_number else ""
+    where = _("connector %d") % row.connector_number if row.connector_number else ""
     reason = hooks.reason_label(row.reason)
     return Happening(
         mark,
@@ -267,7 +267,7 @@ def _shown_card(mark: Mark, row: CardOffer, cards: dict[str, hooks.Card]) -> Hap
         meaning.state,
         str(meaning.word),
         _("Card %s") % card_name(row.id_tag, row.holder, cards),
-        f"{reason} ({where})" if where else reason,
+        f"{where} · {reason}" if where else reason,
         url=card.url if card else "",
     )
 

@@ -23,6 +23,7 @@ from stations.models import (
     Command,
     Connection,
     Connector,
+    CurrentType,
     MeterSample,
     MeterSeries,
     Station,
@@ -193,7 +194,9 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
     if connector.info:
         codes.append((_("Info"), connector.info))
     charge = charges.get(connector.pk)
-    slugs = ["stop" if charge else "start", "unlock"]
+    slugs = ["stop" if charge else "start"]
+    if situation.station.current_type == CurrentType.AC:  # of DC the head says why not, once
+        slugs.append("unlock")
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
     own_switch = connector.availability == Availability.OPERATIVE
     slugs.append("inoperative" if own_switch else "operative")

@@ -483,6 +483,7 @@ def test_a_command_from_a_shell_says_so(station: Station, as_bob: Client) -> Non
     assert "Clear the card cache just now from a shell" in text(page(as_bob, station, "station_overview"))
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("name", ["station_overview", "station_head", "station_activity_live", "station_configuration_live"])
 def test_a_fragment_costs_the_same_with_much_and_with_little(name: str, tree: Tree, as_bob: Client) -> None:
     def queries(station: Station) -> int:
@@ -613,6 +614,7 @@ def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bo
     assert "Card 04FF" not in text(page(as_bob, station, "station_activity_live", f"?until={day}"))
 
 
+@pytest.mark.engines
 def test_activity_is_paged_without_gap_or_repetition(station: Station, as_bob: Client) -> None:
     now = timezone.now()
     for number in range(130):
