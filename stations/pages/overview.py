@@ -145,7 +145,6 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
         "here": back,
         "tiles": [_tile(situation, connector, back, tried.get(connector.number), charges) for connector in situation.connectors],
         "commands": rows,
-        "waiting": any(row.command.state in Command.OPEN for row in rows),
         "latest": latest,
         "strips": _strips(situation),
         "strip_width": STRIP_WIDTH,
