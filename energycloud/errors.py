@@ -61,6 +61,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    return _plain(429, _("Too many attempts"), _("Somebody at your address has tried too often. Wait a few minutes, then try again."))
+
+
 def _plain(status: int, title: str, sentence: str) -> HttpResponse:
     """Without the request: no context processor runs, and so no query."""
     return HttpResponse(get_template("error.html").render({"title": title, "sentence": sentence, "status": status}), status=status)

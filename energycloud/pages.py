@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from energycloud.attention import concerns
-from energycloud.search import find
+from energycloud.search import LEAST, find
 from passes.decision import REASONS
 from stations import explain, hooks
 from stations.models import Command, Connection, Connector, Location, Station, Transaction
@@ -30,6 +30,7 @@ from tenancy.models import User
 
 DAYS = 30
 RUNNING = 12  # shown on the dashboard
+FEW, MANY = 4, 25  # hits of each kind, while typing and on the page of the search
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,16 @@ def search(request: HttpRequest) -> HttpResponse:
     part = bool(getattr(request, "htmx", False))
     user = request.user
     assert isinstance(user, User)
-    groups = find(user, text, 4 if part else 25) if len(text) >= 2 else []
-    context = {"title": _("Search"), "q": text, "groups": groups, "too_short": 0 < len(text) < 2}
+    groups = find(user, text, FEW if part else MANY) if text else []
+    query = {"q": text} | ({"in": request.GET["in"]} if request.GET.get("in") else {})
+    context = {
+        "title": _("Search"),
+        "q": text,
+        "groups": groups,
+        "part": part,
+        "too_short": 0 < len(text) < LEAST,
+        "all_url": f"{reverse('search')}?{urlencode(query)}",
+    }
     return render(request, "energycloud/search_results.html" if part else "energycloud/search.html", context)
 
 

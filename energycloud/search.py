@@ -1,18 +1,22 @@
-"""The search over everything a person may see: the exact hit first, then what begins with the text, then what contains it."""
+"""The search over everything a person may see. In each kind the exact hit comes first, then what begins with the text, then what
+contains it; the kind with the best hit comes first. One query per kind, whatever is found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from passes.models import ChargePass
+from passes.models import ChargePass, normalize_uid
 from stations.models import Connector, Location, Station, Transaction
 from tenancy.models import Organization, User
+
+LEAST = 2  # characters, but for a transaction's number
+EXACT, BEGINS, CONTAINS = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Hit:
     name: str
     detail: str
     url: str
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -27,57 +32,72 @@ class Group:
     label: str
     icon: str
     hits: list[Hit]
+    more: bool  # there are more than shown
 
 
 def find(user: User, text: str, limit: int) -> list[Group]:
     """At most `limit` hits of each kind."""
-    compact = text.replace("*", "").replace(" ", "").replace("-", "").replace(":", "").upper()
+    groups: list[Group] = []
 
-    def ranked(model: Any, fields: Sequence[str], detail: Callable[[Any], str], *related: str, also: Q | None = None) -> list[Hit]:
-        exact, begins, contains = Q(), Q(), also or Q()
-        for name in fields:
-            exact |= Q(**{f"{name}__iexact": text})
-            begins |= Q(**{f"{name}__istartswith": text})
-            contains |= Q(**{f"{name}__icontains": text})
-        rank = Case(When(exact, then=Value(0)), When(begins, then=Value(1)), default=Value(2), output_field=IntegerField())
-        rows = model.objects.visible_to(user).filter(contains).annotate(rank=rank).order_by("rank", fields[0], "pk")
-        rows = rows.select_related(*related) if related else rows
-        return [Hit(str(row), detail(row), url_of(row)) for row in rows[:limit]]
+    def add(
+        label: str,
+        rows: QuerySet[Any],
+        fields: dict[str, str],
+        detail: Callable[[Any], str],
+        *,
+        icon: str,
+        name: Callable[[Any], str] = str,
+        url: Callable[[Any], str] = lambda row: row.get_absolute_url(),
+    ) -> None:
+        """`fields`: lookup -> what is looked for in it."""
+        exact, begins, contains = Q(), Q(), Q()
+        for field, sought in fields.items():
+            exact |= Q(**{f"{field}__iexact": sought})
+            begins |= Q(**{f"{field}__istartswith": sought})
+            contains |= Q(**{f"{field}__icontains": sought})
+        rank = Case(When(exact, then=Value(EXACT)), When(begins, then=Value(BEGINS)), default=Value(CONTAINS), output_field=IntegerField())
+        found = list(rows.visible_to(user).filter(contains).annotate(rank=rank).order_by("rank", next(iter(fields)), "pk")[: limit + 1])  # type: ignore[attr-defined]
+        if found:
+            hits = [Hit(name(row), detail(row), url(row), row.rank) for row in found[:limit]]
+            groups.append(Group(label, icon, hits, len(found) > limit))
 
-    def url_of(row: Any) -> str:
-        if isinstance(row, ChargePass):
-            return reverse("pass_edit", args=[row.pk])
-        if isinstance(row, User):
-            return reverse("organization", args=[row.organization_id])
-        if isinstance(row, Connector):
-            return row.station.get_absolute_url()
-        return str(row.get_absolute_url())
-
-    groups = [
-        Group(
-            _("Stations"),
-            "charging-pile",
-            ranked(Station, ("identity", "alias", "serial_number"), lambda row: f"{row.identity} · {row.location}", "location"),
-        ),
-    ]
-    if len(compact) >= 3:
-        by_evse = ranked(Connector, ("evse_key",), lambda row: f"{row.evse_id} · {row.station.location}", "station__location",
-                         also=Q(evse_key__startswith=compact))  # fmt: skip
-        groups.append(Group(_("Connectors"), "plug", by_evse))
-    groups += [
-        Group(_("Locations"), "building", ranked(Location, ("name", "street", "city"), lambda row: row.address, "organization")),
-        Group(_("Organizations"), "sitemap", ranked(Organization, ("name", "city"), lambda row: row.get_kind_display())),
-        Group(
-            _("Passes"),
-            "id-badge-2",
-            ranked(ChargePass, ("nickname", "uid", "visible_number"), lambda row: f"{row.uid} · {row.organization}", "organization",
-                   also=Q(uid=compact)),
-        ),
-        Group(_("People"), "user", ranked(User, ("name", "email"), lambda row: f"{row.email} · {row.organization}", "organization")),
-    ]  # fmt: skip
+    if len(text) >= LEAST:
+        add(
+            _("Stations"), Station.objects.select_related("location"),
+            {"identity": text, "alias": text, "serial_number": text},
+            lambda row: " · ".join(part for part in (row.identity if row.alias else "", row.location.name, row.serial_number) if part),
+            icon="charging-pile",
+        )  # fmt: skip
+        evse = "".join(character for character in text if character.isalnum()).upper()
+        if len(evse) > LEAST:
+            add(
+                _("Connectors"), Connector.objects.select_related("station__location"), {"evse_key": evse},
+                lambda row: f"{row.station} · {row.number} · {row.station.location}",
+                icon="plug", name=lambda row: row.evse_id, url=lambda row: row.station.get_absolute_url(),
+            )  # fmt: skip
+        add(
+            _("Locations"), Location.objects.select_related("organization"), {"name": text, "street": text, "city": text},
+            lambda row: " · ".join(part for part in (row.address, row.organization.name) if part), icon="building",
+        )  # fmt: skip
+        add(
+            _("Organizations"), Organization.objects.all(), {"name": text, "city": text},
+            lambda row: " · ".join(part for part in (row.get_kind_display(), row.city) if part), icon="sitemap",
+        )  # fmt: skip
+        add(
+            _("Passes"), ChargePass.objects.select_related("organization"),
+            {"nickname": text, "visible_number": text, "uid": normalize_uid(text) or text},
+            lambda row: " · ".join(part for part in (row.visible_number if row.nickname else "", row.uid, row.organization.name) if part),
+            icon="id-badge-2", url=lambda row: reverse("pass_edit", args=[row.pk]),
+        )  # fmt: skip
+        add(
+            _("People"), User.objects.select_related("organization"), {"name": text, "email": text},
+            lambda row: f"{row.email} · {row.organization}",
+            icon="user", url=lambda row: reverse("organization", args=[row.organization_id]),
+        )  # fmt: skip
     number = text.removeprefix("#")
-    if number.isdecimal() and len(number) < 19:
+    if number.isascii() and number.isdecimal() and len(number) < 19:
         rows = Transaction.objects.visible_to(user).filter(pk=int(number)).select_related("station")
-        hits = [Hit(f"{_('Transaction')} {row.pk}", str(row.station), row.get_absolute_url()) for row in rows]
-        groups.insert(0, Group(_("Transactions"), "bolt", hits))
-    return [group for group in groups if group.hits]
+        hits = [Hit(_("Transaction %d") % row.pk, str(row.station), row.get_absolute_url(), EXACT) for row in rows]
+        if hits:
+            groups.append(Group(_("Transactions"), "bolt", hits, more=False))
+    return sorted(groups, key=lambda group: group.hits[0].rank)

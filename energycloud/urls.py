@@ -32,3 +32,4 @@ handler400 = "energycloud.errors.bad_request"
 handler403 = "energycloud.errors.forbidden"
 handler404 = "energycloud.errors.not_found"
 handler500 = "energycloud.errors.fault"
+handler429 = "energycloud.errors.too_many"  # asked for by allauth

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from channels.testing import WebsocketCommunicator
+from channels.testing import WebsocketCommunicator as Socket
 from django.test import Client
 
 from energycloud import live
@@ -21,7 +21,6 @@ from tenancy.models import User
 from tests.conftest import Tree
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Socket = WebsocketCommunicator
 
 
 @pytest.fixture
