@@ -36,7 +36,9 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
         names = sorted(
             name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/", "posix/", "right/"))
         )
-        self.fields["time_zone"] = forms.ChoiceField(label=self.fields["time_zone"].label, choices=[(name, name) for name in names])
+        self.fields["time_zone"] = forms.ChoiceField(
+            label=self.fields["time_zone"].label, choices=[(name, name) for name in names], initial=self.instance.time_zone
+        )
         if self.instance.time_zone not in names:
             self.fields["time_zone"].choices += [(self.instance.time_zone, self.instance.time_zone)]  # type: ignore[attr-defined]
         self.fields["access_mode"].help_text = lazy("Stations here follow it unless they have one of their own.")

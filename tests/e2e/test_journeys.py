@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.e2e.browser import Visitor, launch, visitor
+from tests.e2e.browser import DESKTOP, PHONE, Visitor, launch, visitor
 from tests.e2e.portal import ADMIN_EMAIL, Portal
+from tests.e2e.station import station_at_hand
 from tests.programs import find
 
 pytestmark = pytest.mark.browser
@@ -48,5 +51,124 @@ def test_logging_in_by_keyboard_and_a_wrong_password(visit: Callable[..., Visito
     page.locator("input[name=login]").fill(ADMIN_EMAIL)
     page.locator("input[name=password]").fill("not-the-password")
     page.locator("input[name=password]").press("Enter")
-    expect(page.get_by_text("not correct")).to_be_visible()
+    expect(page.get_by_text("E-mail or password is wrong.")).to_be_visible()
     assert ada.log_in().url == f"{portal.url}/"
+
+
+def test_a_newcomer_adds_a_station_sees_it_charge_live_and_stops_it(visit: Callable[..., Visitor], portal: Portal) -> None:
+    """The main job, end to end, without one reload on the station's page."""
+    ada = visit()
+    page = ada.log_in()
+    # An empty portal says what to do first.
+    page.get_by_role("link", name="Add a location").click()
+    page.get_by_label("Name").fill("Quay 7")
+    page.get_by_label("City").fill("Rotterdam")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name="Quay 7")).to_be_visible()
+    page.get_by_role("link", name="Add stations").click()
+    page.get_by_label("Station ids").fill("JRN-1")
+    page.get_by_label("Connectors of each").fill("2")
+    page.get_by_role("button", name="Add").click()
+    password = page.locator(".secret").inner_text()
+    expect(page.get_by_text(f"{portal.ws}JRN-1")).to_be_visible()
+    page.goto(f"{portal.url}/passes/add/")
+    page.get_by_label("UID").fill("04:a2:b3:c4:d5:e6:80")
+    page.get_by_label("Nickname").fill("Pool car 1")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("link", name="Pool car 1")).to_be_visible()
+
+    page.goto(f"{portal.url}/stations/")
+    page.get_by_role("link", name="JRN-1").click()
+    expect(page.get_by_text("Connect this station")).to_be_visible()
+    page.evaluate("window.sameDocument = true")
+    soon = {"timeout": 2500}  # the second that is promised, and what a busy machine may take on top
+    with station_at_hand(portal.ws, "JRN-1", password) as one:
+        one.arrive()
+        head, first = page.locator("#station-head"), page.locator(".tile").first
+        expect(head.get_by_text("Online")).to_be_visible(**soon)
+        one.do(one.station.report())
+        expect(first.get_by_text("Available", exact=True)).to_be_visible(**soon)
+        one.do(one.station.show(1, "Faulted", "GroundFailure", vendor_error_code="E1203"))
+        expect(first.get_by_text("The residual-current protection has tripped")).to_be_visible(**soon)
+        expect(first.get_by_text("E1203")).to_be_visible()
+        one.do(one.station.show(1, "Preparing"))
+        expect(first.get_by_text("Preparing", exact=True)).to_be_visible(**soon)
+        assert one.do(one.station.authorize("0BADC0DE")) == "Invalid"
+        expect(page.get_by_text("0BADC0DE")).to_be_visible(**soon)
+        transaction = one.do(one.station.start(1, "04A2B3C4D5E680", authorize=True))
+        assert transaction
+        expect(first.get_by_text("Charging", exact=True)).to_be_visible(**soon)
+        one.do(one.station.meter(1, seconds=600))
+        expect(first.locator(".big")).to_contain_text("kW", **soon)
+        expect(first.get_by_text("Pool car 1")).to_be_visible()
+        assert page.evaluate("window.sameDocument") is True, "all of this without a reload"
+
+        # Stop it: the page asks first, and the button repeats the verb.
+        first.get_by_role("link", name="Stop charging").or_(first.get_by_role("button", name="Stop charging")).click()
+        page.get_by_role("button", name="Stop charging").click()
+        expect(page.get_by_text("Stop charging accepted").or_(page.get_by_text("accepted", exact=False)).first).to_be_visible(timeout=5000)
+        expect(page.locator(".tile").first.get_by_text("Charging", exact=True)).not_to_be_visible(timeout=5000)
+        page.goto(f"{portal.url}/transactions/{transaction}/")
+        expect(page.get_by_text("Stopped from the portal").first).to_be_visible()
+        expect(page.locator("[data-plot] canvas")).to_be_visible()
+        # And what came over the wire can be read.
+        page.goto(f"{portal.url}/stations/1/logs/?action=RemoteStopTransaction")
+        page.get_by_role("link", name="RemoteStopTransaction").first.click()
+        expect(page.locator("pre").first).to_contain_text(f'"transactionId": {transaction}')
+    page.goto(f"{portal.url}/stations/1/")
+    expect(page.locator("#station-head").get_by_text("Offline")).to_be_visible(timeout=20_000)
+
+
+PAGES = (
+    "/", "/stations/", "/stations/1/", "/stations/1/transactions/", "/stations/1/activity/", "/stations/1/configuration/",
+    "/stations/1/logs/", "/stations/1/details/", "/stations/1/edit/", "/stations/1/commands/reset-hard/", "/stations/add/",
+    "/stations/knocking/", "/locations/", "/locations/1/", "/map/", "/transactions/", "/transactions/inbox/", "/passes/", "/passes/add/",
+    "/organizations/", "/organizations/1/", "/search/?q=JRN", "/help/", "/help/connect/", "/nothing/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(theme: str, visit: Callable[..., Visitor], portal: Portal) -> None:
+    ada = visit(color_scheme=theme)
+    ada.log_in()
+    found: dict[str, object] = {}
+    for path in PAGES:
+        ada.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+        ada.open(path)
+        if wrong := ada.violations():
+            found[path] = wrong
+        ada.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        if ada.scrolls_sideways():
+            found[f"{path} on a phone"] = "scrolls sideways"
+    ada.faults = [fault for fault in ada.faults if "404" not in fault]  # /nothing/ is nothing
+    assert not found, json.dumps(found, indent=1)
+
+
+def test_lists_work_by_keyboard_alone_and_the_search_answers_while_typing(visit: Callable[..., Visitor], portal: Portal) -> None:
+    ada = visit()
+    page = ada.log_in()
+    page.keyboard.press("/")
+    page.keyboard.type("JRN")
+    expect(page.locator("#search-results").get_by_role("link", name="JRN-1")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/stations/1/"))
+    page.goto(f"{portal.url}/stations/")
+    page.get_by_label("Connection").select_option("online")
+    expect(page.get_by_text("Nothing matches these filters.")).to_be_visible()
+    expect(page).to_have_url(re.compile("connection=online"))
+    page.get_by_role("link", name="Clear all filters").click()
+    expect(page.get_by_role("link", name="JRN-1")).to_be_visible()
+
+
+def test_everything_also_works_without_javascript(visit: Callable[..., Visitor], portal: Portal) -> None:
+    ada = visit(java_script_enabled=False)
+    page = ada.log_in()
+    page.goto(f"{portal.url}/stations/")
+    page.get_by_label("Id, alias, serial number").fill("JRN")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("link", name="JRN-1").click()
+    page.get_by_role("link", name="Details").click()
+    expect(page.get_by_text("JRN-1").first).to_be_visible()
+    page.goto(f"{portal.url}/passes/?q=Pool")
+    expect(page.get_by_role("link", name="Pool car 1")).to_be_visible()
