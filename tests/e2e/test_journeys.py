@@ -85,7 +85,7 @@ def test_a_newcomer_adds_a_station_sees_it_charge_live_and_stops_it(visit: Calla
     with station_at_hand(portal.ws, "JRN-1", password) as one:
         one.arrive()
         head, first = page.locator("#station-head"), page.locator(".tile").first
-        expect(head.get_by_text("Online")).to_be_visible(**soon)
+        expect(head.locator(".states").get_by_text("Online", exact=True)).to_be_visible(**soon)
         one.do(one.station.report())
         expect(first.get_by_text("Available", exact=True)).to_be_visible(**soon)
         one.do(one.station.show(1, "Faulted", "GroundFailure", vendor_error_code="E1203"))
@@ -116,7 +116,7 @@ def test_a_newcomer_adds_a_station_sees_it_charge_live_and_stops_it(visit: Calla
         page.get_by_role("link", name="RemoteStopTransaction").first.click()
         expect(page.locator("pre").first).to_contain_text(f'"transactionId": {transaction}')
     page.goto(f"{portal.url}/stations/1/")
-    expect(page.locator("#station-head").get_by_text("Offline")).to_be_visible(timeout=20_000)
+    expect(page.locator("#station-head .states").get_by_text("Offline", exact=True)).to_be_visible(timeout=20_000)
 
 
 PAGES = (

@@ -1,0 +1,122 @@
+"""A gateway in this process, on the database of the test, and stations that speak to it over a real websocket."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from energycloud import server
+from tests.conftest import STATION_PASSWORD, Tree
+
+
+class Wire:
+    """A station's end of the socket: `call` sends a CALL and gives the answer, `raw` sends anything."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    def call(self, action: str, payload: Any = None, message_id: str | None = None) -> Any:
+        """The payload of the CALLRESULT, or the code of the CALLERROR."""
+        answer = self.raw(json.dumps([2, message_id or uuid.uuid4().hex, action, {} if payload is None else payload]))
+        return answer[2]
+
+    def raw(self, text: str | bytes, seconds: float = 10) -> Any:
+        self.socket.send(text)
+        return self.receive(seconds)
+
+    def receive(self, seconds: float = 10) -> Any:
+        return json.loads(self.socket.recv(timeout=seconds))
+
+    def expect_call(self, seconds: float = 10) -> tuple[str, str, Any]:
+        """The next CALL of the portal: message id, action, payload."""
+        kind, message_id, action, payload = self.receive(seconds)
+        assert kind == 2
+        return message_id, action, payload
+
+    def answer(self, message_id: str, payload: Any) -> None:
+        self.socket.send(json.dumps([3, message_id, payload]))
+
+    def silent(self, seconds: float = 0.5) -> bool:
+        try:
+            self.socket.recv(timeout=seconds)
+        except TimeoutError:
+            return True
+        return False
+
+    def closed(self, seconds: float = 10) -> int:
+        """Wait for the close; its code."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                self.socket.recv(timeout=0.2)
+            except TimeoutError:
+                continue
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 1006
+        raise AssertionError("the socket is still open")
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Gateway:
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"ws://127.0.0.1:{self.port}/ocpp/"
+        self.server = server.make("127.0.0.1", self.port)
+        self.thread = threading.Thread(target=self.server.run, name="gateway", daemon=True)
+        self.open = ExitStack()
+
+    def start(self) -> None:
+        self.thread.start()
+        until(lambda: self.server.started)
+
+    def stop(self) -> None:
+        self.open.close()
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+    def connect(self, identity: str = "LUM-0001", password: str = STATION_PASSWORD, **options: Any) -> Wire:
+        token = base64.b64encode(f"{options.pop('user', identity)}:{password}".encode()).decode()
+        headers = options.pop("headers", {"Authorization": f"Basic {token}"})
+        options = {"subprotocols": ["ocpp1.6"], "compression": None, "proxy": None, "max_size": None, "close_timeout": 1} | options
+        return Wire(self.open.enter_context(connect(self.url + quote(identity, safe=""), additional_headers=headers, **options)))
+
+
+def until(what: Callable[[], Any], seconds: float = 10) -> Any:
+    """Wait until `what()` is true; what it is then."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := what():
+            return found
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def gateway(transactional_db: None, tree: Tree) -> Iterator[Gateway]:
+    one = Gateway()
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def wire(gateway: Gateway) -> Wire:
+    """LUM-0001, connected."""
+    return gateway.connect()
