@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
-from stations.models import Connector, Location, Station
+from stations.models import Connector, Location, Station, Transaction
 from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
 from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS
@@ -60,6 +63,20 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
 TECHNICAL = ("current_type", "phases", "voltage", "max_current", "communication")
 
 
+class Part:
+    """A few fields of a form under a heading; `ui/fields.html` shows it as it shows a form."""
+
+    hidden_fields = non_field_errors = ()
+
+    def __init__(self, form: forms.BaseForm, heading: Any, names: Sequence[str]) -> None:
+        self.heading = heading
+        self.visible_fields = [form[name] for name in names if name in form.fields]
+
+    @classmethod
+    def of(cls, form: forms.BaseForm, parts: Sequence[tuple[Any, Sequence[str]]]) -> list[Part]:
+        return [part for part in (cls(form, heading, names) for heading, names in parts) if part.visible_fields]
+
+
 def locations_for(user: User) -> Any:
     return Location.objects.visible_to(user, MANAGE_STATIONS).select_related("organization").order_by("organization__name", "name")
 
@@ -78,9 +95,13 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=lazy("Exactly as the stations send them; one per line, or separated by commas. Capitals matter."),
     )
     location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
-    connectors = forms.IntegerField(label=lazy("Connectors of each"), min_value=1, max_value=MAX_CONNECTORS, initial=1)
+    connectors = forms.IntegerField(label=lazy("How many"), min_value=1, max_value=MAX_CONNECTORS, initial=1)
     plug = forms.CharField(label=lazy("Plug"), max_length=20, required=False, help_text=lazy("Such as Type 2, CCS, CHAdeMO."))
     format = forms.ChoiceField(label=lazy("Socket or cable"), choices=Connector.Format.choices)
+    connector_max_current = forms.IntegerField(
+        label=lazy("Maximum current of each connector (A)"), min_value=1, max_value=2000, required=False,
+        help_text=lazy("Empty: that of the station."),
+    )  # fmt: skip
     adopt = forms.BooleanField(
         label=lazy("Keep the password it already offers"),
         required=False,
@@ -91,16 +112,21 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Station
         fields = ("alias", "access_mode", *TECHNICAL)
 
-    field_order = ("identities", "adopt", "location", "alias", "connectors", "format", "plug", *TECHNICAL, "access_mode")
+    parts = (
+        (lazy("Which"), ("identities", "adopt")),
+        (lazy("Where"), ("location", "alias", "access_mode")),
+        (lazy("Connectors of each"), ("connectors", "format", "plug", "connector_max_current")),
+        (lazy("Technical data"), TECHNICAL),
+    )
 
     def __init__(self, *args: Any, user: User, offers_password: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["location"].queryset = locations_for(user)  # type: ignore[attr-defined]
         inherit_access_mode(self)
         self.fields["alias"].help_text = lazy("A name people use, shown beside the id. With several ids leave it empty.")
+        explain_technical(self)
         if not offers_password:
             del self.fields["adopt"]
-        self.order_fields(self.field_order)
 
     def clean_identities(self) -> list[str]:
         found = [part for part in re.split(r"[\s,;]+", self.cleaned_data["identities"]) if part]
@@ -118,16 +144,50 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class StationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A move to another organization takes the history along, so it wants a tick of its own: `move`, asked only then."""
+
     location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
 
     class Meta:
         model = Station
         fields = ("alias", "location", "access_mode", "active", *TECHNICAL)
 
+    parts = (
+        (lazy("Where"), ("alias", "location", "move", "access_mode")),
+        (lazy("Technical data"), TECHNICAL),
+        (lazy("Connection"), ("active",)),
+    )
+
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["location"].queryset = locations_for(user)  # type: ignore[attr-defined]
+        locations = locations_for(user)
+        self.fields["location"].queryset = locations  # type: ignore[attr-defined]
         inherit_access_mode(self)
+        explain_technical(self)
+        wanted = str(self.data.get(self.add_prefix("location"), ""))
+        here = self.instance.location
+        to = locations.filter(pk=int(wanted)).first() if wanted.isdecimal() and len(wanted) < 19 else None
+        if to and to.organization_id != here.organization_id:
+            self.fields["move"] = forms.BooleanField(
+                label=_("Move it to %s, with all that it has recorded") % to.organization,
+                help_text=_consequences(self.instance, here.organization),
+                error_messages={"required": _("Tick this to move it to another organization, or choose another location.")},
+            )
+
+
+def _consequences(station: Station, organization: Organization) -> str:
+    count = Transaction.objects.filter(station=station).count()
+    return ngettext(
+        "Its %(count)d transaction and its log go along: %(organization)s itself no longer sees them. Other passes may be valid there.",
+        "Its %(count)d transactions and its log go along: %(organization)s itself no longer sees them. Other passes may be valid there.",
+        count,
+    ) % {"count": count, "organization": organization}
+
+
+def explain_technical(form: forms.BaseForm) -> None:
+    form.fields["phases"].help_text = lazy("Of AC; of no effect with DC.")
+    form.fields["voltage"].help_text = lazy("AC: between phase and neutral, such as 230.")
+    form.fields["max_current"].help_text = lazy("Per phase. Empty: not known.")
 
 
 def inherit_access_mode(form: forms.BaseForm) -> None:
@@ -152,4 +212,6 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg]
         number = int(self.cleaned_data["number"])
         if number == 0:
             raise forms.ValidationError(lazy("Connectors are counted from 1; 0 is the station itself."))
+        if Connector.objects.filter(station=self.instance.station_id, number=number).exists():
+            raise forms.ValidationError(lazy("This station already has a connector with this number."))
         return number

@@ -48,8 +48,8 @@ class Action:
 class BulkAction:
     """Something to do with the rows ticked, or with all that match.
 
-    `consequences(request, rows)` gives the sentences of the confirmation; without it nothing is asked. `run(request, rows)` does it and
-    returns what to tell.
+    `consequences(request, rows)` gives the sentences of the confirmation; without it nothing is asked. `refusal(request, rows)` says why
+    it cannot be done to these, or is empty. `run(request, rows)` does it and returns what to tell.
     """
 
     slug: str
@@ -57,6 +57,7 @@ class BulkAction:
     run: Callable[[HttpRequest, QuerySet[Any]], str]
     consequences: Callable[[HttpRequest, QuerySet[Any]], Sequence[str]] | None = None
     icon: str = ""
+    refusal: Callable[[HttpRequest, QuerySet[Any]], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -275,11 +276,13 @@ class ListPage(View):
         if not rows.exists():
             messages.error(request, _("Nothing was chosen. Tick the rows first."))
             return redirect(back)
-        if action.consequences and request.POST.get("confirmed") != "1":
+        refusal = action.refusal(request, rows) if action.refusal else ""
+        if refusal or (action.consequences and request.POST.get("confirmed") != "1"):
             hidden = [("action", action.slug), *((("all", "1"),) if everything else (("select", key) for key in chosen))]
             context = {
                 "title": f"{action.label}?",
-                "consequences": action.consequences(request, rows),
+                "consequences": action.consequences(request, rows) if action.consequences and not refusal else (),
+                "refusal": refusal,
                 "hidden": hidden,
                 "submit_label": action.label,
                 "cancel_url": back,

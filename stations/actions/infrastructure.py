@@ -15,6 +15,8 @@ from stations.models import Connector, Knock, Location, Station, Transaction
 from tenancy import audit
 from tenancy.models import Organization, User
 
+PORTION = 500  # stations changed in one transaction
+
 
 def _save(actor: User | None, thing: models.Model, organization: Organization, fields: dict[str, Any]) -> None:
     """Apply `fields`, validate, save and record what changed."""
@@ -116,14 +118,44 @@ def add_stations(
 
 @transaction.atomic
 def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Station:
-    """The identity is the station's address and never changes. Deactivating closes its socket."""
+    """The identity is the station's address and never changes. Deactivating closes its socket. Moved to another organization, it takes
+    its transactions and its log along; both organizations keep a record of that."""
     if fields.get("identity", station.identity) != station.identity:
         raise ValidationError({"identity": _("A station id never changes. Add a new station instead.")})
-    _save(actor, station, station.location.organization, fields)
+    was = station.location
+    to: Location = fields.get("location", was)
+    _save(actor, station, to.organization, fields)
+    if to.organization_id != was.organization_id:
+        audit.record(actor, "edit", station, was.organization, {"location": [was.name, to.name]})
     if not station.active:
         nudges.close_station(station.pk)
     nudges.stations_changed(station.pk)
     return station
+
+
+def set_stations_active(*, actor: User | None, stations: models.QuerySet[Station], active: bool) -> int:
+    """Activate or deactivate many; returns how many changed. Deactivating closes their sockets.
+
+    One transaction per portion: a large fleet must not keep the ledger waiting.
+    """
+    keys = list(stations.filter(active=not active).order_by("pk").values_list("pk", flat=True))
+    changed = 0
+    for first in range(0, len(keys), PORTION):
+        with transaction.atomic():
+            portion = list(
+                Station.objects.select_for_update(of=("self",))
+                .filter(pk__in=keys[first : first + PORTION], active=not active)
+                .select_related("location__organization")
+                .order_by("pk")
+            )
+            Station.objects.filter(pk__in=[station.pk for station in portion]).update(active=active)
+            for station in portion:
+                audit.record(actor, "edit", station, station.location.organization, {"active": [not active, active]})
+                if not active:
+                    nudges.close_station(station.pk)
+            nudges.stations_changed(*(station.pk for station in portion))
+            changed += len(portion)
+    return changed
 
 
 @transaction.atomic
