@@ -1,0 +1,160 @@
+"""What real stations do (domain §9): retries, strange ids, lost clocks, falling meters, late news."""
+
+from __future__ import annotations
+
+import pytest
+
+from stations.models import CardOffer, MeterSample, Station, Transaction, UnmatchedMessage
+from tests.conftest import Tree
+from tests.ocpp.conftest import Gateway, Wire
+from tests.ocpp.test_messages import meter, now, start, stop
+
+pytestmark = pytest.mark.engines
+
+
+def the_transaction() -> Transaction:
+    return Transaction.objects.get()
+
+
+def test_the_same_start_after_a_reconnect_gets_the_same_id(gateway: Gateway) -> None:
+    at, wire = now(), gateway.connect()
+    first = start(wire, at=at)
+    wire.close()
+    wire = gateway.connect()
+    assert start(wire, at=at)["transactionId"] == first["transactionId"]
+    stop(wire, first["transactionId"])
+    assert start(wire, at=at)["transactionId"] == first["transactionId"], "even when it has ended meanwhile"
+    assert Transaction.objects.count() == 1
+    assert CardOffer.objects.count() == 1
+
+
+def test_the_same_stop_again_changes_nothing(wire: Wire) -> None:
+    transaction, at = start(wire)["transactionId"], now()
+    for _ in range(3):
+        assert stop(wire, transaction, 4000, at) == {}
+    assert the_transaction().energy_wh == 3000
+    assert not UnmatchedMessage.objects.exists()
+
+
+def test_a_stop_that_contradicts_the_first_is_kept_in_the_inbox(wire: Wire) -> None:
+    transaction = start(wire)["transactionId"]
+    stop(wire, transaction, 4000)
+    assert stop(wire, transaction, 9999) == {}
+    assert the_transaction().meter_stop == 4000
+    assert UnmatchedMessage.objects.get().payload["meterStop"] == 9999
+
+
+@pytest.mark.parametrize("unknown", [-1, 0, 999_999])
+def test_unknown_transaction_ids_are_answered_normally_and_kept(unknown: int, wire: Wire) -> None:
+    assert meter(wire, {"value": "10"}, transaction=unknown) == {}
+    for _ in range(2):
+        assert stop(wire, unknown, 4000) == {}
+    rows = {row.action: row for row in UnmatchedMessage.objects.all()}
+    assert rows["StopTransaction"].payload["meterStop"] == 4000
+    assert rows["StopTransaction"].count == 2
+    assert MeterSample.objects.count() == 1, "the value itself is kept at the connector"
+
+
+def test_a_transaction_of_another_station_is_unknown(gateway: Gateway, tree: Tree) -> None:
+    mine = start(gateway.connect())["transactionId"]
+    other = gateway.connect("VOLT-0001")
+    assert stop(other, mine, 4000) == {}
+    assert the_transaction().running
+    assert UnmatchedMessage.objects.get().station == tree.other_station
+
+
+def test_a_transaction_that_was_offline_arrives_late_in_order_with_its_own_times(wire: Wire) -> None:
+    transaction = start(wire, at=now(hours=-5))["transactionId"]
+    for hour in (4, 3):
+        meter(wire, {"value": str(1000 + (5 - hour) * 100)}, transaction=transaction, at=now(hours=-hour))
+    stop(wire, transaction, 1500, at=now(hours=-2))
+    row = the_transaction()
+    assert row.ended_at is not None
+    assert round((row.ended_at - row.started_at).total_seconds() / 3600) == 3
+    assert row.problems == []
+    assert MeterSample.objects.count() == 2
+
+
+def test_an_offline_start_with_a_card_that_is_refused_is_kept_and_flagged(wire: Wire) -> None:
+    answer = start(wire, tag="0BADC0DE", at=now(hours=-1))
+    assert answer["idTagInfo"]["status"] == "Invalid"
+    assert answer["transactionId"]
+    stop(wire, answer["transactionId"])
+    assert the_transaction().problems == ["refused_card"]
+    assert the_transaction().energy_wh == 4000
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:12Z", "2099-01-01T00:00:00Z", "yesterday"])
+def test_an_impossible_time_is_kept_as_it_came_while_ours_stands_in(at: str, wire: Wire) -> None:
+    transaction = wire.call("StartTransaction", {"connectorId": 1, "idTag": "X", "meterStart": 0, "timestamp": at})["transactionId"]
+    row = the_transaction()
+    assert row.reported_start == at
+    assert abs((row.started_at - row.start_received_at).total_seconds()) < 1
+    assert "clock" in row.problems
+    stop(wire, transaction, 10, at=at)
+    row.refresh_from_db()
+    assert row.ended_at is not None
+    assert row.ended_at >= row.started_at
+    assert row.reported_end == at
+
+
+def test_a_time_without_zone_is_taken_as_utc_and_flagged(wire: Wire) -> None:
+    start(wire, at=now().removesuffix("Z"))
+    assert "clock" in the_transaction().problems
+
+
+def test_a_wrong_clock_is_noticed_by_statuses(wire: Wire, tree: Tree) -> None:
+    wire.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": now(hours=2)})
+    offset = Station.objects.get(pk=tree.station.pk).clock_offset
+    assert offset is not None
+    assert 7100 < offset < 7300
+
+
+def test_a_falling_meter_is_flagged_and_takes_nothing_back(wire: Wire) -> None:
+    transaction = start(wire)["transactionId"]
+    for value in ("3000", "2000"):
+        meter(wire, {"value": value}, transaction=transaction)
+    row = the_transaction()
+    assert row.meter_last == 3000
+    stop(wire, transaction, 2500)
+    row.refresh_from_db()
+    assert "meter_fell" in row.problems
+    assert row.meter_stop == 2500
+
+
+def test_a_meter_that_ends_below_its_start_is_flagged(wire: Wire) -> None:
+    stop(wire, start(wire)["transactionId"], 10)
+    assert "negative" in the_transaction().problems
+    assert the_transaction().energy_wh == -990
+
+
+def test_an_end_before_the_start_is_flagged(wire: Wire) -> None:
+    stop(wire, start(wire, at=now())["transactionId"], at=now(hours=-1))
+    assert "ends_before_start" in the_transaction().problems
+
+
+def test_a_new_start_without_the_end_of_the_old_one(wire: Wire) -> None:
+    first = start(wire, at=now(hours=-3))["transactionId"]
+    second = start(wire)["transactionId"]
+    assert first != second
+    assert Transaction.objects.get(transaction_id=str(first)).problems == ["not_ended"]
+    assert stop(wire, first, 2000, at=now(hours=-1)) == {}, "its end may still come"
+    assert not Transaction.objects.get(transaction_id=str(first)).running
+
+
+def test_numbers_as_text_and_text_as_numbers_are_understood(wire: Wire) -> None:
+    payload = {"connectorId": "1", "idTag": "X", "meterStart": "1000.4", "timestamp": now()}
+    assert wire.call("StartTransaction", payload)["transactionId"]
+    assert the_transaction().meter_start == 1000
+
+
+def test_fields_that_are_not_in_the_schema_are_passed_over(wire: Wire) -> None:
+    assert (
+        wire.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError", "vendorExtra": {"x": [1]}}) == {}
+    )
+
+
+def test_the_same_message_id_for_two_messages_is_two_messages(wire: Wire) -> None:
+    for number in (1, 2):
+        wire.call("StatusNotification", {"connectorId": number, "status": "Charging", "errorCode": "NoError"}, message_id="1")
+    assert Station.objects.get(identity="LUM-0001").connectors.filter(status="Charging").count() == 2
