@@ -1,12 +1,14 @@
-"""What the page shell needs on every page: the entries of the main menu. At most two small queries."""
+"""What the page shell needs on every page: the entries of the main menu. One query, and none where no menu is drawn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, QuerySet, Subquery, Value
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -27,25 +29,39 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {}
+    return {"drill": getattr(request, "drill", None), "nav": SimpleLazyObject(lambda: _menu(request, user))}
+
+
+def _menu(request: HttpRequest, user: User) -> list[Entry]:
     scope = f"?{urlencode({'in': request.GET['in']})}" if request.GET.get("in") else ""
     path = request.path
+    platform = user.organization.parent_id is None
+    waiting, knocking = User.objects.filter(pk=user.pk).values_list(
+        _count(UnmatchedMessage.objects.visible_to(user).filter(resolved_at=None)),
+        _count(Knock.objects.all() if platform else Knock.objects.none()),
+    )[0]
 
-    def entry(label: str, name: str, *, icon: str, badge: int = 0, but: str = "") -> Entry:
+    def entry(label: str, name: str, *, icon: str, badge: int | None = 0, but: str = "") -> Entry:
         url = reverse(name)
         active = path == url if url == "/" else path.startswith(url) and not (but and path.startswith(but))
-        return Entry(label, icon, url + scope, active, badge)
+        return Entry(label, icon, url + scope, active, badge or 0)
 
     entries = [
         entry(_("Dashboard"), "dashboard", icon="layout-dashboard"),
-        entry(_("Stations"), "stations", icon="charging-pile", but=reverse("knocking")),
+        entry(_("Stations"), "stations", icon="charging-pile", but=reverse("knocking") if platform else ""),
         entry(_("Locations"), "locations", icon="building"),
         entry(_("Map"), "map", icon="map"),
         entry(_("Transactions"), "transactions", icon="bolt", but=reverse("inbox")),
-        entry(_("Inbox"), "inbox", icon="inbox", badge=UnmatchedMessage.objects.visible_to(user).filter(resolved_at=None).count()),
+        entry(_("Inbox"), "inbox", icon="inbox", badge=waiting),
         entry(_("Passes"), "passes", icon="id-badge-2"),
         entry(_("Organizations"), "organizations", icon="sitemap"),
         entry(_("Help"), "help", icon="help"),
     ]
-    if user.organization.parent_id is None:
-        entries.insert(2, entry(_("Knocking"), "knocking", icon="door-enter", badge=Knock.objects.count()))
-    return {"nav": entries}
+    if platform:
+        entries.insert(2, entry(_("Knocking"), "knocking", icon="door-enter", badge=knocking))
+    return entries
+
+
+def _count(rows: QuerySet[Any]) -> Subquery:
+    """How many, as a column; None for none."""
+    return Subquery(rows.order_by().annotate(one=Value(1)).values("one").annotate(number=Count("pk")).values("number"))

@@ -1,9 +1,9 @@
 from django.urls import URLPattern, path
 
-from energycloud import pages
+from energycloud import dashboard, pages
 
 urlpatterns: list[URLPattern] = [
-    path("", pages.dashboard, name="dashboard"),
+    path("", dashboard.dashboard, name="dashboard"),
     path("search/", pages.search, name="search"),
     path("help/", pages.help_index, name="help"),
     path("help/<slug:slug>/", pages.help_page, name="help_page"),

@@ -1,118 +1,27 @@
-"""The dashboard, the search over everything, the help pages, and what belongs to no other app."""
+"""The search over everything, the help pages, and what belongs to no other app."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Count, F, Sum
-from django.db.models.functions import TruncDate
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from energycloud.attention import concerns
 from energycloud.search import LEAST, find
 from passes.decision import REASONS
-from stations import explain, hooks
-from stations.models import Command, Connection, Connector, Location, Station, Transaction
+from stations import explain
+from stations.models import Command
 from tenancy.models import User
 
-DAYS = 30
-RUNNING = 12  # shown on the dashboard
 FEW, MANY = 4, 25  # hits of each kind, while typing and on the page of the search
-
-
-@dataclass(frozen=True)
-class Tile:
-    state: str
-    label: Any
-    count: int
-    url: str
-
-
-def dashboard(request: HttpRequest) -> HttpResponse:
-    """What needs attention first, then the figures. The part that changes is a fragment of its own: `?part=live`."""
-    part = request.GET.get("part") == "live"
-    return render(request, "energycloud/dashboard_live.html" if part else "energycloud/dashboard.html", _dashboard(request))
-
-
-def _dashboard(request: HttpRequest) -> dict[str, Any]:
-    user = request.user
-    assert isinstance(user, User)
-    drill = request.drill  # type: ignore[attr-defined]
-    scope = {"in": drill.token} if drill else {}
-
-    def to(name: str, **query: Any) -> str:
-        both = {**query, **scope}
-        return reverse(name) + (f"?{urlencode(both)}" if both else "")
-
-    stations = drill.limit(Station.objects.visible_to(user)).order_by()
-    connections = stations.connection_counts()
-    reported = drill.limit(Connector.objects.visible_to(user)).order_by().filter(number__gt=0, station__active=True)
-    statuses: Counter[str] = Counter(dict(reported.values_list("status").annotate(Count("pk"))))
-    transactions = drill.limit(Transaction.objects.visible_to(user)).order_by()
-    running = transactions.filter(ended_at=None).order_by("-started_at").select_related("station__location", "connector")
-    shown = list(running[:RUNNING])
-    zone = drill.place.zone if drill and drill.place else ZoneInfo(settings.PLATFORM_TIME_ZONE)
-    days = _days(transactions, zone)
-    return {
-        "title": str(drill) if drill else _("Dashboard"),
-        "concerns": concerns(user, drill),
-        "anything": bool(connections),
-        "connections": [
-            Tile(explain.connection(value).state, explain.connection(value).word, connections[value], to("stations", connection=value))
-            for value in Connection.values
-            if connections.get(value)
-        ],
-        "statuses": [
-            Tile(explain.status(value).state, explain.status(value).word, statuses[value], to("stations", status=value or "none"))
-            for value in (*Connector.Status.values, "")
-            if statuses.get(value)
-        ],
-        "running": shown,
-        "running_count": running.count() if len(shown) == RUNNING else len(shown),
-        "running_url": to("transactions", state="running"),
-        "power": reported.filter(status__in=("Charging", "SuspendedEV", "SuspendedEVSE")).aggregate(total=Sum("power"))["total"] or 0,
-        "cards": hooks.known_cards(user, {row.id_tag for row in shown}),
-        "days": days,
-        "today": days[-1],
-        "month": {"energy": sum(day["energy"] for day in days), "sessions": sum(day["sessions"] for day in days)},
-        "highest": max(day["energy"] for day in days) or 1,
-        "zone": zone,
-        "live_topic": f"in:{drill.token or 'all'}" if drill else "in:all",
-        "live_url": to("dashboard", part="live"),
-        "first_steps": not Location.objects.visible_to(user).exists(),
-    }
-
-
-def _days(transactions: Any, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Energy in Wh and sessions of each of the last DAYS days, by the day they began, in `zone`; the last one is today."""
-    today = timezone.now().astimezone(zone).date()
-    first = today - timedelta(days=DAYS - 1)
-    since = datetime.combine(first, time(), zone)
-    rows = (
-        transactions.filter(started_at__gte=since)
-        .with_energy()
-        .annotate(day=TruncDate("started_at", tzinfo=zone))
-        .values("day")
-        .annotate(energy=Sum(F("energy")), sessions=Count("pk"))
-    )
-    days = {first + timedelta(days=number): {"energy": 0, "sessions": 0} for number in range(DAYS)}
-    for row in rows:
-        if row["day"] in days:
-            days[row["day"]] = {"energy": row["energy"] or 0, "sessions": row["sessions"]}
-    return [{"day": day, **figures} for day, figures in days.items()]
 
 
 def search(request: HttpRequest) -> HttpResponse:

@@ -89,6 +89,9 @@ class Command(models.Model):
         indexes = [
             models.Index(fields=["station", "-created_at"], name="command_by_station"),
             models.Index(fields=["station", "id"], name="command_open", condition=Q(state__in=["queued", "sent"])),
+            models.Index(
+                fields=["created_at"], name="command_not_done", condition=Q(state__in=["rejected", "failed", "timed_out", "expired"])
+            ),
         ]
 
     def __str__(self) -> str:

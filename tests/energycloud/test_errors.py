@@ -75,7 +75,7 @@ def test_a_fault_of_ours_is_answered_with_that_page(as_bob: Client, monkeypatch:
     def broken(*_args: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("energycloud.pages._dashboard", broken)
+    monkeypatch.setattr("energycloud.dashboard.context_of", broken)
     as_bob.raise_request_exception = False
     answer = as_bob.get("/")
     assert answer.status_code == 500
