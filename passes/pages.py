@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import django_filters
 import django_tables2
 from django import forms
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -21,12 +24,15 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from passes import actions
-from passes.models import ChargePass, normalize_uid
+from passes.models import ChargePass, check_uid, normalize_uid
+from stations.models import AccessMode, Station
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_PASSES, get_for
+from tenancy.rights import MANAGE_PASSES, get_for, granted_paths
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
+
+MOST_TYPED = 60  # characters of a UID with its separators
 
 
 def user_of(request: HttpRequest) -> User:
@@ -157,15 +163,29 @@ class PassList(ListPage):
         return rows.select_related("organization")
 
     def get_actions(self) -> Sequence[Action]:
+        if not granted_paths(self.request.user, MANAGE_PASSES):
+            return []
         return [Action(_("Add a pass"), scoped(self.request, "pass_add"), icon="plus")]
 
     def get_empty_action(self) -> Action | None:
-        return Action(_("Add a pass"), scoped(self.request, "pass_add"), icon="plus")
+        return next(iter(self.get_actions()), None)
 
 
 def scoped(request: HttpRequest, name: str) -> str:
     scope = request.GET.get("in")
     return reverse(name) + (f"?{urlencode({'in': scope})}" if scope else "")
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time as the platform's clock shows it; passes belong to no location."""
+
+    def prepare_value(self, value: Any) -> Any:
+        with timezone.override(settings.PLATFORM_TIME_ZONE):
+            return super().prepare_value(value)
+
+    def to_python(self, value: Any) -> datetime | None:
+        with timezone.override(settings.PLATFORM_TIME_ZONE):
+            return super().to_python(value)
 
 
 class PassForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -174,29 +194,48 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("organization", "uid", "nickname", "visible_number", "valid_until", "blocked")
         widgets = {"uid": forms.TextInput(attrs={"autocapitalize": "characters", "spellcheck": "false", "class": "font-monospace"})}
 
-    valid_until = forms.DateTimeField(
+    valid_until = MomentField(
         label=lazy("Valid until"), required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=lazy("Empty: no end."),
     )  # fmt: skip
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["uid"].max_length = 60  # type: ignore[attr-defined]  # separators are taken out, and a printed number gets its own message
-        self.fields["uid"].widget.attrs["maxlength"] = 60
-        self.fields["uid"].validators = []
+        uid = self.fields["uid"]
+        # Separators are taken out, and a printed number gets its own message.
+        uid.max_length, uid.validators = MOST_TYPED, []  # type: ignore[attr-defined]
+        uid.widget.attrs["maxlength"] = MOST_TYPED
+        uid.help_text = lazy(
+            "What the reader sends, such as 04A2B3C4D5E680; it is in the activity of the station. Separators do not matter."
+        )
+        self.fields["valid_until"].help_text = _("Empty: no end. In the time of %s.") % settings.PLATFORM_TIME_ZONE
+        self.fields["blocked"].help_text = lazy("Refused at every whitelist station, and the driver is told so.")
         if self.instance.pk:
             del self.fields["organization"]
         else:
             organization = self.fields["organization"]
             assert isinstance(organization, forms.ModelChoiceField)
             organization.queryset = Organization.objects.visible_to(user, MANAGE_PASSES)
+            organization.help_text = lazy("The pass works at its whitelist stations and at those of everything below it.")
 
     def clean_uid(self) -> str:
-        return normalize_uid(self.cleaned_data["uid"])
+        uid = normalize_uid(self.cleaned_data["uid"])
+        check_uid(uid)
+        return uid
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        organization, uid = values.get("organization") or self.instance.organization_id, values.get("uid")
+        if organization and uid:
+            same = ChargePass.objects.filter(organization=organization, uid=uid).exclude(pk=self.instance.pk).first()
+            if same is not None:
+                self.add_error("uid", _("This organization already has a pass with this UID: %s.") % same)
+        return values
 
 
 def pass_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
+    if not granted_paths(user, MANAGE_PASSES):
+        raise PermissionDenied(MANAGE_PASSES)
     drill = request.drill  # type: ignore[attr-defined]
     initial = {"organization": (drill.organization if drill else user.organization).pk, "uid": request.GET.get("uid", "")}
     form = PassForm(request.POST or None, initial=initial, user=user)
@@ -215,15 +254,27 @@ def pass_edit(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = get_for(user, ChargePass.objects.select_related("organization"), MANAGE_PASSES, pk=pk)
     form = PassForm(request.POST or None, instance=copy.copy(found), user=user)
+    back = f"{reverse('passes')}?in=o{found.organization_id}"
     return form_page(
         request, form, lambda values: actions.edit_pass(actor=user, charge_pass=found, **values),
-        title=str(found), submit_label=_("Save"), cancel_url=reverse("passes"), done=_("Saved."), done_url=reverse("passes"),
-        breadcrumbs=[
-            (found.organization, found.organization.get_absolute_url()), (_("Passes"), f"{reverse('passes')}?in=o{found.organization_id}"),
-        ],
-        intro=_("On the list of %s: it works there and at everything below.") % found.organization,
-        template="passes/pass.html", context={"delete_url": reverse("pass_delete", args=[pk])},
+        title=str(found), submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back,
+        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (_("Passes"), back)],
+        template="passes/pass.html", context={"delete_url": reverse("pass_delete", args=[pk])} | where_it_works(user, found),
     )  # fmt: skip
+
+
+def where_it_works(user: User, charge_pass: ChargePass) -> dict[str, Any]:
+    """At how many stations, by their access mode or that of their location; and the card's transactions."""
+    scope = f"o{charge_pass.organization_id}"
+    stations = Station.objects.visible_to(user).below(charge_pass.organization.path)
+    whitelist = stations.filter(Q(access_mode=AccessMode.WHITELIST) | Q(access_mode="", location__access_mode=AccessMode.WHITELIST))
+    return {
+        "charge_pass": charge_pass,
+        "pass_state": state_of(charge_pass),
+        "whitelist_stations": whitelist.count(),
+        "stations_url": f"{reverse('stations')}?{urlencode({'in': scope, 'access': AccessMode.WHITELIST})}",
+        "transactions_url": f"{reverse('transactions')}?{urlencode({'card': charge_pass.uid})}",
+    }
 
 
 def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
@@ -233,5 +284,6 @@ def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
         request, lambda: actions.delete_pass(actor=user, charge_pass=found), title=_("Delete %s?") % found,
         consequences=[_("The card %s is refused at whitelist stations from the next charge on. Its transactions stay.") % found.uid],
         submit_label=_("Delete pass"), cancel_url=reverse("pass_edit", args=[pk]), done=_("%s is deleted.") % found,
-        done_url=reverse("passes"), breadcrumbs=[(_("Passes"), reverse("passes"))],
+        done_url=f"{reverse('passes')}?in=o{found.organization_id}",
+        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (found, reverse("pass_edit", args=[pk]))],
     )  # fmt: skip

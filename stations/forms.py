@@ -94,7 +94,7 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "off", "class": "font-monospace"}),
         help_text=lazy("Exactly as the stations send them; one per line, or separated by commas. Capitals matter."),
     )
-    location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
+    location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"), empty_label=lazy("Choose one"))
     connectors = forms.IntegerField(label=lazy("How many"), min_value=1, max_value=MAX_CONNECTORS, initial=1)
     plug = forms.CharField(label=lazy("Plug"), max_length=20, required=False, help_text=lazy("Such as Type 2, CCS, CHAdeMO."))
     format = forms.ChoiceField(label=lazy("Socket or cable"), choices=Connector.Format.choices)
@@ -146,7 +146,7 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
 class StationForm(forms.ModelForm):  # type: ignore[type-arg]
     """A move to another organization takes the history along, so it wants a tick of its own: `move`, asked only then."""
 
-    location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"))
+    location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"), empty_label=None)
 
     class Meta:
         model = Station

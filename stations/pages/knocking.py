@@ -76,7 +76,8 @@ class KnockTable(Table):
         return format_html('{}<span class="sub">{}</span>', said, more)
 
     def value_reason(self, record: Knock) -> str:
-        return self.words(record)[0]
+        said, _more = self.words(record)
+        return said
 
     def words(self, record: Knock) -> tuple[str, str]:
         """Why, and what is known beside."""
@@ -118,7 +119,7 @@ class KnockTable(Table):
 
 
 def forget(request: HttpRequest, rows: Any) -> str:
-    count = rows.count()
+    count: int = rows.count()
     Knock.objects.filter(pk__in=list(rows.order_by().values_list("pk", flat=True))).delete()
     return ngettext("%d entry is forgotten.", "%d entries are forgotten.", count) % count
 

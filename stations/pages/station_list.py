@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations import actions, explain
-from stations.models import Connection, Connector, Station, Transaction
+from stations.models import AccessMode, Connection, Connector, Station, Transaction
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, OPERATE_STATIONS, granted_paths
 from ui.lists import Action, BulkAction, ListPage, Table
@@ -55,6 +55,7 @@ class StationFilter(django_filters.FilterSet):
         label=lazy("Problem"), empty_label=lazy("With or without"), method="with_problem",
         choices=[("any", lazy("Offline, faulted or wrong clock")), ("clock", lazy("Wrong clock"))],
     )  # fmt: skip
+    access = django_filters.ChoiceFilter(label=lazy("Access"), empty_label=lazy("Any"), choices=AccessMode.choices, method="with_access")
     location = django_filters.CharFilter(label=lazy("Location"), method="at_location", max_length=100)
 
     class Meta:
@@ -87,6 +88,9 @@ class StationFilter(django_filters.FilterSet):
             return rows.filter(wrong)
         faulted = Connector.objects.visible_to(self.request.user).filter(status=Connector.Status.FAULTED, station__active=True)
         return rows.filter(wrong | Q(connection=Connection.OFFLINE) | Q(pk__in=faulted.values("station")))
+
+    def with_access(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
+        return rows.filter(Q(access_mode=value) | Q(access_mode="", location__access_mode=value))
 
     def at_location(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
         text = value.replace("\x00", "").strip()
