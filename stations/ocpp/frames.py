@@ -47,6 +47,8 @@ def parse(text: str) -> Call | CallResult | CallError:
     except orjson.JSONDecodeError as error:
         raise OcppError("FormationViolation", f"This is not JSON: {error.msg}.") from None
     if not isinstance(frame, list) or len(frame) < 3:
+        if isinstance(frame, list) and frame[:1] in ([3], [4]):
+            raise Ignored
         raise OcppError("FormationViolation", "A frame is an array: [2, id, action, payload].")
     kind, message_id = frame[0], frame[1]
     if kind == 2:

@@ -1,0 +1,214 @@
+"""Hostile and broken input: the right error or close code, the rest of the fleet unharmed, nothing lost."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
+
+from stations.models import CardOffer, Frame, Station, Transaction
+from tests.conftest import CARD, STATION_PASSWORD
+from tests.ocpp.conftest import Gateway, Wire, until
+from tests.ocpp.test_messages import now, start
+
+pytestmark = pytest.mark.engines
+
+BOOT = {"chargePointVendor": "Alfen BV", "chargePointModel": "NG910"}
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "code"),
+    [
+        ("Reboot", {}, "NotImplemented"),
+        ("heartbeat", {}, "NotImplemented"),
+        ("Reset", {"type": "Soft"}, "NotSupported"),
+        ("BootNotification", {"chargePointVendor": "x"}, "OccurenceConstraintViolation"),
+        ("BootNotification", [], "FormationViolation"),
+        ("StatusNotification", {"connectorId": 1, "status": "Sleeping", "errorCode": "NoError"}, "PropertyConstraintViolation"),
+        ("StatusNotification", {"connectorId": "one", "status": "Available", "errorCode": "NoError"}, "TypeConstraintViolation"),
+        ("StatusNotification", {"connectorId": -1, "status": "Available", "errorCode": "NoError"}, "PropertyConstraintViolation"),
+        (
+            "StartTransaction",
+            {"connectorId": 0, "idTag": "X", "meterStart": 1, "timestamp": "2026-01-01T00:00:00Z"},
+            "PropertyConstraintViolation",
+        ),
+        ("Authorize", {"idTag": "X" * 21}, "PropertyConstraintViolation"),
+        ("Authorize", {"idTag": None}, "TypeConstraintViolation"),
+        ("StartTransaction", {"connectorId": 1, "idTag": "X", "meterStart": 10**30, "timestamp": "x"}, "TypeConstraintViolation"),
+        ("StopTransaction", {"transactionId": 10**30, "meterStop": 1, "timestamp": "x"}, None),
+    ],
+)
+def test_what_breaks_the_schema_gets_the_code_of_the_specification(action: str, payload: Any, code: str | None, wire: Wire) -> None:
+    answer = wire.call(action, payload)
+    if code is None:
+        assert isinstance(answer, (dict, str))
+    else:
+        assert answer == code
+        assert Frame.objects.filter(failed=True).exists(), "it is in the log"
+    assert "currentTime" in wire.call("Heartbeat"), "the socket goes on"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello", "{", "[]", "[2]", '[2,"1"]', '[2,"1","Heartbeat"]', '[2,"1","Heartbeat",{},{}]', '[9,"1","Heartbeat",{}]', "null", "42",
+     '"text"', '{"a":1}', '[2,1,"Heartbeat",{}]', '[2,"1",7,{}]', '["2","1","Heartbeat",{}]', "[" * 5000,
+     '[2,"' + "i" * 5000 + '","Heartbeat",{}]'],
+)  # fmt: skip
+def test_what_is_no_ocpp_does_not_end_the_conversation(text: str, wire: Wire) -> None:
+    wire.socket.send(text)
+    wire.socket.send(json.dumps([2, "after", "Heartbeat", {}]))
+    while (answer := wire.receive())[1] != "after":
+        assert answer[0] == 4, "either an error or nothing at all"
+    assert answer[0] == 3
+
+
+def test_nothing_but_rubbish_ends_it(wire: Wire) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        for _ in range(80):
+            wire.socket.send("rubbish")
+    assert wire.closed() == 1008
+
+
+@pytest.mark.parametrize("text", ['[3,"unknown",{}]', '[4,"unknown","GenericError","",{}]', '[4,"x","Code","d"]', '[3,"u"]'])
+def test_answers_to_nothing_are_kept_and_passed_over(text: str, wire: Wire) -> None:
+    wire.socket.send(text)
+    assert "currentTime" in wire.call("Heartbeat")
+    assert Frame.objects.filter(call=text).exists()
+
+
+def test_a_frame_of_a_megabyte_is_too_big(gateway: Gateway) -> None:
+    wire, other = gateway.connect(), gateway.connect("LUM-0002")
+    with contextlib.suppress(ConnectionClosed):
+        wire.socket.send(json.dumps([2, "1", "DataTransfer", {"vendorId": "x", "data": "x" * 1_000_000}]))
+    assert wire.closed() == 1009
+    assert "currentTime" in other.call("Heartbeat")
+    assert "currentTime" in gateway.connect().call("Heartbeat")
+
+
+def test_a_binary_frame_is_refused(wire: Wire) -> None:
+    wire.socket.send(b'[2,"1","Heartbeat",{}]')
+    assert wire.closed() == 1003
+
+
+def test_a_flood_of_one_station_is_answered_in_its_turn_and_harms_no_other(gateway: Gateway) -> None:
+    flooder, other = gateway.connect(), gateway.connect("LUM-0002")
+    count, answers = 3000, 0
+
+    def drain() -> None:
+        nonlocal answers
+        for _ in range(count):
+            flooder.receive(30)
+            answers += 1
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    slowest = 0.0
+    for number in range(count):
+        flooder.socket.send(f'[2,"{number}","Heartbeat",{{}}]')
+        if number % 300 == 0:
+            began = time.monotonic()
+            assert "currentTime" in other.call("Heartbeat")
+            slowest = max(slowest, time.monotonic() - began)
+    reader.join(60)
+    assert answers == count
+    assert Frame.objects.filter(station__identity="LUM-0001").count() == count
+    assert slowest < 5
+
+
+def test_a_half_open_socket_is_noticed_by_the_ping(gateway: Gateway) -> None:
+    """The cable is cut: the socket stays, but nothing comes any more, not even a close or a pong."""
+    gateway.server.config.ws_ping_interval = gateway.server.config.ws_ping_timeout = 0.3  # seconds instead of 30
+    token = base64.b64encode(f"LUM-0001:{STATION_PASSWORD}".encode()).decode()
+    with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
+        lines = (
+            "GET /ocpp/LUM-0001 HTTP/1.1", f"Host: 127.0.0.1:{gateway.port}", "Upgrade: websocket", "Connection: Upgrade",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: ocpp1.6",
+            f"Authorization: Basic {token}", "", "",
+        )  # fmt: skip
+        raw.sendall("\r\n".join(lines).encode())
+        assert raw.recv(12) == b"HTTP/1.1 101"
+        until(lambda: Station.objects.get(identity="LUM-0001").connected)
+        until(lambda: not Station.objects.get(identity="LUM-0001").connected, 5)
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "=cmd()", "@SUM(A1)", "' OR 1=1 --", "Ωμέγα ⚡", "%s %d {0}"])
+def test_texts_of_stations_are_kept_as_they_are(text: str, wire: Wire) -> None:
+    assert wire.call("BootNotification", {"chargePointVendor": text[:20], "chargePointModel": text[:20]})["status"] == "Accepted"
+    assert Station.objects.get(identity="LUM-0001").vendor == text[:20]
+
+
+def test_characters_that_no_database_takes(wire: Wire) -> None:
+    assert wire.raw('[2,"1","BootNotification",{"chargePointVendor":"a\\u0000b","chargePointModel":"x"}]')[2]["status"] == "Accepted"
+    assert Station.objects.get(identity="LUM-0001").vendor == "ab"
+    for text in ('[2,"2","Authorize",{"idTag":"\\ud800"}]', '[2,"3","DataTransfer",{"vendorId":"x","data":"\\udfff\\u0000"}]'):
+        assert wire.raw(text)[0] in (3, 4)
+    assert "currentTime" in wire.call("Heartbeat")
+
+
+def test_keys_twice_and_deep_nesting(wire: Wire) -> None:
+    assert wire.raw('[2,"1","Authorize",{"idTag":"A","idTag":"B"}]')[0] == 3
+    assert CardOffer.objects.get().id_tag == "B"
+    deep = '[2,"2","DataTransfer",{"vendorId":"x","data":' + "[" * 400 + "]" * 400 + "}]"
+    assert wire.raw(deep)[0] == 4
+    assert "currentTime" in wire.call("Heartbeat")
+
+
+def test_a_poisoned_message_costs_its_batch_nothing(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message that cannot be booked: it gets InternalError and is kept, everybody else's is booked."""
+    from stations.gateway.book import Book
+
+    original = Book._status
+
+    def explode(self: Book, entry: Any, event: Any) -> Any:
+        if event.info == "explode":
+            raise ZeroDivisionError
+        return original(self, entry, event)
+
+    monkeypatch.setattr(Book, "_status", explode)
+    wires = [gateway.connect(identity) for identity in ("LUM-0001", "LUM-0002", "VOLT-0001")]
+    for number, wire in enumerate(wires):
+        payload = {"connectorId": 1, "status": "Charging", "errorCode": "NoError", "info": "explode" if number == 1 else ""}
+        wire.socket.send(json.dumps([2, "1", "StatusNotification", payload]))
+    answers = [wire.receive() for wire in wires]
+    assert [answer[0] for answer in answers] == [3, 4, 3]
+    assert answers[1][2] == "InternalError"
+    assert Frame.objects.filter(failed=True, call__contains="explode").count() == 1
+    assert "currentTime" in wires[1].call("Heartbeat")
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5))
+actions = st.sampled_from(["MeterValues", "StartTransaction", "StopTransaction", "StatusNotification", "BootNotification", "Authorize"])
+fields = st.sampled_from(["connectorId", "transactionId", "meterValue", "timestamp", "idTag", "status", "errorCode", "meterStop"])
+samples = st.lists(st.dictionaries(st.sampled_from(["timestamp", "sampledValue", "value"]), st.text(max_size=5), max_size=3), max_size=3)
+calls = st.tuples(st.just(2), st.text(max_size=3), actions, st.dictionaries(fields, scalars | samples))
+hostile = st.text(max_size=60) | trees.map(json.dumps) | calls.map(json.dumps)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(frames=st.lists(hostile, min_size=1, max_size=8))
+def test_whatever_one_station_sends_the_others_go_on(frames: list[str], gateway: Gateway) -> None:
+    bad = gateway.connect("LUM-0002")
+    with contextlib.suppress(ConnectionClosed):
+        for text in frames:
+            with contextlib.suppress(UnicodeEncodeError):
+                bad.socket.send(text)
+    bad.close()
+    good = getattr(gateway, "good", None) or gateway.connect()
+    gateway.good = good  # type: ignore[attr-defined]
+    assert "currentTime" in good.call("Heartbeat")
+
+
+def test_a_charge_goes_on_after_all_that(wire: Wire) -> None:
+    assert wire.raw("rubbish")[0] == 4
+    assert wire.call("BootNotification", BOOT)["status"] == "Accepted"
+    assert start(wire, tag=CARD, at=now())["transactionId"] == int(Transaction.objects.get().transaction_id)
