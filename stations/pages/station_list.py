@@ -28,6 +28,8 @@ CLOCK_WRONG = 60.0  # seconds
 RESET_AT_ONCE = 500  # stations: all of them come back at the same time
 NAMED = 5  # of those that are left out
 WORDS = 6  # of a search
+FOUND_BY = ("identity", "alias", "serial_number", "vendor", "model", "firmware_version", "location__name", "location__city")
+ABSENT = (Connection.OFFLINE, Connection.DEACTIVATED)
 
 
 def user_of(request: HttpRequest) -> User:
@@ -43,7 +45,7 @@ def scoped(request: HttpRequest, name: str, *args: Any, **query: str) -> str:
 
 
 class StationFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(label=lazy("Id, alias, EVSE ID, serial number, make"), method="named", max_length=100)
+    q = django_filters.CharFilter(label=lazy("Id, alias, EVSE ID, make, location"), method="named", max_length=100)
     connection = django_filters.ChoiceFilter(
         label=lazy("Connection"), empty_label=lazy("Any"), choices=Connection.choices, method="with_connection"
     )
@@ -56,7 +58,6 @@ class StationFilter(django_filters.FilterSet):
         choices=[("any", lazy("Offline, faulted or wrong clock")), ("clock", lazy("Wrong clock"))],
     )  # fmt: skip
     access = django_filters.ChoiceFilter(label=lazy("Access"), empty_label=lazy("Any"), choices=AccessMode.choices, method="with_access")
-    location = django_filters.CharFilter(label=lazy("Location"), method="at_location", max_length=100)
 
     class Meta:
         model = Station
@@ -66,7 +67,7 @@ class StationFilter(django_filters.FilterSet):
         """Every word is found in some field of the station: "alfen 6.5.1" are those of a make with a firmware."""
         for word in value.replace("\x00", "").split()[:WORDS]:
             found = Q()
-            for field in ("identity", "alias", "serial_number", "vendor", "model", "firmware_version"):
+            for field in FOUND_BY:
                 found |= Q(**{f"{field}__icontains": word})
             if key := word.replace("*", "").upper():
                 found |= Q(pk__in=Connector.objects.visible_to(self.request.user).filter(evse_key__contains=key).values("station"))
@@ -91,10 +92,6 @@ class StationFilter(django_filters.FilterSet):
 
     def with_access(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
         return rows.filter(Q(access_mode=value) | Q(access_mode="", location__access_mode=value))
-
-    def at_location(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
-        text = value.replace("\x00", "").strip()
-        return rows.filter(Q(location__name__icontains=text) | Q(location__city__icontains=text))
 
 
 class StationTable(Table):
@@ -132,17 +129,18 @@ class StationTable(Table):
         return str(explain.connection(value).word)
 
     def render_connectors(self, record: Station) -> SafeString:
-        if record.first_connected_at is None:
+        if record.connection == Connection.NEVER:  # type: ignore[attr-defined]
             return format_html('<span class="text-secondary">{}</span>', _("Preapproved, has not connected yet"))
-        words = []
+        words, absent = [], record.connection in ABSENT  # type: ignore[attr-defined]
         for connector in record.connectors.all():
             if connector.number or connector.status == Connector.Status.FAULTED:
                 meaning = explain.status(connector.status, connector.number)
                 code = connector.error_code if connector.error_code != "NoError" else ""
-                words.append((connector.number or _("station"), state(meaning.state, str(meaning.word)), code))
-        return format_html_join(
+                words.append((connector.number or _("station"), state(explain.OFF if absent else meaning.state, str(meaning.word)), code))
+        lines = format_html_join(
             "", '<span class="connector-line"><span class="num text-secondary">{}</span> {} <small>{}</small></span>', words
         )
+        return format_html('{}<span class="sub">{}</span>', lines, _("last reported")) if absent and words else lines
 
     def value_connectors(self, record: Station) -> str:
         shown = [c for c in record.connectors.all() if c.number or c.status == Connector.Status.FAULTED]
