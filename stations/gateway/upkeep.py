@@ -49,7 +49,9 @@ def purge_frames() -> int:
     before = timezone.now() - timedelta(days=settings.FRAME_RETENTION_DAYS)
     total = 0
     while True:
-        oldest = list(Frame.objects.order_by("pk").filter(at__lt=before).values_list("pk", flat=True)[:PURGE_CHUNK])
-        if not oldest:
+        # Keys grow with time, so the first rows are the oldest: this never looks at more than it deletes, and one chunk.
+        first = list(Frame.objects.order_by("pk").values_list("pk", "at")[:PURGE_CHUNK])
+        old = [pk for pk, at in first if at < before]
+        total += Frame.objects.filter(pk__in=old).delete()[0]
+        if len(old) < PURGE_CHUNK:
             return total
-        total += Frame.objects.filter(pk__in=oldest).delete()[0]
