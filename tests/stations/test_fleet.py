@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import openpyxl
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,8 +20,9 @@ from django.utils import timezone
 from stations import credentials
 from stations.actions import add_stations
 from stations.models import Command, Connector, Knock, Station, Transaction
+from tenancy.actions import create_organization, create_user
 from tenancy.models import AuditEntry, User
-from tests.conftest import STATION_PASSWORD, Tree
+from tests.conftest import PASSWORD, STATION_PASSWORD, Tree
 
 pytestmark = pytest.mark.django_db
 
@@ -182,6 +186,47 @@ def test_a_reset_of_many_leaves_out_who_is_not_connected(tree: Tree, as_bob: Cli
     assert [(c.station, c.action, c.payload) for c in Command.objects.all()] == [(tree.station, "Reset", {"type": "Soft"})]
 
 
+def test_a_reset_that_reaches_nobody_or_too_many_is_refused_with_the_reason(
+    tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"action": "reset", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
+    answer = as_bob.post(reverse("stations"), data)
+    assert "None of them is connected, so none can be asked to reset." in text(answer)
+    assert 'name="confirmed"' not in answer.content.decode()
+    connect(tree.station)
+    monkeypatch.setattr("stations.pages.station_list.RESET_AT_ONCE", 1)
+    assert "At most 1 stations are reset at once; these are 2." in text(as_bob.post(reverse("stations"), data))
+    assert not Command.objects.exists()
+
+
+def test_what_many_are_is_recorded_for_each(tree: Tree, as_bob: Client) -> None:
+    data = {"action": "deactivate", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
+    as_bob.post(reverse("stations"), data)
+    assert "All of them are deactivated already." in text(as_bob.post(reverse("stations"), data))
+    as_bob.post(reverse("stations"), data | {"action": "activate"})
+    entries = AuditEntry.objects.filter(verb="edit").order_by("pk").values_list("object_id", "changes", "actor")
+    pair = (tree.station.pk, tree.dc_station.pk)
+    assert list(entries) == [(pk, {"active": [not to, to]}, tree.bob.pk) for to in (False, True) for pk in pair]
+
+
+def test_an_absent_station_s_connectors_look_last_reported(tree: Tree, as_bob: Client) -> None:
+    connect(tree.station, connected=False, disconnected_at=timezone.now() - timedelta(hours=3))
+    Connector.objects.filter(station=tree.station, number__gt=0).update(status="Charging")
+    page = as_bob.get(reverse("stations"))
+    assert "Offline 1 Charging 2 Charging last reported" in text(page)
+    assert "state-charging" not in page.content.decode()
+    assert "Gate" in text(as_bob.get(reverse("stations"), {"problem": "any"}))
+
+
+def test_the_whole_station_is_listed_beside_its_connectors_only_when_faulted(tree: Tree, as_bob: Client) -> None:
+    connect(tree.station)
+    Connector.objects.filter(station=tree.station).update(status="Available")
+    assert "Online 1 Available 2 Available" in text(as_bob.get(reverse("stations")))
+    Connector.objects.filter(station=tree.station, number=0).update(status="Faulted", error_code="PowerMeterFailure")
+    assert "Online station Faulted PowerMeterFailure 1 Available" in text(as_bob.get(reverse("stations")))
+    assert "LUM-0001" in text(as_bob.get(reverse("stations"), {"problem": "any"}))
+
+
 def test_nothing_chosen_is_said(tree: Tree, as_bob: Client) -> None:
     assert "Nothing was chosen." in text(as_bob.post(reverse("stations"), {"action": "activate"}, follow=True))
     assert as_bob.post(reverse("stations"), {"action": "explode", "all": "1"}).status_code == 404
@@ -190,7 +235,14 @@ def test_nothing_chosen_is_said(tree: Tree, as_bob: Client) -> None:
 # -- adding -----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, as_bob: Client) -> None:
+def whole_database() -> str:
+    """Every row of every table, as text."""
+    models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+    return "\n".join(str(list(model._base_manager.values_list())) for model in models)
+
+
+def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, as_bob: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     answer = as_bob.post(reverse("stations_add"), new(tree, identities="CP-1, CP-2\nCP-3"))
     shown = answer.content.decode()
     assert "no-store" in answer.headers["Cache-Control"]
@@ -204,6 +256,9 @@ def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, a
         assert station.connection_at() == "never"
         assert password not in str(list(AuditEntry.objects.values()))
         assert password not in as_bob.get(reverse("station_details", args=[station.pk])).content.decode()
+        assert password not in whole_database()
+        assert password not in caplog.text
+        assert f"{identity} Preapproved, has not connected yet {password}" in text(answer).replace("Copy ", "")
     again = as_bob.post(reverse("stations_add"), new(tree, identities="CP-1"))
     assert "CP-1 is already in use" in text(again), "sending the form again shows no password again"
 
@@ -218,6 +273,7 @@ def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, a
         ({"identities": "VOLT-0001"}, "VOLT-0001 is already in use: a station id can be used once only, by anyone."),
         ({"identities": "A B", "alias": "Both"}, "Several stations cannot have the same alias."),
         ({"connectors": 0}, "greater than or equal to 1"),
+        ({"connector_max_current": 0}, "greater than or equal to 1"),
         ({"connectors": 33}, "less than or equal to 32"),
         ({"voltage": 12}, "greater than or equal to 100"),
         ({"location": ""}, "This field is required."),
@@ -235,6 +291,29 @@ def test_a_location_of_others_cannot_be_chosen(tree: Tree, as_bob: Client) -> No
     answer = as_bob.post(reverse("stations_add"), new(tree, location=tree.other_location.pk))
     assert "Select a valid choice." in text(answer)
     assert not Station.objects.filter(identity="CP-1").exists()
+
+
+def test_the_only_location_is_chosen_already_and_without_one_the_way_is_shown(
+    tree: Tree, as_bob: Client, client_of: Callable[[User], Client]
+) -> None:
+    assert f'<option value="{tree.location.pk}" selected>' in as_bob.get(reverse("stations_add")).content.decode()
+    lonely = create_organization(actor=None, parent=tree.platform, kind="partner", name="Newcomers")
+    eve = create_user(actor=None, organization=lonely, email="eve@example.org", name="Eve", password=PASSWORD)
+    for answer in (client_of(eve).get(reverse("stations_add")), client_of(eve).post(reverse("stations_add"), new(tree))):
+        assert "A station stands at a location, and there is none yet." in text(answer)
+        assert reverse("location_add") in answer.content.decode()
+
+
+def test_connectors_get_their_own_maximum_current(tree: Tree, as_bob: Client) -> None:
+    as_bob.post(reverse("stations_add"), new(tree, connector_max_current=16))
+    station = Station.objects.get(identity="CP-1")
+    assert station.max_current == 32
+    assert list(station.connectors.values_list("number", "max_current")) == [(0, None), (1, 16), (2, 16)]
+
+
+def test_the_address_to_type_in_is_encrypted_where_the_portal_is(tree: Tree, as_bob: Client) -> None:
+    shown = as_bob.post(reverse("stations_add"), new(tree, identities="CP|1"), secure=True, headers={"host": "testserver"})
+    assert "wss://testserver/ocpp/CP%7C1" in shown.content.decode()
 
 
 def test_drilled_into_a_location_it_is_chosen_already(tree: Tree, as_ada: Client) -> None:
@@ -267,6 +346,40 @@ def test_a_bad_edit_is_said_beside_its_field_and_loses_nothing(tree: Tree, as_bo
     assert 'value="Kept"' in answer.content.decode()
     tree.station.refresh_from_db()
     assert tree.station.alias == "Gate"
+
+
+def test_a_move_to_another_organization_wants_a_tick_and_is_recorded_on_both_sides(tree: Tree, as_ada: Client, as_bob: Client) -> None:
+    url, there = reverse("station_edit", args=[tree.station.pk]), tree.other_location.pk
+    answer = as_ada.post(url, edited(tree, location=there))
+    assert "Move it to Hotel Seeblick, with all that it has recorded" in text(answer)
+    assert "Harbour Offices itself no longer sees them." in text(answer)
+    tree.station.refresh_from_db()
+    assert tree.station.location == tree.location
+    as_ada.post(url, edited(tree, location=there, move="on"))
+    tree.station.refresh_from_db()
+    assert tree.station.location == tree.other_location
+    assert as_bob.get(url).status_code == 404
+    moves = AuditEntry.objects.filter(verb="edit", object_type="stations.station", object_id=tree.station.pk)
+    assert {entry.organization for entry in moves} == {tree.customer, tree.other_customer}
+    assert all(entry.changes["location"] == ["Quay 7", "Seeblick car park"] for entry in moves)
+
+
+def test_a_station_cannot_be_moved_to_others(tree: Tree, as_bob: Client) -> None:
+    answer = as_bob.post(reverse("station_edit", args=[tree.station.pk]), edited(tree, location=tree.other_location.pk, move="on"))
+    assert "Select a valid choice." in text(answer)
+    assert tree.other_location.name not in text(answer)
+    tree.station.refresh_from_db()
+    assert tree.station.location == tree.location
+
+
+def test_a_deactivated_station_is_refused_and_its_connection_closed(tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+    monkeypatch.setattr("stations.nudges.close_station", closed.append)
+    values = edited(tree)
+    del values["active"]
+    as_bob.post(reverse("station_edit", args=[tree.station.pk]), values)
+    assert closed == [tree.station.pk]
+    assert "Deactivated" in text(as_bob.get(reverse("stations"), {"q": "barrier"}))
 
 
 def test_a_station_with_transactions_is_not_deleted(tree: Tree, as_bob: Client) -> None:
@@ -348,3 +461,51 @@ def test_what_knocks_can_be_forgotten(tree: Tree, as_ada: Client) -> None:
     assert "<b>EVB" not in as_ada.get(reverse("knocking")).content.decode()
     as_ada.post(reverse("knock_forget", args=[knock.pk]))
     assert "Nobody knocks." in text(as_ada.get(reverse("knocking")))
+
+
+def test_why_somebody_knocks_and_what_to_do_is_said(tree: Tree, as_ada: Client) -> None:
+    Knock.objects.create(identity="LUM-0001", reason="password", address="192.0.2.7")
+    Knock.objects.create(identity="LUM-0002", reason="deactivated", address="192.0.2.8")
+    Knock.objects.create(identity="a+b|c", reason="unknown", address="192.0.2.9")
+    page = as_ada.get(reverse("knocking"))
+    assert "It offers a wrong password." in text(page)
+    assert "It is deactivated in this portal." in text(page)
+    shown = page.content.decode()
+    assert reverse("station_password", args=[tree.station.pk]) in shown
+    assert reverse("station_edit", args=[tree.dc_station.pk]) in shown
+    assert f"{reverse('stations_add')}?identity=a%2Bb%7Cc" in shown
+    assert "a+b|c</textarea>" in as_ada.get(f"{reverse('stations_add')}?identity=a%2Bb%7Cc").content.decode()
+    only = as_ada.get(reverse("knocking"), {"reason": "password"}).content.decode()
+    assert re.findall(r"<code>([^<]+)</code>", only) == ["LUM-0001"]
+
+
+def test_those_that_knock_are_for_the_platform_only(tree: Tree, as_bob: Client) -> None:
+    knock = Knock.objects.create(identity="EVB-P1", reason="unknown", address="192.0.2.7")
+    assert as_bob.get(reverse("knocking")).status_code == 404
+    assert as_bob.get(reverse("knocking"), {"export": "csv"}).status_code == 404
+    assert as_bob.post(reverse("knocking"), {"action": "forget", "all": "1"}).status_code == 404
+    assert as_bob.post(reverse("knock_forget", args=[knock.pk])).status_code == 404
+    assert reverse("knocking") not in as_bob.get(reverse("stations")).content.decode()
+    assert Knock.objects.exists()
+
+
+def test_many_knocks_are_forgotten_at_once_and_exported(tree: Tree, as_ada: Client) -> None:
+    Knock.objects.bulk_create([Knock(identity=f"=K{n}", reason="unknown", address="192.0.2.7") for n in range(3)])
+    lines = b"".join(as_ada.get(reverse("knocking"), {"export": "csv"}).streaming_content).decode()  # type: ignore[attr-defined]
+    assert "'=K1,No station with this id was added.,192.0.2.7,1," in lines
+    as_ada.post(f"{reverse('knocking')}?q=K1", {"action": "forget", "all": "1"})
+    assert set(Knock.objects.values_list("identity", flat=True)) == {"=K0", "=K2"}
+
+
+def test_the_list_of_knocks_costs_the_same_with_thirty(
+    tree: Tree, as_ada: Client, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(20) as counted:
+            as_ada.get(reverse("knocking"), {"per_page": "50"})
+        return len(counted.captured_queries)
+
+    Knock.objects.create(identity="LUM-0001", reason="password", address="192.0.2.7")
+    before = queries()
+    Knock.objects.bulk_create([Knock(identity=f"K{n}", reason="unknown", address="192.0.2.7") for n in range(29)])
+    assert queries() == before
