@@ -4,7 +4,7 @@
 (() => {
   const FLOOR = 15000; // ms without news after which a part is asked for anyway
   const LEAST = 250; // ms between two requests of one part; more where the answer takes long
-  const SHARE = 4; // a part waits this many times as long as its last answer took: a page may not keep a server busy
+  const SHARE = 8; // a part waits this many times as long as its last answer took: a page may not keep a server busy
   let socket = null, wait = 500, told = null, lost = false;
 
   // By part and not by element, because htmx puts a new element in its place.
