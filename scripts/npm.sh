@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if command -v npm >/dev/null 2>&1 && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18)' 2>/dev/null; then
+if command -v npm >/dev/null 2>&1 && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' 2>/dev/null; then
     exec npm "$@"
 fi
 if [ ! -x .venv/bin/npm ]; then
