@@ -1,0 +1,148 @@
+"""Locations and the map in the portal."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from stations.actions import add_stations, create_location
+from stations.models import Connector, Location, Station
+from tenancy.models import AuditEntry
+from tests.conftest import Tree
+
+pytestmark = pytest.mark.django_db
+
+
+def text(answer: Any) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def typed(tree: Tree, **values: Any) -> dict[str, Any]:
+    return {
+        "organization": tree.customer.pk, "name": "Depot", "street": "Osloweg 110", "postal_code": "9723 BX", "city": "Groningen",
+        "country": "nl", "latitude": "53.2", "longitude": "6.6", "time_zone": "Europe/Amsterdam", "access_mode": "open",
+    } | values  # fmt: skip
+
+
+def online(station: Station) -> None:
+    now = timezone.now()
+    Station.objects.filter(pk=station.pk).update(connected=True, first_connected_at=now, connected_at=now, last_message_at=now)
+
+
+def test_a_location_is_added(tree: Tree, as_bob: Client) -> None:
+    form = as_bob.get(reverse("location_add")).content.decode()
+    assert '<option value="Europe/Amsterdam" selected>' in form, "the platform's zone is proposed"
+    as_bob.post(reverse("location_add"), typed(tree))
+    made = Location.objects.get(name="Depot")
+    assert (made.organization, made.country, made.latitude, made.access_mode) == (tree.customer, "NL", 53.2, "open")
+    assert AuditEntry.objects.get(object_type="stations.location", object_id=made.pk).actor == tree.bob
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": ""}, "This field is required."),
+        ({"name": "Quay 7"}, "This organization already has a location with this name."),
+        ({"latitude": "91"}, "less than or equal to 90"),
+        ({"longitude": "-181"}, "greater than or equal to -180"),
+        ({"latitude": "north"}, "Enter a number."),
+        ({"longitude": ""}, "Enter both coordinates, or neither."),
+        ({"time_zone": "Mars/Olympus"}, "is not one of the available choices"),
+        ({"country": "N1"}, "A country is two letters, such as NL."),
+        ({"access_mode": "vip"}, "is not one of the available choices"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: str, tree: Tree, as_bob: Client) -> None:
+    answer = as_bob.post(reverse("location_add"), typed(tree, **values))
+    assert said in text(answer)
+    assert Location.objects.count() == 2
+    assert "Osloweg 110" in answer.content.decode(), "nothing typed is lost"
+
+
+def test_no_location_is_added_to_somebody_elses_organization(tree: Tree, as_bob: Client) -> None:
+    assert "Select a valid choice." in text(as_bob.post(reverse("location_add"), typed(tree, organization=tree.other_customer.pk)))
+
+
+def test_an_edit_is_recorded(tree: Tree, as_bob: Client) -> None:
+    as_bob.post(reverse("location_edit", args=[tree.location.pk]), typed(tree, name="Quay 8"))
+    tree.location.refresh_from_db()
+    assert tree.location.name == "Quay 8"
+    assert AuditEntry.objects.get(verb="edit").changes["name"] == ["Quay 7", "Quay 8"]
+
+
+def test_one_with_stations_is_not_deleted(tree: Tree, as_bob: Client) -> None:
+    url = reverse("location_delete", args=[tree.location.pk])
+    assert "It still has 2 stations. Move or delete these first." in text(as_bob.get(url))
+    as_bob.post(url, {"confirmed": "1"})
+    assert Location.objects.filter(pk=tree.location.pk).exists()
+    empty = create_location(actor=None, organization=tree.customer, name="Empty")
+    as_bob.post(reverse("location_delete", args=[empty.pk]), {"confirmed": "1"})
+    assert not Location.objects.filter(pk=empty.pk).exists()
+
+
+def test_the_page_shows_what_its_stations_do_and_lives(tree: Tree, as_bob: Client) -> None:
+    online(tree.station)
+    Connector.objects.filter(pk=tree.connector.pk).update(status="Charging", power=10_900)
+    page = as_bob.get(reverse("location", args=[tree.location.pk]))
+    assert "Gate LUM-0001 Online 1 Charging 10.9 kW" in text(page)
+    assert f'data-live="in:l{tree.location.pk}"' in page.content.decode()
+    part = as_bob.get(reverse("location", args=[tree.location.pk]), {"part": "live"}).content.decode()
+    assert part.lstrip().startswith("<div")
+    assert "<html" not in part
+
+
+def test_the_list_counts_what_a_driver_meets(tree: Tree, as_bob: Client) -> None:
+    online(tree.station)
+    Connector.objects.filter(station=tree.station, number=1).update(status="Charging")
+    Connector.objects.filter(station=tree.station, number=2).update(status="Available")
+    shown = text(as_bob.get(reverse("locations")))
+    assert "Quay 7 Kade 7, 3011 AA Rotterdam Harbour Offices 2 1 charging 1 free 1 out of service" in shown
+    Station.objects.filter(pk=tree.station.pk).update(connected=False, disconnected_at=timezone.now() - timedelta(hours=1))
+    assert "2 faulted or offline" in text(as_bob.get(reverse("locations"))), "nobody knows what an absent station does"
+
+
+def pins(answer: Any) -> list[dict[str, Any]]:
+    found = re.search(r'<script id="map-pins" type="application/json">(.*?)</script>', answer.content.decode())
+    assert found
+    return json.loads(found[1])  # type: ignore[no-any-return]
+
+
+def test_the_map_has_every_placed_location_with_its_worst_state(tree: Tree, as_bob: Client, as_ada: Client) -> None:
+    online(tree.station)
+    Connector.objects.filter(station=tree.station, number=2).update(status="Faulted")
+    create_location(actor=None, organization=tree.customer, name="Nowhere")
+    answer = as_bob.get(reverse("map"))
+    assert [(pin["name"], pin["state"], pin["lat"]) for pin in pins(answer)] == [("Quay 7", "fault", 51.917)]
+    assert "Not on the map These have no coordinates yet. Nowhere" in text(answer)
+    assert "Quay 7" in text(answer), "the list beside it works without JavaScript"
+    assert pins(as_ada.get(reverse("map"), {"in": f"o{tree.other_partner.pk}"})) == []
+
+
+def test_a_name_cannot_break_out_of_the_maps_data(tree: Tree, as_bob: Client) -> None:
+    Location.objects.filter(pk=tree.location.pk).update(name="</script><script>alert(1)</script>")
+    answer = as_bob.get(reverse("map"))
+    assert "<script>alert" not in answer.content.decode()
+    assert pins(answer)[0]["name"] == "</script><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("name", ["locations", "map"])
+def test_it_costs_the_same_with_many(name: str, tree: Tree, as_bob: Client, django_assert_max_num_queries: Callable[..., Any]) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(40) as counted:
+            as_bob.get(reverse(name), {"per_page": "200"})
+        return len(counted.captured_queries)
+
+    before = queries()
+    for number in range(20):
+        place = create_location(actor=None, organization=tree.customer, name=f"L {number}", latitude=50 + number / 10, longitude=5)
+        add_stations(actor=None, location=place, identities=[f"X-{number}", f"Y-{number}"], connectors=2)
+    assert queries() == before

@@ -1,0 +1,146 @@
+"""The tree of organizations in the portal: list, page, add, edit, delete, and looking at one branch only."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tenancy.actions import create_organization
+from tenancy.models import AuditEntry, Organization
+from tests.conftest import Tree
+
+pytestmark = pytest.mark.django_db
+
+
+def text(answer: Any) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def typed(tree: Tree, **values: Any) -> dict[str, Any]:
+    return {
+        "parent": tree.partner.pk, "kind": "customer", "name": "Harbour Hotel", "street": "Kade 9", "postal_code": "3011 AA",
+        "city": "Rotterdam", "country": "nl", "email": "desk@hotel.example", "phone": "",
+    } | values  # fmt: skip
+
+
+def test_the_list_is_in_the_order_of_the_tree(tree: Tree, as_ada: Client) -> None:
+    create_organization(actor=None, parent=tree.partner, kind="customer", name="A newcomer")
+    page = as_ada.get(reverse("organizations")).content.decode()
+    shown = re.findall(r'<span class="depth depth-(\d)"><a href="[^"]*">([^<]*)<', page)
+    assert shown == [
+        ("0", "Green Grid Operations"), ("1", "Lumen Installers"), ("2", "Harbour Offices"), ("2", "A newcomer"), ("1", "Volt &amp; Sons"),
+        ("2", "Hotel Seeblick"),
+    ]  # fmt: skip
+
+
+def test_nobody_learns_what_stands_above_their_own_organization(tree: Tree, as_cy: Client) -> None:
+    for url in (reverse("organizations"), reverse("organization", args=[tree.customer.pk]), reverse("location", args=[tree.location.pk])):
+        shown = text(as_cy.get(url))
+        assert "Harbour Offices" in shown
+        assert "Lumen" not in shown
+        assert "Green Grid" not in shown
+
+
+def test_an_organization_is_added_below_one_that_is_mine(tree: Tree, as_bob: Client) -> None:
+    answer = as_bob.post(reverse("organization_add"), typed(tree), follow=True)
+    made = Organization.objects.get(name="Harbour Hotel")
+    assert (made.parent, made.country, made.path) == (tree.partner, "NL", f"{tree.partner.path}{made.pk}/")
+    assert "Lumen Installers Harbour Hotel" in text(answer), "breadcrumbs lead to it"
+    assert AuditEntry.objects.get(object_id=made.pk, object_type="tenancy.organization").actor == tree.bob
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": ""}, "This field is required."),
+        ({"name": "Harbour Offices"}, "There is already an organization with this name here."),
+        ({"country": "Netherlands"}, "at most 2 characters"),
+        ({"country": "1!"}, "A country is two letters, such as NL."),
+        ({"email": "desk"}, "Enter a valid email address."),
+        ({"kind": "platform"}, "platform is not one of the available choices."),
+        ({"parent": ""}, "This field is required."),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: str, tree: Tree, as_bob: Client) -> None:
+    before = Organization.objects.count()
+    assert said in text(as_bob.post(reverse("organization_add"), typed(tree, **values)))
+    assert Organization.objects.count() == before
+
+
+def test_nothing_is_added_below_somebody_elses(tree: Tree, as_bob: Client) -> None:
+    for parent in (tree.platform, tree.other_partner):
+        assert "Select a valid choice." in text(as_bob.post(reverse("organization_add"), typed(tree, parent=parent.pk)))
+
+
+def test_an_edit_is_recorded_with_before_and_after(tree: Tree, as_bob: Client) -> None:
+    as_bob.post(reverse("organization_edit", args=[tree.customer.pk]), typed(tree, name="Harbour Towers"))
+    tree.customer.refresh_from_db()
+    assert tree.customer.name == "Harbour Towers"
+    assert AuditEntry.objects.get(verb="edit").changes["name"] == ["Harbour Offices", "Harbour Towers"]
+
+
+def test_one_that_is_in_use_is_not_deleted_and_says_why(tree: Tree, as_bob: Client, as_ada: Client) -> None:
+    url = reverse("organization_delete", args=[tree.customer.pk])
+    asked = text(as_bob.get(url))
+    assert all(what in asked for what in ("It still has", "1 user", "1 location", "1 pass"))
+    assert "Move or delete these first." in asked
+    as_bob.post(url, {"confirmed": "1"})
+    assert Organization.objects.filter(pk=tree.customer.pk).exists()
+    assert "never deleted" in text(as_ada.get(reverse("organization_delete", args=[tree.platform.pk])))
+
+
+def test_an_empty_one_is_deleted(tree: Tree, as_bob: Client) -> None:
+    empty = create_organization(actor=None, parent=tree.customer, kind="sub", name="Empty")
+    as_bob.post(reverse("organization_delete", args=[empty.pk]), {"confirmed": "1"})
+    assert not Organization.objects.filter(pk=empty.pk).exists()
+    assert AuditEntry.objects.get(verb="delete").object_name == "Empty"
+
+
+def test_a_tree_of_any_depth_with_long_names(tree: Tree, as_ada: Client) -> None:
+    above = tree.customer
+    for level in range(12):
+        above = create_organization(actor=None, parent=above, kind="sub", name=f"Level {level} " + "x" * 80)
+    shown = text(as_ada.get(reverse("organization", args=[above.pk])))
+    assert all(f"Level {level} " in shown for level in range(12))
+    assert as_ada.get(reverse("stations"), {"in": f"o{above.pk}"}).status_code == 200
+
+
+def test_names_are_escaped(tree: Tree, as_bob: Client) -> None:
+    Organization.objects.filter(pk=tree.customer.pk).update(name="<script>alert(1)</script>")
+    for url in (
+        reverse("organizations"),
+        reverse("organization", args=[tree.customer.pk]),
+        f"{reverse('stations')}?in=o{tree.customer.pk}",
+    ):
+        assert "<script>alert" not in as_bob.get(url).content.decode()
+
+
+def test_looking_at_one_branch_limits_every_list_and_stays_in_the_links(tree: Tree, as_ada: Client) -> None:
+    scope = f"?in=o{tree.partner.pk}"
+    shown = text(as_ada.get(reverse("stations") + scope))
+    assert "LUM-0001" in shown
+    assert "VOLT-0001" not in shown
+    page = as_ada.get(reverse("stations") + scope).content.decode()
+    menu = page[page.index('id="sidebar"') : page.index("</aside>")]
+    assert menu.count(scope) >= 6, "the main menu keeps the scope"
+    assert "Show everything again" in page
+    for name in ("locations", "passes", "transactions", "organizations", "map", "dashboard"):
+        assert "Seeblick" not in text(as_ada.get(reverse(name) + scope))
+
+
+def test_the_list_costs_the_same_with_many(tree: Tree, as_ada: Client, django_assert_max_num_queries: Callable[..., Any]) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(40) as counted:
+            as_ada.get(reverse("organizations"), {"per_page": "200"})
+        return len(counted.captured_queries)
+
+    before = queries()
+    for number in range(30):
+        create_organization(actor=None, parent=tree.partner, kind="customer", name=f"C {number}")
+    assert queries() == before
