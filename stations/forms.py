@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from stations.actions import what_is_wrong_with
 from stations.models import Connector, Location, Station, Transaction
 from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
 from tenancy.models import Organization, User
@@ -134,6 +135,8 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError(
                 lazy("At most %(most)d at once; these are %(count)d."), params={"most": AT_ONCE, "count": len(found)}
             )
+        if errors := what_is_wrong_with(found):  # said together with what is wrong in other fields
+            raise forms.ValidationError(errors)
         return found
 
     def clean(self) -> dict[str, Any]:

@@ -61,6 +61,27 @@ def delete_location(*, actor: User | None, location: Location) -> None:
     location.delete()
 
 
+def what_is_wrong_with(identities: Sequence[str]) -> list[str]:
+    """Why these cannot all be ids of new stations: a sentence for each that is taken, malformed or entered twice."""
+    if not identities:
+        return [_("Enter at least one station id.")]
+    errors: list[str] = []
+    seen: set[str] = set()
+    taken = set(Station.objects.filter(identity__in=identities).values_list("identity", flat=True))
+    for identity in identities:
+        if identity in seen:
+            errors.append(_("%s is entered twice.") % identity)
+            continue
+        seen.add(identity)
+        if identity in taken:
+            errors.append(_("%s is already in use: a station id can be used once only, by anyone.") % identity)
+        try:
+            Station._meta.get_field("identity").run_validators(identity)
+        except ValidationError as error:
+            errors.append(f"{identity}: {error.messages[0]}")
+    return errors
+
+
 @transaction.atomic
 def add_stations(
     *,
@@ -79,22 +100,7 @@ def add_stations(
     `adopt_offered_password` took over the one that the station already offered while it was refused (see Knock).
     ValidationError {"identities": …} names every id that is taken or malformed; then nothing is added.
     """
-    errors: list[str] = []
-    if not identities:
-        errors.append(_("Enter at least one station id."))
-    seen: set[str] = set()
-    taken = set(Station.objects.filter(identity__in=identities).values_list("identity", flat=True))
-    for identity in identities:
-        if identity in seen:
-            errors.append(_("%s is entered twice.") % identity)
-        if identity in taken:
-            errors.append(_("%s is already in use: a station id can be used once only, by anyone.") % identity)
-        seen.add(identity)
-        try:
-            Station._meta.get_field("identity").run_validators(identity)
-        except ValidationError as error:
-            errors.append(f"{identity}: {error.messages[0]}")
-    if errors:
+    if errors := what_is_wrong_with(identities):
         raise ValidationError({"identities": errors})
     offered = dict(Knock.objects.filter(identity__in=identities).exclude(password_digest="").values_list("identity", "password_digest"))
     added: list[tuple[Station, str | None]] = []

@@ -54,8 +54,8 @@ class StationFilter(django_filters.FilterSet):
         method="with_status",
     )  # fmt: skip
     problem = django_filters.ChoiceFilter(
-        label=lazy("Problem"), empty_label=lazy("With or without"), method="with_problem",
-        choices=[("any", lazy("Offline, faulted or wrong clock")), ("clock", lazy("Wrong clock"))],
+        label=lazy("Problem"), empty_label=lazy("Any or none"), method="with_problem",
+        choices=[("any", lazy("Has a problem")), ("clock", lazy("Wrong clock"))],
     )  # fmt: skip
     access = django_filters.ChoiceFilter(label=lazy("Access"), empty_label=lazy("Any"), choices=AccessMode.choices, method="with_access")
 
@@ -84,6 +84,7 @@ class StationFilter(django_filters.FilterSet):
         return rows.filter(pk__in=reported.values("station"))
 
     def with_problem(self, rows: Any, name: str, value: str) -> Any:
+        """A problem is: offline, a connector faulted, or a wrong clock."""
         wrong = (Q(clock_offset__gt=CLOCK_WRONG) | Q(clock_offset__lt=-CLOCK_WRONG)) & Q(connected=True)
         if value == "clock":
             return rows.filter(wrong)
@@ -257,7 +258,7 @@ def what_resetting_does(request: HttpRequest, rows: Any) -> list[str]:
         % count
     ]
     if charging:
-        said.append(ngettext("%d charge ends by it.", "%d charges end by it.", charging) % charging)
+        said.append(ngettext("%d charge is ended by it.", "%d charges are ended by it.", charging) % charging)
     if left:
         names = ", ".join(str(station) for station in apart[:NAMED])
         more = "" if left <= NAMED else " " + _("and %d more") % (left - NAMED)

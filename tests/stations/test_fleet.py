@@ -272,6 +272,7 @@ def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, a
         ({"identities": "OK-1, bad/id"}, "bad/id: A station id has at most 48 letters"),
         ({"identities": "VOLT-0001"}, "VOLT-0001 is already in use: a station id can be used once only, by anyone."),
         ({"identities": "A B", "alias": "Both"}, "Several stations cannot have the same alias."),
+        ({"identities": "bad/id", "voltage": 12}, "bad/id: A station id has at most 48 letters"),
         ({"connectors": 0}, "greater than or equal to 1"),
         ({"connector_max_current": 0}, "greater than or equal to 1"),
         ({"connectors": 33}, "less than or equal to 32"),
