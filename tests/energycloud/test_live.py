@@ -111,16 +111,23 @@ async def test_many_changes_are_few_messages(tree: Tree, open_socket: Any) -> No
         assert 1 <= messages <= 8, "at most about five a second"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["{", "[]", "null", '"subscribe"', '{"subscribe": 1}',
-     '{"subscribe": [1, null, {"a": 1}, "station:", "station:x", "in:", "in:zzz"]}',
-     '{"subscribe": ["station:' + "9" * 20 + '", "in:o' + "9" * 20 + '", "station:-1", "in:o0", "in:l\\u0663"]}', "[" * 100_000],
-)  # fmt: skip
-async def test_nonsense_does_no_harm(tree: Tree, open_socket: Any, text: str) -> None:
+NONSENSE = [
+    "{",
+    "[]",
+    "null",
+    '"subscribe"',
+    '{"subscribe": 1}',
+    '{"subscribe": [1, null, {"a": 1}, "station:", "station:x", "in:", "in:zzz"]}',
+    '{"subscribe": ["station:' + "9" * 20 + '", "in:o' + "9" * 20 + '", "station:-1", "in:o0", "in:l\\u0663"]}',
+    "[" * 100_000,
+]
+
+
+async def test_nonsense_does_no_harm(tree: Tree, open_socket: Any) -> None:
     async with open_socket(tree.cy) as socket:
-        await socket.send_to(text_data=text)
-        await socket.send_to(bytes_data=b"\x00\xff")
+        for text in NONSENSE:
+            await socket.send_to(text_data=text)
+            await socket.send_to(bytes_data=b"\x00\xff")
         await socket.send_json_to({"subscribe": [f"station:{tree.station.pk}"]})
         assert await socket.receive_nothing(0.3)
         await nudge(tree.station.pk)
