@@ -70,5 +70,10 @@ class ChargePass(models.Model):
         return self.nickname or self.visible_number or self.uid
 
     def clean(self) -> None:
+        if not self.uid:
+            return  # the field says that it is required
         self.uid = normalize_uid(self.uid)
-        check_uid(self.uid)
+        try:
+            check_uid(self.uid)
+        except ValidationError as error:
+            raise ValidationError({"uid": error}) from error

@@ -215,6 +215,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
             organization = self.fields["organization"]
             assert isinstance(organization, forms.ModelChoiceField)
             organization.queryset = Organization.objects.visible_to(user, MANAGE_PASSES)
+            organization.empty_label = _("Choose one")
             organization.help_text = lazy("The pass works at its whitelist stations and at those of everything below it.")
 
     def clean_uid(self) -> str:
@@ -237,7 +238,11 @@ def pass_add(request: HttpRequest) -> HttpResponse:
     if not granted_paths(user, MANAGE_PASSES):
         raise PermissionDenied(MANAGE_PASSES)
     drill = request.drill  # type: ignore[attr-defined]
-    initial = {"organization": (drill.organization if drill else user.organization).pk, "uid": request.GET.get("uid", "")}
+    initial: dict[str, Any] = {"uid": request.GET.get("uid", "")}
+    if drill:
+        initial["organization"] = drill.organization.pk
+    elif user.organization.parent_id is not None:  # a pass on the platform's list works everywhere, so nobody gets that by default
+        initial["organization"] = user.organization_id
     form = PassForm(request.POST or None, initial=initial, user=user)
 
     def save(values: dict[str, Any]) -> ChargePass:

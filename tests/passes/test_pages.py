@@ -176,7 +176,15 @@ def test_what_cannot_be_added_is_said_beside_its_field(values: dict[str, Any], f
     answer = as_bob.post(reverse("pass_add"), typed(tree, **values))
     assert answer.status_code == 200
     assert said in beside(answer, field)
+    assert "alert-danger" not in answer.content.decode(), "it is said once, beside its field"
     assert ChargePass.objects.count() == 1
+
+
+def test_nobody_puts_a_pass_on_the_platform_s_list_by_default(tree: Tree, as_ada: Client, as_bob: Client) -> None:
+    assert "selected" not in re.findall(r"<select.*?</select>", as_ada.get(reverse("pass_add")).content.decode(), re.S)[0].replace(
+        '<option value="" selected>', ""
+    )
+    assert f'<option value="{tree.partner.pk}" selected>' in as_bob.get(reverse("pass_add")).content.decode()
 
 
 def test_an_organization_of_others_cannot_be_chosen(tree: Tree, as_bob: Client) -> None:
