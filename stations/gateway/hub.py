@@ -26,6 +26,7 @@ from stations.gateway.entries import Answered, Disconnect
 from stations.gateway.ledger import Ledger
 from stations.gateway.throttle import Throttle
 from stations.models import Command, GatewayProcess, Station
+from stations.ocpp import v16
 from stations.ocpp.frames import CallError, CallResult
 
 if TYPE_CHECKING:
@@ -260,8 +261,11 @@ def _with_database(work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 
 
 def _put_back(command_id: int) -> None:
-    """Taken, but the socket went away before it was written: it waits for the next one."""
-    Command.objects.filter(pk=command_id, state=Command.State.SENT).update(state=Command.State.QUEUED, sent_at=None)
+    """Taken, but the socket went away before it was written: it waits for the next one. One whose secret is masked by now cannot."""
+    for command in Command.objects.filter(pk=command_id, state=Command.State.SENT):
+        masked = command.action == "ChangeConfiguration" and v16.is_secret(str(command.payload.get("key", "")))
+        command.state, command.sent_at = (Command.State.EXPIRED, command.sent_at) if masked else (Command.State.QUEUED, None)
+        command.save(update_fields=["state", "sent_at"])
 
 
 def _farewell(name: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from stations.actions import CommandRefused, request_command
+from stations.gateway import hub, outbound
 from stations.models import Command, ConfigurationKey, Connector, Frame, Station
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -195,3 +196,16 @@ def test_nothing_is_sent_that_nobody_asked_for(online: Wire) -> None:
     """Domain §9: never by ourselves right after connect or after a boot."""
     online.call("BootNotification", {"chargePointVendor": "x", "chargePointModel": "y"})
     assert online.silent(1)
+
+
+@pytest.mark.parametrize(("key", "outcome"), [("AuthorizationKey", "expired"), ("HeartbeatInterval", "queued")])
+def test_a_password_is_never_sent_masked(key: str, outcome: str, tree: Tree, transactional_db: None) -> None:
+    """The socket went away between taking the command and writing it: others wait for the next socket, a masked one must not."""
+    now = timezone.now()
+    Station.objects.filter(pk=tree.station.pk).update(connected=True, gateway="g1", first_connected_at=now)
+    command = ask("ChangeConfiguration", {"key": key, "value": "a-new-password-0123"})
+    (taken,) = outbound.take("g1", lambda _station: True)
+    assert "a-new-password-0123" in taken.text
+    hub._put_back(command.pk)
+    assert state(command) == outcome
+    assert [out for out in outbound.take("g1", lambda _station: True) if "****" in out.text] == []
