@@ -521,15 +521,16 @@ class Book:
         known = {(row.station_id, row.action, row.transaction_id): row for row in rows}
         again, new = [], []
         for key, (entry, count) in self.unmatched.items():
-            call = frames.parse(entry.text.replace("\\u0000", ""))
+            call = frames.parse(entry.text)
             assert isinstance(call, frames.Call)
+            payload = outbound.without_nul(call.payload)
             if row := known.get(key):
-                again.append((row.pk, entry.at, call.payload, row.count + count, None))
+                again.append((row.pk, entry.at, payload, row.count + count, None))
             elif counts.get(key[0], 0) < MAX_UNMATCHED:
                 counts[key[0]] = counts.get(key[0], 0) + 1
                 new.append(UnmatchedMessage(
                     station_id=key[0], action=key[1], transaction_id=key[2], first_at=entry.at, last_at=entry.at, count=count,
-                    payload=call.payload,
+                    payload=payload,
                 ))  # fmt: skip
         bulk.update(UnmatchedMessage, ("last_at", "payload", "count", "resolved_at"), again)
         UnmatchedMessage.objects.bulk_create(new)

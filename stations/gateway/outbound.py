@@ -83,16 +83,25 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
         if isinstance(answer, CallError):
             fields |= {
                 "state": Command.State.FAILED,
-                "error_code": answer.code[:40],
+                "error_code": v16.clean(answer.code, 40),
                 "error_description": v16.clean(answer.description, 255),
             }
         else:
             yes = v16.accepted(answer.payload)
             shown = v16.without_secrets(command.action, answer.payload)
-            fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED, "answer": without_nul(shown)}
+            fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED}
+            fault = v16.answer_fault(command.action, answer.payload)
+            try:
+                fields["answer"] = without_nul(shown)
+            except RecursionError:
+                fault = "The answer is nested too deeply."
             if shown is not answer.payload:
                 text = frames.result(answer.message_id, shown)
-            _consequences(command, answer.payload, entry.at)
+            if fault:
+                failed = True
+                fields |= {"state": Command.State.FAILED, "error_code": "FormationViolation", "error_description": v16.clean(fault, 255)}
+            else:
+                _consequences(command, answer.payload, entry.at)
         if "digest" in command.payload:
             fields["payload"] = v16.without_secrets(command.action, {"key": command.payload["key"], "value": ""})
         # A late answer still tells what happened, so it also replaces a time-out.

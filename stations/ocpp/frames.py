@@ -4,6 +4,7 @@ CALL [2, id, action, payload], CALLRESULT [3, id, payload], CALLERROR [4, id, co
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import orjson
@@ -40,32 +41,47 @@ class Ignored(Exception):
     """A frame that OCPP says must not be answered: an unknown message type, or an answer that makes no sense."""
 
 
+# The head of a frame whose rest is no JSON: an answer with the station's own message id ends its waiting
+_HEAD = re.compile(r'\s*\[\s*([234])\s*,\s*"([^"\\\x00-\x1f]{1,64})"\s*,')
+
+
 def parse(text: str) -> Call | CallResult | CallError:
-    """Raises OcppError for a CALL (or something that may have been one) that cannot be read, Ignored for the rest."""
+    """Raises OcppError for a CALL (or something that may have been one) that cannot be read, Ignored for what makes no sense at all.
+
+    An answer that cannot be read is a CallError: it ends our waiting as well.
+    """
     try:
         frame = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise OcppError("FormationViolation", f"This is not JSON: {error.msg}.") from None
-    if not isinstance(frame, list) or len(frame) < 3:
-        if isinstance(frame, list) and frame[:1] in ([3], [4]):
-            raise Ignored
+        head = _HEAD.match(text)
+        if head and head[1] != "2":
+            return _broken(head[2])
+        raise OcppError("FormationViolation", f"This is not JSON: {error.msg}.", head[2] if head else UNREADABLE_ID) from None
+    if not isinstance(frame, list) or not frame:
         raise OcppError("FormationViolation", "A frame is an array: [2, id, action, payload].")
-    kind, message_id = frame[0], frame[1]
+    kind, message_id = frame[0], frame[1] if len(frame) > 1 else None
     if kind == 2:
         if not isinstance(message_id, str) or not 1 <= len(message_id) <= 64:
             raise OcppError("FormationViolation", "The message id must be a string of at most 36 characters.")
-        if not isinstance(frame[2], str):
+        action = frame[2] if len(frame) > 2 else None
+        if not isinstance(action, str):
             raise OcppError("FormationViolation", "The action must be a string.", message_id)
-        action = frame[2][:40]
+        action = action.replace("\0", "\N{REPLACEMENT CHARACTER}")[:40]  # no database takes U+0000
         if len(frame) != 4 or not isinstance(frame[3], dict):
             raise OcppError("FormationViolation", "A CALL is [2, id, action, payload] with an object as payload.", message_id, action)
         return Call(message_id, action, frame[3])
-    if kind == 3 and isinstance(message_id, str) and isinstance(frame[2], dict):
-        return CallResult(message_id, frame[2])
+    if kind == 3 and isinstance(message_id, str):
+        return CallResult(message_id, frame[2]) if len(frame) > 2 and isinstance(frame[2], dict) else _broken(message_id)
     if kind == 4 and isinstance(message_id, str):
         description = frame[3] if len(frame) > 3 and isinstance(frame[3], str) else ""
-        return CallError(message_id, str(frame[2]), description)
-    raise Ignored
+        return CallError(message_id, str(frame[2]) if len(frame) > 2 else "", description)
+    if kind in (3, 4) or len(frame) > 2:
+        raise Ignored
+    raise OcppError("FormationViolation", "A frame is an array: [2, id, action, payload].")
+
+
+def _broken(message_id: str) -> CallError:
+    return CallError(message_id, "FormationViolation", "The answer is not [3, id, payload].")
 
 
 def call(message_id: str, action: str, payload: dict[str, Any]) -> str:

@@ -20,7 +20,26 @@ def validator(version: str, name: str) -> jsonschema_rs.Validator | None:
     if not name.isalnum() or not file.is_file():
         return None
     # Formats are not checked: stations send timestamps without a zone, which are read leniently and flagged.
-    return jsonschema_rs.validator_for(orjson.loads(file.read_text("utf-8-sig")), validate_formats=False)
+    return jsonschema_rs.validator_for(_schema(version, name), validate_formats=False)
+
+
+@functools.cache
+def _schema(version: str, name: str) -> dict[str, Any]:
+    file = _FOLDER / version / "schemas" / f"{name}.json"
+    found: dict[str, Any] = orjson.loads(file.read_text("utf-8-sig"))
+    return found
+
+
+@functools.cache
+def required(version: str, name: str) -> frozenset[str]:
+    """The fields without which a message is none."""
+    return frozenset(_schema(version, name).get("required", ()))
+
+
+@functools.cache
+def choices(version: str, name: str, field: str) -> frozenset[str]:
+    """What a field may say; empty when the message has no such field, or it may say anything."""
+    return frozenset(_schema(version, name).get("properties", {}).get(field, {}).get("enum", ()))
 
 
 @functools.cache

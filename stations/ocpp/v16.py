@@ -47,8 +47,9 @@ COMMANDS = frozenset({
     "RemoteStopTransaction", "ReserveNow", "Reset", "SendLocalList", "SetChargingProfile", "SignedUpdateFirmware", "TriggerMessage",
     "UnlockConnector", "UpdateFirmware",
 })  # fmt: skip
-_ACCEPTED = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", ""})
+_ACCEPTED = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked"})
 
+LARGEST = 1e15  # a number beyond is no measurement
 MASK = "****"
 _SECRET_KEY = re.compile(r"authorizationkey|passw|passphrase|passcode|secret|privatekey|psk$|pincode|(?:^|[._\-]|sim)pin$", re.IGNORECASE)
 
@@ -69,21 +70,26 @@ def read(action: str, payload: Payload) -> Event:
         raise OcppError("NotImplemented", f"There is no {action[:40]} in OCPP 1.6.")
     checker = schemas.validator(VERSION, action)
     assert checker is not None
-    if not checker.is_valid(payload):
-        payload = _mend(action, payload)
+    try:
+        if not checker.is_valid(payload):
+            payload = _mend(action, payload)
+    except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
+        raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None
     return reader(payload)
 
 
 def _mend(action: str, payload: Payload) -> Payload:
     """The payload with what real stations get wrong put right; OcppError for what cannot be."""
-    payload = copy.deepcopy(payload)
-    for key in ("meterStart", "meterStop", "transactionId", "connectorId"):
+    needed = schemas.required(VERSION, action)
+    payload = {key: copy.deepcopy(value) for key, value in payload.items() if value is not None or key in needed}
+    for key in ("meterStart", "meterStop"):
         if key in payload:
             payload[key] = _whole(payload[key])
-    if action == "StopTransaction" and isinstance(payload.get("transactionData"), list):
-        payload["transactionData"] = _good_values(payload["transactionData"])
-        if not payload["transactionData"]:
-            del payload["transactionData"]
+    for key in ("transactionId", "connectorId"):
+        if key in payload and _number(payload[key]) == _whole(payload[key]):
+            payload[key] = _whole(payload[key])
+    if action == "StopTransaction":
+        _mend_stop(payload)
     if action == "MeterValues" and isinstance(payload.get("meterValue"), list) and payload["meterValue"]:
         payload["meterValue"] = _good_values(payload["meterValue"])
         if not payload["meterValue"]:
@@ -107,6 +113,21 @@ def _mend(action: str, payload: Payload) -> Payload:
     raise OcppError(_code_of(worst.kind.name), f"{'/'.join(map(str, worst.instance_path)) or action}: {worst.message}"[:255])
 
 
+def _mend_stop(payload: Payload) -> None:
+    """The end of a transaction is worth more than what is said beside it."""
+    data = payload.pop("transactionData", None)
+    if isinstance(data, list) and (good := _good_values(data)):
+        payload["transactionData"] = good
+    reason = payload.get("reason")
+    if not reason:
+        payload.pop("reason", None)
+    elif not isinstance(reason, str) or reason not in schemas.choices(VERSION, "StopTransaction", "reason"):
+        payload["reason"] = "Other"
+    id_tag = payload.get("idTag")
+    if not isinstance(id_tag, str) or len(id_tag) > 20:
+        payload.pop("idTag", None)
+
+
 def _code_of(keyword: str) -> str:
     if keyword == "type":
         return "TypeConstraintViolation"
@@ -117,17 +138,21 @@ def _code_of(keyword: str) -> str:
     return "PropertyConstraintViolation"
 
 
-def _whole(value: Any) -> Any:
-    """ "1234", "1234.0", 1234.5 as an int; anything else unchanged."""
-    if isinstance(value, bool):
-        return value
+def _number(value: Any) -> Any:
+    """A number that was sent as text; anything else unchanged."""
     if isinstance(value, str):
         try:
-            value = float(value)
+            return float(value)
         except ValueError:
-            return value
-    if isinstance(value, float) and math.isfinite(value) and abs(value) < 1e15:
-        return round(value)
+            pass
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """ "1234", "1234.0", 1234.5 as an int; anything else unchanged."""
+    number = _number(value)
+    if isinstance(number, float) and math.isfinite(number) and abs(number) < LARGEST:
+        return round(number)
     return value
 
 
@@ -146,7 +171,7 @@ def _good_values(entries: list[Any]) -> list[Any]:
             value = sampled.get("value")
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 sampled["value"] = str(value)
-            sampled = {key: item for key, item in sampled.items() if key in _SAMPLED_FIELDS}
+            sampled = {key: item for key, item in sampled.items() if key == "value" or (key in _SAMPLED_FIELDS and item not in ("", None))}
             if checker.is_valid({"connectorId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}):
                 good.append(sampled)
         if good:
@@ -165,13 +190,21 @@ def clean(text: Any, longest: int) -> str:
 
 def reported(text: str) -> Reported:
     """An ISO 8601 time; without a zone it is taken as UTC and marked as inexact."""
+    text = clean(text, 100)
     try:
-        at = datetime.fromisoformat(text.strip())
+        at = datetime.fromisoformat(text)
         if at.tzinfo is None:
             return Reported(text[:40], at.replace(tzinfo=UTC), False)
         return Reported(text[:40], at.astimezone(UTC), True)
     except (ValueError, OverflowError):
-        return Reported(clean(text, 40), None, False)
+        return Reported(text[:40], None, False)
+
+
+def _register(p: Payload, field: str) -> int:
+    value: int = p[field]
+    if abs(value) >= LARGEST:
+        raise OcppError("PropertyConstraintViolation", f"{field}: {value} Wh is no reading of a meter.")
+    return value
 
 
 def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
@@ -188,7 +221,7 @@ def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
                 value = float(sampled["value"])
             except ValueError:
                 continue  # empty or malformed: the frame keeps it, the numbers go on without
-            if not abs(value) < 1e15:  # also NaN
+            if not abs(value) < LARGEST:  # also NaN
                 continue
             key = (get("measurand"), get("unit"), get("phase"), get("context"), get("location"))
             channel = _channels.get(key)
@@ -229,13 +262,13 @@ def _metered(p: Payload) -> Event:
 
 
 def _started(p: Payload) -> Event:
-    return Started(p["connectorId"], clean(p["idTag"], 36), p["meterStart"], reported(p["timestamp"]))
+    return Started(p["connectorId"], clean(p["idTag"], 36), _register(p, "meterStart"), reported(p["timestamp"]))
 
 
 def _ended(p: Payload) -> Event:
     return Ended(
-        str(p["transactionId"]), clean(p.get("idTag", ""), 36), p["meterStop"], reported(p["timestamp"]), p.get("reason") or "Local",
-        *_meter(p.get("transactionData") or []),
+        str(p["transactionId"]), clean(p.get("idTag", ""), 36), _register(p, "meterStop"), reported(p["timestamp"]),
+        p.get("reason") or "Local", *_meter(p.get("transactionData") or []),
     )  # fmt: skip
 
 
@@ -290,7 +323,16 @@ def _shows_secret(item: Any) -> bool:
     return isinstance(item, dict) and bool(item.get("value")) and is_secret(str(item.get("key", "")))
 
 
+def answer_fault(action: str, answer: Payload) -> str:
+    """Why a CALLRESULT to a command of ours says neither yes nor no, in a sentence; empty when it says one of them."""
+    if "status" not in schemas.required(VERSION, f"{action}Response"):
+        return ""
+    known, status = schemas.choices(VERSION, f"{action}Response", "status"), answer.get("status")
+    if isinstance(status, str) and status and (not known or status in known or status in _ACCEPTED or status == "Rejected"):
+        return ""
+    return f"The answer to {action} has no status that OCPP 1.6 knows: {str(status)[:40]!r}."
+
+
 def accepted(answer: Payload) -> bool:
     """Whether a CALLRESULT to a command of ours says yes. Answers without a status (GetConfiguration) do."""
-    status = answer.get("status", "")
-    return isinstance(status, str) and status in _ACCEPTED
+    return "status" not in answer or (isinstance(answer["status"], str) and answer["status"] in _ACCEPTED)
