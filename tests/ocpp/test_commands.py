@@ -112,13 +112,39 @@ def test_an_error_of_the_station_is_a_failure_with_its_words(online: Wire) -> No
     assert (command.error_code, command.error_description) == ("GenericError", "door open")
 
 
-@pytest.mark.parametrize("text", ['[4,"%s","",""]', '[4,"%s","InternalError"]', '[3,"%s",{}]', '[3,"%s",{"status":7}]'])
-def test_an_odd_answer_is_an_outcome_too(text: str, online: Wire) -> None:
-    command = ask("ClearCache")
-    message_id, _action, _body = online.expect_call()
-    online.socket.send(text % message_id)
-    until(lambda: state(command) in {"failed", "rejected", "accepted"})
-    assert "currentTime" in online.call("Heartbeat")
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[4,"%s","",""]', ""),
+        ('[4,"%s","InternalError"]', "InternalError"),
+        ('[4,"%s"]', ""),
+        ('[4,"%s",{"a":1},7,7]', "{'a': 1}"),
+        ('[4,"%s","a\\u0000b","\\u0000",{}]', "ab"),
+        ('[4,"%s","' + "x" * 300 + '","' + "y" * 300 + '",{}]', "x" * 40),
+        ('[3,"%s"]', "FormationViolation"),
+        ('[3,"%s","Accepted"]', "FormationViolation"),
+        ('[3,"%s",{"status":', "FormationViolation"),
+        ('[3,"%s",{}]', "FormationViolation"),
+        ('[3,"%s",{"status":7}]', "FormationViolation"),
+        ('[3,"%s",{"status":"Perhaps"}]', "FormationViolation"),
+        ('[3,"%s",{"status":"Accepted","more":' + "[" * 900 + "]" * 900 + "}]", "FormationViolation"),
+    ],
+)
+def test_an_answer_that_says_neither_yes_nor_no_is_a_failure(text: str, code: str, online: Wire) -> None:
+    command, following = ask("ClearCache"), ask("Reset", {"type": "Soft"})
+    online.socket.send(text.replace("%s", online.expect_call()[0]))
+    assert online.expect_call()[1] == "Reset", "the next one is delivered at once"
+    until(lambda: state(command) == "failed")
+    assert command.error_code == code
+    assert Frame.objects.get(action="ClearCache").failed
+    assert state(following) == "sent"
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("Accepted", "accepted"), ("Rejected", "rejected")])
+def test_words_of_an_older_ocpp_are_understood(status: str, outcome: str, online: Wire) -> None:
+    command = ask("UnlockConnector", {"connectorId": 1})
+    online.answer(online.expect_call()[0], {"status": status, "vendorExtra": 1})
+    until(lambda: state(command) == outcome)
 
 
 def test_what_was_not_delivered_in_time_is_never_sent(online: Wire) -> None:

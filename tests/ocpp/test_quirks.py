@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stations.models import CardOffer, MeterSample, Station, Transaction, UnmatchedMessage
@@ -146,6 +148,28 @@ def test_numbers_as_text_and_text_as_numbers_are_understood(wire: Wire) -> None:
     payload = {"connectorId": "1", "idTag": "X", "meterStart": "1000.4", "timestamp": now()}
     assert wire.call("StartTransaction", payload)["transactionId"]
     assert the_transaction().meter_start == 1000
+
+
+def test_null_and_nothing_for_what_may_be_left_out(wire: Wire) -> None:
+    payload = {"connectorId": 1, "status": "Charging", "errorCode": "NoError", "info": None, "vendorId": None, "timestamp": None}
+    assert wire.call("StatusNotification", payload) == {}
+    sampled = [{"value": "2000", "phase": None, "unit": "", "context": None}, {"value": "230", "measurand": "Voltage", "location": ""}]
+    payload = {"connectorId": 1, "transactionId": None, "meterValue": [{"timestamp": now(), "sampledValue": sampled}]}
+    assert wire.call("MeterValues", payload) == {}
+    assert set(MeterSample.objects.values_list("value", flat=True)) == {2000, 230}
+    assert wire.call("BootNotification", {"chargePointVendor": "x", "chargePointModel": "y", "iccid": None})["status"] == "Accepted"
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [({"reason": "CableStolen"}, "Other"), ({"reason": ["Local"]}, "Other"), ({"reason": ""}, "Local"), ({"idTag": "X" * 30}, "Local"),
+     ({"idTag": None, "reason": None}, "Local"), ({"transactionData": "none"}, "Local"),
+     ({"transactionData": [{"timestamp": None, "sampledValue": [{"value": "1", "unit": "Furlong"}, {"value": 3.5}]}]}, "Local")],
+)  # fmt: skip
+def test_the_end_of_a_transaction_is_kept_whatever_stands_beside_it(beside: dict[str, Any], reason: str, wire: Wire) -> None:
+    """An error would make the station send the same kWh again and again."""
+    assert stop(wire, start(wire)["transactionId"], 4000, **beside) == {}
+    assert (the_transaction().energy_wh, the_transaction().stop_reason) == (3000, reason)
 
 
 def test_fields_that_are_not_in_the_schema_are_passed_over(wire: Wire) -> None:
