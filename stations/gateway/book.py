@@ -41,6 +41,10 @@ MAX_SERIES = 400  # per connector; enough for every measurand on every phase, no
 
 MAX_UNMATCHED = 200  # inbox rows per station; the log keeps the rest
 
+STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
+CARD_OFFER_FIELDS = ("station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action")
+CLOSING_FIELDS = ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems")
+
 _Stopped = tuple[Transaction, events.Ended, Received]
 
 
@@ -74,7 +78,8 @@ class Book:
         self.live: dict[int, dict[str, Any]] = {}  # connector pk -> latest measured
         self.changes: list[tuple[Any, ...]] = []
         self.status_rows: dict[int, tuple[Any, ...]] = {}
-        self.offers: list[CardOffer] = []
+        self.offers: list[tuple[Any, ...]] = []
+        self.closing: list[tuple[Any, ...]] = []
         self.new: list[tuple[Transaction, Received, str]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
@@ -256,10 +261,9 @@ class Book:
 
     def _offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
         verdict = self.verdicts[entry]
-        self.offers.append(CardOffer(
-            station_id=entry.state.station_id, connector_number=connector, at=entry.at, id_tag=id_tag, holder=verdict.holder[:60],
-            verdict=verdict.status, reason=verdict.reason, action=entry.action,
-        ))  # fmt: skip
+        self.offers.append(
+            (entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action)
+        )
         self.changed.add(entry.state.station_id)
 
     def _status(self, entry: Received, event: events.Status) -> dict[str, Any] | str:
@@ -412,14 +416,12 @@ class Book:
         if self.new:
             rows = [row for row, _entry, _key in self.new]
             Transaction.objects.bulk_create(rows)
-            bulk.update(Transaction, ("transaction_id",), [(row.pk, str(row.pk)) for row in rows])
             for row, entry, _key in self.new:
                 row.transaction_id = str(row.pk)
                 self.opened.append((entry.state, row.transaction_id, OpenTransaction(row.pk, row.connector_id, row.meter_start)))
         for answer in answers.values():
             if isinstance(answer, dict) and isinstance(answer.get("transactionId"), Transaction):
                 answer["transactionId"] = int(answer["transactionId"].transaction_id)
-        closing = []
         for row, event, entry in self.stopped.values():
             ended = effective(event.at.at, entry.at)
             problems = {*row.problems, *(str(p) for p in self.problems.pop(row.pk, ()))}
@@ -433,33 +435,18 @@ class Book:
                 problems.add(str(Transaction.Problem.NEGATIVE))
             if row.meter_last is not None and event.meter_stop < row.meter_last - 1:
                 problems.add(str(Transaction.Problem.METER_FELL))
-            closing.append((row.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems)))
-        bulk.update(
-            Transaction, ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems"), closing
-        )
+            self.closing.append((row.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems)))
 
     def _write(self) -> None:
         bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
-        self._write_samples()
-        bulk.update(
-            Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped]
-        )
-        bulk.insert(StatusChange, ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info"), self.changes)
-        bulk.update(Connector, (*STATUS_FIELDS, "status_at"), [(pk, *row) for pk, row in self.status_rows.items()])
+        samples = self._sample_rows()
+        with bulk.together():
+            bulk.insert_missing(MeterSample, ("series", "at", "value"), samples)
+            self._write_everyday()
         resting = [pk for pk, row in self.status_rows.items() if row[0] == Connector.Status.UNAVAILABLE]
         if resting:
             # "Out of service after this transaction" has come true.
             Connector.objects.filter(pk__in=resting, availability=Availability.SCHEDULED).update(availability=Availability.INOPERATIVE)
-        for names, rows in _alike(self.live).items():
-            bulk.update(Connector, names, rows)
-        bulk.update(Station, ("last_message_at",), [(state.station_id, at) for state, at in self.heard.items()])
-        if self.boots:
-            names = tuple(next(iter(self.boots.values()))[0])
-            bulk.update(Station, (*names, "booted_at"), [(pk, *fields.values(), at) for pk, (fields, at) in self.boots.items()])
-        for names, rows in _alike(self.notes).items():
-            bulk.update(Station, names, rows)
-        if self.offers:
-            CardOffer.objects.bulk_create(self.offers)
         if self.signed:
             SignedMeterValue.objects.bulk_create(self.signed)
         if self.security:
@@ -469,9 +456,29 @@ class Book:
         if self.unmatched:
             self._write_unmatched()
 
-    def _write_samples(self) -> None:
+    def _write_everyday(self) -> None:
+        """What nearly every batch has; nothing is read."""
+        bulk.update(Transaction, ("transaction_id",), [(row.pk, row.transaction_id) for row, _entry, _key in self.new])
+        bulk.update(Transaction, CLOSING_FIELDS, self.closing)
+        bulk.update(
+            Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped]
+        )
+        bulk.insert_missing(StatusChange, STATUS_CHANGE_FIELDS, self.changes)
+        bulk.insert_missing(CardOffer, CARD_OFFER_FIELDS, self.offers)
+        bulk.update(Connector, (*STATUS_FIELDS, "status_at"), [(pk, *row) for pk, row in self.status_rows.items()])
+        for names, rows in _alike(self.live).items():
+            bulk.update(Connector, names, rows)
+        bulk.update(Station, ("last_message_at",), [(state.station_id, at) for state, at in self.heard.items()])
+        if self.boots:
+            names = tuple(next(iter(self.boots.values()))[0])
+            bulk.update(Station, (*names, "booted_at"), [(pk, *fields.values(), at) for pk, (fields, at) in self.boots.items()])
+        for names, rows in _alike(self.notes).items():
+            bulk.update(Station, names, rows)
+
+    def _sample_rows(self) -> list[tuple[Any, ...]]:
+        """The samples with the keys of their series, which are made where they are new."""
         if not self.samples:
-            return
+            return []
         strange = {connector for connector, *_rest in self.samples if connector.series is None}
         if strange:
             self._load_series(strange)
@@ -486,7 +493,7 @@ class Book:
             series = self._series_of(connector, channel)
             if series is not None:
                 rows.append((series, at, value))
-        bulk.insert_missing(MeterSample, ("series", "at", "value"), rows)
+        return rows
 
     def _load_series(self, connectors: set[ConnectorState]) -> None:
         by_pk: dict[int, list[ConnectorState]] = {}

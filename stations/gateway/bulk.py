@@ -8,13 +8,25 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
 
 Row = Sequence[Any]
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What is written inside goes out in one stream and is waited for once (PostgreSQL's pipeline mode). Nothing may be read inside, and
+    `insert` not be used. An error of any statement is raised at the end."""
+    if connection.vendor == "postgresql":
+        with connection.wrap_database_errors, connection.connection.pipeline():
+            yield
+    else:
+        yield
 
 
 def insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]) -> None:

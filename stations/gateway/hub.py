@@ -229,18 +229,21 @@ class Hub:
         """Stop reading, commit what was read, answer it, close every socket with 1012."""
         self.draining = True
         await self.ledger.drain()
-        for _step in range(100):
-            if not self.in_flight:
-                break
-            await asyncio.sleep(0.05)
+        await self._within(2, lambda: not self.in_flight)
+        closing = [self.loop.create_task(consumer.close(RESTART)) for consumer in list(self.connections.values())]
+        await self._within(2, lambda: all(task.done() for task in closing))
+        for task in closing:
+            task.cancel()  # a station that never reads cannot be told, and must not hold up the others
+        await self._within(2, lambda: not self.connections)
         for consumer in list(self.connections.values()):
-            await consumer.close(RESTART)
-        for _step in range(100):
-            if not self.connections:
-                break
-            await asyncio.sleep(0.02)
+            self.detach(consumer)
         await self.ledger.drain()
         await self.stop()
+
+    async def _within(self, seconds: float, done: Callable[[], bool]) -> None:
+        end = self.loop.time() + seconds
+        while not done() and self.loop.time() < end:
+            await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -294,8 +297,6 @@ async def get_hub() -> Hub:
 
 
 async def drain() -> None:
-    """Bring this process's hub to an orderly end, if it has one."""
-    global _hub
-    if _hub is not None:
-        hub, _hub = _hub, None
-        await hub.drain()
+    """Bring this process's hub to an orderly end, if it has one. It stays this loop's hub, so that who still knocks is refused with 503."""
+    if _hub is not None and _hub.loop is asyncio.get_running_loop() and not _hub.draining:
+        await _hub.drain()
