@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from stations import explain
 from stations.models import Command, Connection, Connector, Knock, Station, Transaction, UnmatchedMessage
+from tenancy.links import link
 from tenancy.models import User
 from tenancy.scope import Drill
 from ui.templatetags.ui import duration
@@ -145,7 +146,7 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         "",
         lambda row: Item(
             str(row.station),
-            reverse("station_activity", args=[row.station_id]),
+            link("station_activity", row.station_id),
             f"{explain.command_title(row)}: {row.get_state_display()}",
             row.created_at,
         ),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passes.models import ChargePass, normalize_uid
 from stations.models import Connector, Location, Station, Transaction
+from tenancy.links import link
 from tenancy.models import Organization, User
 
 LEAST = 2  # characters, but for a transaction's number
@@ -87,12 +87,12 @@ def find(user: User, text: str, limit: int) -> list[Group]:
             _("Passes"), ChargePass.objects.select_related("organization"),
             {"nickname": text, "visible_number": text, "uid": normalize_uid(text) or text},
             lambda row: " · ".join(part for part in (row.visible_number if row.nickname else "", row.uid, row.organization.name) if part),
-            icon="id-badge-2", url=lambda row: reverse("pass_edit", args=[row.pk]),
+            icon="id-badge-2", url=lambda row: link("pass_edit", row.pk),
         )  # fmt: skip
         add(
             _("People"), User.objects.select_related("organization"), {"name": text, "email": text},
             lambda row: f"{row.email} · {row.organization}",
-            icon="user", url=lambda row: reverse("organization", args=[row.organization_id]),
+            icon="user", url=lambda row: link("organization", row.organization_id),
         )  # fmt: skip
     number = text.removeprefix("#")
     if number.isascii() and number.isdecimal() and len(number) < 19:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.functional import Promise
 
 from passes.decision import REASONS
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.hooks import Card
+from tenancy.links import link
 from tenancy.rights import MANAGE_PASSES, granted_paths
 
 if TYPE_CHECKING:
@@ -65,6 +66,6 @@ class Desk:
 
 def _edit_url(charge_pass: ChargePass) -> str:
     try:
-        return reverse("pass_edit", args=[charge_pass.pk])
+        return link("pass_edit", charge_pass.pk)
     except NoReverseMatch:
         return ""

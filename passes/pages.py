@@ -26,6 +26,7 @@ from django.utils.translation import ngettext
 from passes import actions
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.models import AccessMode, Station
+from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_PASSES, get_for, granted_paths
 from ui.forms import confirm_page, form_page
@@ -89,7 +90,7 @@ class PassTable(Table):
         default = "–"
 
     def render_name(self, record: ChargePass) -> SafeString:
-        return format_html('<a href="{}">{}</a>', reverse("pass_edit", args=[record.pk]), record)
+        return format_html('<a href="{}">{}</a>', link("pass_edit", record.pk), record)
 
     def value_name(self, record: ChargePass) -> str:
         return record.nickname
@@ -165,15 +166,10 @@ class PassList(ListPage):
     def get_actions(self) -> Sequence[Action]:
         if not granted_paths(self.request.user, MANAGE_PASSES):
             return []
-        return [Action(_("Add a pass"), scoped(self.request, "pass_add"), icon="plus")]
+        return [Action(_("Add a pass"), link("pass_add"), icon="plus")]
 
     def get_empty_action(self) -> Action | None:
         return next(iter(self.get_actions()), None)
-
-
-def scoped(request: HttpRequest, name: str) -> str:
-    scope = request.GET.get("in")
-    return reverse(name) + (f"?{urlencode({'in': scope})}" if scope else "")
 
 
 class MomentField(forms.DateTimeField):
@@ -250,8 +246,8 @@ def pass_add(request: HttpRequest) -> HttpResponse:
         return actions.create_pass(actor=user, organization=owner, **values)
 
     return form_page(
-        request, form, save, title=_("Add a pass"), submit_label=_("Add"), cancel_url=scoped(request, "passes"), done=_("Pass added."),
-        done_url=scoped(request, "passes"), breadcrumbs=[(_("Passes"), scoped(request, "passes"))],
+        request, form, save, title=_("Add a pass"), submit_label=_("Add"), cancel_url=link("passes"), done=_("Pass added."),
+        done_url=link("passes"), breadcrumbs=[(_("Passes"), link("passes"))],
     )  # fmt: skip
 
 
@@ -259,12 +255,12 @@ def pass_edit(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = get_for(user, ChargePass.objects.select_related("organization"), MANAGE_PASSES, pk=pk)
     form = PassForm(request.POST or None, instance=copy.copy(found), user=user)
-    back = f"{reverse('passes')}?in=o{found.organization_id}"
+    back = link("passes")
     return form_page(
         request, form, lambda values: actions.edit_pass(actor=user, charge_pass=found, **values),
         title=str(found), submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back,
         breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (_("Passes"), back)],
-        template="passes/pass.html", context={"delete_url": reverse("pass_delete", args=[pk])} | where_it_works(user, found),
+        template="passes/pass.html", context={"delete_url": link("pass_delete", pk)} | where_it_works(user, found),
     )  # fmt: skip
 
 
@@ -288,7 +284,7 @@ def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
     return confirm_page(
         request, lambda: actions.delete_pass(actor=user, charge_pass=found), title=_("Delete %s?") % found,
         consequences=[_("The card %s is refused at whitelist stations from the next charge on. Its transactions stay.") % found.uid],
-        submit_label=_("Delete pass"), cancel_url=reverse("pass_edit", args=[pk]), done=_("%s is deleted.") % found,
-        done_url=f"{reverse('passes')}?in=o{found.organization_id}",
-        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (found, reverse("pass_edit", args=[pk]))],
+        submit_label=_("Delete pass"), cancel_url=link("pass_edit", pk), done=_("%s is deleted.") % found,
+        done_url=link("passes"),
+        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (found, link("pass_edit", pk))],
     )  # fmt: skip

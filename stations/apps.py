@@ -8,9 +8,10 @@ class StationsConfig(AppConfig):
 
     def ready(self) -> None:
         from stations.models import Location
-        from stations.pages.places import part_of_organization
-        from tenancy.hooks import organization_parts
+        from stations.pages.places import locations_by_path, part_of_organization, stations_by_path
+        from tenancy.hooks import organization_counts, organization_parts
         from tenancy.scope import PLACES
 
         PLACES["l"] = Location
         organization_parts.append(part_of_organization)
+        organization_counts.update(locations=locations_by_path, stations=stations_by_path)

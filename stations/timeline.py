@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
-from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain, hooks
 from stations.models import CardOffer, Command, Connector, SecurityEvent, Station, StatusChange, Transaction
+from tenancy.links import link
 from tenancy.models import User
 
 KINDS: dict[str, str | Promise] = {
@@ -273,7 +273,7 @@ def _shown_card(mark: Mark, row: CardOffer, cards: dict[str, hooks.Card]) -> Hap
 
 
 def _shown_transaction(mark: Mark, row: Transaction, cards: dict[str, hooks.Card]) -> Happening:
-    url = reverse("transaction", args=[row.pk])
+    url = link("transaction", row.pk)
     where = _("connector %d") % row.connector.number
     if _SOURCES[mark.rank] is _starts:
         who = card_name(row.id_tag, "", cards)

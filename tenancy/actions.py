@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from tenancy import audit
-from tenancy.models import Organization, User
+from tenancy.models import MAX_PATH, Organization, User
 
 ORGANIZATION_FIELDS = ("kind", "name", "street", "postal_code", "city", "country", "email", "phone")
 
@@ -21,6 +21,8 @@ def create_organization(*, actor: User | None, parent: Organization | None, **fi
     organization.path = f"?{id(organization)}"  # unique until the key is known
     organization.save()
     organization.path = f"{parent.path if parent else '/'}{organization.pk}/"
+    if len(organization.path) > MAX_PATH:
+        raise ValidationError({"parent": _("The tree is too deep here: choose an organization further up.")})
     organization.save(update_fields=["path"])
     audit.record(
         actor, "create", organization, organization, audit.differences({}, {key: getattr(organization, key) for key in ORGANIZATION_FIELDS})

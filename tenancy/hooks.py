@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 
-from tenancy.models import Organization
+from tenancy.models import Organization, User
 
 
 class Part(NamedTuple):
@@ -19,3 +19,5 @@ class Part(NamedTuple):
 
 # Each gives one part of the page of an organization.
 organization_parts: list[Callable[[HttpRequest, Organization], Part]] = []
+# A column of the list of organizations -> how many of it there are directly at each organization the user may see, by path.
+organization_counts: dict[str, Callable[[User], dict[str, int]]] = {}

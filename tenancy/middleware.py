@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
+from tenancy.links import within
 from tenancy.scope import scope_of
 
 
@@ -39,7 +40,8 @@ class ScopeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.drill = SimpleLazyObject(lambda: scope_of(request))  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        with within(request.GET.get("in", "")):
+            response = self.get_response(request)
         # The same address answers with the page or, to htmx, with a part of it: a browser that goes back must not take one for the other.
         patch_vary_headers(response, ["HX-Request"])
         return response

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import connection, models
 from django.db.models import Q
+from django.db.models.functions import Collate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenancy.links import link
 from tenancy.rights import VisibleQuerySet
+
+MAX_PATH = 255
+
+
+class OrganizationQuerySet(VisibleQuerySet["Organization"]):
+    def in_tree_order(self) -> Self:
+        """Everything below an organization follows it: byte by byte, where a locale's order would ignore the slashes."""
+        return self.order_by(Collate("path", "C") if connection.vendor == "postgresql" else "path")
 
 
 class Organization(models.Model):
@@ -28,10 +39,18 @@ class Organization(models.Model):
         CUSTOMER = "customer", _("Customer")
         SUB = "sub", _("Sub-organization")
 
+        @property
+        def below(self) -> tuple[Organization.Kind, ...]:
+            """What may belong to an organization of this kind, the usual first."""
+            kind = type(self)
+            if self is kind.PLATFORM:
+                return (kind.PARTNER, kind.CUSTOMER, kind.SUB)
+            return (kind.CUSTOMER, kind.PARTNER, kind.SUB) if self is kind.PARTNER else (kind.SUB,)
+
     tenant_path = "path"
 
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("Belongs to"))
-    path = models.CharField(max_length=255, unique=True, editable=False)
+    path = models.CharField(max_length=MAX_PATH, unique=True, editable=False)
     kind = models.CharField(_("Kind"), max_length=10, choices=Kind.choices, default=Kind.CUSTOMER)
     name = models.CharField(_("Name"), max_length=100)
     street = models.CharField(_("Street and number"), max_length=120, blank=True)
@@ -42,7 +61,7 @@ class Organization(models.Model):
     phone = models.CharField(_("Contact phone"), max_length=32, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = VisibleQuerySet.as_manager()
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "pk"]
@@ -66,9 +85,13 @@ class Organization(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        from django.urls import reverse
+        return link("organization", self.pk)
 
-        return reverse("organization", args=[self.pk])
+    def clean(self) -> None:
+        if self.parent and self.kind not in (fitting := self.Kind(self.parent.kind).below):
+            raise ValidationError({"kind": _misfit(self.parent, fitting)})
+        if self.pk and any(child.kind not in self.Kind(self.kind).below for child in self.children.only("kind")):
+            raise ValidationError({"kind": _("What belongs to it would not fit below this kind.")})
 
     @property
     def ancestor_ids(self) -> list[int]:
@@ -78,6 +101,11 @@ class Organization(models.Model):
     @property
     def depth(self) -> int:
         return self.path.count("/") - 2
+
+
+def _misfit(parent: Organization, fitting: tuple[Organization.Kind, ...]) -> str:
+    words = {"parent": parent, "kind": parent.get_kind_display(), "fitting": ", ".join(str(kind.label) for kind in fitting)}
+    return _("%(parent)s is a %(kind)s; below it there can be: %(fitting)s.") % words
 
 
 class UserManager(BaseUserManager["User"]):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import django_filters
 import django_tables2
-from django.db import connection
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Collate
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,11 +21,13 @@ from django.utils.translation import gettext_lazy as lazy
 
 from tenancy import actions, hooks
 from tenancy.forms import OrganizationForm
+from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_ORGANIZATIONS, get_for, holds
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, ListPage, Table
 
+MANY = 50  # of one kind on the page of an organization
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end num"}}
 
 
@@ -39,6 +40,16 @@ def trail(user: User, organization: Organization) -> list[tuple[Any, str]]:
     """From the highest organization this person may see down to the parent of this one."""
     above = {row.pk: row for row in Organization.objects.visible_to(user).filter(pk__in=organization.ancestor_ids)}
     return [(above[pk], above[pk].get_absolute_url()) for pk in organization.ancestor_ids if pk in above]
+
+
+def proposed(request: HttpRequest, name: str, right: str) -> Organization:
+    """The organization to which something new probably belongs: the one that the address names, the scope, or the user's own."""
+    user, wanted = user_of(request), request.GET.get(name, "")
+    if wanted.isdecimal() and len(wanted) < 19:
+        return get_for(user, Organization.objects.all(), right, pk=int(wanted))
+    drill = request.drill  # type: ignore[attr-defined]
+    within: Organization = drill.organization if drill else user.organization
+    return within
 
 
 class OrganizationFilter(django_filters.FilterSet):
@@ -60,6 +71,8 @@ class OrganizationTable(Table):
     parent = django_tables2.Column(lazy("Belongs to"), accessor="parent__name")
     city = django_tables2.Column(lazy("City"))
     below = django_tables2.Column(lazy("Organizations below"), attrs=NUMBER)
+    locations = django_tables2.Column(lazy("Locations"), accessor="path", orderable=False, attrs=NUMBER)
+    stations = django_tables2.Column(lazy("Stations"), accessor="path", orderable=False, attrs=NUMBER)
     people = django_tables2.Column(lazy("People"), attrs=NUMBER)
 
     class Meta(Table.Meta):
@@ -68,6 +81,17 @@ class OrganizationTable(Table):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+        self._counts: dict[str, Counter[int]] = {}
+
+    def count(self, column: str, organization: Organization) -> int:
+        """How many there are at `organization` and everything below it; one query for all rows."""
+        if column not in self._counts:
+            found: Counter[int] = Counter()
+            for path, number in hooks.organization_counts[column](self.user).items():
+                for pk in path.strip("/").split("/"):
+                    found[int(pk)] += number
+            self._counts[column] = found
+        return self._counts[column][organization.pk]
 
     def render_name(self, record: Organization) -> SafeString:
         address = ", ".join(part for part in (record.street, record.city) if part)
@@ -88,6 +112,12 @@ class OrganizationTable(Table):
 
     value_parent = render_parent
 
+    def render_locations(self, record: Organization) -> int:
+        return self.count("locations", record)
+
+    def render_stations(self, record: Organization) -> int:
+        return self.count("stations", record)
+
 
 class OrganizationList(ListPage):
     """In the order of the tree, unless sorted otherwise."""
@@ -96,15 +126,17 @@ class OrganizationList(ListPage):
     table_class = OrganizationTable
     filterset_class = OrganizationFilter
     title = lazy("Organizations")
+    intro = lazy("Locations and stations are counted together with everything below.")
     export_name = "organizations"
+    hidden_columns = ("city", "below")
     empty_title = lazy("No organizations yet.")
 
     def get_queryset(self) -> QuerySet[Any]:
         below = Organization.objects.filter(parent=OuterRef("pk")).order_by().values("parent").annotate(n=Count("pk")).values("n")
         people = User.objects.filter(organization=OuterRef("pk")).order_by().values("organization").annotate(n=Count("pk")).values("n")
-        rows: QuerySet[Any] = super().get_queryset().annotate(below=Coalesce(Subquery(below), 0), people=Coalesce(Subquery(people), 0))
-        # Byte by byte, so that everything below an organization follows it; the locale's order would ignore the slashes.
-        return rows.order_by(Collate("path", "C") if connection.vendor == "postgresql" else "path")
+        rows: Any = super().get_queryset()
+        counted: QuerySet[Any] = rows.in_tree_order().annotate(below=Coalesce(Subquery(below), 0), people=Coalesce(Subquery(people), 0))
+        return counted
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("parent")
@@ -113,44 +145,45 @@ class OrganizationList(ListPage):
         return {"user": user_of(self.request)}
 
     def get_actions(self) -> Sequence[Action]:
-        scope = self.request.GET.get("in")
-        return [
-            Action(_("Add an organization"), reverse("organization_add") + (f"?{urlencode({'in': scope})}" if scope else ""), icon="plus")
-        ]
+        return [Action(_("Add an organization"), link("organization_add"), icon="plus")]
 
 
 def organization(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = get_for(user, Organization.objects.select_related("parent"), pk=pk)
-    children = Organization.objects.visible_to(user).filter(parent=found)
+    children = list(Organization.objects.visible_to(user).filter(parent=found)[: MANY + 1])
+    people = User.objects.visible_to(user).filter(organization=found)
+    shown = list(people[: MANY + 1])
     context = {
         "title": found.name,
         "organization": found,
         "breadcrumbs": trail(user, found),
-        "children": children,
-        "people": User.objects.visible_to(user).filter(organization=found),
+        "children": children[:MANY],
+        "all_children_url": link("organizations", **{"in": f"o{found.pk}"}) if len(children) > MANY else "",
+        "people": shown[:MANY],
+        "more_people": people.count() - MANY if len(shown) > MANY else 0,
         "parts": [part(request, found) for part in hooks.organization_parts],
         "may_manage": holds(user, MANAGE_ORGANIZATIONS, found.path),
-        "scope_url": f"{reverse('stations')}?in=o{found.pk}",
-        "add_url": f"{reverse('organization_add')}?in=o{found.pk}",
+        "scope_url": link("stations", **{"in": f"o{found.pk}"}),
+        "add_url": link("organization_add", parent=str(found.pk)),
+        "edit_url": link("organization_edit", found.pk),
+        "delete_url": link("organization_delete", found.pk),
     }
     return render(request, "tenancy/organization.html", context)
 
 
 def organization_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    drill = request.drill  # type: ignore[attr-defined]
-    above = drill.organization if drill else user.organization
-    form = OrganizationForm(request.POST or None, initial={"parent": above.pk}, user=user)
+    form = OrganizationForm(request.POST or None, user=user, above=proposed(request, "parent", MANAGE_ORGANIZATIONS))
 
     def save(values: dict[str, Any]) -> Organization:
         parent = get_for(user, Organization.objects.all(), MANAGE_ORGANIZATIONS, pk=values.pop("parent").pk)
         return actions.create_organization(actor=user, parent=parent, **values)
 
     return form_page(
-        request, form, save, title=_("Add an organization"), submit_label=_("Add"), cancel_url=reverse("organizations"),
+        request, form, save, title=_("Add an organization"), submit_label=_("Add"), cancel_url=link("organizations"),
         done=_("Organization added."), done_url=lambda made: made.get_absolute_url(),
-        breadcrumbs=[(_("Organizations"), reverse("organizations"))],
+        breadcrumbs=[(_("Organizations"), link("organizations"))],
     )  # fmt: skip
 
 
@@ -172,9 +205,12 @@ def organization_delete(request: HttpRequest, pk: int) -> HttpResponse:
     if user.organization_id == found.pk and not refusal:
         refusal = _("You belong to it yourself.")
     above = trail(user, found)
+    after = above[-1][1] if above else reverse("organizations")
+    if request.GET.get("in") == f"o{pk}":  # the scope goes with it
+        after = reverse("organization", args=[found.parent_id]) if above else reverse("organizations")
     return confirm_page(
         request, lambda: actions.delete_organization(actor=user, organization=found),
         title=_("Delete %s?") % found, consequences=[_("The organization %s is gone. What was done to it stays in the record.") % found],
         refusal=refusal, submit_label=_("Delete organization"), cancel_url=found.get_absolute_url(), done=_("%s is deleted.") % found,
-        done_url=above[-1][1] if above else reverse("organizations"), breadcrumbs=[*above, (found, found.get_absolute_url())],
+        done_url=after, breadcrumbs=[*above, (found, found.get_absolute_url())],
     )  # fmt: skip

@@ -3,7 +3,8 @@
 document.addEventListener("DOMContentLoaded", () => {
   const box = document.querySelector("[data-map]");
   if (!box || !window.L) return;
-  const pins = JSON.parse(document.getElementById("map-pins").textContent);
+  const read = () => document.getElementById("map-pins").textContent;
+  let text = read(), pins = JSON.parse(text);
   const tiles = JSON.parse(document.getElementById("map-tiles").textContent);
   const map = L.map(box, { zoomControl: false, attributionControl: Boolean(tiles.url), worldCopyJump: true, minZoom: 2, maxZoom: 18 });
   L.control.zoom({ zoomInTitle: box.dataset.zoomIn, zoomOutTitle: box.dataset.zoomOut }).addTo(map);
@@ -38,6 +39,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const marks = L.layerGroup().addTo(map);
   const markOf = new Map();
   const draw = () => {
+    const opened = pins.find((pin) => markOf.get(pin.url)?.isPopupOpen());
+    const focused = pins.find((pin) => markOf.get(pin.url)?.getElement() === document.activeElement);
     marks.clearLayers(); markOf.clear();
     const cells = new Map();
     for (const pin of pins) {
@@ -70,13 +73,24 @@ document.addEventListener("DOMContentLoaded", () => {
       mark.addTo(marks);
       for (const pin of group) markOf.set(pin.url, mark);
     }
+    if (focused) markOf.get(focused.url)?.getElement()?.focus({ preventScroll: true });
+    if (opened && markOf.get(opened.url)?.getPopup()) markOf.get(opened.url).openPopup();
   };
   if (pins.length) map.fitBounds(L.latLngBounds(pins.map((pin) => [pin.lat, pin.lng])).pad(0.2), { maxZoom: 14 });
   else map.setView([50, 8], 5);
   map.on("zoomend", draw); map.on("moveend", drawGrid);
   draw(); drawGrid();
-  for (const row of document.querySelectorAll("[data-pin]")) {
-    row.addEventListener("mouseenter", () => { const mark = markOf.get(row.dataset.pin); if (mark && mark.getElement()) mark.getElement().classList.add("on"); });
-    row.addEventListener("mouseleave", () => { const mark = markOf.get(row.dataset.pin); if (mark && mark.getElement()) mark.getElement().classList.remove("on"); });
-  }
+
+  // The list beside it is made anew when something changes (see live.js), and brings the new states.
+  document.body.addEventListener("htmx:afterSettle", () => {
+    const now = read();
+    if (now === text) return;
+    text = now; pins = JSON.parse(now);
+    draw();
+  });
+  const point = (event, on) => {
+    const row = event.target.closest("[data-pin]"), mark = row && markOf.get(row.dataset.pin);
+    if (mark && mark.getElement()) mark.getElement().classList.toggle("on", on);
+  };
+  for (const [name, on] of [["mouseover", true], ["mouseout", false], ["focusin", true], ["focusout", false]]) document.addEventListener(name, (event) => point(event, on));
 });

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from stations.models.infrastructure import Connector, Station
+from tenancy.links import link
 from tenancy.rights import VisibleQuerySet
 
 
@@ -77,7 +77,7 @@ class Transaction(models.Model):
         return str(self.pk)
 
     def get_absolute_url(self) -> str:
-        return reverse("transaction", args=[self.pk])
+        return link("transaction", self.pk)
 
     @property
     def running(self) -> bool:

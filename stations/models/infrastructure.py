@@ -13,10 +13,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenancy.links import link
 from tenancy.models import Organization
 from tenancy.rights import VisibleQuerySet
 
@@ -97,7 +97,7 @@ class Location(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("location", args=[self.pk])
+        return link("location", self.pk)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -214,7 +214,7 @@ class Station(models.Model):
         return self.alias or self.identity
 
     def get_absolute_url(self) -> str:
-        return reverse("station", args=[self.pk])
+        return link("station", self.pk)
 
     @property
     def effective_access_mode(self) -> AccessMode:

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Station
-from stations.pages.sheet_head import sheet_context, tab_url
+from stations.pages.sheet_head import sheet_context
 from stations.timeline import KINDS, Happening, Mark, happenings
+from tenancy.links import link
 from tenancy.rights import get_for
 
 PAGE = 50
@@ -80,7 +81,7 @@ def activity_context(request: HttpRequest, station: Station) -> dict[str, Any]:
         "filtered": valid and bool(form.cleaned_data.get("kind") or form.cleaned_data.get("since") or form.cleaned_data.get("until")),
         "older_url": f"{page}?{older.urlencode()}" if more else "",
         "newest_url": f"{page}?{kept.urlencode()}" if kept else page,
-        "clear_url": tab_url(request, "station_activity", station.pk),
+        "clear_url": link("station_activity", station.pk),
         "fragment_url": f"{reverse('station_activity_live', args=[station.pk])}?{kept.urlencode()}",
     }
 

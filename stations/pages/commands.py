@@ -22,6 +22,7 @@ from stations.actions import CommandRefused, request_command
 from stations.controls import CONTROLS, TRIGGERS, Control, Situation
 from stations.models import Connector, Station, Transaction
 from stations.ocpp import v16
+from tenancy.links import link
 from tenancy.rights import get_for
 
 AT_A_CONNECTOR = frozenset({"start", "stop", "unlock"})
@@ -154,7 +155,7 @@ def next_url(request: HttpRequest, station: Station) -> str:
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
         return wanted
-    return reverse("station", args=[station.pk])
+    return link("station", station.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -255,7 +256,7 @@ def _ask(
         "submit_label": control.label,
         "cancel_url": back,
         "dangerous": control.asks == "always" or bool(situation.harms(control.slug, connector)),
-        "breadcrumbs": [(str(station), reverse("station", args=[station.pk]))],
+        "breadcrumbs": [(str(station), link("station", station.pk))],
     }
     return render(request, "stations/command.html", context, status=200)
 

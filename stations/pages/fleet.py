@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -20,7 +20,8 @@ from stations.forms import TECHNICAL, ConnectorForm, Part, StationForm, Stations
 from stations.models import Connector, Knock, Location, Station
 from stations.pages.knocking import KnockList, knock_forget, sees_knocks
 from stations.pages.overview import connect_context
-from stations.pages.station_list import StationList, scoped, user_of
+from stations.pages.station_list import StationList, user_of
+from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, get_for, granted_paths
 from ui.forms import confirm_page, form_page, refuse
@@ -36,8 +37,8 @@ def stations_add(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(MANAGE_STATIONS)
     context: dict[str, Any] = {
         "title": _("Add stations"),
-        "cancel_url": scoped(request, "stations"),
-        "breadcrumbs": [(_("Stations"), scoped(request, "stations"))],
+        "cancel_url": link("stations"),
+        "breadcrumbs": [(_("Stations"), link("stations"))],
     }
     if not Location.objects.visible_to(user, MANAGE_STATIONS).exists():
         context["may_add_location"] = bool(granted_paths(user, MANAGE_LOCATIONS))
@@ -106,7 +107,7 @@ def shown_once(request: HttpRequest, title: str, added: Sequence[tuple[Station, 
         "any_password": any(password for _station, password in added),
         "heads": json.dumps([_("Station id"), _("Password"), _("Address (URL) of the server"), _("Address with id")]),
         "location": location,
-        "breadcrumbs": [(_("Stations"), scoped(request, "stations")), (str(location), location.get_absolute_url())],
+        "breadcrumbs": [(_("Stations"), link("stations")), (str(location), location.get_absolute_url())],
     }
     return render(request, "stations/passwords.html", context)
 
@@ -132,7 +133,7 @@ def station_edit(request: HttpRequest, pk: int) -> HttpResponse:
         get_for(user, Location.objects.all(), MANAGE_STATIONS, pk=values["location"].pk)
         return actions.edit_station(actor=user, station=station, **values)
 
-    details = reverse("station_details", args=[pk])
+    details = link("station_details", pk)
     return form_page(
         request, form, save, title=_("Edit %s") % station, submit_label=_("Save"), cancel_url=details, done=_("Saved."), done_url=details,
         breadcrumbs=trail(station), intro=_("The id %s never changes: it is the station's address.") % station.identity,
@@ -151,7 +152,7 @@ def station_delete(request: HttpRequest, pk: int) -> HttpResponse:
             ngettext("Its log of %d message is gone too.", "Its log of %d messages is gone too.", frames) % frames,
         ],
         refusal=actions.why_station_stays(station), submit_label=_("Delete station"), cancel_url=station.get_absolute_url(),
-        done=_("%s is deleted.") % station, done_url=reverse("stations"), breadcrumbs=trail(station),
+        done=_("%s is deleted.") % station, done_url=link("stations"), breadcrumbs=trail(station),
     )  # fmt: skip
 
 
@@ -169,7 +170,7 @@ def station_password(request: HttpRequest, pk: int) -> HttpResponse:
             _("A car that is charging there goes on; what it takes is reported when the station is back."),
         ],
         "submit_label": _("Renew password"),
-        "cancel_url": reverse("station_details", args=[pk]),
+        "cancel_url": link("station_details", pk),
         "breadcrumbs": trail(station),
     }
     return render(request, "ui/confirm.html", context)
@@ -184,8 +185,8 @@ def connector_add(request: HttpRequest, pk: int) -> HttpResponse:
     form = ConnectorForm(request.POST or None, initial={"number": max(used, default=0) + 1}, instance=Connector(station=station))
     return form_page(
         request, form, lambda values: actions.create_connector(actor=user_of(request), station=station, **values),
-        title=_("Add a connector"), submit_label=_("Add"), cancel_url=reverse("station_details", args=[pk]), done=_("Connector added."),
-        done_url=reverse("station_details", args=[pk]), breadcrumbs=trail(station),
+        title=_("Add a connector"), submit_label=_("Add"), cancel_url=link("station_details", pk), done=_("Connector added."),
+        done_url=link("station_details", pk), breadcrumbs=trail(station),
     )  # fmt: skip
 
 
@@ -199,8 +200,8 @@ def connector_edit(request: HttpRequest, pk: int, connector_pk: int) -> HttpResp
     form = ConnectorForm(request.POST or None, instance=copy.copy(connector))
     return form_page(
         request, form, lambda values: actions.edit_connector(actor=user_of(request), connector=connector, **values),
-        title=_("Edit connector %d") % connector.number, submit_label=_("Save"), cancel_url=reverse("station_details", args=[pk]),
-        done=_("Saved."), done_url=reverse("station_details", args=[pk]), breadcrumbs=trail(connector.station),
+        title=_("Edit connector %d") % connector.number, submit_label=_("Save"), cancel_url=link("station_details", pk),
+        done=_("Saved."), done_url=link("station_details", pk), breadcrumbs=trail(connector.station),
     )  # fmt: skip
 
 
@@ -211,8 +212,8 @@ def connector_delete(request: HttpRequest, pk: int, connector_pk: int) -> HttpRe
         title=_("Delete connector %d?") % connector.number,
         consequences=[_("It disappears from this station. Should the station report it again, it comes back.")],
         refusal=actions.why_connector_stays(connector), submit_label=_("Delete connector"),
-        cancel_url=reverse("station_details", args=[pk]),
-        done=_("Connector deleted."), done_url=reverse("station_details", args=[pk]), breadcrumbs=trail(connector.station),
+        cancel_url=link("station_details", pk),
+        done=_("Connector deleted."), done_url=link("station_details", pk), breadcrumbs=trail(connector.station),
     )  # fmt: skip
 
 

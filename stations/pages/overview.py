@@ -30,8 +30,9 @@ from stations.models import (
     StatusChange,
     Transaction,
 )
-from stations.pages.sheet_head import Action, action, tab_url
+from stations.pages.sheet_head import Action, action
 from stations.timeline import card_name, happenings
+from tenancy.links import link
 from tenancy.rights import MANAGE_STATIONS
 
 Text = str | Promise
@@ -152,7 +153,7 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
         "spark_height": SPARK_HEIGHT,
         "can_manage": situation.may(MANAGE_STATIONS),
         "never": situation.connection == Connection.NEVER,
-        "fragment_url": tab_url(request, "station_overview", station.pk),
+        "fragment_url": link("station_overview", station.pk),
     }
     if context["never"]:
         context |= connect_context(request, situation.station)

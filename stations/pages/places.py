@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, NamedTuple
 
 import django_filters
 import django_tables2
@@ -22,18 +21,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations import actions, explain
+from stations import actions, explain, hooks
 from stations.forms import LocationForm
 from stations.models import AccessMode, Connection, Connector, Location, Station, Transaction
 from tenancy.hooks import Part
+from tenancy.links import link
 from tenancy.models import Organization, User
-from tenancy.pages import trail
+from tenancy.pages import MANY, proposed, trail
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, get_for, holds
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, ListPage, Table
 from ui.templatetags.ui import state
 
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end num"}}
+MOST_STATIONS = 100  # on the page of a location
+REACHABLE = (Connection.ONLINE, Connection.PENDING)
 WORST = (explain.FAULT, explain.WAITING, explain.CHARGING, explain.BUSY, explain.AVAILABLE, explain.OFF)
 
 
@@ -56,8 +58,7 @@ class Counts:
         rows = Connector.objects.filter(station__location__in=pks, number__gt=0).order_by()
         for location, station, status in rows.values_list("station__location", "station", "status"):
             connection = connections[station]
-            reachable = connection in (Connection.ONLINE, Connection.PENDING)
-            self.states[location][explain.status(status).state if reachable else explain.connection(connection).state] += 1
+            self.states[location][explain.status(status).state if connection in REACHABLE else explain.connection(connection).state] += 1
 
     def worst(self, pk: int) -> str:
         return next((name for name in WORST if self.states[pk][name]), explain.OFF)
@@ -158,15 +159,10 @@ class LocationList(ListPage):
         return rows.select_related("organization")
 
     def get_actions(self) -> Sequence[Action]:
-        return [Action(_("Add a location"), scoped(self.request, "location_add"), icon="plus")]
+        return [Action(_("Add a location"), link("location_add"), icon="plus")]
 
     def get_empty_action(self) -> Action | None:
-        return Action(_("Add a location"), scoped(self.request, "location_add"), icon="plus")
-
-
-def scoped(request: HttpRequest, name: str) -> str:
-    scope = request.GET.get("in")
-    return reverse(name) + (f"?{urlencode({'in': scope})}" if scope else "")
+        return Action(_("Add a location"), link("location_add"), icon="plus")
 
 
 # -- one location -----------------------------------------------------------------------------------------------------------------------
@@ -180,16 +176,23 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
     """The stations that stand here, and what they do now; `?part=live` gives the part that changes."""
     user = user_of(request)
     found = get_for(user, Location.objects.select_related("organization"), pk=pk)
-    stations = Station.objects.visible_to(user).filter(location=found).with_connection().prefetch_related("connectors")
-    running = Transaction.objects.visible_to(user).filter(station__location=found, ended_at=None).select_related("station", "connector")
+    stations = list(
+        Station.objects.visible_to(user).filter(location=found).with_connection().prefetch_related("connectors")[: MOST_STATIONS + 1]
+    )
+    open_here = Transaction.objects.visible_to(user).filter(station__location=found, ended_at=None)
+    running = list(open_here.select_related("station", "connector")[:MOST_STATIONS])
+    cards = hooks.known_cards(user, {row.id_tag for row in running})
     context = {
         "title": found.name,
         "location": found,
         "zone": found.zone,
         "breadcrumbs": path_to(user, found),
-        "entries": [_row(station) for station in stations],
-        "running": running,
-        "live_url": f"{found.get_absolute_url()}?part=live",
+        "entries": [_row(station) for station in stations[:MOST_STATIONS]],
+        "all_url": link("stations", **{"in": f"l{found.pk}"}) if len(stations) > MOST_STATIONS else "",
+        "running": [(row, cards.get(row.id_tag)) for row in running],
+        "live_url": link("location", found.pk, part="live"),
+        "edit_url": link("location_edit", found.pk),
+        "delete_url": link("location_delete", found.pk),
         "scope": f"in=l{found.pk}",
         "may_manage": holds(user, MANAGE_LOCATIONS, found.organization.path),
         "may_add": holds(user, MANAGE_STATIONS, found.organization.path),
@@ -197,25 +200,38 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "stations/location_live.html" if request.GET.get("part") == "live" else "stations/location.html", context)
 
 
-def _row(station: Any) -> tuple[Station, explain.Meaning, list[tuple[Connector, explain.Meaning]]]:
-    connectors = [(row, explain.status(row.status, row.number)) for row in station.connectors.all() if row.number]
-    return station, explain.connection(station.connection), connectors
+class Row(NamedTuple):
+    """A station of the location. What an `absent` one does nobody knows: its connectors are shown as it last reported them."""
+
+    station: Station
+    connection: explain.Meaning
+    connectors: list[tuple[Connector, str, explain.Text]]
+    absent: bool
+
+
+def _row(station: Any) -> Row:
+    absent = station.connection not in REACHABLE
+    connectors = []
+    for connector in station.connectors.all():
+        if connector.number:
+            meaning = explain.status(connector.status, connector.number)
+            connectors.append((connector, explain.OFF if absent else meaning.state, meaning.word))
+    return Row(station, explain.connection(station.connection), connectors, absent)
 
 
 def location_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    drill = request.drill  # type: ignore[attr-defined]
-    above = drill.organization if drill else user.organization
-    form = LocationForm(request.POST or None, initial={"organization": above.pk}, user=user)
+    owner = proposed(request, "organization", MANAGE_LOCATIONS)
+    form = LocationForm(request.POST or None, initial={"organization": owner.pk}, user=user)
 
     def save(values: dict[str, Any]) -> Location:
         owner = get_for(user, Organization.objects.all(), MANAGE_LOCATIONS, pk=values.pop("organization").pk)
         return actions.create_location(actor=user, organization=owner, **values)
 
     return form_page(
-        request, form, save, title=_("Add a location"), submit_label=_("Add"), cancel_url=scoped(request, "locations"),
+        request, form, save, title=_("Add a location"), submit_label=_("Add"), cancel_url=link("locations"),
         done=_("Location added. Next: the stations that stand there."), done_url=lambda made: made.get_absolute_url(),
-        breadcrumbs=[(_("Locations"), scoped(request, "locations"))],
+        breadcrumbs=[(_("Locations"), link("locations"))],
     )  # fmt: skip
 
 
@@ -233,11 +249,13 @@ def location_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def location_delete(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = get_for(user, Location.objects.select_related("organization"), MANAGE_LOCATIONS, pk=pk)
+    drilled = request.GET.get("in") == f"l{pk}"  # the scope goes with it
+    after = reverse("organization", args=[found.organization_id]) if drilled else found.organization.get_absolute_url()
     return confirm_page(
         request, lambda: actions.delete_location(actor=user, location=found),
         title=_("Delete %s?") % found, consequences=[_("The location %s is gone. What was done to it stays in the record.") % found],
         refusal=actions.why_location_stays(found), submit_label=_("Delete location"), cancel_url=found.get_absolute_url(),
-        done=_("%s is deleted.") % found, done_url=found.organization.get_absolute_url(),
+        done=_("%s is deleted.") % found, done_url=after,
         breadcrumbs=[*path_to(user, found), (found, found.get_absolute_url())],
     )  # fmt: skip
 
@@ -248,10 +266,15 @@ MOST_ON_MAP = 5000
 
 
 def locations_map(request: HttpRequest) -> HttpResponse:
-    """Every location with its worst state. Without a tile server the map is plain: places, their names and how they lie to each other."""
+    """Every location with its worst state; `?part=live` gives the list beside the map with the data of its marks.
+
+    Without a tile server the map is plain: places, their names and how they lie to each other.
+    """
     user = user_of(request)
     drill = request.drill  # type: ignore[attr-defined]
-    rows = list(drill.limit(Location.objects.visible_to(user)).select_related("organization")[:MOST_ON_MAP])
+    rows = list(drill.limit(Location.objects.visible_to(user))[: MOST_ON_MAP + 1])
+    cut = len(rows) > MOST_ON_MAP
+    del rows[MOST_ON_MAP:]
     counts = Counts(rows)
     entries = [(row, counts.worst(row.pk), counts.words(row.pk)) for row in rows]
     pins = [
@@ -265,14 +288,25 @@ def locations_map(request: HttpRequest) -> HttpResponse:
     context = {
         "title": _("Map"),
         "pins": pins,
+        "cut": MOST_ON_MAP if cut else 0,
+        "topic": f"in:{drill.token or 'all'}",
+        "live_url": link("map", part="live"),
         "placed": [entry for entry in entries if entry[0].latitude is not None],
         "unplaced": [entry for entry in entries if entry[0].latitude is None],
         "tiles": {"url": settings.MAP_TILES_URL, "attribution": settings.MAP_TILES_ATTRIBUTION},
     }
-    return render(request, "stations/map.html", context)
+    return render(request, "stations/map_list.html" if request.GET.get("part") == "live" else "stations/map.html", context)
 
 
-# -- on the page of an organization -------------------------------------------------------------------------------------------------------
+# -- in the list of organizations, and on the page of one ---------------------------------------------------------------------------------
+
+
+def locations_by_path(user: User) -> dict[str, int]:
+    return dict(Location.objects.visible_to(user).order_by().values_list("organization__path").annotate(Count("pk")))
+
+
+def stations_by_path(user: User) -> dict[str, int]:
+    return dict(Station.objects.visible_to(user).order_by().values_list("location__organization__path").annotate(Count("pk")))
 
 
 def part_of_organization(request: HttpRequest, organization: Organization) -> Part:
@@ -282,19 +316,20 @@ def part_of_organization(request: HttpRequest, organization: Organization) -> Pa
         (
             explain.connection(value),
             by_connection[value],
-            f"{reverse('stations')}?{urlencode({'connection': value, 'in': f'o{organization.pk}'})}",
+            link("stations", **{"connection": value, "in": f"o{organization.pk}"}),
         )
         for value in Connection.values
         if by_connection.get(value)
     ]
-    own = Location.objects.visible_to(request.user).filter(organization=organization)
+    own = list(Location.objects.visible_to(request.user).filter(organization=organization)[: MANY + 1])
     total = sum(by_connection.values())
     context = {
         "organization": organization,
         "tiles": tiles,
         "stations": ngettext("%d station here and below", "%d stations here and below", total) % total,
-        "locations": own,
-        "add_url": f"{reverse('location_add')}?in=o{organization.pk}",
+        "locations": own[:MANY],
+        "all_url": link("locations", **{"in": f"o{organization.pk}"}) if len(own) > MANY else "",
+        "add_url": link("location_add", organization=str(organization.pk)),
         "may_add": holds(user_of(request), MANAGE_LOCATIONS, organization.path),
     }
     return Part("stations/organization_part.html", context)

@@ -20,7 +20,8 @@ from stations.models import AccessMode, Command, ConfigurationKey, Connector, Cu
 from stations.ocpp import v16
 from stations.pages import activity, commands
 from stations.pages.overview import CommandRow, connect_context, overview_context
-from stations.pages.sheet_head import TABS, action, head, reverse_or_none, sheet_context, tab_url
+from stations.pages.sheet_head import TABS, action, head, reverse_or_none, sheet_context
+from tenancy.links import link
 from tenancy.models import AuditEntry
 from tenancy.rights import MANAGE_STATIONS, READ, get_for
 
@@ -46,7 +47,7 @@ def overview_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     """The live part of the Overview."""
     station = station_of(request, pk)
     situation = Situation(request.user, station)
-    return render(request, "stations/overview_live.html", overview_context(request, situation, tab_url(request, "station", pk)))
+    return render(request, "stations/overview_live.html", overview_context(request, situation, link("station", pk)))
 
 
 def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
@@ -54,8 +55,8 @@ def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     station = station_of(request, pk)
     wanted = request.GET.get("tab", "")
     active, name = next(((tab, name) for tab, _label, name in TABS if tab == wanted), ("overview", "station"))
-    context = head(Situation(request.user, station), tab_url(request, name, pk))
-    context |= {"zone": station.location.zone, "here": tab_url(request, name, pk), "active_tab": active}
+    context = head(Situation(request.user, station), link(name, pk))
+    context |= {"zone": station.location.zone, "here": link(name, pk), "active_tab": active}
     context["head_url"] = request.get_full_path()
     return render(request, "stations/sheet_head.html", context)
 
@@ -100,7 +101,7 @@ def configuration_context(request: HttpRequest, situation: Situation, back: str)
         "reset": action(situation, "reset-soft", back, place="c"),
         "refusal": situation.why_not("change-configuration"),
         "change_url": reverse("station_command", args=[station.pk, "change-configuration"]),
-        "fragment_url": tab_url(request, "station_configuration_live", station.pk),
+        "fragment_url": link("station_configuration_live", station.pk),
     }
 
 
@@ -118,7 +119,7 @@ def configuration(request: HttpRequest, pk: int) -> HttpResponse:
 
 def configuration_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     station = station_of(request, pk)
-    context = configuration_context(request, Situation(request.user, station), tab_url(request, "station_configuration", pk))
+    context = configuration_context(request, Situation(request.user, station), link("station_configuration", pk))
     return render(request, "stations/configuration_live.html", context)
 
 

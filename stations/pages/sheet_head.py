@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import explain
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Connector, CurrentType, Station
+from tenancy.links import link
 from tenancy.models import Organization
 from tenancy.rights import MANAGE_STATIONS
 from ui.templatetags.ui import duration
@@ -84,12 +85,6 @@ class Menu(NamedTuple):
         return "" if any(not one.reason for one in self.actions) else next((one.reason for one in self.actions), "")
 
 
-def tab_url(request: HttpRequest, name: str, *args: Any) -> str:
-    """The address of a page, keeping the scope that the person has drilled into."""
-    drill = str(request.GET.get("in", ""))
-    return reverse(name, args=args) + (f"?{urlencode({'in': drill})}" if drill else "")
-
-
 def action(
     situation: Situation,
     slug: str,
@@ -114,7 +109,7 @@ def action(
 def sheet_context(request: HttpRequest, station: Station, active: str, situation: Situation | None = None) -> dict[str, Any]:
     """What `stations/sheet.html` needs, for the tab named `active`. `station` comes from `get_for`, with location and organization."""
     situation = situation or Situation(request.user, station)
-    back = tab_url(request, next(name for tab, _label, name in TABS if tab == active), station.pk)
+    back = link(next(name for tab, _label, name in TABS if tab == active), station.pk)
     return {
         "title": str(station),
         "station": station,
@@ -158,13 +153,13 @@ def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str 
 
 def _maybe(request: HttpRequest, name: str, *args: Any) -> str | None:
     try:
-        return tab_url(request, name, *args)
+        return link(name, *args)
     except NoReverseMatch:
         return None
 
 
 def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:
-    return [(label, tab_url(request, name, station.pk), tab == active, None) for tab, label, name in TABS]
+    return [(label, link(name, station.pk), tab == active, None) for tab, label, name in TABS]
 
 
 def _states(situation: Situation) -> list[State]:

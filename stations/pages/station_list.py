@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import django_filters
 import django_tables2
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,6 +17,7 @@ from django.utils.translation import ngettext
 
 from stations import actions, explain
 from stations.models import AccessMode, Connection, Connector, Station, Transaction
+from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, OPERATE_STATIONS, granted_paths
 from ui.lists import Action, BulkAction, ListPage, Table
@@ -35,13 +34,6 @@ ABSENT = (Connection.OFFLINE, Connection.DEACTIVATED)
 def user_of(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
-
-
-def scoped(request: HttpRequest, name: str, *args: Any, **query: str) -> str:
-    """The URL of a page with the scope of this one."""
-    if request.GET.get("in"):
-        query["in"] = request.GET["in"]
-    return reverse(name, args=args) + (f"?{urlencode(query)}" if query else "")
 
 
 class StationFilter(django_filters.FilterSet):
@@ -306,7 +298,7 @@ class StationList(ListPage):
     def get_actions(self) -> Sequence[Action]:
         if not granted_paths(self.request.user, MANAGE_STATIONS):
             return []
-        return [Action(_("Add stations"), scoped(self.request, "stations_add"), icon="plus")]
+        return [Action(_("Add stations"), link("stations_add"), icon="plus")]
 
     def get_empty_action(self) -> Action | None:
         return next(iter(self.get_actions()), None)

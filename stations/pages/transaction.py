@@ -18,6 +18,7 @@ from stations.controls import Situation
 from stations.models import CardOffer, SignedMeterValue, Transaction
 from stations.pages.sheet_head import action
 from stations.tables import state_of
+from tenancy.links import link
 from tenancy.rights import get_for
 
 SHOWN = 120  # rows of the table of values
@@ -39,7 +40,7 @@ def transaction(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "stations/transaction_live.html", context | {"part": True})
     signed = list(SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")[:MOST_SIGNED])
     return render(request, "stations/transaction.html", context | _values(row) | {
-        "breadcrumbs": [(_("Transactions"), reverse("transactions")), (str(row.station), row.station.get_absolute_url())],
+        "breadcrumbs": [(_("Transactions"), link("transactions")), (str(row.station), row.station.get_absolute_url())],
         "signed": signed,
     })  # fmt: skip
 

@@ -30,7 +30,7 @@ def text_of(client: Client, address: str, **query: Any) -> str:
 
 def listed(html: str) -> list[int]:
     """Primary keys of the transactions on a list page, in its order."""
-    return [int(pk) for pk in re.findall(r'class="first [^"]*"><a href="/transactions/(\d+)/"', html)]
+    return [int(pk) for pk in re.findall(r'class="first [^"]*"><a href="/transactions/(\d+)/[?"]', html)]
 
 
 def export(client: Client, address: str, **query: Any) -> list[dict[str, str]]:
