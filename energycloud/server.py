@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import resource
 import socket
@@ -9,8 +10,32 @@ import sys
 
 import uvicorn
 from django.conf import settings
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from stations.gateway import hub
+
+
+LINGER = 1.0  # seconds a closed socket may take to send what waits
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A peer that never reads keeps what we wrote waiting, and an orderly close would wait with it, for ever."""
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._abort_later()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._abort_later()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self._abort_later(self.close_timeout)
+
+    def _abort_later(self, more: float = 0.0) -> None:
+        self.loop.call_later(LINGER + more, self.transport.abort)
 
 
 class Server(uvicorn.Server):
@@ -34,7 +59,7 @@ def make(host: str, port: int) -> Server:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a socket per station
     sys.setswitchinterval(0.001)  # the ledger gets the interpreter back sooner from the sockets' thread when the database has answered
     return Server(uvicorn.Config(
-        "energycloud.asgi:application", host=host, port=port, ws="websockets-sansio", loop="uvloop", http="httptools", lifespan="off",
+        "energycloud.asgi:application", host=host, port=port, ws=Socket, loop="uvloop", http="httptools", lifespan="off",
         ws_max_size=settings.OCPP_MAX_FRAME_BYTES, ws_ping_interval=settings.OCPP_PING_INTERVAL, ws_ping_timeout=settings.OCPP_PING_TIMEOUT,
         ws_per_message_deflate=False, backlog=8192, access_log=False, log_config=None, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=5,

@@ -10,9 +10,10 @@ import asyncio
 import base64
 import binascii
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from channels.consumer import AsyncConsumer
 from django.conf import settings
@@ -20,6 +21,7 @@ from django.conf import settings
 from stations import credentials
 from stations.gateway.entries import Attached, Connect, Received, Refused, StationState
 from stations.gateway.hub import Hub, get_hub
+from stations.models.infrastructure import IDENTITY
 from stations.ocpp import frames, v16
 
 log = logging.getLogger("stations.gateway")
@@ -48,7 +50,7 @@ class StationConsumer(AsyncConsumer):
         hub = await get_hub()
         identity, address = scope["path"].removeprefix(PREFIX), client_address(scope)
         admitted = await self._knock(hub, scope, identity, address)
-        if isinstance(admitted, int):
+        if isinstance(admitted, Refusal):
             await refuse(scope, send, admitted)
             return
         self.station_id, self.generation, self.state = admitted.station_id, admitted.generation, admitted.state
@@ -61,23 +63,23 @@ class StationConsumer(AsyncConsumer):
         finally:
             hub.detach(self)
 
-    async def _knock(self, hub: Hub, scope: dict[str, Any], identity: str, address: str) -> Attached | int:
-        """The granted connection, or the HTTP status of the refusal: 400 no common subprotocol, 401 unknown or wrong, 429 too many, 503."""
+    async def _knock(self, hub: Hub, scope: dict[str, Any], identity: str, address: str) -> Attached | Refusal:
         if hub.draining:
-            return 503
+            return RESTARTING
         if hub.throttle.blocked(address, identity):
-            return 429
+            return TOO_MANY
         if v16.SUBPROTOCOL not in scope.get("subprotocols", ()):
-            return 400
-        user, password = basic_credentials(scope)
-        if user is None or user != identity or not 1 <= len(identity) <= 48 or not identity.isprintable():
-            # Nothing to compare: still the same answer, and a trace of the identity for the operator.
-            user, password = identity, ""
+            return NO_SUBPROTOCOL
+        possible = re.fullmatch(IDENTITY.regex, identity) is not None
+        if not possible and not (1 <= len(identity) <= 48 and identity.isprintable()):
+            hub.throttle.refused(address, identity)
+            return NO_IDENTITY
+        # Without readable credentials there is nothing to compare: still the same answer, and a trace of the identity for the operator.
+        password = basic_password(scope, identity) or ""
         future: asyncio.Future[Attached | Refused] = hub.loop.create_future()
         keep = credentials.SHORTEST <= len(password.encode()) <= credentials.LONGEST
         hub.ledger.submit(Connect(
-            datetime.now(UTC), future, identity=identity.replace("\x00", "")[:48], digest=credentials.digest(password), keep_digest=keep,
-            address=address,
+            datetime.now(UTC), future, identity=identity, digest=credentials.digest(password), keep_digest=keep, address=address,
             version=v16.SUBPROTOCOL.removeprefix("ocpp"), gateway=hub.name,
         ))  # fmt: skip
         outcome = await future
@@ -85,15 +87,15 @@ class StationConsumer(AsyncConsumer):
             hub.throttle.admitted(address, identity)
             return outcome
         hub.throttle.refused(address, identity)
-        return 401
+        return WRONG if possible else NO_IDENTITY
 
     async def _converse(self, hub: Hub, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         unreadable = 0
         ledger, loop = hub.ledger, hub.loop
         while True:
             message = await receive()
-            if message["type"] != "websocket.receive":
-                return
+            if message["type"] != "websocket.receive" or self.is_closing():
+                return  # what came behind our close is not answered, so the station sends it again on its next socket
             if hub.draining:
                 continue  # not read any more: the station sends it again after the restart
             text = message.get("text")
@@ -118,7 +120,7 @@ class StationConsumer(AsyncConsumer):
             try:
                 ledger.submit(entry)
                 answer = await future
-                if answer is not None:
+                if answer is not None and not self.is_closing():
                     await self._send({"type": "websocket.send", "text": answer})
             finally:
                 hub.in_flight -= 1
@@ -153,8 +155,11 @@ class StationConsumer(AsyncConsumer):
         except (OSError, RuntimeError):
             log.info("a command to station %s met a closed socket", self.station_id)
 
+    def is_closing(self) -> bool:
+        return self._closing
+
     async def close(self, code: int) -> None:
-        if self._closing:
+        if self.is_closing():
             return
         self._closing = True
         try:
@@ -163,18 +168,19 @@ class StationConsumer(AsyncConsumer):
             pass  # closed already
 
 
-def basic_credentials(scope: dict[str, Any]) -> tuple[str | None, str]:
-    """User and password of the Authorization header; (None, "") without a readable one."""
+def basic_password(scope: dict[str, Any], identity: str) -> str | None:
+    """The password of the Authorization header; None without a readable one, or when its user is not `identity`."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _space, encoded = value.partition(b" ")
             if kind.lower() == b"basic" and len(encoded) < 400:
                 try:
-                    user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+                    pair = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
                 except (binascii.Error, UnicodeDecodeError):
-                    return None, ""
-                return (user, password) if colon else (None, "")
-    return None, ""
+                    return None
+                # Not split at the first colon: a station id may have one.
+                return pair[len(identity) + 1 :] if pair.startswith(f"{identity}:") else None
+    return None
 
 
 def client_address(scope: dict[str, Any]) -> str:
@@ -187,23 +193,26 @@ def client_address(scope: dict[str, Any]) -> str:
     return address[:45]
 
 
-REASONS = {
-    400: b"Offer the WebSocket subprotocol ocpp1.6.",
-    401: b"Unknown station id or wrong password.",
-    429: b"Too many refused connections. Wait a minute.",
-    503: b"Restarting. Try again in a few seconds.",
-}
+class Refusal(NamedTuple):
+    """An upgrade that is not granted, as it is answered."""
+
+    status: int
+    reason: str
+    header: tuple[bytes, bytes] | None = None
 
 
-async def refuse(scope: dict[str, Any], send: Send, status: int) -> None:
+NO_SUBPROTOCOL = Refusal(400, "Offer the WebSocket subprotocol ocpp1.6.")
+NO_IDENTITY = Refusal(400, "The address ends in the station id: 1 to 48 letters, digits and - _ . * = : + | @ ( ).")
+WRONG = Refusal(401, "Unknown station id or wrong password.", (b"www-authenticate", b'Basic realm="ocpp"'))
+TOO_MANY = Refusal(429, "Too many refused connections. Wait a minute.", (b"retry-after", b"60"))
+RESTARTING = Refusal(503, "Restarting. Try again in a few seconds.", (b"retry-after", b"5"))
+
+
+async def refuse(scope: dict[str, Any], send: Send, refusal: Refusal) -> None:
     """Answer the upgrade with a real HTTP status where the server can; else it becomes 403."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         return
-    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
-    if status == 401:
-        headers.append((b"www-authenticate", b'Basic realm="ocpp"'))
-    if status in {429, 503}:
-        headers.append((b"retry-after", b"60" if status == 429 else b"5"))
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": REASONS[status]})
+    headers = [(b"content-type", b"text/plain"), (b"connection", b"close"), *([refusal.header] if refusal.header else [])]
+    await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": refusal.reason.encode()})

@@ -36,6 +36,7 @@ log = logging.getLogger("stations.gateway")
 
 POLL = 0.5  # seconds between re-reads of the queue when no nudge arrives
 BEAT = 10.0
+COMPARE_EVERY = 3  # beats between looks at which of our sockets are still rightful
 ANNOUNCE_EVERY = 0.2
 REPLACED, CLOSED_BY_US, RESTART = 4001, 1008, 1012  # close codes
 
@@ -90,6 +91,9 @@ class Hub:
             return
         self.connections[consumer.station_id] = consumer
         if older is not None:
+            if older.generation == consumer.generation - 1:
+                # What the older socket still has in flight is booked after our memory of the station was read: go on with its memory.
+                consumer.state = older.state
             self.spawn(older.close(REPLACED))
         if not settings.EMBEDDED:
             message = {"type": "station.attached", "station": consumer.station_id, "generation": consumer.generation}
@@ -211,9 +215,13 @@ class Hub:
     # -- life and end ------------------------------------------------------------------------------------------------------------------
 
     async def _keep_beating(self) -> None:
+        beats = 0
         while True:
             await asyncio.sleep(BEAT)
             await self._in_delivery(self._beat)
+            beats += 1
+            if beats % COMPARE_EVERY == 0:
+                await self._compare()
             if channel := getattr(self, "_channel", None):
                 await get_channel_layer().group_add(nudges.GATEWAYS, channel)  # the in-memory layer forgets members after a day
 
@@ -224,6 +232,14 @@ class Hub:
         GatewayProcess.objects.create(name=self.name)
         for consumer in list(self.connections.values()):
             Station.objects.filter(pk=consumer.station_id, generation=consumer.generation).update(connected=True, disconnected_at=None)
+
+    async def _compare(self) -> None:
+        """Close what should have been closed by a nudge that was lost: deactivated, deleted, or connected elsewhere since."""
+        ours = {pk: consumer.generation for pk, consumer in self.connections.items()}
+        for pk, code in await self._in_delivery(_strays, self.name, ours):
+            consumer = self.connections.get(pk)
+            if consumer is not None and consumer.generation == ours[pk]:
+                self.spawn(consumer.close(code))
 
     async def drain(self) -> None:
         """Stop reading, commit what was read, answer it, close every socket with 1012."""
@@ -261,6 +277,14 @@ def _with_database(work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     except Exception:
         connection.close()
         raise
+
+
+def _strays(gateway: str, ours: dict[int, int]) -> list[tuple[int, int]]:
+    """Which of these sockets (station and generation) are not the stations' own any more, with the code to close them with."""
+    rightful = dict(Station.objects.filter(gateway=gateway, connected=True, active=True).values_list("pk", "generation"))
+    strays = [pk for pk, generation in ours.items() if rightful.get(pk) != generation]
+    elsewhere = set(Station.objects.filter(pk__in=strays[:1000], active=True).values_list("pk", flat=True)) if strays else set()
+    return [(pk, REPLACED if pk in elsewhere else CLOSED_BY_US) for pk in strays[:1000]]
 
 
 def _put_back(command_id: int) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Min
 from django.utils import timezone
 
 from stations import credentials
@@ -36,10 +37,8 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     """The oldest queued command of every station of `gateway` that is `free` (connected here, nothing outstanding), marked as sent."""
     now = timezone.now()
     queued = Command.objects.filter(state=Command.State.QUEUED, deadline__gt=now, station__gateway=gateway, station__connected=True)
-    due: dict[int, Command] = {}
-    for command in queued.order_by("pk")[:1000]:
-        if command.station_id not in due and free(command.station_id):
-            due[command.station_id] = command
+    oldest = queued.order_by().values_list("station_id").annotate(Min("pk"))
+    due = Command.objects.in_bulk([pk for station, pk in oldest if free(station)][:1000])
     taken: list[Outgoing] = []
     if not due:
         return taken
