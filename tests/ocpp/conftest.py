@@ -91,11 +91,33 @@ class Gateway:
         self.thread.join(20)
         assert not self.thread.is_alive()
 
+    def raw(self, identity: str = "LUM-0001", password: str = STATION_PASSWORD) -> socket.socket:
+        """The bare TCP socket after the upgrade: what is sent from here on must be frames (see `frame`), and nothing is answered for us."""
+        token = base64.b64encode(f"{identity}:{password}".encode()).decode()
+        lines = (
+            f"GET /ocpp/{identity} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", "Upgrade: websocket", "Connection: Upgrade",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: ocpp1.6",
+            f"Authorization: Basic {token}", "", "",
+        )  # fmt: skip
+        bare = self.open.enter_context(socket.socket())
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        bare.connect(("127.0.0.1", self.port))
+        bare.sendall("\r\n".join(lines).encode())
+        assert bare.recv(12) == b"HTTP/1.1 101"
+        return bare
+
     def connect(self, identity: str = "LUM-0001", password: str = STATION_PASSWORD, **options: Any) -> Wire:
         token = base64.b64encode(f"{options.pop('user', identity)}:{password}".encode()).decode()
         headers = options.pop("headers", {"Authorization": f"Basic {token}"})
         options = {"subprotocols": ["ocpp1.6"], "compression": None, "proxy": None, "max_size": None, "close_timeout": 1} | options
         return Wire(self.open.enter_context(connect(self.url + quote(identity, safe=""), additional_headers=headers, **options)))
+
+
+def frame(text: str | bytes, opcode: int = 1, *, fin: bool = True) -> bytes:
+    """A websocket frame of a client, masked with zeros (RFC 6455 §5.2)."""
+    data = text.encode() if isinstance(text, str) else text
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2, "big")
+    return bytes([(0x80 if fin else 0) | opcode]) + size + bytes(4) + data
 
 
 def until(what: Callable[[], Any], seconds: float = 10) -> Any:

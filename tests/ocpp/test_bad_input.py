@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
-import socket
 import threading
 import time
 from typing import Any
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from stations.models import CardOffer, Frame, Station, Transaction, UnmatchedMessage
-from tests.conftest import CARD, STATION_PASSWORD
+from tests.conftest import CARD
 from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_messages import now, start
 
@@ -146,17 +144,9 @@ def test_a_flood_of_one_station_is_answered_in_its_turn_and_harms_no_other(gatew
 def test_a_half_open_socket_is_noticed_by_the_ping(gateway: Gateway) -> None:
     """The cable is cut: the socket stays, but nothing comes any more, not even a close or a pong."""
     gateway.server.config.ws_ping_interval = gateway.server.config.ws_ping_timeout = 0.3  # seconds instead of 30
-    token = base64.b64encode(f"LUM-0001:{STATION_PASSWORD}".encode()).decode()
-    with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
-        lines = (
-            "GET /ocpp/LUM-0001 HTTP/1.1", f"Host: 127.0.0.1:{gateway.port}", "Upgrade: websocket", "Connection: Upgrade",
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: ocpp1.6",
-            f"Authorization: Basic {token}", "", "",
-        )  # fmt: skip
-        raw.sendall("\r\n".join(lines).encode())
-        assert raw.recv(12) == b"HTTP/1.1 101"
-        until(lambda: Station.objects.get(identity="LUM-0001").connected)
-        until(lambda: not Station.objects.get(identity="LUM-0001").connected, 5)
+    gateway.raw()
+    until(lambda: Station.objects.get(identity="LUM-0001").connected)
+    until(lambda: not Station.objects.get(identity="LUM-0001").connected, 5)
 
 
 def test_texts_of_stations_are_kept_as_they_are(wire: Wire) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 from websockets.exceptions import InvalidStatus
 
-from stations.actions import edit_station, renew_password
+from stations.actions import add_stations, edit_station, renew_password
 from stations.gateway import doors
 from stations.models import Knock, Station
 from tests.conftest import STATION_PASSWORD, Tree
@@ -58,6 +58,23 @@ def test_the_user_must_be_the_id_of_the_address(gateway: Gateway, tree: Tree) ->
 def test_without_a_common_subprotocol_there_is_no_upgrade(offered: list[str] | None, gateway: Gateway) -> None:
     status, body, _names = refusal(gateway, subprotocols=offered)
     assert (status, body) == (400, b"Offer the WebSocket subprotocol ocpp1.6.")
+
+
+@pytest.mark.parametrize("identity", ["", "X" * 49, "CP 1", "a/b", "a\nb", "ÄÖ", "a\0b", "<b>", "x" * 5000])
+def test_what_cannot_be_a_station_id_is_a_bad_request(identity: str, gateway: Gateway) -> None:
+    status, body, _names = refusal(gateway, identity)
+    assert (status, body[:34]) == (400, b"The address ends in the station id")
+    assert set(Knock.objects.values_list("identity", flat=True)) <= {"CP 1", "a/b", "ÄÖ", "<b>"}, "what an operator can make sense of"
+
+
+def test_every_id_that_may_be_entered_gets_in(gateway: Gateway, tree: Tree) -> None:
+    for identity in ("a:b:c", "A*B*E1", "x@y", "p=1|2", "(1)+2_3-4.5", "%41", "X" * 48):
+        if identity == "%41":
+            assert refusal(gateway, identity)[0] == 400
+            continue
+        add_stations(actor=None, location=tree.location, identities=[identity], password="a:password:with:colons")
+        wire = gateway.connect(identity, "a:password:with:colons")
+        assert "currentTime" in wire.call("Heartbeat")
 
 
 def test_several_subprotocols_are_fine_when_ours_is_among_them(gateway: Gateway) -> None:
