@@ -20,7 +20,7 @@ from stations.models import AccessMode, Command, ConfigurationKey, Connector, Cu
 from stations.ocpp import v16
 from stations.pages import activity, commands
 from stations.pages.overview import CommandRow, connect_context, overview_context
-from stations.pages.sheet_head import TABS, action, head, reverse_or_none, sheet_context
+from stations.pages.sheet_head import TABS, action, head, sheet_context
 from tenancy.links import link
 from tenancy.models import AuditEntry
 from tenancy.rights import MANAGE_STATIONS, READ, get_for
@@ -216,8 +216,8 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
             "status": explain.status(connector.status),
             "switch": explain.availability(connector.availability),
             "format": Connector.Format(connector.format).label,
-            "edit_url": reverse_or_none("connector_edit", pk, connector.pk) or reverse_or_none("connector_edit", connector.pk),
-            "delete_url": reverse_or_none("connector_delete", pk, connector.pk) or reverse_or_none("connector_delete", connector.pk),
+            "edit_url": link("connector_edit", pk, connector.pk),
+            "delete_url": link("connector_delete", pk, connector.pk),
         }
         for connector in situation.connectors
     ]
@@ -229,10 +229,10 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         "network": _network(station),
         "history": [_change(entry) for entry in history.order_by("-at", "-pk")[:AUDIT_SHOWN]],
         "may_manage": situation.may(MANAGE_STATIONS),
-        "edit_url": reverse_or_none("station_edit", pk),
-        "delete_url": reverse_or_none("station_delete", pk),
-        "password_url": reverse_or_none("station_password", pk),
-        "connector_add_url": reverse_or_none("connector_add", pk),
+        "edit_url": link("station_edit", pk),
+        "delete_url": link("station_delete", pk),
+        "password_url": link("station_password", pk),
+        "connector_add_url": link("connector_add", pk),
     }
     return render(request, "stations/details.html", context)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -140,22 +140,11 @@ def head(situation: Situation, back: str) -> dict[str, Any]:
     }
 
 
-def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str | None]]:
+def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str]]:
     """The chain of organizations from the topmost that the person may see, then the location."""
     own = station.location.organization
-    above = Organization.objects.visible_to(request.user).filter(pk__in=own.ancestor_ids).order_by("path")
-    chain = sorted(above, key=lambda organization: organization.depth)
-    crumbs: list[tuple[str, str | None]] = [
-        (str(organization), _maybe(request, "organization", organization.pk)) for organization in [*chain, own]
-    ]
-    return [*crumbs, (str(station.location), _maybe(request, "location", station.location.pk))]
-
-
-def _maybe(request: HttpRequest, name: str, *args: Any) -> str | None:
-    try:
-        return link(name, *args)
-    except NoReverseMatch:
-        return None
+    above = Organization.objects.visible_to(request.user).filter(pk__in=own.ancestor_ids).in_tree_order()
+    return [(str(place), place.get_absolute_url()) for place in [*above, own, station.location]]
 
 
 def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:
@@ -187,7 +176,7 @@ def _facts(situation: Situation) -> list[Fact]:
         Fact(_("Make and model"), make or _("not known yet"), told if make else _("the station tells it when it starts")),
         Fact(_("Firmware"), station.firmware_version or _("not known yet"), told if station.firmware_version else ""),
         Fact(_("Access mode"), str(access.label), _("set at this station") if station.access_mode else _("from location")),
-        Fact(_("Location"), str(station.location), station.location.address, url=reverse_or_none("location", station.location.pk) or ""),
+        Fact(_("Location"), str(station.location), station.location.address, url=station.location.get_absolute_url()),
         Fact(_("Technical data"), ", ".join(current), _("entered here")),
     ]
     if station.ocpp_version:
@@ -197,13 +186,6 @@ def _facts(situation: Situation) -> list[Fact]:
     else:
         facts.append(Fact(_("Last message"), _("none yet")))
     return facts
-
-
-def reverse_or_none(name: str, *args: Any) -> str | None:
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return None
 
 
 def _warnings(situation: Situation) -> list[tuple[str, Text]]:

@@ -30,6 +30,7 @@ STRONG = "x1Y" * 20
         ({"PLATFORM_TIME_ZONE": "Mars/Olympus"}, "PLATFORM_TIME_ZONE must be a time zone such as Europe/Amsterdam, not 'Mars/Olympus'."),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not 'LOUD'."),
         ({"ENERGYCLOUD_VAR": "/dev/null/var"}, "ENERGYCLOUD_VAR: the folder /dev/null/var cannot be made"),
+        ({"MAP_TILES_URL": "tiles.example.org"}, "MAP_TILES_URL must be a URL such as https://"),
         ({"EMAIL_URL": "mailto:me"}, "EMAIL_URL must look like smtp+tls://"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -62,6 +63,11 @@ def test_mail_settings_are_read_from_one_address(monkeypatch: pytest.MonkeyPatch
     assert (settings["EMAIL_HOST"], settings["EMAIL_PORT"], settings["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
     monkeypatch.delenv("EMAIL_URL")
     assert env.mail("EMAIL_URL") == {}
+
+
+def test_pictures_may_come_from_the_tile_server_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAP_TILES_URL", "https://{s}.tiles.example.org/{z}/{x}/{y}.png?key=1")
+    assert env.origin("MAP_TILES_URL") == "https://*.tiles.example.org"
 
 
 @pytest.mark.parametrize(("raw", "value"), [("1", True), ("yes", True), ("0", False), ("", False), (None, True)])

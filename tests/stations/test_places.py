@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stations.actions import add_stations, create_location
-from stations.models import Connector, Location, Station
+from stations.models import Connector, Location, Station, Transaction
 from tenancy.models import AuditEntry
 from tests.conftest import Tree
 
@@ -132,6 +132,45 @@ def test_a_name_cannot_break_out_of_the_maps_data(tree: Tree, as_bob: Client) ->
     answer = as_bob.get(reverse("map"))
     assert "<script>alert" not in answer.content.decode()
     assert pins(answer)[0]["name"] == "</script><script>alert(1)</script>"
+
+
+def test_what_an_absent_station_does_is_last_reported(tree: Tree, as_bob: Client) -> None:
+    online(tree.station)
+    Connector.objects.filter(pk=tree.connector.pk).update(status="Charging", power=10_900)
+    Station.objects.filter(pk=tree.station.pk).update(connected=False, disconnected_at=timezone.now() - timedelta(hours=1))
+    page = as_bob.get(reverse("location", args=[tree.location.pk]))
+    assert "last reported" in text(page)
+    assert "10.9" not in text(page)
+    assert '<span class="state state-off">Charging</span>' in page.content.decode()
+
+
+def test_who_charges_here_is_named(tree: Tree, as_bob: Client) -> None:
+    online(tree.station)
+    Transaction.objects.create(
+        station=tree.station, connector=tree.connector, transaction_id="7", id_tag=tree.charge_pass.uid, verdict="Accepted",
+        started_at=timezone.now(), reported_start="x", start_received_at=timezone.now(), meter_start=1000, meter_last=3500,
+    )  # fmt: skip
+    shown = text(as_bob.get(reverse("location", args=[tree.location.pk])))
+    assert f"Since Gate · {tree.connector.number} {tree.charge_pass} {tree.charge_pass.uid} 2.50" in shown
+
+
+def test_the_part_of_the_map_that_lives(tree: Tree, as_bob: Client) -> None:
+    scope = {"in": f"o{tree.customer.pk}"}
+    page = as_bob.get(reverse("map"), scope).content.decode()
+    assert f'data-live="in:o{tree.customer.pk}" hx-get="/map/?part=live&amp;in=o{tree.customer.pk}"' in page
+    part = as_bob.get(reverse("map"), {"part": "live", **scope})
+    assert "<html" not in part.content.decode()
+    assert [pin["name"] for pin in pins(part)] == ["Quay 7"]
+
+
+def test_tiles_are_asked_for_only_where_a_server_of_them_is_set(tree: Tree, as_bob: Client, settings: Any) -> None:
+    answer = as_bob.get(reverse("map"))
+    assert '{"url": "", "attribution": ""}' in answer.content.decode()
+    policy = answer.headers["Content-Security-Policy"].split("; ")
+    assert "img-src 'self' data:" in policy
+    settings.MAP_TILES_URL, settings.MAP_TILES_ATTRIBUTION = "https://tiles.example/{z}/{x}/{y}.png", "© Somebody"
+    shown = as_bob.get(reverse("map")).content.decode()
+    assert '"https://tiles.example/{z}/{x}/{y}.png"' in shown
 
 
 @pytest.mark.parametrize("name", ["locations", "map"])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import html
+import io
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 
+from stations.actions import create_location
 from tenancy.actions import create_organization
 from tenancy.models import AuditEntry, Organization
 from tests.conftest import Tree
@@ -111,6 +116,72 @@ def test_a_tree_of_any_depth_with_long_names(tree: Tree, as_ada: Client) -> None
     assert as_ada.get(reverse("stations"), {"in": f"o{above.pk}"}).status_code == 200
 
 
+def test_a_tree_too_deep_for_its_paths_is_refused_in_words(tree: Tree, as_ada: Client) -> None:
+    above = tree.customer
+    with contextlib.suppress(ValidationError):
+        while True:
+            above = create_organization(actor=None, parent=above, kind="sub", name="Level")
+    before = Organization.objects.count()
+    answer = as_ada.post(reverse("organization_add"), typed(tree, parent=above.pk, kind="sub"))
+    assert "The tree is too deep here: choose an organization further up." in text(answer)
+    assert Organization.objects.count() == before
+
+
+@pytest.mark.parametrize(("parent", "kind"), [("customer", "customer"), ("customer", "partner")])
+def test_a_kind_that_does_not_fit_below_its_parent_is_refused(parent: str, kind: str, tree: Tree, as_ada: Client) -> None:
+    answer = as_ada.post(reverse("organization_add"), typed(tree, parent=getattr(tree, parent).pk, kind=kind))
+    assert "Harbour Offices is a Customer; below it there can be: Sub-organization." in text(answer)
+    assert not Organization.objects.filter(name="Harbour Hotel").exists()
+
+
+def test_a_kind_is_kept_while_others_hang_on_it(tree: Tree, as_ada: Client) -> None:
+    answer = as_ada.post(reverse("organization_edit", args=[tree.partner.pk]), typed(tree, name="Lumen Installers", kind="customer"))
+    assert "What belongs to it would not fit below this kind." in text(answer)
+    tree.partner.refresh_from_db()
+    assert tree.partner.kind == "partner"
+
+
+def options(page: str, name: str) -> tuple[list[str], str]:
+    """The choices of a select, and the one that is selected."""
+    select = page[page.index(f'<select name="{name}"') :]
+    found = re.findall(r'<option value="([^"]*)"( selected)?', select[: select.index("</select>")])
+    return [value for value, _selected in found], next((value for value, selected in found if selected), "")
+
+
+def test_only_kinds_that_fit_somewhere_are_offered_and_the_usual_is_proposed(tree: Tree, as_ada: Client, as_cy: Client) -> None:
+    page = as_ada.get(reverse("organization_add"), {"parent": tree.partner.pk}).content.decode()
+    assert options(page, "kind") == (["partner", "customer", "sub"], "customer")
+    assert options(page, "parent")[1] == str(tree.partner.pk)
+    page = as_ada.get(reverse("organization_add"), {"in": f"o{tree.customer.pk}"}).content.decode()
+    assert (options(page, "parent")[1], options(page, "kind")[1]) == (str(tree.customer.pk), "sub")
+    page = as_cy.get(reverse("organization_add")).content.decode()
+    assert options(page, "kind")[0] == ["sub"]
+    assert options(page, "parent")[0] == [str(tree.customer.pk)]
+
+
+def test_no_parent_is_proposed_that_is_somebody_elses(tree: Tree, as_dan: Client) -> None:
+    assert as_dan.get(reverse("organization_add"), {"parent": tree.customer.pk}).status_code == 404
+    assert as_dan.get(reverse("location_add"), {"organization": tree.customer.pk}).status_code == 404
+
+
+def test_the_list_counts_what_belongs_to_each_with_all_below(tree: Tree, as_ada: Client) -> None:
+    lines = as_ada.get(reverse("organizations"), {"export": "csv"})
+    rows = csv.DictReader(io.StringIO(b"".join(lines.streaming_content).decode("utf-8-sig")))  # type: ignore[attr-defined]
+    counted = {row["Organization"]: (row["Locations"], row["Stations"]) for row in rows}
+    assert counted == {
+        "Green Grid Operations": ("2", "3"), "Lumen Installers": ("1", "2"), "Harbour Offices": ("1", "2"),
+        "Volt & Sons": ("1", "1"), "Hotel Seeblick": ("1", "1"),
+    }  # fmt: skip
+
+
+def test_a_page_with_very_many_below_stays_short(tree: Tree, as_bob: Client) -> None:
+    for number in range(60):
+        create_organization(actor=None, parent=tree.partner, kind="customer", name=f"Customer {number:02}")
+    page = as_bob.get(reverse("organization", args=[tree.partner.pk])).content.decode()
+    assert page.count('<a href="/organizations/') < 60
+    assert f'<a href="/organizations/?in=o{tree.partner.pk}">All of them</a>' in page
+
+
 def test_names_are_escaped(tree: Tree, as_bob: Client) -> None:
     Organization.objects.filter(pk=tree.customer.pk).update(name="<script>alert(1)</script>")
     for url in (
@@ -132,6 +203,35 @@ def test_looking_at_one_branch_limits_every_list_and_stays_in_the_links(tree: Tr
     assert "Show everything again" in page
     for name in ("locations", "passes", "transactions", "organizations", "map", "dashboard"):
         assert "Seeblick" not in text(as_ada.get(reverse(name) + scope))
+
+
+def test_the_scope_survives_every_click(tree: Tree, as_bob: Client) -> None:
+    """From the list to an object, to its form and back."""
+    scope = f"in=o{tree.customer.pk}"
+    organization, location, station = tree.customer.pk, tree.location.pk, tree.station.pk
+    for url in (
+        "/organizations/", "/locations/", "/stations/", "/passes/", "/map/", f"/organizations/{organization}/", f"/locations/{location}/",
+        f"/organizations/{organization}/edit/", f"/locations/{location}/edit/", f"/locations/{location}/delete/", f"/stations/{station}/",
+        f"/stations/{station}/details/", f"/stations/{station}/edit/", "/organizations/add/", "/locations/add/", "/stations/add/",
+    ):  # fmt: skip
+        page = as_bob.get(f"{url}?{scope}").content.decode()
+        main = page[page.index('<div class="page-wrapper">') :]
+        lost = [href for href in re.findall(r' href="(/(?:organizations|locations|stations|passes|map)/[^"]*)"', main) if "in=" not in href]
+        assert not [href for href in lost if "/logs.csv" not in href], url
+    answer = as_bob.post(f"/locations/{location}/edit/?{scope}", {
+        "name": "Quay 8", "time_zone": "Europe/Amsterdam", "access_mode": "open",
+    })  # fmt: skip
+    assert answer.headers["Location"] == f"/locations/{location}/?{scope}"
+    assert "in=" not in tree.station.get_absolute_url(), "and ends with the request"
+
+
+def test_the_scope_ends_with_its_organization(tree: Tree, as_bob: Client) -> None:
+    empty = create_organization(actor=None, parent=tree.customer, kind="sub", name="Empty")
+    answer = as_bob.post(f"{reverse('organization_delete', args=[empty.pk])}?in=o{empty.pk}", {"confirmed": "1"})
+    assert answer.headers["Location"] == f"/organizations/{tree.customer.pk}/"
+    place = create_location(actor=None, organization=tree.customer, name="Empty")
+    answer = as_bob.post(f"{reverse('location_delete', args=[place.pk])}?in=l{place.pk}", {"confirmed": "1"})
+    assert answer.headers["Location"] == f"/organizations/{tree.customer.pk}/"
 
 
 def test_the_list_costs_the_same_with_many(tree: Tree, as_ada: Client, django_assert_max_num_queries: Callable[..., Any]) -> None:

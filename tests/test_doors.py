@@ -1,0 +1,87 @@
+"""Pages read rows through one door only: `visible_to` for lists, `get_for` for one object.
+
+Every statement of the pages that reaches for a model's manager names one of the two, or stands in a place listed here with the reason why
+what it reads has passed the door already, or belongs to no tenant.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PATTERNS = ("*/pages.py", "stations/pages/*.py", "passes/desk.py", "energycloud/*.py", "*/forms.py", "*/filters.py")
+PAGES = sorted({path for pattern in PATTERNS for path in ROOT.glob(pattern)})
+# The lower halves of pages: what they show of a station that a page has read through the door
+PAGES += [ROOT / "stations" / name for name in ("controls.py", "frames.py", "plots.py", "problems.py", "tables.py", "timeline.py")]
+MANAGERS = {"objects", "_default_manager", "_base_manager"}
+DOORS = {"visible_to", "get_for"}
+
+PASSED = {
+    "energycloud/attention.py:concerns": "a later command joins to rows read through the door; who knocks is the platform's",
+    "energycloud/search.py:find": "`add`, which each of them is given to, is the door",
+    "passes/desk.py:Desk.known": "names a pass only to those who may see it; to others only that there is one",
+    "passes/pages.py:PassForm.clean": "the organization was chosen from those that the form read through the door",
+    "stations/controls.py:Situation.__init__": "of a station that was read through the door",
+    "stations/forms.py:ConnectorForm.clean_number": "of a station that was read through the door",
+    "stations/forms.py:StationForm": "none at all; __init__ puts those in that the user may use",
+    "stations/forms.py:StationsForm": "none at all; __init__ puts those in that the user may use",
+    "stations/forms.py:_consequences": "of a station that was read through the door",
+    "stations/pages/commands.py:_connector": "of a station that was read through the door",
+    "stations/pages/fleet.py:connector_of": "given to get_for in the next statement",
+    "stations/pages/fleet.py:stations_add": "who knocks belongs to no tenant; only the platform sees it",
+    "stations/pages/knocking.py:KnockList.get_queryset": "who knocks belongs to no tenant; only the platform sees it",
+    "stations/pages/knocking.py:forget": "who knocks belongs to no tenant; only the platform sees it",
+    "stations/pages/logs.py:LogFilter.__init__": "of a station that was read through the door",
+    "stations/pages/overview.py:_curves": "of connectors of a station that was read through the door",
+    "stations/pages/overview.py:_strips": "of connectors of a station that was read through the door",
+    "stations/pages/places.py:Counts.__init__": "of locations that were read through the door",
+    "stations/pages/places.py:LocationList.get_queryset": "joins to locations that are read through the door",
+    "stations/pages/transactions.py:dismiss": "given to get_for in the next statement",
+    "stations/plots.py:_buckets": "of a transaction that was read through the door",
+    "stations/plots.py:of": "of a transaction that was read through the door",
+    "stations/timeline.py:_status": "of a station that was read through the door",
+    "tenancy/pages.py:OrganizationList.get_queryset": "joins to organizations that are read through the door",
+}
+
+
+def own_words(statement: ast.AST) -> Iterator[str]:
+    """The names in a statement, without those of the statements inside it."""
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            continue
+        if isinstance(child, ast.Name):
+            yield child.id
+        elif isinstance(child, ast.Attribute):
+            yield child.attr
+        yield from own_words(child)
+
+
+def reads(tree: ast.AST, name: str = "") -> Iterator[tuple[str, int, bool]]:
+    """(where, line, by a door) of each statement that names a manager."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.stmt):
+            words = set(own_words(node))
+            if words & MANAGERS:
+                yield name, node.lineno, bool(words & DOORS)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from reads(node, f"{name}.{node.name}" if name else node.name)
+        elif isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from reads(node, name)
+
+
+def passed_by() -> Iterator[tuple[str, int]]:
+    for path in PAGES:
+        for name, line, by_door in reads(ast.parse(path.read_text())):
+            if not by_door:
+                yield f"{path.relative_to(ROOT)}:{name}", line
+
+
+def test_pages_read_through_the_door() -> None:
+    unknown = [f"{place} (line {line})" for place, line in passed_by() if place not in PASSED]
+    assert not unknown, "read these through visible_to or get_for, or say in PASSED why they need not be"
+
+
+def test_no_exception_outlives_its_reason() -> None:
+    assert set(PASSED) == {place for place, _line in passed_by()}
