@@ -142,3 +142,25 @@ def test_the_scope_of_a_stranger_does_not_exist(route: str, world: Tree, as_dan:
         assert as_dan.get(reverse(route), {"in": token}).status_code == 404, (route, token)
     for token in (f"o{world.customer.pk}", f"l{world.location.pk}"):
         assert as_bob.get(reverse(route), {"in": token}).status_code == 200, (route, token)
+
+
+HOSTILE = ("", "0", "-1", "abc", "\x00", "'\"><script>", "=cmd()", "9" * 40, "2026-13-45", "1e400", "é" * 300, "../../etc", "%", "_")
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | {"help_page"}])
+def test_nothing_that_is_typed_into_an_address_breaks_a_page(route: str, world: Tree, as_ada: Client) -> None:
+    """Numbers larger than any key are nothing; parameters that make no sense are passed over or answered with 404, never with a fault."""
+    if route not in OWN | {"knocking"}:
+        kind = NEW_OBJECT_OF.get(route, route.split("_")[0])
+        for number in (0, 10**18, 10**30):
+            kwargs = {**dict.fromkeys(OBJECTS[kind](world), number), **EXTRA.get(route, {})}
+            assert as_ada.get(reverse(route, kwargs=kwargs)).status_code in {404, 405}, (route, number)
+            assert as_ada.post(reverse(route, kwargs=kwargs), {"confirmed": "1"}).status_code in {403, 404, 405}, (route, number)
+    url = url_of(route, world)
+    names = ("page", "per_page", "sort", "cols", "q", "export", "state", "status", "connection", "since", "until", "from", "to", "before",
+             "after", "at", "cursor", "action", "direction", "kind", "period", "connector", "transaction", "next", "part", "tab", "show",
+             "station", "card", "location", "identity", "uid", "older", "newer", "key", "text", "access", "problem")  # fmt: skip
+    for value in HOSTILE:
+        answer = as_ada.get(url, dict.fromkeys(names, value))
+        assert answer.status_code < 500, (route, value)
+        as_ada.get(url, {"in": value})

@@ -185,8 +185,13 @@ class ListPage(View):
         # A filter that cannot be read has its message beside it and hides nothing.
         return (filterset.qs if filterset.is_valid() else rows), filterset
 
+    def order(self) -> str:
+        """The column to sort by, "-" before it for descending; empty for none that exists."""
+        wanted = self.request.GET.get("sort", "")
+        return wanted if wanted.removeprefix("-") in self.table_class.base_columns else ""
+
     def table(self, rows: Any, sort: bool = True) -> Table:
-        order = self.request.GET.get("sort")
+        order = self.order()
         options: dict[str, Any] = {"order_by": order} if order and sort else {}
         table = self.table_class(rows, exclude=self.excluded(), **options, **self.table_kwargs())
         table.request = self.request
@@ -227,7 +232,7 @@ class ListPage(View):
 
     def heads(self, table: Table) -> list[tuple[str, str, str, bool]]:
         """(label, URL that sorts by it or "", aria-sort, numeric) of every column shown."""
-        order = self.request.GET.get("sort", "")
+        order = self.order()
         found = []
         for column in table.columns:
             sorting, url = "", ""
