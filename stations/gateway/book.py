@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
 from stations import hooks
 from stations.gateway import bulk, doors, outbound
@@ -71,6 +71,7 @@ class Book:
         self.opened: list[tuple[StationState, str, OpenTransaction]] = []
         self.closed: list[tuple[StationState, str]] = []
         self.energies: dict[ConnectorState, float] = {}
+        self.clocks: dict[StationState, bool] = {}
         # What `_write` writes
         self.frames: list[tuple[Any, ...]] = []
         self.samples: list[tuple[ConnectorState, Channel, datetime, float]] = []
@@ -124,6 +125,8 @@ class Book:
             connector.energy = energy
         for state, at in self.heard.items():
             state.written_at = at
+        for state, wrong in self.clocks.items():
+            state.clock_wrong = wrong
         for running, meter in self.meters.items():
             running.meter = meter
         for state, transaction_id, running in self.opened:
@@ -136,17 +139,13 @@ class Book:
     def _read(self, received: list[Received]) -> None:
         cards: list[tuple[Received, str]] = []
         wanted: set[tuple[int, str]] = set()
-        starting: set[int] = set()
         for entry in received:
             event, state = entry.event, entry.state
             number = getattr(event, "connector", None)
             if number is not None and number not in state.connectors and 0 <= number <= MAX_CONNECTORS:
                 self.grown.append((state, number))
-            if isinstance(event, events.CardOffered):
+            if isinstance(event, events.CardOffered | events.Started):
                 cards.append((entry, event.id_tag))
-            elif isinstance(event, events.Started):
-                cards.append((entry, event.id_tag))
-                starting.add(state.station_id)
             elif isinstance(event, events.Ended):
                 wanted.add((state.station_id, event.transaction_id))
                 if event.id_tag:
@@ -160,15 +159,26 @@ class Book:
         if wanted:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
             self.known = {(row.station_id, row.transaction_id): row for row in rows if (row.station_id, row.transaction_id) in wanted}
+        self._read_starts([entry for entry in received if isinstance(entry.event, events.Started)])
+
+    def _read_starts(self, entries: list[Received]) -> None:
+        """The transactions that these starts may repeat, or leave without an end. A few rows, however many a station has left open."""
         self.starts: dict[tuple[Any, ...], Transaction] = {}
         self.last_open: dict[int, Transaction] = {}
-        if starting:
-            times = {entry.event.at.text for entry in received if isinstance(entry.event, events.Started)}
-            for row in Transaction.objects.filter(Q(ended_at=None) | Q(reported_start__in=times), station__in=starting).order_by():
-                if row.reported_start in times:
-                    self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
-                if row.ended_at is None:
-                    self.last_open[row.connector_id] = row
+        if not entries:
+            return
+        stations, connectors, times = set(), set(), set()
+        for entry in entries:
+            stations.add(entry.state.station_id)
+            if connector := self._connector(entry.state, entry.event.connector):  # type: ignore[union-attr]
+                connectors.add(connector.pk)
+            times.add(effective(entry.event.at.at, entry.at))  # type: ignore[union-attr]
+        still_open = Transaction.objects.filter(connector__in=connectors, ended_at=None).order_by().values_list("connector")
+        newest = [pk for _connector, pk in still_open.annotate(Max("pk"))]
+        for row in Transaction.objects.filter(Q(pk__in=newest) | Q(station__in=stations, started_at__in=times - {None})).order_by():
+            self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
+            if row.ended_at is None and row.pk in newest:
+                self.last_open[row.connector_id] = row
 
     def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
         """Connectors that stations have and we did not know of."""
@@ -274,8 +284,10 @@ class Book:
         at = (effective(reported.at, entry.at) if reported else None) or entry.at
         if reported and reported.at:
             offset = (reported.at - entry.at).total_seconds()
-            if abs(offset) > CLOCK_TOLERANCE.total_seconds():
+            wrong = abs(offset) > CLOCK_TOLERANCE.total_seconds()
+            if wrong or self.clocks.get(entry.state, entry.state.clock_wrong):
                 self._note(entry, clock_offset=offset)
+                self.clocks[entry.state] = wrong
         status = (event.status, event.error_code, event.vendor_error_code, event.info, event.vendor_id)
         if status != (self.statuses.get(connector) or connector.status):
             self.changes.append((connector.pk, at, entry.at, *status[:4]))

@@ -36,6 +36,8 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
         granted[station.pk] = (entry, generation)
         outcomes.append((entry, (station.pk, generation)))
     known = states(granted)
+    for pk, (entry, _generation) in granted.items():
+        known[pk].clock_wrong = stations[entry.identity].clock_offset is not None
     bulk.update(
         Station,
         ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at",

@@ -33,13 +33,14 @@ class OpenTransaction:
 class StationState:
     """What the ledger remembers of a connected station, so that the everyday messages need no query."""
 
-    __slots__ = ("connectors", "open", "station_id", "written_at")
+    __slots__ = ("clock_wrong", "connectors", "open", "station_id", "written_at")
 
     def __init__(self, station_id: int) -> None:
         self.station_id = station_id
         self.connectors: dict[int, ConnectorState] = {}
         self.open: dict[str, OpenTransaction] = {}
         self.written_at: datetime | None = None
+        self.clock_wrong = False  # by the last message that carried a time
 
 
 class Entry:
