@@ -156,6 +156,17 @@ def test_what_was_not_delivered_in_time_is_never_sent(online: Wire) -> None:
     assert online.silent(1)
 
 
+def test_the_queue_of_stations_that_never_answer_holds_up_no_other(gateway: Gateway, online: Wire, tree: Tree) -> None:
+    silent = gateway.connect("LUM-0002")
+    silent.call("Heartbeat")
+    Command.objects.bulk_create(
+        Command(station=tree.dc_station, action="ClearCache", deadline=timezone.now() + timedelta(minutes=1)) for _ in range(1500)
+    )
+    command = ask("ClearCache")
+    online.answer(online.expect_call(3)[0], {"status": "Accepted"})
+    until(lambda: state(command) == "accepted")
+
+
 def test_it_goes_to_the_newest_socket_only(gateway: Gateway, online: Wire) -> None:
     new = gateway.connect()
     assert online.closed() == 4001

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from stations.models import CardOffer, MeterSample, Station, Transaction, UnmatchedMessage
 from tests.conftest import Tree
@@ -105,11 +108,35 @@ def test_a_time_without_zone_is_taken_as_utc_and_flagged(wire: Wire) -> None:
     assert "clock" in the_transaction().problems
 
 
-def test_a_wrong_clock_is_noticed_by_statuses(wire: Wire, tree: Tree) -> None:
-    wire.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": now(hours=2)})
-    offset = Station.objects.get(pk=tree.station.pk).clock_offset
-    assert offset is not None
-    assert 7100 < offset < 7300
+def test_a_wrong_clock_is_noticed_by_statuses_and_so_is_one_put_right(gateway: Gateway, tree: Tree) -> None:
+    def report(wire: Wire, **shift: float) -> float:
+        payload = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": now(**shift)}
+        wire.call("StatusNotification", payload)
+        return Station.objects.get(pk=tree.station.pk).clock_offset or 0.0
+
+    wire = gateway.connect()
+    assert report(wire) == 0
+    assert 7100 < report(wire, hours=2) < 7300
+    assert abs(report(wire)) < 5
+    assert 3500 < report(wire, hours=1) < 3700
+    assert abs(report(gateway.connect())) < 5, "nor is it forgotten at a reconnect"
+
+
+def test_a_station_that_never_ends_anything_costs_the_others_no_time(gateway: Gateway, tree: Tree) -> None:
+    at = timezone.now() - timedelta(days=30)
+    Transaction.objects.bulk_create(
+        Transaction(
+            station=tree.station, connector=tree.connector, transaction_id=f"old-{n}", id_tag="X", verdict="Accepted", meter_start=n,
+            started_at=at + timedelta(seconds=n), reported_start=f"r{n}", start_received_at=at,
+        )
+        for n in range(6000)
+    )  # fmt: skip
+    wire, began, first = gateway.connect(), time.monotonic(), now()
+    for n in range(20):
+        start(wire, at=first if n == 0 else now())
+    assert time.monotonic() - began < 1
+    assert Transaction.objects.filter(problems=["not_ended"]).count() == 20, "each left the one before without an end"
+    assert start(wire, at=first)["transactionId"] == int(Transaction.objects.get(reported_start=first).transaction_id)
 
 
 def test_a_falling_meter_is_flagged_and_takes_nothing_back(wire: Wire) -> None:
