@@ -24,7 +24,7 @@ from stations import nudges
 from stations.gateway import outbound
 from stations.gateway.entries import Answered, Disconnect
 from stations.gateway.ledger import Ledger
-from stations.gateway.throttle import Throttle
+from stations.gateway.throttle import MAX_KEYS, Throttle
 from stations.models import Command, GatewayProcess, Station
 from stations.ocpp import v16
 from stations.ocpp.frames import CallError, CallResult
@@ -60,6 +60,8 @@ class Hub:
     async def start(self) -> None:
         self.ledger.start()
         await self.loop.run_in_executor(self._delivery, self._beat)
+        for identity, address in await self._in_delivery(_last_seen):
+            self.throttle.admitted(address, identity)
         for worker in (self._deliver, self._listen, self._keep_beating):
             self.spawn(self._forever(worker))
 
@@ -285,6 +287,12 @@ def _strays(gateway: str, ours: dict[int, int]) -> list[tuple[int, int]]:
     strays = [pk for pk, generation in ours.items() if rightful.get(pk) != generation]
     elsewhere = set(Station.objects.filter(pk__in=strays[:1000], active=True).values_list("pk", flat=True)) if strays else set()
     return [(pk, REPLACED if pk in elsewhere else CLOSED_BY_US) for pk in strays[:1000]]
+
+
+def _last_seen() -> list[tuple[str, str]]:
+    """Identity and address of the stations that were here last: who hammers their ids must not lock them out after our restart."""
+    rows = Station.objects.filter(connected_at__isnull=False).order_by("-connected_at").values_list("identity", "address")[:MAX_KEYS]
+    return list(rows)[::-1]
 
 
 def _put_back(command_id: int) -> None:
