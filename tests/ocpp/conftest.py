@@ -109,6 +109,7 @@ class Gateway:
     def connect(self, identity: str = "LUM-0001", password: str = STATION_PASSWORD, **options: Any) -> Wire:
         token = base64.b64encode(f"{options.pop('user', identity)}:{password}".encode()).decode()
         headers = options.pop("headers", {"Authorization": f"Basic {token}"})
+        headers = headers | options.pop("extra", {})
         options = {"subprotocols": ["ocpp1.6"], "compression": None, "proxy": None, "max_size": None, "close_timeout": 1} | options
         return Wire(self.open.enter_context(connect(self.url + quote(identity, safe=""), additional_headers=headers, **options)))
 

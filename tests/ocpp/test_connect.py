@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 from websockets.exceptions import InvalidStatus
 
 from stations.actions import add_stations, edit_station, renew_password
@@ -140,11 +140,16 @@ def test_a_closed_socket_is_noticed_and_offline_comes_after_the_grace(gateway: G
         until(lambda: station().connection_at() == "offline")
 
 
-def test_all_stations_gone_at_once(gateway: Gateway) -> None:
+def test_when_all_stations_are_gone_at_once_the_pages_say_so_within_the_grace(gateway: Gateway, as_ada: Client) -> None:
     wires = [gateway.connect(identity) for identity in ("LUM-0001", "LUM-0002", "VOLT-0001")]
     until(lambda: Station.objects.filter(connected=True).count() == 3)
     for wire in wires:
         wire.socket.socket.close()  # without a word
     until(lambda: not Station.objects.filter(connected=True).exists())
+    assert Station.objects.all().connection_counts() == {"online": 3}
     with override_settings(STATION_CLOSED_GRACE=0):
         until(lambda: Station.objects.all().connection_counts() == {"offline": 3})
+        page = as_ada.get("/stations/?connection=offline").content.decode()
+        assert all(identity in page for identity in ("LUM-0001", "LUM-0002", "VOLT-0001"))
+        assert "LUM-0001" not in as_ada.get("/stations/?connection=online").content.decode()
+        assert "Offline" in as_ada.get(f"/stations/{station().pk}/").content.decode()

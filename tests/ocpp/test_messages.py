@@ -22,7 +22,7 @@ from stations.models import (
     Transaction,
 )  # fmt: skip
 from tests.conftest import CARD, Tree
-from tests.ocpp.conftest import Wire
+from tests.ocpp.conftest import Gateway, Wire
 
 pytestmark = pytest.mark.engines
 
@@ -163,6 +163,31 @@ def test_meter_values_are_numbers_with_their_meaning(wire: Wire) -> None:
     }
     connector = Connector.objects.get(station__identity="LUM-0001", number=1)
     assert (connector.power, connector.state_of_charge) == (10900.0, 55.0)
+
+
+def test_registers_in_kilowatt_hours_are_the_same_energy(wire: Wire) -> None:
+    transaction = start(wire, meter=1000)["transactionId"]
+    meter(
+        wire, {"value": "2.5", "unit": "kWh"}, {"value": "7.4", "unit": "kW", "measurand": "Power.Active.Import"}, transaction=transaction
+    )
+    row, connector = Transaction.objects.get(), Connector.objects.get(station__identity="LUM-0001", number=1)
+    assert (row.meter_last, row.energy_wh) == (2500, 1500)
+    assert (connector.energy_register, connector.power) == (2500.0, 7400.0)
+    assert stop(wire, transaction, 3000) == {}
+    row.refresh_from_db()
+    assert (row.energy_wh, row.problems) == (2000, [])
+
+
+def test_a_transaction_goes_on_after_a_reconnect(gateway: Gateway) -> None:
+    wire = gateway.connect()
+    transaction = start(wire)["transactionId"]
+    wire.close()
+    wire = gateway.connect()
+    meter(wire, {"value": "1700"}, transaction=transaction)
+    assert Transaction.objects.get().energy_wh == 700
+    wire.close()
+    assert stop(gateway.connect(), transaction, 2000) == {}
+    assert Transaction.objects.get().energy_wh == 1000
 
 
 def test_values_sent_again_are_kept_once(wire: Wire) -> None:
