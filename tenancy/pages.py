@@ -27,6 +27,7 @@ from tenancy.rights import MANAGE_ORGANIZATIONS, get_for, holds
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, ListPage, Table
 
+NAME = {"td": {"class": "long-name"}}
 MANY = 50  # of one kind on the page of an organization
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end num"}}
 
@@ -66,9 +67,9 @@ class OrganizationFilter(django_filters.FilterSet):
 
 
 class OrganizationTable(Table):
-    name = django_tables2.Column(lazy("Organization"))
-    kind = django_tables2.Column(lazy("Kind"))
-    parent = django_tables2.Column(lazy("Belongs to"), accessor="parent__name")
+    name = django_tables2.Column(lazy("Organization"), attrs=NAME)
+    kind = django_tables2.Column(lazy("Kind"), attrs={"td": {"class": "text-nowrap"}})
+    parent = django_tables2.Column(lazy("Belongs to"), accessor="parent__name", attrs=NAME)
     city = django_tables2.Column(lazy("City"))
     below = django_tables2.Column(lazy("Organizations below"), attrs=NUMBER)
     locations = django_tables2.Column(lazy("Locations"), accessor="path", orderable=False, attrs=NUMBER)
@@ -154,6 +155,13 @@ def organization(request: HttpRequest, pk: int) -> HttpResponse:
     children = list(Organization.objects.visible_to(user).filter(parent=found)[: MANY + 1])
     people = User.objects.visible_to(user).filter(organization=found)
     shown = list(people[: MANY + 1])
+    head = [Action(_("Look only at this"), link("stations", **{"in": f"o{found.pk}"}), icon="filter")]
+    if holds(user, MANAGE_ORGANIZATIONS, found.path):
+        head += [
+            Action(_("Add an organization below"), link("organization_add", parent=str(found.pk)), icon="plus"),
+            Action(_("Edit"), link("organization_edit", found.pk), icon="pencil"),
+            Action(_("Delete"), link("organization_delete", found.pk), icon="trash"),
+        ]
     context = {
         "title": found.name,
         "organization": found,
@@ -163,11 +171,7 @@ def organization(request: HttpRequest, pk: int) -> HttpResponse:
         "people": shown[:MANY],
         "more_people": people.count() - MANY if len(shown) > MANY else 0,
         "parts": [part(request, found) for part in hooks.organization_parts],
-        "may_manage": holds(user, MANAGE_ORGANIZATIONS, found.path),
-        "scope_url": link("stations", **{"in": f"o{found.pk}"}),
-        "add_url": link("organization_add", parent=str(found.pk)),
-        "edit_url": link("organization_edit", found.pk),
-        "delete_url": link("organization_delete", found.pk),
+        "actions": head,
     }
     return render(request, "tenancy/organization.html", context)
 

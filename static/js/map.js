@@ -25,6 +25,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   grid.addTo(map);
 
+  const APART = 30;  // pixels between two marks, so that each can be hit
   const rank = ["fault", "waiting", "charging", "busy", "available", "off"];
   const element = (tag, text, css) => { const made = document.createElement(tag); if (text) made.textContent = text; if (css) made.className = css; return made; };
   const popup = (pin) => {
@@ -42,34 +43,42 @@ document.addEventListener("DOMContentLoaded", () => {
     const opened = pins.find((pin) => markOf.get(pin.url)?.isPopupOpen());
     const focused = pins.find((pin) => markOf.get(pin.url)?.getElement() === document.activeElement);
     marks.clearLayers(); markOf.clear();
-    const cells = new Map();
-    for (const pin of pins) {
-      const point = map.project([pin.lat, pin.lng]);
-      const cell = `${Math.floor(point.x / 44)}:${Math.floor(point.y / 44)}`;
-      if (!cells.has(cell)) cells.set(cell, []);
-      cells.get(cell).push(pin);
-    }
+    const groups = [], cells = new Map();  // a cell holds the groups whose first place lies in it
+    const near = (point) => {
+      const x = Math.floor(point.x / APART), y = Math.floor(point.y / APART);
+      for (const dx of [0, -1, 1]) for (const dy of [0, -1, 1]) {
+        const found = (cells.get(`${x + dx}:${y + dy}`) || []).find((group) => group.point.distanceTo(point) < APART);
+        if (found) return found;
+      }
+      const made = { point, at: map.unproject(point), pins: [] }, cell = `${x}:${y}`;
+      groups.push(made);
+      cells.set(cell, [...(cells.get(cell) || []), made]);
+      return made;
+    };
+    for (const pin of pins) near(map.project([pin.lat, pin.lng])).pins.push(pin);
     const taken = [];
     const isFree = (at, text) => {  // room for a name that hides no other mark and no other name
-      const point = map.project(at), box = [point.x + 12, point.y - 12, point.x + 30 + 7 * text.length, point.y + 12];
+      const point = map.project(at), box = [point.x + 12, point.y - 12, point.x + 30 + Math.min(7 * text.length, 240), point.y + 12];
       if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) return false;
       taken.push(box);
       return true;
     };
-    for (const pin of pins) { const point = map.project([pin.lat, pin.lng]); taken.push([point.x - 11, point.y - 11, point.x + 11, point.y + 11]); }
-    for (const group of cells.values()) {
-      const at = [group.reduce((sum, pin) => sum + pin.lat, 0) / group.length, group.reduce((sum, pin) => sum + pin.lng, 0) / group.length];
+    for (const { point } of groups) taken.push([point.x - 11, point.y - 11, point.x + 11, point.y + 11]);
+    for (const { at, pins: group } of groups) {
       const worst = rank.find((state) => group.some((pin) => pin.state === state)) || "off";
       const many = group.length > 1 && map.getZoom() < 17;
-      const title = many ? `${group.length} ${box.dataset.many}` : group[0].name;
-      const face = element("span", many ? String(group.length) : "", `map-dot state-${worst}`);
+      const words = (pin) => [pin.name, ...pin.words.map((word) => word.text)].join(", ");
+      const title = many ? `${group.length} ${box.dataset.many}` : group.map(words).join("; ");
+      const face = element("span", many ? String(group.length) : worst === "fault" ? "!" : "", `map-dot state-${worst}`);
       const mark = L.marker(at, { icon: L.divIcon({ className: "map-mark", html: face, iconSize: [26, 26] }), title, alt: title, keyboard: true, riseOnHover: true });
       if (many) mark.on("click keypress", () => map.fitBounds(L.latLngBounds(group.map((pin) => [pin.lat, pin.lng])).pad(0.4), { maxZoom: 17 }));
       else {
         mark.bindPopup(() => { const all = element("div"); for (const pin of group) all.append(popup(pin)); return all; });
-        const name = group.map((pin) => pin.name).join(", ");
-        mark.bindTooltip(name, { permanent: isFree(at, name), direction: "right", offset: [12, 0], className: "map-name" });
       }
+      // A text would be taken for HTML: names go in as elements only.
+      const cities = [...new Set(group.map((pin) => pin.city))];
+      const name = !many ? group.map((pin) => pin.name).join(", ") : cities.length === 1 ? cities[0] : "";
+      if (name) mark.bindTooltip(element("span", name), { permanent: isFree(at, name), direction: "right", offset: [12, 0], className: "map-name" });
       mark.addTo(marks);
       for (const pin of group) markOf.set(pin.url, mark);
     }

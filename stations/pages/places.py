@@ -27,13 +27,12 @@ from stations.models import AccessMode, Connection, Connector, Location, Station
 from tenancy.hooks import Part
 from tenancy.links import link
 from tenancy.models import Organization, User
-from tenancy.pages import MANY, proposed, trail
+from tenancy.pages import MANY, NAME, NUMBER, proposed, trail
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, get_for, holds
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, ListPage, Table
 from ui.templatetags.ui import state
 
-NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end num"}}
 MOST_STATIONS = 100  # on the page of a location
 REACHABLE = (Connection.ONLINE, Connection.PENDING)
 WORST = (explain.FAULT, explain.WAITING, explain.CHARGING, explain.BUSY, explain.AVAILABLE, explain.OFF)
@@ -95,8 +94,8 @@ class LocationFilter(django_filters.FilterSet):
 
 
 class LocationTable(Table):
-    name = django_tables2.Column(lazy("Location"))
-    organization = django_tables2.Column(lazy("Organization"), accessor="organization__name")
+    name = django_tables2.Column(lazy("Location"), attrs=NAME)
+    organization = django_tables2.Column(lazy("Organization"), accessor="organization__name", attrs=NAME)
     station_count = django_tables2.Column(lazy("Stations"), attrs=NUMBER)
     connectors = django_tables2.Column(lazy("Connectors"), accessor="pk", orderable=False)
     access_mode = django_tables2.Column(lazy("Access mode"))
@@ -182,20 +181,24 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
     open_here = Transaction.objects.visible_to(user).filter(station__location=found, ended_at=None)
     running = list(open_here.select_related("station", "connector")[:MOST_STATIONS])
     cards = hooks.known_cards(user, {row.id_tag for row in running})
+    here = {"in": f"l{found.pk}"}
+    head = [Action(_("Look only at this"), link("stations", **here), icon="filter")]
+    if holds(user, MANAGE_STATIONS, found.organization.path):
+        head.insert(0, Action(_("Add stations"), link("stations_add", **here), icon="plus"))
+    if holds(user, MANAGE_LOCATIONS, found.organization.path):
+        head.append(Action(_("Edit"), link("location_edit", found.pk), icon="pencil"))
+        head.append(Action(_("Delete"), link("location_delete", found.pk), icon="trash"))
     context = {
         "title": found.name,
         "location": found,
         "zone": found.zone,
         "breadcrumbs": path_to(user, found),
         "entries": [_row(station) for station in stations[:MOST_STATIONS]],
-        "all_url": link("stations", **{"in": f"l{found.pk}"}) if len(stations) > MOST_STATIONS else "",
+        "all_url": link("stations", **here) if len(stations) > MOST_STATIONS else "",
         "running": [(row, cards.get(row.id_tag)) for row in running],
         "live_url": link("location", found.pk, part="live"),
-        "edit_url": link("location_edit", found.pk),
-        "delete_url": link("location_delete", found.pk),
-        "scope": f"in=l{found.pk}",
-        "may_manage": holds(user, MANAGE_LOCATIONS, found.organization.path),
-        "may_add": holds(user, MANAGE_STATIONS, found.organization.path),
+        "map_url": link("map", **here),
+        "actions": head,
     }
     return render(request, "stations/location_live.html" if request.GET.get("part") == "live" else "stations/location.html", context)
 
