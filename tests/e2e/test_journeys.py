@@ -162,6 +162,31 @@ def test_lists_work_by_keyboard_alone_and_the_search_answers_while_typing(visit:
     expect(page.get_by_role("link", name="JRN-1")).to_be_visible()
 
 
+def test_the_map_without_a_tile_server(visit: Callable[..., Visitor], portal: Portal) -> None:
+    """Places are found by name and by keyboard, names are text, and the page's buttons fold into a menu on a phone."""
+    ada = visit()
+    page = ada.log_in()
+    for name, latitude, longitude in (("<b>Quay</b> & Sons", "51.9", "4.5"), ("Mountain lodge", "47.3", "11.4")):
+        page.goto(f"{portal.url}/locations/add/")
+        for field, value in (("name", name), ("latitude", latitude), ("longitude", longitude)):
+            page.locator(f"input[name={field}]").fill(value)
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.goto(f"{portal.url}/map/")
+    expect(page.locator("#map .map-name", has_text="<b>Quay</b> & Sons")).to_be_visible()
+    expect(page.locator("#map b")).to_have_count(0)
+    page.locator("#map [role=button][title^=Mountain]").focus()
+    page.keyboard.press("Enter")
+    page.locator("#map .leaflet-popup").get_by_role("link", name="Mountain lodge").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mountain lodge")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    expect(page.get_by_role("link", name="Delete")).not_to_be_visible()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete location").click()
+    expect(page.get_by_text("Mountain lodge is deleted.")).to_be_visible()
+
+
 def test_everything_also_works_without_javascript(visit: Callable[..., Visitor], portal: Portal) -> None:
     ada = visit(java_script_enabled=False)
     page = ada.log_in()
