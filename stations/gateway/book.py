@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from stations import hooks
 from stations.gateway import bulk, doors, outbound
@@ -167,17 +167,23 @@ class Book:
         self.last_open: dict[int, Transaction] = {}
         if not entries:
             return
-        stations, connectors, times = set(), set(), set()
+        stations, connectors = set(), set()
+        times: set[datetime] = set()
         for entry in entries:
             stations.add(entry.state.station_id)
             if connector := self._connector(entry.state, entry.event.connector):  # type: ignore[union-attr]
                 connectors.add(connector.pk)
-            times.add(effective(entry.event.at.at, entry.at))  # type: ignore[union-attr]
-        still_open = Transaction.objects.filter(connector__in=connectors, ended_at=None).order_by().values_list("connector")
-        newest = [pk for _connector, pk in still_open.annotate(Max("pk"))]
-        for row in Transaction.objects.filter(Q(pk__in=newest) | Q(station__in=stations, started_at__in=times - {None})).order_by():
+            if at := effective(entry.event.at.at, entry.at):  # type: ignore[union-attr]
+                times.add(at)
+        still_open = Transaction.objects.filter(connector__in=connectors, ended_at=None).order_by()
+        newest = still_open.values("connector").annotate(newest=Max("pk")).values("newest")
+        running = Transaction.objects.filter(pk__in=newest).order_by()
+        repeated = Transaction.objects.filter(station__in=stations, started_at__in=times).order_by()
+        # Not one condition with OR: each half has an index of its own.
+        for row in running.union(repeated, all=True):
             self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
-            if row.ended_at is None and row.pk in newest:
+            latest = self.last_open.get(row.connector_id)
+            if row.ended_at is None and (latest is None or latest.pk < row.pk):
                 self.last_open[row.connector_id] = row
 
     def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
