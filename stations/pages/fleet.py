@@ -43,7 +43,7 @@ def stations_add(request: HttpRequest) -> HttpResponse:
     if not Location.objects.visible_to(user, MANAGE_STATIONS).exists():
         context["may_add_location"] = bool(granted_paths(user, MANAGE_LOCATIONS))
         return render(request, "stations/no_location.html", context)
-    identity = request.GET.get("identity", "")[:48]
+    identity = request.GET.get("identity", "").replace("\x00", "")[:48]
     knock = Knock.objects.filter(identity=identity).first() if identity and sees_knocks(request) else None
     initial: dict[str, Any] = {"identities": identity}
     if location := likely_location(request, user):

@@ -34,6 +34,7 @@ def typed(tree: Tree, **values: Any) -> dict[str, Any]:
     } | values  # fmt: skip
 
 
+@pytest.mark.engines
 def test_the_list_is_in_the_order_of_the_tree(tree: Tree, as_ada: Client) -> None:
     create_organization(actor=None, parent=tree.partner, kind="customer", name="A newcomer")
     page = as_ada.get(reverse("organizations")).content.decode()
@@ -116,6 +117,7 @@ def test_a_tree_of_any_depth_with_long_names(tree: Tree, as_ada: Client) -> None
     assert as_ada.get(reverse("stations"), {"in": f"o{above.pk}"}).status_code == 200
 
 
+@pytest.mark.engines
 def test_a_tree_too_deep_for_its_paths_is_refused_in_words(tree: Tree, as_ada: Client) -> None:
     above = tree.customer
     with contextlib.suppress(ValidationError):
@@ -164,6 +166,7 @@ def test_no_parent_is_proposed_that_is_somebody_elses(tree: Tree, as_dan: Client
     assert as_dan.get(reverse("location_add"), {"organization": tree.customer.pk}).status_code == 404
 
 
+@pytest.mark.engines
 def test_the_list_counts_what_belongs_to_each_with_all_below(tree: Tree, as_ada: Client) -> None:
     lines = as_ada.get(reverse("organizations"), {"export": "csv"})
     rows = csv.DictReader(io.StringIO(b"".join(lines.streaming_content).decode("utf-8-sig")))  # type: ignore[attr-defined]
