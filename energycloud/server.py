@@ -14,7 +14,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from stations.gateway import hub
 
-
 LINGER = 1.0  # seconds a closed socket may take to send what waits
 
 
