@@ -264,9 +264,12 @@ class Hub:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _try in range(25):
+            # More than once: wait_for of Python 3.11, and Redis while it connects, may swallow a cancellation.
+            for task in list(self._tasks):
+                task.cancel()
+            if not self._tasks or not (await asyncio.wait(list(self._tasks), timeout=0.2))[1]:
+                break
         await self.loop.run_in_executor(None, self.ledger.stop)
         await self._in_delivery(_farewell, self.name)
         self._delivery.shutdown()
