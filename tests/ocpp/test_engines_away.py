@@ -33,9 +33,8 @@ def test_a_deadlock_or_a_locked_database_is_tried_again_and_nothing_is_booked_tw
     assert not Frame.objects.filter(failed=True).exists()
 
 
+@pytest.mark.postgresql
 def test_connections_to_the_database_that_were_cut_are_made_again(gateway: Gateway, wire: Wire) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no connection to cut")
     other = gateway.connect("LUM-0002")
     for _ in range(2):
         with connection.cursor() as cursor:
