@@ -28,6 +28,7 @@ log = logging.getLogger("stations.gateway")
 
 PREFIX = "/ocpp/"
 UNSUPPORTED_DATA, POLICY_VIOLATION = 1003, 1008
+LONGEST_IDENTITY = 48
 MAX_UNREADABLE = 50  # frames in a row that are no OCPP before the socket is closed
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -55,8 +56,10 @@ class StationConsumer(AsyncConsumer):
             return
         self.station_id, self.generation, self.state = admitted.station_id, admitted.generation, admitted.state
         try:
-            await send({"type": "websocket.accept", "subprotocol": v16.SUBPROTOCOL})
-            hub.attach(self)
+            try:
+                await send({"type": "websocket.accept", "subprotocol": v16.SUBPROTOCOL})
+            finally:
+                hub.attach(self)  # even if nobody is there any more: it is the newest now, and what it replaced must not linger
             await self._converse(hub, receive)
         except OSError:
             pass  # the station went away while we wrote
@@ -66,13 +69,14 @@ class StationConsumer(AsyncConsumer):
     async def _knock(self, hub: Hub, scope: dict[str, Any], identity: str, address: str) -> Attached | Refusal:
         if hub.draining:
             return RESTARTING
-        if hub.throttle.blocked(address, identity):
+        name = identity[: LONGEST_IDENTITY + 1]  # bounds what the throttle remembers
+        if hub.throttle.blocked(address, name):
             return TOO_MANY
         if v16.SUBPROTOCOL not in scope.get("subprotocols", ()):
             return NO_SUBPROTOCOL
         possible = re.fullmatch(IDENTITY.regex, identity) is not None
-        if not possible and not (1 <= len(identity) <= 48 and identity.isprintable()):
-            hub.throttle.refused(address, identity)
+        if not possible and not (1 <= len(identity) <= LONGEST_IDENTITY and identity.isprintable()):
+            hub.throttle.refused(address, name)
             return NO_IDENTITY
         # Without readable credentials there is nothing to compare: still the same answer, and a trace of the identity for the operator.
         password = basic_password(scope, identity) or ""

@@ -13,8 +13,8 @@ class Throttle:
     """`blocked` before any work is done, `refused` after a refusal, `admitted` after a success.
 
     A whole site behind one address may have one misconfigured station, so an address is allowed ten times as much as one identity from
-    it. A stranger who hammers a known identity from elsewhere must not lock the real station out: the address it last came in from
-    stays free.
+    it. A stranger who hammers a known identity from elsewhere must not lock the real station out, nor a bad neighbour a whole site (or,
+    behind a proxy that is not in TRUSTED_PROXIES, the fleet): from the address it last came in from, only its own refusals count.
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -23,9 +23,11 @@ class Throttle:
         self._homes: OrderedDict[str, str] = OrderedDict()  # identity -> address of its last success
 
     def blocked(self, address: str, identity: str) -> bool:
-        if self._count(("both", f"{address} {identity}")) >= self._per_minute or self._count(("address", address)) >= 10 * self._per_minute:
+        if self._count(("both", f"{address} {identity}")) >= self._per_minute:
             return True
-        return self._homes.get(identity) != address and self._count(("identity", identity)) >= 3 * self._per_minute
+        if self._homes.get(identity) == address:
+            return False
+        return self._count(("address", address)) >= 10 * self._per_minute or self._count(("identity", identity)) >= 3 * self._per_minute
 
     def refused(self, address: str, identity: str) -> None:
         for key in (("both", f"{address} {identity}"), ("address", address), ("identity", identity)):
