@@ -26,3 +26,5 @@ if _default["ENGINE"].endswith("sqlite3"):
     # A file, because the ledger has a thread and a connection of its own; no fsync, because a test survives no power cut.
     _default["TEST"] = {"NAME": Path(_var.name) / "test.sqlite3"}
     _default["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+else:
+    _default.setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=off"

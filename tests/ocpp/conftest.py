@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -18,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from energycloud import server
+from stations.gateway import hub
 from tests.conftest import STATION_PASSWORD, Tree
 
 
@@ -86,23 +88,29 @@ class Gateway:
         until(lambda: self.server.started)
 
     def stop(self) -> None:
+        """What concerns the database has ended afterwards; the server's thread is given time until the end of the run."""
         self.open.close()
+        if self.thread.is_alive() and hub._hub is not None and not hub._hub.loop.is_closed():
+            asyncio.run_coroutine_threadsafe(hub.drain(), hub._hub.loop).result(20)
         self.server.should_exit = True
-        self.thread.join(20)
-        assert not self.thread.is_alive()
+        ENDING.append(self.thread)
 
-    def raw(self, identity: str = "LUM-0001", password: str = STATION_PASSWORD) -> socket.socket:
-        """The bare TCP socket after the upgrade: what is sent from here on must be frames (see `frame`), and nothing is answered for us."""
+    def upgrade(self, identity: str = "LUM-0001", password: str = STATION_PASSWORD) -> bytes:
+        """The request for an upgrade, as it goes over the wire."""
         token = base64.b64encode(f"{identity}:{password}".encode()).decode()
         lines = (
             f"GET /ocpp/{identity} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", "Upgrade: websocket", "Connection: Upgrade",
             "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: ocpp1.6",
             f"Authorization: Basic {token}", "", "",
         )  # fmt: skip
+        return "\r\n".join(lines).encode()
+
+    def raw(self, identity: str = "LUM-0001") -> socket.socket:
+        """The bare TCP socket after the upgrade: what is sent from here on must be frames (see `frame`), and nothing is answered for us."""
         bare = self.open.enter_context(socket.socket())
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         bare.connect(("127.0.0.1", self.port))
-        bare.sendall("\r\n".join(lines).encode())
+        bare.sendall(self.upgrade(identity))
         assert bare.recv(12) == b"HTTP/1.1 101"
         return bare
 
@@ -129,6 +137,17 @@ def until(what: Callable[[], Any], seconds: float = 10) -> Any:
             return found
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
+
+
+ENDING: list[threading.Thread] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_server_ends() -> Iterator[None]:
+    yield
+    for thread in ENDING:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ keys = st.dictionaries(st.sampled_from(["key", "value", "readonly"]), scalars)
 odd = st.dictionaries(answer_fields, st.sampled_from(["Accepted", "Rejected"]) | scalars | st.lists(keys | scalars, max_size=4))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(command=st.sampled_from(COMMANDS), answer=odd | trees, error=st.booleans())
 def test_whatever_a_station_answers_its_command_has_an_outcome(
     command: tuple[str, dict[str, Any]], answer: Any, error: bool, gateway: Gateway

@@ -78,6 +78,16 @@ def test_2_who_hammers_an_id_from_elsewhere_does_not_lock_its_station_out(gatewa
         assert refused(gateway, "LUM-0002", extra={"X-Forwarded-For": "10.9.9.77"})[0] == 401, "other ids are not concerned"
 
 
+def test_2_a_bad_neighbour_does_not_lock_out_who_was_here_before(gateway: Gateway) -> None:
+    """Behind one address there may be a whole site; behind a proxy that we were not told of, the whole fleet."""
+    with override_settings(OCPP_REFUSALS_PER_MINUTE=3):
+        gateway.connect().close()
+        statuses = [refused(gateway, f"STRANGER-{n}")[0] for n in range(35)]
+        assert statuses == [401] * 30 + [429] * 5
+        assert refused(gateway, "LUM-0002", STATION_PASSWORD)[0] == 429, "which was never here"
+        assert "currentTime" in gateway.connect().call("Heartbeat")
+
+
 def test_3_a_second_socket_displaces_the_first_only_with_the_password(gateway: Gateway) -> None:
     first = gateway.connect()
     first.call("Heartbeat")

@@ -92,7 +92,7 @@ def stuffed(gateway: Gateway) -> socket.socket:
 
 def test_a_station_that_never_reads_is_dropped_at_the_deadline_of_the_ping(gateway: Gateway) -> None:
     config = gateway.server.config
-    config.ws_ping_interval = config.ws_ping_timeout = 2
+    config.ws_ping_interval = config.ws_ping_timeout = 1.5
     stuffed(gateway)
     assert station().connected
     until(lambda: not station().connected, 15)
@@ -184,6 +184,21 @@ def test_a_start_that_is_sent_again_on_a_new_socket_before_the_first_is_booked(g
     assert Transaction.objects.get().transaction_id == str(answer["transactionId"])
 
 
+def test_a_station_that_knocks_again_and_is_gone_before_the_answer_is_not_half_here(gateway: Gateway, hold: Hold) -> None:
+    """The second socket was the newest, if only for a moment: the first must not stay open, shown as offline and never sent a command."""
+    first, other = gateway.connect(), gateway.connect("LUM-0002")
+    first.call("Heartbeat")
+    hold.begin(lambda: other.socket.send('[2,"1","Heartbeat",{}]'))
+    with socket.create_connection(("127.0.0.1", gateway.port)) as bare:
+        bare.sendall(gateway.upgrade())
+        until(lambda: len(running().ledger._waiting) == 1)
+    hold.end(1)
+    assert first.closed() == 4001
+    until(lambda: not station().connected)
+    gateway.connect().call("Heartbeat")
+    assert station().connected
+
+
 def test_a_deleted_station_is_closed_and_unknown_from_then_on(gateway: Gateway, tree: Tree) -> None:
     wire = gateway.connect("LUM-0002")
     wire.call("Heartbeat")
@@ -214,3 +229,14 @@ def test_who_knocks_while_the_process_ends_is_sent_away_for_a_moment(gateway: Ga
     with pytest.raises(Exception, match="503"):
         gateway.connect("LUM-0002")
     running().draining = False
+
+
+def test_an_end_in_the_moment_of_the_start_is_an_end(transactional_db: None, tree: Tree) -> None:
+    for _ in range(8):
+        one = Gateway()
+        one.start()
+        with pytest.raises(Exception, match="401"):
+            one.connect("NOBODY")
+        one.server.should_exit = True
+        one.thread.join(8)
+        assert not one.thread.is_alive()
