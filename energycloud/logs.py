@@ -2,9 +2,15 @@
 
 import logging
 
+STRANGERS = (
+    # An upgrade answered with an HTTP status is a refusal, not an error of ours, whatever uvicorn says.
+    "without completing handshake",
+    # A line for each broken request would be a flood that an outsider controls.
+    "Invalid HTTP request received",
+    "Unsupported upgrade request",
+)
+
 
 class NoRefusals(logging.Filter):
-    """An upgrade answered with an HTTP status is a refusal, not an error of ours, whatever uvicorn says."""
-
     def filter(self, record: logging.LogRecord) -> bool:
-        return "without completing handshake" not in record.msg
+        return not any(text in str(record.msg) for text in STRANGERS)
