@@ -41,6 +41,19 @@ def test_the_same_stop_again_changes_nothing(wire: Wire) -> None:
     assert not UnmatchedMessage.objects.exists()
 
 
+def test_what_a_stop_brings_along_is_kept_once_however_often_it_is_sent(wire: Wire) -> None:
+    transaction, began, at = start(wire, at=now(hours=-1))["transactionId"], now(minutes=-30), now()
+    data = [
+        {"timestamp": began, "sampledValue": [{"value": "2.5", "unit": "kWh"}, {"value": "16", "measurand": "Current.Import"}]},
+        {"timestamp": at, "sampledValue": [{"value": "4000", "context": "Transaction.End"}, {"value": "", "measurand": "Voltage"}]},
+    ]
+    meter(wire, {"value": "2.5", "unit": "kWh"}, transaction=transaction, at=began)
+    for _ in range(3):
+        assert stop(wire, transaction, 4000, at, transactionData=data) == {}
+    assert sorted(MeterSample.objects.values_list("value", flat=True)) == [2.5, 16.0, 4000.0]
+    assert (the_transaction().energy_wh, the_transaction().problems) == (3000, [])
+
+
 def test_a_stop_that_contradicts_the_first_is_kept_in_the_inbox(wire: Wire) -> None:
     transaction = start(wire)["transactionId"]
     stop(wire, transaction, 4000)
