@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Count
 
 from stations import hooks
 from stations.gateway import bulk, doors, outbound
@@ -162,29 +162,24 @@ class Book:
         self._read_starts([entry for entry in received if isinstance(entry.event, events.Started)])
 
     def _read_starts(self, entries: list[Received]) -> None:
-        """The transactions that these starts may repeat, or leave without an end. A few rows, however many a station has left open."""
+        """The transactions that these starts may repeat: by their time, or among the running ones where the time is impossible."""
         self.starts: dict[tuple[Any, ...], Transaction] = {}
-        self.last_open: dict[int, Transaction] = {}
-        if not entries:
-            return
-        stations, connectors = set(), set()
+        stations: set[int] = set()
         times: set[datetime] = set()
+        timeless: set[int] = set()
         for entry in entries:
             stations.add(entry.state.station_id)
-            if connector := self._connector(entry.state, entry.event.connector):  # type: ignore[union-attr]
-                connectors.add(connector.pk)
             if at := effective(entry.event.at.at, entry.at):  # type: ignore[union-attr]
                 times.add(at)
-        still_open = Transaction.objects.filter(connector__in=connectors, ended_at=None).order_by()
-        newest = still_open.values("connector").annotate(newest=Max("pk")).values("newest")
-        running = Transaction.objects.filter(pk__in=newest).order_by()
-        repeated = Transaction.objects.filter(station__in=stations, started_at__in=times).order_by()
-        # Not one condition with OR: each half has an index of its own.
-        for row in running.union(repeated, all=True):
+            else:
+                timeless.update(running.pk for running in entry.state.open.values())
+        rows: list[Transaction] = []
+        if times:
+            rows += Transaction.objects.filter(station__in=stations, started_at__in=times).order_by()
+        if timeless:
+            rows += Transaction.objects.filter(pk__in=timeless).order_by()
+        for row in rows:
             self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
-            latest = self.last_open.get(row.connector_id)
-            if row.ended_at is None and (latest is None or latest.pk < row.pk):
-                self.last_open[row.connector_id] = row
 
     def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
         """Connectors that stations have and we did not know of."""
@@ -388,10 +383,10 @@ class Book:
             started_at=started or entry.at,
             reported_start=event.at.text, start_received_at=entry.at, meter_start=event.meter_start, problems=[str(p) for p in problems],
         )  # fmt: skip
-        earlier = self.last_open.get(connector.pk)
-        if earlier is not None and earlier.pk:
-            self.problems.setdefault(earlier.pk, set()).add(Transaction.Problem.NOT_ENDED)
-        self.starts[key] = self.last_open[connector.pk] = row
+        still_open = [running.pk for running in entry.state.open.values() if running.connector_pk == connector.pk]
+        if still_open and max(still_open) not in self.stopped:
+            self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
+        self.starts[key] = row
         self.new.append((row, entry, "transactionId"))
         return {"transactionId": row, "idTagInfo": self._id_tag_info(verdict)}
 
