@@ -20,7 +20,7 @@ from django.conf import settings
 
 from stations import credentials
 from stations.gateway.entries import Attached, Connect, Received, Refused, StationState
-from stations.gateway.hub import Hub, get_hub
+from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.models.infrastructure import IDENTITY
 from stations.ocpp import frames, v16
 
@@ -48,7 +48,11 @@ class StationConsumer(AsyncConsumer):
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
         self._send = send
         await receive()  # websocket.connect
-        hub = await get_hub()
+        try:
+            hub = await get_hub()
+        except Unavailable:
+            await refuse(scope, send, RESTARTING)
+            return
         identity, address = scope["path"].removeprefix(PREFIX), client_address(scope)
         admitted = await self._knock(hub, scope, identity, address)
         if isinstance(admitted, Refusal):
@@ -80,7 +84,7 @@ class StationConsumer(AsyncConsumer):
             return NO_IDENTITY
         # Without readable credentials there is nothing to compare: still the same answer, and a trace of the identity for the operator.
         password = basic_password(scope, identity) or ""
-        future: asyncio.Future[Attached | Refused] = hub.loop.create_future()
+        future: asyncio.Future[Attached | Refused | None] = hub.loop.create_future()
         keep = credentials.SHORTEST <= len(password.encode()) <= credentials.LONGEST
         hub.ledger.submit(Connect(
             datetime.now(UTC), future, identity=identity, digest=credentials.digest(password), keep_digest=keep, address=address,
@@ -90,6 +94,8 @@ class StationConsumer(AsyncConsumer):
         if isinstance(outcome, Attached):
             hub.throttle.admitted(address, identity)
             return outcome
+        if outcome is None:
+            return RESTARTING  # nobody looked at the password
         hub.throttle.refused(address, identity)
         return WRONG if possible else NO_IDENTITY
 

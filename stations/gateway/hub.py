@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
 from stations import nudges
@@ -38,6 +39,8 @@ POLL = 0.5  # seconds between re-reads of the queue when no nudge arrives
 BEAT = 10.0
 COMPARE_EVERY = 3  # beats between looks at which of our sockets are still rightful
 ANNOUNCE_EVERY = 0.2
+PATIENCE = 5.0  # seconds that the end of the process waits for the database
+START_AGAIN = 2.0  # seconds after a start that failed
 REPLACED, CLOSED_BY_US, RESTART = 4001, 1008, 1012  # close codes
 
 
@@ -58,10 +61,14 @@ class Hub:
         self._delivery = ThreadPoolExecutor(1, "delivery")
 
     async def start(self) -> None:
+        try:
+            await self._in_delivery(self._beat)
+            for identity, address in await self._in_delivery(_last_seen):
+                self.throttle.admitted(address, identity)
+        except BaseException:
+            self._delivery.shutdown(wait=False)
+            raise
         self.ledger.start()
-        await self.loop.run_in_executor(self._delivery, self._beat)
-        for identity, address in await self._in_delivery(_last_seen):
-            self.throttle.admitted(address, identity)
         for worker in (self._deliver, self._listen, self._keep_beating):
             self.spawn(self._forever(worker))
 
@@ -246,7 +253,8 @@ class Hub:
     async def drain(self) -> None:
         """Stop reading, commit what was read, answer it, close every socket with 1012."""
         self.draining = True
-        await self.ledger.drain()
+        if not await self.ledger.drain(PATIENCE):
+            log.error("the database is away: %d messages are neither kept nor answered, their stations send them again", self.in_flight)
         await self._within(2, lambda: not self.in_flight)
         closing = [self.loop.create_task(consumer.close(RESTART)) for consumer in list(self.connections.values())]
         await self._within(2, lambda: all(task.done() for task in closing))
@@ -255,7 +263,7 @@ class Hub:
         await self._within(2, lambda: not self.connections)
         for consumer in list(self.connections.values()):
             self.detach(consumer)
-        await self.ledger.drain()
+        await self.ledger.drain(PATIENCE)
         await self.stop()
 
     async def _within(self, seconds: float, done: Callable[[], bool]) -> None:
@@ -271,8 +279,9 @@ class Hub:
             if not self._tasks or not (await asyncio.wait(list(self._tasks), timeout=0.2))[1]:
                 break
         await self.loop.run_in_executor(None, self.ledger.stop)
-        await self._in_delivery(_farewell, self.name)
-        self._delivery.shutdown()
+        if not self.ledger.abandoned:
+            await self._in_delivery(_farewell, self.name)
+        self._delivery.shutdown(wait=False)
 
 
 def _with_database(work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -313,11 +322,16 @@ def _farewell(name: str) -> None:
 
 _hub: Hub | None = None
 _starting: asyncio.Lock | None = None
+_failed_at = float("-inf")  # monotonic
+
+
+class Unavailable(Exception):
+    """The database is away, so there is nobody to let stations in."""
 
 
 async def get_hub() -> Hub:
-    """This process's hub; started on first use."""
-    global _hub, _starting
+    """This process's hub; started on first use. Raises Unavailable."""
+    global _hub, _starting, _failed_at
     loop = asyncio.get_running_loop()
     if _hub is not None and _hub.loop is loop:
         return _hub
@@ -325,8 +339,15 @@ async def get_hub() -> Hub:
         _starting = asyncio.Lock()
     async with _starting:
         if _hub is None or _hub.loop is not loop:
+            if time.monotonic() - _failed_at < START_AGAIN:
+                raise Unavailable  # those who waited for the lock must not each wait for the database
             hub = Hub()
-            await hub.start()
+            try:
+                await hub.start()
+            except Error as error:
+                _failed_at = time.monotonic()
+                log.warning("the database is not available, stations have to wait: %s", str(error).strip() or type(error).__name__)
+                raise Unavailable from error
             _hub = hub
     return _hub
 

@@ -1,7 +1,8 @@
 """The ledger: one thread that commits everything that waits in one transaction, and only then lets the answers out.
 
 A batch is whatever arrived while the last one was being committed. Deadlocks and lost connections are retried for as long as it takes; a
-message that cannot be booked is found by halving the batch, kept in the log and answered with InternalError, and harms no other.
+message that cannot be booked is found by halving the batch, kept in the log and answered with InternalError, and harms no other. Only the
+end of the process does not wait for a database that is away: what is not committed then is not answered, so the stations send it again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django.utils import timezone
 
 from stations.gateway.book import Book
-from stations.gateway.entries import Connect, Entry, Received, Refused
+from stations.gateway.entries import Entry, Received
 from stations.ocpp import frames
 
 log = logging.getLogger("stations.ledger")
@@ -29,6 +29,10 @@ MAX_BATCH = 2000
 SLOWEST_RETRY = 5.0  # seconds
 
 
+class Abandoned(Exception):
+    """The process ends while the database is away."""
+
+
 class Ledger:
     """`submit` from any thread; the outcome arrives in the entry's future. `changed` is called after each commit, in the ledger's
     thread, with the ids of the stations of which something visible changed."""
@@ -37,6 +41,7 @@ class Ledger:
         self._waiting: deque[Entry] = deque()
         self._wake = threading.Event()
         self._stop = False
+        self._abandon = threading.Event()
         self._changed = changed
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.batches = self.booked = 0
@@ -48,16 +53,28 @@ class Ledger:
         self._waiting.append(entry)
         self._wake.set()
 
-    async def drain(self) -> None:
-        """Return when everything submitted before is committed and its answers are on their way."""
+    async def drain(self, patience: float) -> bool:
+        """True when everything submitted before is committed and its answers are on their way. False when that took longer than
+        `patience` seconds: it is given up then, unanswered."""
+        if self.abandoned:
+            return False
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.submit(Entry(timezone.now(), future))
-        await future
+        try:
+            await asyncio.wait_for(future, patience)
+        except TimeoutError:
+            self._abandon.set()
+        return not self.abandoned
+
+    @property
+    def abandoned(self) -> bool:
+        return self._abandon.is_set()
 
     def stop(self) -> None:
         self._stop = True
         self._wake.set()
-        self._thread.join(10)
+        if not self.abandoned:
+            self._thread.join(10)
 
     def _run(self) -> None:
         try:
@@ -74,6 +91,9 @@ class Ledger:
                 if batch:
                     try:
                         self._book(batch)
+                    except Abandoned:
+                        _settle([(entry, None) for entry in (*batch, *self._waiting)])
+                        return
                     except Exception:  # nothing may end this thread while the process lives
                         log.exception("a batch of %d failed as a whole", len(batch))
                         _settle([(entry, None) for entry in batch])
@@ -84,7 +104,9 @@ class Ledger:
 
     def _book(self, batch: list[Entry]) -> None:
         try:
-            outcomes, changed = _commit(batch)
+            outcomes, changed = self._retrying(lambda: _commit_once(batch))
+        except Abandoned:
+            raise
         except Exception as error:
             if len(batch) > 1:
                 log.warning("a batch of %d could not be booked (%s); halving it", len(batch), error)
@@ -106,27 +128,37 @@ class Ledger:
         if entry.tries == 0 and state is not None:
             entry.tries = 1
             try:
-                _retrying(lambda: Book.reload(state))
+                self._retrying(lambda: Book.reload(state))
             except Exception:
                 log.exception("station %s could not be read again", state.station_id)
             self._book([entry])
             return
         log.error("an entry could not be booked: %s", type(entry).__name__, exc_info=error)
-        if isinstance(entry, Connect):
-            _settle([(entry, Refused())])
-        elif isinstance(entry, Received):
+        if isinstance(entry, Received):
             answer = frames.error(entry.message_id, "InternalError", "This could not be stored; it is kept in the log.")
             try:
-                _retrying(lambda: Book.keep_poison(entry, answer))
+                self._retrying(lambda: Book.keep_poison(entry, answer))
             except Exception:
                 log.exception("a frame could not even be logged")
             _settle([(entry, answer)])
         else:
             _settle([(entry, None)])
 
-
-def _commit(batch: list[Entry]) -> tuple[list[tuple[Entry, Any]], set[int]]:
-    return _retrying(lambda: _commit_once(batch))
+    def _retrying(self, work: Callable[[], T]) -> T:
+        """Run `work`, again and again while the database is away, locked or chose us as the victim of a deadlock."""
+        pause = 0.05
+        while True:
+            try:
+                return work()
+            except (OperationalError, InterfaceError) as error:
+                if _is_our_fault(error):
+                    raise
+                what = str(error).strip() or type(error).__name__
+                log.warning("the database is not available: %s; trying again in %.2f s", what, pause)
+                connection.close()
+                if self._abandon.wait(pause):
+                    raise Abandoned from error
+                pause = min(pause * 2, SLOWEST_RETRY)
 
 
 def _commit_once(batch: list[Entry]) -> tuple[list[tuple[Entry, Any]], set[int]]:
@@ -135,21 +167,6 @@ def _commit_once(batch: list[Entry]) -> tuple[list[tuple[Entry, Any]], set[int]]
         outcomes = book.post()
     book.remember()
     return outcomes, book.changed
-
-
-def _retrying(work: Callable[[], T]) -> T:
-    """Run `work`, again and again while the database is away, locked or chose us as the victim of a deadlock."""
-    pause = 0.05
-    while True:
-        try:
-            return work()
-        except (OperationalError, InterfaceError) as error:
-            if _is_our_fault(error):
-                raise
-            log.warning("the database is not available: %s; trying again in %.2f s", str(error).strip() or type(error).__name__, pause)
-            connection.close()
-            time.sleep(pause)
-            pause = min(pause * 2, SLOWEST_RETRY)
 
 
 def _is_our_fault(error: Exception) -> bool:
