@@ -106,7 +106,14 @@ def database(name: str, folder: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name} names no database: it must end in /name.")
     # Under ASGI every request thread would keep a connection of its own; the gateway's ledger holds its own for good.
     config["CONN_MAX_AGE"] = 0
-    config.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": number("DATABASE_POOL", 10, least=2)}
+    # Who waits gives up as soon as the pool does: the next to ask makes it try again at once. By itself it would pause for minutes
+    # after a long outage, with all stations waiting.
+    config.setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": number("DATABASE_POOL", 10, least=2),
+        "timeout": 10,
+        "reconnect_timeout": 10,
+    }
     return config
 
 
