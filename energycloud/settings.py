@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ INSTALLED_APPS = [
     "django_rq",
     "csp",
 ]
+
+# WhiteNoise hands static files over in one piece, which is what they are for; our own downloads are asynchronous (ui/downloads.py).
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators", Warning)
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

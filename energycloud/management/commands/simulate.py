@@ -56,6 +56,8 @@ class Command(BaseCommand):
             memory = settings.VAR_DIR / "simulator.json"
         fleet = Fleet(url, known, lively=lively, speed=options["speed"], seed=options["seed"], memory=memory)
         self.stdout.write(f"{len(known)} simulated stations connect to {url}")
+        if not options["identity"]:
+            self.stdout.write(f"{known[-1].identity} is a stranger: refused until somebody adds it under Knocking.")
         self.stdout.flush()
         asyncio.run(live(fleet, with_parent=options["with_parent"]))
 
