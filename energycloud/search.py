@@ -65,7 +65,15 @@ def find(user: User, text: str, limit: int) -> list[Group]:
         add(
             _("Stations"), Station.objects.select_related("location"),
             {"identity": text, "alias": text, "serial_number": text},
-            lambda row: " · ".join(part for part in (row.identity if row.alias else "", row.location.name, row.serial_number) if part),
+            lambda row: " · ".join(
+                part
+                for part in (
+                    row.identity if row.alias else "",
+                    row.location.name,
+                    row.serial_number if row.serial_number != row.identity else "",
+                )
+                if part
+            ),
             icon="charging-pile",
         )  # fmt: skip
         evse = "".join(character for character in text if character.isalnum()).upper()

@@ -24,6 +24,7 @@ from stations.pages.sheet_head import TABS, action, head, sheet_context
 from tenancy.links import link
 from tenancy.models import AuditEntry
 from tenancy.rights import MANAGE_STATIONS, READ, get_for
+from ui.templatetags.ui import duration
 
 __all__ = ["sheet_context", "urlpatterns"]
 
@@ -164,8 +165,15 @@ def _network(station: Station) -> list[tuple[Text, str, datetime | None]]:
             (_("OCPP version"), station.ocpp_version or "–", None),
         ]
         if station.clock_offset is not None:
-            facts.append((_("Its clock is ahead of ours by"), f"{station.clock_offset:+.0f} s", None))
+            facts.append((_("Its clock"), clock(station.clock_offset), None))
     return facts
+
+
+def clock(offset: float) -> str:
+    """How a station's clock differs from ours; `offset` in seconds."""
+    if abs(offset) < 1:
+        return _("as ours")
+    return (_("%s fast") if offset > 0 else _("%s slow")) % duration(abs(offset))
 
 
 VERBS = {

@@ -88,6 +88,12 @@ def test_every_fact_names_its_source(station: Station, as_bob: Client) -> None:
     assert "Access mode Open: any card set at this station" in text(page(as_bob, station))
 
 
+@pytest.mark.parametrize(("offset", "words"), [(-0.3, "as ours"), (2.0, "2 s fast"), (-75.0, "1 min slow")])
+def test_the_details_say_how_the_clock_differs(offset: float, words: str, station: Station, as_bob: Client) -> None:
+    Station.objects.filter(pk=station.pk).update(first_connected_at=timezone.now(), clock_offset=offset)
+    assert f"Its clock {words}" in text(page(as_bob, station, "station_details"))
+
+
 def test_a_wrong_clock_and_work_in_the_background_are_told(station: Station, as_bob: Client) -> None:
     assert "clock" not in text(page(as_bob, station))
     online(station, clock_offset=-7200.0, firmware_status="DownloadFailed", diagnostics_status="Idle")
