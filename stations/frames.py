@@ -43,7 +43,7 @@ class Message(NamedTuple):
 
     @property
     def waiting(self) -> bool:
-        return not self.frame.answer and not self.frame.failed
+        return not self.incoming and not self.frame.answer and not self.frame.failed
 
 
 def read(frame: Frame, zone: ZoneInfo) -> Message:
@@ -151,6 +151,8 @@ def _summary(action: str, payload: dict[str, Any], result: dict[str, Any] | None
 def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None) -> str:
     if isinstance(answer, list) and answer and answer[0] == 4:
         return mask(" · ".join(str(part) for part in answer[2:4] if part))
+    if not frame.answer and frame.direction == Frame.Direction.IN and not frame.failed:
+        return _("Ignored: nothing waits for it")
     if result is None:
         return mask(frame.answer)
     info = result.get("idTagInfo")

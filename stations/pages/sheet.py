@@ -166,6 +166,9 @@ def _network(station: Station) -> list[tuple[Text, str, datetime | None]]:
         ]
         if station.clock_offset is not None:
             facts.append((_("Its clock"), clock(station.clock_offset), None))
+    for label, value in ((_("Firmware"), station.firmware_status), (_("Diagnostics"), station.diagnostics_status)):
+        if shown := explain.background(value):
+            facts.append((label, str(shown[1]), None))
     return facts
 
 

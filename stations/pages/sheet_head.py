@@ -200,7 +200,8 @@ def _warnings(situation: Situation) -> list[tuple[str, Text]]:
             (explain.WAITING, f"{text % by} {_('Its own times are kept, ours are used. A reset or a new start usually sets the clock.')}")
         )
     for label, value in ((_("Firmware"), station.firmware_status), (_("Diagnostics"), station.diagnostics_status)):
-        if shown := explain.background(value):
+        shown = explain.background(value)
+        if shown and shown[0] != explain.AVAILABLE:  # what went well is among the details
             found.append((shown[0], f"{label}: {shown[1]}."))
     whole = situation.whole
     if whole and (fault := explain.fault(whole.error_code, whole.status)):

@@ -309,3 +309,10 @@ def test_links_keep_the_filter(tree: Tree, as_cy: Client) -> None:
     html = page(as_cy, tree.station, action="Authorize", quiet="on")
     links = [urlsplit(link.replace("&amp;", "&")) for link in re.findall(r'href="([^"]*download\.csv[^"]*)"', html)]
     assert parse_qs(links[0].query) == {"action": ["Authorize"], "quiet": ["on"]}
+
+
+def test_what_answers_nothing_is_told_from_what_still_waits_for_an_answer(tree: Tree, as_ada: Client) -> None:
+    frame(tree.station, "Unreadable", call='[3,"nobody",{}]')
+    assert "Ignored: nothing waits for it" in page(as_ada, tree.station)
+    frame(tree.station, "Reset", {"type": "Soft"}, out=True)
+    assert "none yet" in page(as_ada, tree.station)

@@ -101,6 +101,9 @@ def test_a_wrong_clock_and_work_in_the_background_are_told(station: Station, as_
     assert "clock is 2 h 00 min slow" in shown
     assert "Firmware: the download of new firmware failed." in shown
     assert "Diagnostics" not in shown
+    online(station, firmware_status="Installed")
+    assert "Firmware: " not in text(page(as_bob, station))
+    assert "Firmware the new firmware is installed" in text(page(as_bob, station, "station_details"))
 
 
 @pytest.mark.parametrize(
