@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -21,20 +23,32 @@ REASONS = {
 }
 
 
+class Listed(NamedTuple):
+    """What the decision needs of a pass; the ledger asks for hundreds of them a second."""
+
+    uid: str
+    organization_path: str
+    nickname: str
+    visible_number: str
+    blocked: bool
+    valid_until: datetime | None
+
+
 def decide(offers: Sequence[Offer]) -> list[Verdict]:
     """One verdict per offer, one query for all. A pass counts at its organization and everywhere below."""
     uids = {normalize_uid(offer.id_tag) for offer in offers}
-    listed: dict[str, list[ChargePass]] = defaultdict(list)
-    for charge_pass in ChargePass.objects.filter(uid__in=uids).select_related("organization").order_by():
-        listed[charge_pass.uid].append(charge_pass)
+    listed: dict[str, list[Listed]] = defaultdict(list)
+    fields = ("uid", "organization__path", "nickname", "visible_number", "blocked", "valid_until")
+    for row in ChargePass.objects.filter(uid__in=uids).order_by().values_list(*fields):
+        listed[row[0]].append(Listed(*row))
     return [_verdict(offer, listed.get(normalize_uid(offer.id_tag), ())) for offer in offers]
 
 
-def _verdict(offer: Offer, candidates: Sequence[ChargePass]) -> Verdict:
+def _verdict(offer: Offer, candidates: Sequence[Listed]) -> Verdict:
     # The pass of the nearest organization speaks.
-    here = [p for p in candidates if offer.organization_path.startswith(p.organization.path)]
-    nearest = max(here, key=lambda p: len(p.organization.path), default=None)
-    holder = str(nearest) if nearest else ""
+    here = [p for p in candidates if offer.organization_path.startswith(p.organization_path)]
+    nearest = max(here, key=lambda p: len(p.organization_path), default=None)
+    holder = nearest.nickname or nearest.visible_number or nearest.uid if nearest else ""
     if offer.access_mode == AccessMode.OPEN:
         return Verdict("Accepted", "open", holder)
     if nearest is None:

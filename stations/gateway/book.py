@@ -7,7 +7,7 @@ The everyday messages – meter values, heartbeats, an unchanged status – read
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import Count
@@ -45,7 +45,23 @@ STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code"
 CARD_OFFER_FIELDS = ("station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action")
 CLOSING_FIELDS = ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems")
 
-_Stopped = tuple[Transaction, events.Ended, Received]
+
+class Known(NamedTuple):
+    """What a batch needs of a transaction that it did not begin."""
+
+    pk: int
+    station_id: int
+    transaction_id: str
+    connector_id: int
+    started_at: datetime
+    ended_at: datetime | None
+    meter_start: int
+    meter_last: int | None
+    meter_stop: int | None
+    problems: list[str]
+
+
+_Stopped = tuple[Known, events.Ended, Received]
 
 
 def iso(at: datetime) -> str:
@@ -81,7 +97,7 @@ class Book:
         self.status_rows: dict[int, tuple[Any, ...]] = {}
         self.offers: list[tuple[Any, ...]] = []
         self.closing: list[tuple[Any, ...]] = []
-        self.new: list[tuple[Transaction, Received, str]] = []
+        self.new: list[tuple[Transaction, Received]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
         self.unmatched: dict[tuple[int, str, str], tuple[Received, int]] = {}
@@ -155,10 +171,11 @@ class Book:
         if self.grown:
             self._add_connectors({(state.station_id, number) for state, number in self.grown})
         self.verdicts = self._judge(cards)
-        self.known: dict[tuple[int, str], Transaction] = {}
+        self.known: dict[tuple[int, str], Known] = {}
         if wanted:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
-            self.known = {(row.station_id, row.transaction_id): row for row in rows if (row.station_id, row.transaction_id) in wanted}
+            known = (Known(*row) for row in rows.values_list(*Known._fields))
+            self.known = {(row.station_id, row.transaction_id): row for row in known if (row.station_id, row.transaction_id) in wanted}
         self._read_starts([entry for entry in received if isinstance(entry.event, events.Started)])
 
     def _read_starts(self, entries: list[Received]) -> None:
@@ -306,7 +323,7 @@ class Book:
             row = self.known.get((entry.state.station_id, event.transaction_id))
             if row is None:
                 self._keep_unmatched(entry, event.transaction_id)
-            elif row.running:
+            elif row.ended_at is None:
                 running = OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start)
                 self.opened.append((entry.state, event.transaction_id, running))
         self._measure(entry, connector, running, event.samples, event.signed, running.pk if running else None)
@@ -387,7 +404,7 @@ class Book:
         if still_open and max(still_open) not in self.stopped:
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
         self.starts[key] = row
-        self.new.append((row, entry, "transactionId"))
+        self.new.append((row, entry))
         return {"transactionId": row, "idTagInfo": self._id_tag_info(verdict)}
 
     def _ended(self, entry: Received, event: events.Ended) -> dict[str, Any]:
@@ -398,7 +415,7 @@ class Book:
         if row is None:
             self._keep_unmatched(entry, event.transaction_id)
             return answer
-        if not row.running or row.pk in self.stopped:
+        if row.ended_at or row.pk in self.stopped:
             booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
             if booked != event.meter_stop:
                 self._keep_unmatched(entry, event.transaction_id)
@@ -406,7 +423,7 @@ class Book:
         self.stopped[row.pk] = (row, event, entry)
         self.closed.append((entry.state, event.transaction_id))
         connector = next((c for c in entry.state.connectors.values() if c.pk == row.connector_id), None)
-        connector = connector or ConnectorState(row.connector_id, row.connector.number, ())
+        connector = connector or ConnectorState(row.connector_id, 0, ())  # gone meanwhile: it is only written of
         self._measure(entry, connector, None, event.samples, event.signed, row.pk)
         self.live.setdefault(connector.pk, {}).update(power=0.0, energy_register=float(event.meter_stop), measured_at=entry.at)
         self.changed.add(entry.state.station_id)
@@ -427,28 +444,28 @@ class Book:
     def _write_transactions(self, answers: dict[Entry, Any]) -> None:
         """Starts get their ids, which their answers carry; stops are closed."""
         if self.new:
-            rows = [row for row, _entry, _key in self.new]
-            Transaction.objects.bulk_create(rows)
-            for row, entry, _key in self.new:
-                row.transaction_id = str(row.pk)
-                self.opened.append((entry.state, row.transaction_id, OpenTransaction(row.pk, row.connector_id, row.meter_start)))
+            for (row, entry), pk in zip(self.new, bulk.next_keys(Transaction, len(self.new)), strict=True):
+                row.pk, row.transaction_id = pk, str(pk)
+                self.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start)))
+            columns = [field.attname for field in Transaction._meta.concrete_fields]
+            bulk.insert(Transaction, columns, [[getattr(row, column) for column in columns] for row, _entry in self.new])
         for answer in answers.values():
             if isinstance(answer, dict) and isinstance(answer.get("transactionId"), Transaction):
                 answer["transactionId"] = int(answer["transactionId"].transaction_id)
-        for row, event, entry in self.stopped.values():
+        for known, event, entry in self.stopped.values():
             ended = effective(event.at.at, entry.at)
-            problems = {*row.problems, *(str(p) for p in self.problems.pop(row.pk, ()))}
+            problems = {*known.problems, *(str(p) for p in self.problems.pop(known.pk, ()))}
             if ended is None or not event.at.exact:
                 problems.add(str(Transaction.Problem.CLOCK))
                 # A station without a clock: our time of the report is the best there is.
                 ended = ended or entry.at
-            if ended < row.started_at:
+            if ended < known.started_at:
                 problems.add(str(Transaction.Problem.ENDS_BEFORE_START))
-            if event.meter_stop < row.meter_start:
+            if event.meter_stop < known.meter_start:
                 problems.add(str(Transaction.Problem.NEGATIVE))
-            if row.meter_last is not None and event.meter_stop < row.meter_last - 1:
+            if known.meter_last is not None and event.meter_stop < known.meter_last - 1:
                 problems.add(str(Transaction.Problem.METER_FELL))
-            self.closing.append((row.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems)))
+            self.closing.append((known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems)))
 
     def _write(self) -> None:
         bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
@@ -471,7 +488,6 @@ class Book:
 
     def _write_everyday(self) -> None:
         """What nearly every batch has; nothing is read."""
-        bulk.update(Transaction, ("transaction_id",), [(row.pk, row.transaction_id) for row, _entry, _key in self.new])
         bulk.update(Transaction, CLOSING_FIELDS, self.closing)
         bulk.update(
             Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped]

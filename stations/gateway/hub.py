@@ -58,7 +58,7 @@ class Hub:
         self._announcing = False
         self._tasks: set[asyncio.Task[Any]] = set()
         # Delivery must not wait behind the pages' database work or behind a batch of the ledger.
-        self._delivery = ThreadPoolExecutor(1, "delivery")
+        self._delivery = ThreadPoolExecutor(2, "delivery")
 
     async def start(self) -> None:
         try:
@@ -69,7 +69,7 @@ class Hub:
             self._delivery.shutdown(wait=False)
             raise
         self.ledger.start()
-        for worker in (self._deliver, self._listen, self._keep_beating):
+        for worker in (self._deliver, self._expire, self._listen, self._keep_beating):
             self.spawn(self._forever(worker))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -117,7 +117,6 @@ class Hub:
     # -- commands ------------------------------------------------------------------------------------------------------------------------
 
     async def _deliver(self) -> None:
-        last_expiry = 0.0
         while True:
             try:
                 await asyncio.wait_for(self._wake.wait(), POLL)
@@ -128,8 +127,11 @@ class Hub:
                 continue
             for outgoing in await self._in_delivery(outbound.take, self.name, self._is_free):
                 self._put_on_wire(outgoing)
-            if self.loop.time() - last_expiry > 1:
-                last_expiry = self.loop.time()
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            if self.connections and not self.draining:
                 self._changed(set(await self._in_delivery(outbound.expire, timezone.now())))
 
     def _is_free(self, station_id: int) -> bool:

@@ -45,16 +45,17 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     with transaction.atomic():
         for command in due.values():
             message_id = str(uuid.uuid4())
+            shown = frames.call(message_id, command.action, v16.without_secrets(command.action, command.payload))
+            frame = Frame.objects.create(
+                station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
+            )
             if Command.objects.filter(pk=command.pk, state=Command.State.QUEUED).update(
-                state=Command.State.SENT, sent_at=now, message_id=message_id
+                state=Command.State.SENT, sent_at=now, message_id=message_id, frame=frame, payload=_sealed(command)
             ):
                 text = frames.call(message_id, command.action, command.payload)
-                shown = frames.call(message_id, command.action, v16.without_secrets(command.action, command.payload))
-                frame = Frame.objects.create(
-                    station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
-                )
-                Command.objects.filter(pk=command.pk).update(frame=frame, payload=_sealed(command))
                 taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout))
+            else:
+                frame.delete()  # cancelled or expired meanwhile
     return taken
 
 

@@ -81,6 +81,17 @@ def test_a_transaction_of_another_station_is_unknown(gateway: Gateway, tree: Tre
     assert UnmatchedMessage.objects.get().station == tree.other_station
 
 
+def test_meter_values_that_come_after_the_end_are_kept_and_change_nothing_else(wire: Wire) -> None:
+    number = start(wire)["transactionId"]
+    stop(wire, number, meter=5000)
+    late = (timezone.now() - timedelta(seconds=20)).isoformat()
+    assert meter(wire, {"value": "4000"}, transaction=number, at=late) == {}
+    assert MeterSample.objects.get().value == 4000
+    row = Transaction.objects.get()
+    assert (row.running, row.meter_stop, row.problems) == (False, 5000, [])
+    assert not UnmatchedMessage.objects.exists()
+
+
 def test_a_transaction_that_was_offline_arrives_late_in_order_with_its_own_times(wire: Wire) -> None:
     transaction = start(wire, at=now(hours=-5))["transactionId"]
     for hour in (4, 3):
