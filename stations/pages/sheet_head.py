@@ -155,11 +155,10 @@ def _states(situation: Situation) -> list[State]:
     connection = explain.connection(situation.connection)
     availability = explain.availability(situation.availability)
     status = explain.status(situation.whole.status if situation.whole else "", 0)
-    return [
-        State(_("Connection"), *connection),
-        State(_("Availability, our switch"), *availability),
-        State(_("OCPP status of the station"), *status),
-    ]
+    label = _("OCPP status of the station")
+    if not situation.station.connected and situation.whole and situation.whole.status:  # what it is like now nobody knows
+        label, status = _("OCPP status, last reported"), status._replace(state=explain.OFF)
+    return [State(_("Connection"), *connection), State(_("Availability, our switch"), *availability), State(label, *status)]
 
 
 def _facts(situation: Situation) -> list[Fact]:

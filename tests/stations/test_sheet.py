@@ -204,7 +204,10 @@ def test_a_fault_tells_what_was_tried_already(station: Station, as_bob: Client) 
 
 def test_an_offline_station_shows_its_last_report_as_such(station: Station, as_bob: Client) -> None:
     online(station, connected=False, disconnected_at=timezone.now() - timedelta(hours=2))
-    assert "The station is not connected: this is what it reported last." in text(page(as_bob, station))
+    shown = page(as_bob, station)
+    assert "The station is not connected: this is what it reported last." in text(shown)
+    assert "OCPP status, last reported Available" in text(shown)
+    assert "state-available" not in shown.split('id="station-head"')[1].split("OCPP status, last reported")[1].split("</dd>")[0]
 
 
 def test_a_station_that_never_connected_shows_what_to_type_into_it(tree: Tree, as_bob: Client) -> None:
