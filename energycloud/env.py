@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+_HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\]")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -78,6 +80,25 @@ def words(name: str, default: list[str]) -> list[str]:
     """A comma separated list."""
     raw = text(name)
     return [word.strip() for word in raw.split(",") if word.strip()] if raw else default
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Host names as Django's ALLOWED_HOSTS wants them: with a scheme or a port they would match nothing."""
+    found = words(name, default)
+    for host in found:
+        if not _HOST.fullmatch(host):
+            raise ImproperlyConfigured(f"{name} must be names or addresses such as portal.example.org, separated by commas, not {host!r}.")
+    return found
+
+
+def origins(name: str) -> list[str]:
+    """Origins as a browser sends them: scheme, host and perhaps a port."""
+    found = words(name, [])
+    for value in found:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+            raise ImproperlyConfigured(f"{name} must be origins such as https://portal.example.org, separated by commas, not {value!r}.")
+    return found
 
 
 def database(name: str, folder: Path) -> dict[str, Any]:

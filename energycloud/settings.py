@@ -16,8 +16,8 @@ VAR_DIR = env.folder("ENERGYCLOUD_VAR", BASE_DIR / "var")
 
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret("SECRET_KEY", VAR_DIR)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # HTTPS=1 behind a TLS-terminating proxy: secure cookies, wss:// addresses, HSTS.
 HTTPS = env.flag("HTTPS", False)
 # How many proxies in front of us append to X-Forwarded-For; 0 trusts only the socket's own address.
