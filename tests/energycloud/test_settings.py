@@ -12,6 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from energycloud import env
+from tests.e2e.portal import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 STRONG = "x1Y" * 20
@@ -49,6 +50,28 @@ def test_a_wrong_value_stops_the_start_with_one_sentence(variables: dict[str, st
     assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, "a sentence, no traceback"
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:1/x"}, "The database of DATABASE_URL cannot be reached: "),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "The Redis of REDIS_URL cannot be reached: "),
+    ],
+    ids=["database", "redis"],
+)
+def test_an_engine_that_cannot_be_reached_stops_the_start_with_one_sentence(
+    variables: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    clean = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    clean |= {"ENERGYCLOUD_VAR": str(tmp_path), "SECRET_KEY": STRONG, "PORT": str(free_port())}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "up"], cwd=ROOT, env=clean | variables, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, "a sentence, no traceback"
+    assert "geheim" not in done.stderr
 
 
 def test_a_secret_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from energycloud import env
 from energycloud.demo import stations_file
@@ -35,6 +38,7 @@ class Command(BaseCommand):
         if port > 65535:
             raise CommandError(f"PORT must be a number from 1 to 65535, not {port}.")
         check_free(options["host"], port)
+        check_reachable()
         demo = env.flag("DEMO", True)
         call_command("migrate", verbosity=0, interactive=False)
         collect_static()
@@ -80,6 +84,21 @@ def check_free(host: str, port: int) -> None:
             raise CommandError(
                 f"Port {port} of {host} cannot be used ({error.strerror}). Choose another one: make run PORT=8001"
             ) from error
+
+
+def check_reachable() -> None:
+    """CommandError when the database or the queue does not let us in."""
+    if connection.vendor == "postgresql":
+        try:
+            # Beside the pool, which would try for longer and keep the reason to itself
+            psycopg.connect(**{"connect_timeout": 5} | connection.get_connection_params()).close()
+        except psycopg.Error as error:
+            raise CommandError(f"The database of DATABASE_URL cannot be reached: {' '.join(str(error).split())}") from error
+    if settings.REDIS_URL:
+        try:
+            redis.from_url(settings.REDIS_URL, socket_connect_timeout=5).ping()
+        except redis.RedisError as error:
+            raise CommandError(f"The Redis of REDIS_URL cannot be reached: {error}") from error
 
 
 def collect_static() -> None:
