@@ -7,7 +7,7 @@ The everyday messages – meter values, heartbeats, an unchanged status – read
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
@@ -15,7 +15,7 @@ from django.db.models import Count
 from stations import hooks
 from stations.gateway import bulk, doors, outbound
 from stations.gateway.doors import STATUS_FIELDS
-from stations.gateway.entries import Answered, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Received, StationState
+from stations.gateway.entries import Answered, Connect, ConnectorState, Disconnect, Entry, Known, OpenTransaction, Received, StationState
 from stations.models import (
     Availability,
     CardOffer,
@@ -44,22 +44,6 @@ MAX_UNMATCHED = 200  # inbox rows per station; the log keeps the rest
 STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
 CARD_OFFER_FIELDS = ("station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action")
 CLOSING_FIELDS = ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems")
-
-
-class Known(NamedTuple):
-    """What a batch needs of a transaction that it did not begin."""
-
-    pk: int
-    station_id: int
-    transaction_id: str
-    connector_id: int
-    started_at: datetime
-    ended_at: datetime | None
-    meter_start: int
-    meter_last: int | None
-    meter_stop: int | None
-    problems: list[str]
-
 
 _Stopped = tuple[Known, events.Ended, Received]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from stations.ocpp.events import Channel, Event
 from stations.ocpp.frames import CallError, CallResult, OcppError
@@ -28,6 +28,21 @@ class OpenTransaction:
 
     def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
+
+
+class Known(NamedTuple):
+    """What a batch needs of a transaction that it did not begin."""
+
+    pk: int
+    station_id: int
+    transaction_id: str
+    connector_id: int
+    started_at: datetime
+    ended_at: datetime | None
+    meter_start: int
+    meter_last: int | None
+    meter_stop: int | None
+    problems: list[str]
 
 
 class StationState:
