@@ -59,6 +59,7 @@ def test_numbers_have_their_unit() -> None:
     assert ui.kwh(-990) == "-0.99\N{NO-BREAK SPACE}kWh"
     assert ui.kwh(0) == "0.00\N{NO-BREAK SPACE}kWh"
     assert ui.kwh(None) == ui.kw(None) == "–"
+    assert (ui.grouped(7), ui.grouped(1_204_000)) == ("7", "1,204,000")
     assert ui.kw(10_849) == "10.8\N{NO-BREAK SPACE}kW"
 
 

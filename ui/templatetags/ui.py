@@ -100,6 +100,12 @@ def kwh(wh: float | None) -> str:
 
 
 @register.filter
+def grouped(count: int) -> str:
+    """A count as "1,469", the way the reader's language groups it."""
+    return formats.number_format(count, force_grouping=True)
+
+
+@register.filter
 def kw(watts: float | None) -> str:
     """W as "10.8 kW"."""
     return "–" if watts is None else f"{formats.number_format(watts / 1000, 1, force_grouping=True)}\N{NO-BREAK SPACE}kW"
