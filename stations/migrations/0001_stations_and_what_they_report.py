@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
             name='Station',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('identity', models.CharField(help_text='Exactly as the station sends it; capitals matter.', max_length=48, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9*_\\-.=:+|@()]{1,48}\\Z', 'A station id has at most 48 letters, digits and - _ . * = : + | @ ( ), without spaces. Capitals matter.')], verbose_name='Station id')),
+                ('identity', models.CharField(help_text='Exactly as the station sends it; capitals matter.', max_length=48, unique=True, validators=[django.core.validators.RegexValidator('^(?!\\.+\\Z)[A-Za-z0-9*_\\-.=:+|@()]{1,48}\\Z', 'A station id has at most 48 letters, digits and - _ . * = : + | @ ( ), without spaces, and not dots alone. Capitals matter.')], verbose_name='Station id')),
                 ('alias', models.CharField(blank=True, help_text='A name people use, shown beside the id.', max_length=60, verbose_name='Alias')),
                 ('password_digest', models.CharField(editable=False, max_length=64)),
                 ('active', models.BooleanField(default=True, help_text='Off: the station is deactivated and its connections are refused.', verbose_name='May connect')),

@@ -109,9 +109,10 @@ class Location(models.Model):
         return ", ".join(part for part in (self.street, town) if part)
 
 
+# Not "." and "..": clients take them out of an address before they send it
 IDENTITY = RegexValidator(
-    r"^[A-Za-z0-9*_\-.=:+|@()]{1,48}\Z",
-    _("A station id has at most 48 letters, digits and - _ . * = : + | @ ( ), without spaces. Capitals matter."),
+    r"^(?!\.+\Z)[A-Za-z0-9*_\-.=:+|@()]{1,48}\Z",
+    _("A station id has at most 48 letters, digits and - _ . * = : + | @ ( ), without spaces, and not dots alone. Capitals matter."),
 )
 
 

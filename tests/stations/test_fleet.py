@@ -270,6 +270,7 @@ def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, a
         ({"identities": " , \n"}, "Enter at least one station id."),
         ({"identities": "OK-1 LUM-0001 LUM-0001"}, "LUM-0001 is entered twice."),
         ({"identities": "OK-1, bad/id"}, "bad/id: A station id has at most 48 letters"),
+        ({"identities": "OK-1, .."}, "..: A station id has at most 48 letters"),
         ({"identities": "VOLT-0001"}, "VOLT-0001 is already in use: a station id can be used once only, by anyone."),
         ({"identities": "A B", "alias": "Both"}, "Several stations cannot have the same alias."),
         ({"identities": "bad/id", "voltage": 12}, "bad/id: A station id has at most 48 letters"),
