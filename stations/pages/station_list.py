@@ -87,15 +87,12 @@ class StationFilter(django_filters.FilterSet):
         return rows.filter(Q(access_mode=value) | Q(access_mode="", location__access_mode=value))
 
 
-LONG = {"td": {"class": "long-text"}}  # what stations say of themselves has no spaces to break at
-
-
 class StationTable(Table):
     station = django_tables2.Column(lazy("Station"), accessor="identity", order_by=("alias", "identity"))
     connection = django_tables2.Column(lazy("Connection"))
     connectors = django_tables2.Column(lazy("Connectors"), accessor="pk", orderable=False)
-    model = django_tables2.Column(lazy("Model"), empty_values=(), order_by=("vendor", "model"), attrs=LONG)
-    firmware = django_tables2.Column(lazy("Firmware"), accessor="firmware_version", attrs=LONG)
+    model = django_tables2.Column(lazy("Model"), empty_values=(), order_by=("vendor", "model"), attrs={"td": {"class": "long-text model"}})
+    firmware = django_tables2.Column(lazy("Firmware"), accessor="firmware_version", attrs={"td": {"class": "long-text"}})
     location = django_tables2.Column(lazy("Location"), accessor="location__name")
     organization = django_tables2.Column(lazy("Organization"), accessor="location__organization__name")
     serial_number = django_tables2.Column(lazy("Serial number"))
