@@ -106,6 +106,7 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
     adopt = forms.BooleanField(
         label=lazy("Keep the password it already offers"),
         required=False,
+        initial=True,
         help_text=lazy("Then nobody has to go to the station. Only if you know that the one that knocks is yours."),
     )
 

@@ -54,7 +54,7 @@ def why_organization_stays(organization: Organization) -> str:
             meta = relation.related_model._meta
             reasons.append(f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}")
     if reasons:
-        return _("It still has %(what)s. Move or delete these first.") % {"what": ", ".join(reasons)}
+        return _("It still has %(what)s. Delete these first.") % {"what": ", ".join(reasons)}
     return ""
 
 

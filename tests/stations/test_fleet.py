@@ -445,7 +445,7 @@ def test_one_that_knocks_is_added_with_one_click_and_may_keep_its_password(
     assert add in shown.content.decode()
     form = as_ada.get(add).content.decode()
     assert "EVB-P1</textarea>" in form
-    assert 'name="adopt"' in form
+    assert re.search(r'name="adopt"[^>]* checked', form), "one click, and it is let in with its next try"
     answer = as_ada.post(add, new(tree, identities="EVB-P1", adopt="on"))
     assert "Nothing to type in: it keeps the password that it offers" in text(answer)
     assert credentials.matches(credentials.digest(STATION_PASSWORD), Station.objects.get(identity="EVB-P1").password_digest)

@@ -95,7 +95,7 @@ def test_one_that_is_in_use_is_not_deleted_and_says_why(tree: Tree, as_bob: Clie
     url = reverse("organization_delete", args=[tree.customer.pk])
     asked = text(as_bob.get(url))
     assert all(what in asked for what in ("It still has", "1 user", "1 location", "1 pass"))
-    assert "Move or delete these first." in asked
+    assert "Delete these first." in asked
     as_bob.post(url, {"confirmed": "1"})
     assert Organization.objects.filter(pk=tree.customer.pk).exists()
     assert "never deleted" in text(as_ada.get(reverse("organization_delete", args=[tree.platform.pk])))
