@@ -73,13 +73,16 @@ def fill() -> dict[str, Any]:
     from django.db import connection
 
     from stations.models import Station, Transaction
-    from tenancy.models import Organization, User
+    from tenancy.actions import create_user
+    from tenancy.models import Organization, Role
 
     with redirect_stdout(StringIO()):
         world.prepare(STATIONS)
     first = Station.objects.order_by("pk").first()
     assert first
-    User.objects.create_user(EMAIL, PASSWORD, name="Ada", organization=Organization.objects.get(parent=None))
+    platform = Organization.objects.get(parent=None)
+    administrator = Role.objects.get(default=Role.Default.ADMINISTRATOR)
+    create_user(actor=None, organization=platform, email=EMAIL, name="Ada", password=PASSWORD, role=administrator)
     numbers = {
         "busy": first.pk,
         "first": first.pk,

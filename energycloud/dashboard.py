@@ -23,7 +23,7 @@ from energycloud.attention import concerns
 from stations import explain, hooks
 from stations.models import Connection, Connector, Location, Station, Transaction
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_ORGANIZATIONS, MANAGE_STATIONS, granted_paths
+from tenancy.rights import MANAGE_LOCATIONS, MANAGE_ORGANIZATIONS, MANAGE_STATIONS, READ_TRANSACTIONS, anywhere, reach
 from tenancy.scope import Drill
 
 DAYS = 30
@@ -83,7 +83,7 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
     running = transactions.filter(ended_at=None)
     shown = list(running.order_by("-started_at", "-pk").select_related("station__location", "connector")[:RUNNING])
     cards = hooks.known_cards(user, {row.id_tag for row in shown})
-    days = _days(transactions, zone, f"{drill.token}:{','.join(granted_paths(user))}")
+    days = _days(transactions, zone, f"{drill.token}:{reach(user, READ_TRANSACTIONS).key}")
     highest = max(days, key=lambda day: day.energy)
     return {
         "title": str(drill) if drill else _("Dashboard"),
@@ -120,7 +120,7 @@ def _first_steps(user: User, drill: Drill) -> list[Step]:
     scope = f"?{urlencode({'in': drill.token})}" if drill else ""
 
     def may(right: str, name: str) -> str:
-        return reverse(name) + scope if granted_paths(user, right) else ""
+        return reverse(name) + scope if anywhere(user, right) else ""
 
     return [
         Step(

@@ -15,7 +15,7 @@ from passes.decision import REASONS
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.hooks import Card
 from tenancy.links import link
-from tenancy.rights import MANAGE_PASSES, granted_paths
+from tenancy.rights import MANAGE_PASSES, READ, reach
 
 if TYPE_CHECKING:
     from tenancy.models import User
@@ -37,14 +37,14 @@ class Desk:
         tags: dict[str, list[str]] = {}
         for tag in id_tags:
             tags.setdefault(normalize_uid(tag), []).append(tag)
-        seen, editable = granted_paths(user), granted_paths(user, MANAGE_PASSES)
+        seen, editable = reach(user, READ), reach(user, MANAGE_PASSES)
         found: dict[str, Card] = {}
         for charge_pass in ChargePass.objects.filter(uid__in=tags).select_related("organization").order_by("pk"):
             path = charge_pass.organization.path
-            visible = any(path.startswith(granted) for granted in seen)
+            visible = seen.covers(path)
             for tag in tags[charge_pass.uid]:
                 if visible:
-                    url = _edit_url(charge_pass) if any(path.startswith(granted) for granted in editable) else ""
+                    url = _edit_url(charge_pass) if editable.covers(path) else ""
                     found[tag] = Card(str(charge_pass), url)
                 else:
                     found.setdefault(tag, Card(hidden=True))

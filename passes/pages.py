@@ -12,7 +12,6 @@ import django_filters
 import django_tables2
 from django import forms
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -28,7 +27,7 @@ from passes.models import ChargePass, check_uid, normalize_uid
 from stations.models import AccessMode, Station
 from tenancy.links import link
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_PASSES, get_for, granted_paths
+from tenancy.rights import MANAGE_PASSES, Missing, anywhere, get_for
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
@@ -156,15 +155,15 @@ class PassList(ListPage):
     empty_title = lazy("No passes yet.")
     empty_text = lazy("Add the cards of those who may charge. What the reader sends of a card is in the activity of the station.")
     bulk_actions = (
-        BulkAction("block", lazy("Block"), block, what_blocking_does, icon="ban"),
-        BulkAction("unblock", lazy("Unblock"), unblock, icon="circle-check"),
+        BulkAction("block", lazy("Block"), block, what_blocking_does, icon="ban", right=MANAGE_PASSES),
+        BulkAction("unblock", lazy("Unblock"), unblock, icon="circle-check", right=MANAGE_PASSES),
     )
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("organization")
 
     def get_actions(self) -> Sequence[Action]:
-        if not granted_paths(self.request.user, MANAGE_PASSES):
+        if not anywhere(self.request.user, MANAGE_PASSES):
             return []
         return [Action(_("Add a pass"), link("pass_add"), icon="plus")]
 
@@ -231,8 +230,8 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def pass_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    if not granted_paths(user, MANAGE_PASSES):
-        raise PermissionDenied(MANAGE_PASSES)
+    if not anywhere(user, MANAGE_PASSES):
+        raise Missing(MANAGE_PASSES)
     drill = request.drill  # type: ignore[attr-defined]
     initial: dict[str, Any] = {"uid": request.GET.get("uid", "")}
     if drill:

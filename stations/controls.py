@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.models import Availability, Connection, Connector, CurrentType, Station, Transaction
+from tenancy import rights
 from tenancy.models import User
-from tenancy.rights import CONFIGURE_STATIONS, OPERATE_STATIONS, holds
+from tenancy.rights import RIGHTS, may
 
 Text = str | Promise
 Status = Connector.Status
@@ -40,24 +41,24 @@ class Control:
     slug: str
     label: Text
     icon: str
-    right: str = OPERATE_STATIONS
+    right: str
     asks: str = "harm"
 
 
 CONTROLS: dict[str, Control] = {
     control.slug: control
     for control in (
-        Control("start", lazy("Start charging"), icon="player-play", asks="input"),
-        Control("stop", lazy("Stop charging"), icon="player-stop", asks="always"),
-        Control("unlock", lazy("Unlock"), icon="lock-open"),
-        Control("reset-soft", lazy("Soft reset"), icon="refresh"),
-        Control("reset-hard", lazy("Hard reset"), icon="power", asks="always"),
-        Control("operative", lazy("Put in service"), icon="circle-check"),
-        Control("inoperative", lazy("Take out of service"), icon="ban", asks="always"),
-        Control("trigger", lazy("Ask for a message"), icon="message-circle"),
-        Control("clear-cache", lazy("Clear the card cache"), icon="eraser"),
-        Control("get-configuration", lazy("Read the configuration"), icon="adjustments", right=CONFIGURE_STATIONS),
-        Control("change-configuration", lazy("Change the configuration"), icon="adjustments", right=CONFIGURE_STATIONS),
+        Control("start", lazy("Start charging"), right=rights.START_CHARGING, icon="player-play", asks="input"),
+        Control("stop", lazy("Stop charging"), right=rights.STOP_CHARGING, icon="player-stop", asks="always"),
+        Control("unlock", lazy("Unlock"), right=rights.UNLOCK_CONNECTORS, icon="lock-open"),
+        Control("reset-soft", lazy("Soft reset"), right=rights.RESET_STATIONS, icon="refresh"),
+        Control("reset-hard", lazy("Hard reset"), right=rights.RESET_STATIONS, icon="power", asks="always"),
+        Control("operative", lazy("Put in service"), right=rights.CHANGE_AVAILABILITY, icon="circle-check"),
+        Control("inoperative", lazy("Take out of service"), right=rights.CHANGE_AVAILABILITY, icon="ban", asks="always"),
+        Control("trigger", lazy("Ask for a message"), right=rights.TRIGGER_MESSAGES, icon="message-circle"),
+        Control("clear-cache", lazy("Clear the card cache"), right=rights.CLEAR_CACHE, icon="eraser"),
+        Control("get-configuration", lazy("Read the configuration"), right=rights.READ_CONFIGURATION, icon="adjustments"),
+        Control("change-configuration", lazy("Change the configuration"), right=rights.CHANGE_CONFIGURATION, icon="adjustments"),
     )
 }
 
@@ -92,7 +93,7 @@ class Situation:
     # -- why not --------------------------------------------------------------------------------------------------------------------
 
     def may(self, right: str) -> bool:
-        return holds(self.user, right, self.station.location.organization.path)
+        return may(self.user, right, self.station)
 
     def unreachable(self) -> str:
         """Why nothing at all can be asked of the station now; empty when it is connected."""
@@ -111,9 +112,7 @@ class Situation:
         """Why `slug` cannot be used now, at `connector` or (None) at the station; empty when it can."""
         control = CONTROLS[slug]
         if not self.may(control.right):
-            if control.right == CONFIGURE_STATIONS:
-                return _("You may not configure stations here. Your administrator can give you the right “configure stations”.")
-            return _("You may not operate stations here. Your administrator can give you the right “operate stations”.")
+            return _("Your role does not give you the right “%s” here. An administrator can change that.") % RIGHTS[control.right].label
         if reason := self.unreachable():
             return reason
         match slug:

@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 from tenancy.links import within
+from tenancy.rights import anywhere
 from tenancy.scope import scope_of
 
 
@@ -40,6 +41,7 @@ class ScopeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.drill = SimpleLazyObject(lambda: scope_of(request))  # type: ignore[attr-defined]
+        request.holds = lambda right: anywhere(request.user, right)  # type: ignore[attr-defined]
         with within(request.GET.get("in", "")):
             response = self.get_response(request)
         # The same address answers with the page or, to htmx, with a part of it: a browser that goes back must not take one for the other.

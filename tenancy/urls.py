@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from tenancy import pages
+from tenancy.pages import organizations as pages
 
 urlpatterns: list[URLPattern] = [
     path("organizations/", pages.OrganizationList.as_view(), name="organizations"),

@@ -1,4 +1,4 @@
-"""What every test may ask for. The people: Ada owns the platform, Bob operates for a partner, Cy looks on for that partner's customer,
+"""What every test may ask for. The people: Ada owns the platform, Bob runs a partner, Cy looks on for that partner's customer,
 and Dan is a stranger, of another partner. Bob must never learn that anything of Dan's exists, and the other way round."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from passes.models import ChargePass
 from stations.actions import add_stations, create_location
 from stations.models import AccessMode, Connector, Location, Station
 from tenancy.actions import create_organization, create_user
-from tenancy.models import Organization, User
+from tenancy.models import Organization, Role, User
 
 PASSWORD = "correct-horse-battery"
 STATION_PASSWORD = "station-secret-0123456789"
@@ -52,10 +52,14 @@ def tree(db: None) -> Tree:
     customer = create_organization(actor=None, parent=partner, kind="customer", name="Harbour Offices")
     other_partner = create_organization(actor=None, parent=platform, kind="partner", name="Volt & Sons")
     other_customer = create_organization(actor=None, parent=other_partner, kind="customer", name="Hotel Seeblick")
+    administrator, viewer = (Role.objects.get(default=default) for default in ("administrator", "viewer"))
     people = [
-        create_user(actor=None, organization=organization, email=f"{name.lower()}@example.org", name=name, password=PASSWORD)
-        for name, organization in (("Ada", platform), ("Bob", partner), ("Cy", customer), ("Dan", other_partner))
-    ]
+        create_user(actor=None, organization=organization, email=f"{name.lower()}@example.org", name=name, password=PASSWORD, role=role)
+        for name, organization, role in (
+            ("Ada", platform, administrator), ("Bob", partner, administrator), ("Cy", customer, viewer),
+            ("Dan", other_partner, administrator),
+        )
+    ]  # fmt: skip
     location = create_location(
         actor=None, organization=customer, name="Quay 7", street="Kade 7", postal_code="3011 AA", city="Rotterdam", country="NL",
         latitude=51.917, longitude=4.487, time_zone="Europe/Amsterdam", access_mode=AccessMode.WHITELIST,

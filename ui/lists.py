@@ -16,6 +16,7 @@ import django_filters
 import django_tables2
 import tablib
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db import models
 from django.db.models import QuerySet
@@ -25,6 +26,7 @@ from django.utils import timezone
 from django.utils.encoding import force_str
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views import View
 from import_export.formats.base_formats import XLSX
 
@@ -58,6 +60,7 @@ class BulkAction:
     consequences: Callable[[HttpRequest, QuerySet[Any]], Sequence[str]] | None = None
     icon: str = ""
     refusal: Callable[[HttpRequest, QuerySet[Any]], str] | None = None
+    right: str = ""  # rows where the user does not hold it are left out
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class ListPage(View):
         return ()
 
     def get_bulk_actions(self) -> Sequence[BulkAction]:
-        return self.bulk_actions
+        """Those that the user may do at least somewhere."""
+        return [action for action in self.bulk_actions if not action.right or self.request.holds(action.right)]  # type: ignore[attr-defined]
 
     def get_empty_action(self) -> Action | None:
         return self.empty_action
@@ -269,9 +273,11 @@ class ListPage(View):
     # -- bulk actions -------------------------------------------------------------------------------------------------------------------
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        action = next((found for found in self.get_bulk_actions() if found.slug == request.POST.get("action")), None)
+        action = next((found for found in self.bulk_actions if found.slug == request.POST.get("action")), None)
         if action is None:
             raise Http404
+        if action not in self.get_bulk_actions():
+            raise PermissionDenied(action.right)
         rows, _filterset = self.filtered()
         everything = request.POST.get("all") == "1"
         chosen = [key for key in request.POST.getlist("select") if key.isdecimal() and len(key) < 19]
@@ -281,12 +287,23 @@ class ListPage(View):
         if not rows.exists():
             messages.error(request, _("Nothing was chosen. Tick the rows first."))
             return redirect(back)
+        left_out = 0
+        if action.right:
+            chosen_rows, rows = rows, rows.visible_to(request.user, action.right)  # type: ignore[attr-defined]
+            left_out = chosen_rows.count() - rows.count()
+        said = ngettext(
+            "%d is left out: your role does not allow it there.", "%d are left out: your role does not allow it there.", left_out
+        )
+        left = [said % left_out] if left_out else []
+        if left and not rows.exists():
+            messages.error(request, _("Your role does not allow this at any of them."))
+            return redirect(back)
         refusal = action.refusal(request, rows) if action.refusal else ""
         if refusal or (action.consequences and request.POST.get("confirmed") != "1"):
             hidden = [("action", action.slug), *((("all", "1"),) if everything else (("select", key) for key in chosen))]
             context = {
                 "title": f"{action.label}?",
-                "consequences": action.consequences(request, rows) if action.consequences and not refusal else (),
+                "consequences": [*action.consequences(request, rows), *left] if action.consequences and not refusal else (),
                 "refusal": refusal,
                 "hidden": hidden,
                 "submit_label": action.label,
@@ -294,7 +311,7 @@ class ListPage(View):
                 "breadcrumbs": [*self.breadcrumbs(), (self.get_title(), back)],
             }
             return render(request, "ui/confirm.html", context)
-        messages.success(request, action.run(request, rows))
+        messages.success(request, " ".join([action.run(request, rows), *left]))
         return redirect(back)
 
     # -- export -------------------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from stations import credentials
 from stations.actions import add_stations, create_location, edit_connector, edit_station, renew_password
 from stations.models import Connector, CurrentType, Knock, Location, SecurityEvent, Station, StatusChange, Transaction, UnmatchedMessage
 from tenancy.actions import create_organization, create_user
-from tenancy.models import Organization
+from tenancy.models import Organization, Role
 
 # What a station of the demo is like: in which order the simulator takes them ("charging" first), or why it has nothing to simulate.
 TRAITS = ("charging", "broken", "lively", "idle", "silent", "offline", "deactivated", "never")
@@ -64,9 +64,11 @@ def build() -> list[tuple[str, str]]:
                 known.append((TRAITS.index(trait), _known(station, password, make_key, trait, [p.uid for p in cards], registers)))
     history.write()
     _problems(now)
-    people = [(email, secrets.token_urlsafe(12)) for _key, _name, email in data.PEOPLE]
-    for (key, name, _email), (email, password) in zip(data.PEOPLE, people, strict=True):
-        create_user(actor=None, organization=organizations[key], email=email, name=name, password=password)
+    people = [(email, secrets.token_urlsafe(12)) for _key, _name, email, _role in data.PEOPLE]
+    for (key, name, _email, role), (email, password) in zip(data.PEOPLE, people, strict=True):
+        create_user(
+            actor=None, organization=organizations[key], email=email, name=name, password=password, role=Role.objects.get(default=role)
+        )
     stranger = _stranger()
     Knock.objects.get_or_create(identity=stranger.identity, defaults={
         "reason": Knock.Reason.UNKNOWN, "address": "127.0.0.1", "first_at": now - timedelta(hours=3), "last_at": now - timedelta(minutes=1),

@@ -89,11 +89,13 @@ LOCATIONS = (
         ("wallbox", "Werkstatt", "idle"), ("kempower", "Prüfplatz", "never"))),
 )  # fmt: skip
 
-# People with a login: (organization, name, e-mail)
+# People with a login: (organization, name, e-mail, role there)
 PEOPLE = (
-    ("vandalen", "Joris van Dalen", "joris@vandalen.example"),
-    ("haven", "Saskia de Boer", "saskia@havenkwartier.example"),
-    ("alpen", "Katharina Egger", "katharina@alpenstrom.example"),
+    ("vandalen", "Joris van Dalen", "joris@vandalen.example", "administrator"),
+    ("vandalen", "Fatima Bouzid", "fatima@vandalen.example", "technical"),
+    ("haven", "Saskia de Boer", "saskia@havenkwartier.example", "administrator"),
+    ("haven", "Wout Hendriks", "wout@havenkwartier.example", "viewer"),
+    ("alpen", "Katharina Egger", "katharina@alpenstrom.example", "administrator"),
 )
 
 # It stands somewhere, calls us, and nobody has added it yet.

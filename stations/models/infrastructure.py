@@ -12,13 +12,15 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import VisibleQuerySet
+from tenancy.models.organization import RATE
+from tenancy.models.roles import PLACE_GRANTS, Grant, in_force
+from tenancy.rights import GRANTS, PERMISSIONS, VisibleQuerySet
 
 MAX_CONNECTORS = 32  # a station that reports a higher number gets an error: tables stay bounded
 
@@ -78,6 +80,11 @@ class Location(models.Model):
     longitude = models.FloatField(_("Longitude"), null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)])
     time_zone = models.CharField(_("Time zone"), max_length=40, default=default_time_zone, validators=[check_time_zone])
     access_mode = models.CharField(_("Access mode"), max_length=12, choices=AccessMode.choices, default=AccessMode.WHITELIST)
+    # Shown to drivers in directories and on the public page of a station
+    published = models.BooleanField(_("Published"), default=False)
+    # What the owner gets for a kWh that others charge here, in EUR ex VAT; empty: as the organization
+    compensation_ac = models.DecimalField(_("Compensation per kWh, AC (EUR)"), **RATE)
+    compensation_dc = models.DecimalField(_("Compensation per kWh, DC (EUR)"), **RATE)
 
     objects = VisibleQuerySet.as_manager()
 
@@ -85,6 +92,8 @@ class Location(models.Model):
         ordering = ["name", "pk"]
         verbose_name = _("location")
         verbose_name_plural = _("locations")
+        default_permissions = ()
+        permissions = PERMISSIONS
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "name"],
@@ -107,6 +116,23 @@ class Location(models.Model):
     def address(self) -> str:
         town = " ".join(part for part in (self.postal_code, self.city) if part)
         return ", ".join(part for part in (self.street, town) if part)
+
+
+class LocationGrant(Grant):
+    """A right at a single location, of a service company that was let in there."""
+
+    content_object = models.ForeignKey(Location, models.CASCADE, related_name="grants")
+
+    class Meta(Grant.Meta):
+        pass
+
+
+PLACE_GRANTS["l"] = LocationGrant
+GRANTS.append(
+    lambda user: in_force(LocationGrant.objects, user).values_list(
+        Concat(Value("l"), Cast("content_object_id", models.CharField())), "permission__codename"
+    )
+)
 
 
 # Not "." and "..": clients take them out of an address before they send it

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -23,7 +23,7 @@ from stations.pages.overview import connect_context
 from stations.pages.station_list import StationList, user_of
 from tenancy.links import link
 from tenancy.models import User
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, get_for, granted_paths
+from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, Missing, anywhere, get_for
 from ui.forms import confirm_page, form_page, refuse
 
 # -- adding -----------------------------------------------------------------------------------------------------------------------------
@@ -33,15 +33,15 @@ from ui.forms import confirm_page, form_page, refuse
 def stations_add(request: HttpRequest) -> HttpResponse:
     """The passwords are in the answer to the POST and nowhere else: they are shown once, and kept by nobody."""
     user = user_of(request)
-    if not granted_paths(user, MANAGE_STATIONS):
-        raise PermissionDenied(MANAGE_STATIONS)
+    if not anywhere(user, MANAGE_STATIONS):
+        raise Missing(MANAGE_STATIONS)
     context: dict[str, Any] = {
         "title": _("Add stations"),
         "cancel_url": link("stations"),
         "breadcrumbs": [(_("Stations"), link("stations"))],
     }
     if not Location.objects.visible_to(user, MANAGE_STATIONS).exists():
-        context["may_add_location"] = bool(granted_paths(user, MANAGE_LOCATIONS))
+        context["may_add_location"] = anywhere(user, MANAGE_LOCATIONS)
         return render(request, "stations/no_location.html", context)
     identity = request.GET.get("identity", "").replace("\x00", "")[:48]
     knock = Knock.objects.filter(identity=identity).first() if identity and sees_knocks(request) else None

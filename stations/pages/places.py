@@ -27,7 +27,7 @@ from stations.models import AccessMode, Connection, Connector, Location, Station
 from tenancy.hooks import Part
 from tenancy.links import link
 from tenancy.models import Organization, User
-from tenancy.pages import MANY, NAME, NUMBER, proposed, trail
+from tenancy.pages.organizations import MANY, NAME, NUMBER, proposed, trail
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, get_for, holds
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, ListPage, Table

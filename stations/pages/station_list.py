@@ -19,7 +19,7 @@ from stations import actions, explain
 from stations.models import AccessMode, Connection, Connector, Station, Transaction
 from tenancy.links import link
 from tenancy.models import User
-from tenancy.rights import MANAGE_STATIONS, OPERATE_STATIONS, granted_paths
+from tenancy.rights import MANAGE_STATIONS, RESET_STATIONS, anywhere
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
 
@@ -228,7 +228,7 @@ def why_not_deactivate(request: HttpRequest, rows: Any) -> str:
 def reset(request: HttpRequest, rows: Any) -> str:
     """Whoever is not connected is left out before anything is asked of them."""
     asked, refused = 0, 0
-    mine = rows.visible_to(request.user, OPERATE_STATIONS).select_related("location__organization")
+    mine = rows.visible_to(request.user, RESET_STATIONS).select_related("location__organization")
     for station in mine[:RESET_AT_ONCE]:
         try:
             actions.request_command(actor=user_of(request), station=station, action="Reset", payload={"type": "Soft"})
@@ -242,7 +242,7 @@ def reset(request: HttpRequest, rows: Any) -> str:
 
 
 def what_resetting_does(request: HttpRequest, rows: Any) -> list[str]:
-    mine = rows.visible_to(request.user, OPERATE_STATIONS)
+    mine = rows.visible_to(request.user, RESET_STATIONS)
     connected, apart = mine.filter(connected=True), mine.filter(connected=False)
     count, left, charging = connected.count(), apart.count(), charging_at(request, connected)
     said = [
@@ -261,7 +261,7 @@ def what_resetting_does(request: HttpRequest, rows: Any) -> list[str]:
 
 
 def why_not_reset(request: HttpRequest, rows: Any) -> str:
-    mine = rows.visible_to(request.user, OPERATE_STATIONS)
+    mine = rows.visible_to(request.user, RESET_STATIONS)
     if (count := mine.count()) > RESET_AT_ONCE:
         return _("At most %(most)d stations are reset at once; these are %(count)d. Choose fewer, with a filter for example.") % {
             "most": RESET_AT_ONCE, "count": count,
@@ -282,9 +282,17 @@ class StationList(ListPage):
     empty_title = lazy("No stations yet.")
     empty_text = lazy("Add one: the portal then shows what to type into it.")
     bulk_actions = (
-        BulkAction("reset", lazy("Reset"), reset, what_resetting_does, icon="refresh", refusal=why_not_reset),
-        BulkAction("deactivate", lazy("Deactivate"), deactivate, what_deactivating_does, icon="ban", refusal=why_not_deactivate),
-        BulkAction("activate", lazy("Activate"), activate, icon="circle-check"),
+        BulkAction("reset", lazy("Reset"), reset, what_resetting_does, icon="refresh", refusal=why_not_reset, right=RESET_STATIONS),
+        BulkAction(
+            "deactivate",
+            lazy("Deactivate"),
+            deactivate,
+            what_deactivating_does,
+            icon="ban",
+            refusal=why_not_deactivate,
+            right=MANAGE_STATIONS,
+        ),
+        BulkAction("activate", lazy("Activate"), activate, icon="circle-check", right=MANAGE_STATIONS),
     )
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -296,7 +304,7 @@ class StationList(ListPage):
         )
 
     def get_actions(self) -> Sequence[Action]:
-        if not granted_paths(self.request.user, MANAGE_STATIONS):
+        if not anywhere(self.request.user, MANAGE_STATIONS):
             return []
         return [Action(_("Add stations"), link("stations_add"), icon="plus")]
 

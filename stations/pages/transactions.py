@@ -26,7 +26,7 @@ from stations.models import Station, Transaction, UnmatchedMessage
 from stations.pages import transaction
 from stations.pages.sheet import sheet_context
 from stations.tables import StationTransactionTable, TransactionTable
-from tenancy.rights import OPERATE_STATIONS, get_for, holds
+from tenancy.rights import CORRECT_TRANSACTIONS, get_for, may
 from ui.lists import Action, ListPage
 from ui.templatetags.ui import kwh
 
@@ -133,7 +133,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
-    organization = row.station.location.organization
     zone = row.station.location.zone
     period = {"since": row.first_at, "until": row.last_at + timedelta(seconds=1)}
     log = urlencode({"action": row.action} | {name: f"{at.astimezone(zone):%Y-%m-%dT%H:%M:%S}" for name, at in period.items()})
@@ -144,7 +143,7 @@ def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
         "content": problems.content(row),
         "zone": zone,
         "log_url": f"{reverse('station_logs', args=[row.station_id])}?{log}",
-        "refusal": "" if holds(request.user, OPERATE_STATIONS, organization.path) else _("Your role does not operate stations here."),
+        "refusal": "" if may(request.user, CORRECT_TRANSACTIONS, row) else _("Your role does not work off the inbox here."),
     }
 
 
@@ -152,7 +151,7 @@ def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
 def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     """Take an entry out of the inbox."""
     queryset = UnmatchedMessage.objects.select_related("station__location__organization")
-    entry = get_for(request.user, queryset, OPERATE_STATIONS, pk=pk)
+    entry = get_for(request.user, queryset, CORRECT_TRANSACTIONS, pk=pk)
     try:
         dismiss_unmatched(actor=request.user, entry=entry)  # type: ignore[arg-type]
         messages.success(request, _("Dismissed. The station's log keeps the messages."))

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from energycloud import errors
 from tenancy.models import User
-from tenancy.rights import LABELS, OPERATE_STATIONS
+from tenancy.rights import LABELS, RESET_STATIONS
 from tests.conftest import Tree
 
 pytestmark = pytest.mark.django_db
@@ -47,10 +47,10 @@ def test_a_scope_that_is_not_there_is_a_missing_page(as_bob: Client, tree: Tree,
 
 
 def test_a_refusal_names_the_right_that_is_missing(bob: User) -> None:
-    answer = errors.forbidden(asked_by(bob), PermissionDenied(OPERATE_STATIONS))
+    answer = errors.forbidden(asked_by(bob), PermissionDenied(RESET_STATIONS))
     assert answer.status_code == 403
-    assert str(LABELS[OPERATE_STATIONS]) in answer.content.decode()
-    assert OPERATE_STATIONS not in answer.content.decode()
+    assert str(LABELS[RESET_STATIONS]) in answer.content.decode()
+    assert RESET_STATIONS not in answer.content.decode()
 
 
 def test_a_refusal_without_a_right_still_says_what_to_do(bob: User) -> None:

@@ -69,12 +69,12 @@ def said(answer: Any) -> list[str]:
 
 def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
     """Everybody lacks these rights everywhere."""
-    granted = rights.granted_paths
+    granted = rights.reach
 
-    def fewer(user: User, right: str = rights.READ) -> list[str]:
-        return [] if right in missing else granted(user, right)
+    def fewer(user: User, right: str = rights.READ) -> rights.Reach:
+        return rights.NOWHERE if right in missing else granted(user, right)
 
-    monkeypatch.setattr(rights, "granted_paths", fewer)
+    monkeypatch.setattr(rights, "reach", fewer)
 
 
 def command(station: Station, action: str, payload: dict[str, Any] | None = None, **fields: Any) -> Command:

@@ -129,17 +129,17 @@ def test_what_cannot_be_done_is_grey_and_says_why(fields: dict[str, Any], reason
 def test_without_the_right_the_buttons_are_grey_and_the_address_is_closed(
     station: Station, as_bob: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, rights.OPERATE_STATIONS)
+    without(monkeypatch, rights.RESET_STATIONS)
     shown = page(as_bob, station)
-    assert "You may not operate stations here." in text(shown)
+    assert "Your role does not give you the right “Reset stations” here." in text(shown)
     assert "commands/reset-soft/" not in shown
     url = reverse("station_command", args=[station.pk, "reset-soft"])
     assert (as_bob.get(url).status_code, as_bob.post(url).status_code) == (403, 403)
 
 
 def test_configuring_needs_its_own_right(station: Station, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, rights.CONFIGURE_STATIONS)
-    assert "You may not configure stations here." in text(page(as_bob, station, "station_configuration"))
+    without(monkeypatch, rights.CHANGE_CONFIGURATION)
+    assert "Your role does not give you the right “Change the configuration” here." in text(page(as_bob, station, "station_configuration"))
     url = reverse("station_command", args=[station.pk, "change-configuration"])
     assert as_bob.post(url, {"key": "HeartbeatInterval", "value": "60"}).status_code == 403
     assert ask(as_bob, station, "reset-soft").status_code == 200

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from energycloud import env
 from tenancy.actions import create_organization, create_user, renew_user_password
-from tenancy.models import Organization, User
+from tenancy.models import Organization, Role, User
 
 DEFAULT_EMAIL = "admin@localhost"
 
@@ -37,7 +37,9 @@ class Command(BaseCommand):
         platform = Organization.objects.filter(parent=None).first() or create_organization(
             actor=None, parent=None, kind=Organization.Kind.PLATFORM, name="Energy Cloud"
         )
-        administrators = User.objects.filter(organization=platform, is_active=True)
+        administrators = User.objects.filter(
+            groups__team__role__default=Role.Default.ADMINISTRATOR, groups__team__organization=platform, is_active=True
+        )
         if options["new_password"]:
             self.renew(administrators.filter(email=email).first(), email)
         elif not administrators.exists():
@@ -54,7 +56,10 @@ class Command(BaseCommand):
                 raise CommandError(f"ENERGYCLOUD_ADMIN_PASSWORD will not do. {' '.join(error.messages)}") from error
         else:
             password = secrets.token_urlsafe(15)
-        create_user(actor=None, organization=platform, email=email, name="Administrator", password=password)
+        create_user(
+            actor=None, organization=platform, email=email, name="Administrator", password=password,
+            role=Role.objects.get(default=Role.Default.ADMINISTRATOR),
+        )  # fmt: skip
         self.stdout.write(f"First administrator: {email}")
         self.stdout.write("Password: the one in ENERGYCLOUD_ADMIN_PASSWORD" if given else f"Password: {password}   (shown only this once)")
 

@@ -1,13 +1,12 @@
-"""Who there is: the tree of organizations, the people in it, and the record of what they did."""
+"""The tree of organizations."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Self
 
-from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Collate
@@ -15,9 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.links import link
-from tenancy.rights import VisibleQuerySet
+from tenancy.rights import PERMISSIONS, VisibleQuerySet
 
-MAX_PATH = 255
+MAX_PATH = 1000
+
+
+RATE: Any = {
+    "max_digits": 6, "decimal_places": 4, "null": True, "blank": True,
+    "validators": [MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(10))],
+}  # fmt: skip
 
 
 class OrganizationQuerySet(VisibleQuerySet["Organization"]):
@@ -59,7 +64,29 @@ class Organization(models.Model):
     country = models.CharField(_("Country"), max_length=2, blank=True, help_text=_("Two letters, such as NL."))
     email = models.EmailField(_("Contact e-mail"), blank=True)
     phone = models.CharField(_("Contact phone"), max_length=32, blank=True)
+    contact_name = models.CharField(_("Contact person"), max_length=100, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Invoice data
+    iban = models.CharField(_("IBAN"), max_length=34, blank=True)
+    bic = models.CharField(_("BIC"), max_length=11, blank=True)
+    vat_number = models.CharField(_("VAT number"), max_length=20, blank=True)
+    chamber_number = models.CharField(_("Chamber of commerce number"), max_length=20, blank=True)
+    # The organization above pays the subscriptions, this one gets the money for the kWh
+    split_billing = models.BooleanField(_("Split billing"), default=False)
+    # What it gets for a kWh that others charge here, in EUR ex VAT; empty: as the organization above
+    compensation_ac = models.DecimalField(_("Compensation per kWh, AC (EUR)"), **RATE)
+    compensation_dc = models.DecimalField(_("Compensation per kWh, DC (EUR)"), **RATE)
+
+    # White label, for itself and for everything below that has none of its own
+    colour = models.CharField(
+        _("Colour"), max_length=7, blank=True, validators=[RegexValidator(r"^#[0-9a-f]{6}\Z", _("A colour is written like #1f6feb."))]
+    )
+
+    require_two_factor = models.BooleanField(_("Two-factor login required"), default=False)
+    active = models.BooleanField(_("Active"), default=True)
+    # It or one above it is deactivated: its people cannot log in
+    closed = models.BooleanField(default=False, editable=False)
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -67,6 +94,8 @@ class Organization(models.Model):
         ordering = ["name", "pk"]
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
+        default_permissions = ()
+        permissions = PERMISSIONS
         constraints = [
             models.UniqueConstraint(
                 fields=["parent", "name"],
@@ -108,62 +137,15 @@ def _misfit(parent: Organization, fitting: tuple[Organization.Kind, ...]) -> str
     return _("%(parent)s is a %(kind)s; below it there can be: %(fitting)s.") % words
 
 
-class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
-        user.set_password(password)
-        user.save()
-        return user
+class Logo(models.Model):
+    """A picture as we made it anew from what was uploaded: PNG, at most LOGO_SIZE pixels wide and high."""
 
-    def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
-
-
-class User(AbstractBaseUser, PermissionsMixin):
-    """A person with a login. Belongs to one organization and sees it and everything below."""
-
-    tenant_path = "organization__path"
-
-    organization = models.ForeignKey(Organization, models.PROTECT, related_name="users", verbose_name=_("Organization"))
-    email = models.EmailField(_("E-mail"), unique=True)
-    name = models.CharField(_("Name"), max_length=100)
-    is_active = models.BooleanField(_("Active"), default=True)
-    date_joined = models.DateTimeField(default=timezone.now, editable=False)
-
-    USERNAME_FIELD = "email"
-    EMAIL_FIELD = "email"
-    REQUIRED_FIELDS = ["name"]
-    objects = UserManager.from_queryset(VisibleQuerySet)()
-
-    class Meta:
-        ordering = ["name", "pk"]
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
-
-    def __str__(self) -> str:
-        return self.name or self.email
-
-    def get_full_name(self) -> str:
-        return self.name
+    organization = models.OneToOneField(Organization, models.CASCADE, related_name="logo", primary_key=True)
+    png = models.BinaryField()
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    # SHA-256 of `png`, in its address: a new picture has a new one
+    digest = models.CharField(max_length=64)
 
 
-class AuditEntry(models.Model):
-    """One write by a person: who, when, what, before and after. Never edited; written inside the write's own transaction."""
-
-    tenant_path = "organization__path"
-
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    actor_name = models.CharField(max_length=100, blank=True)
-    organization = models.ForeignKey(Organization, models.SET_NULL, null=True, related_name="+")
-    verb = models.CharField(max_length=40)
-    object_type = models.CharField(max_length=40)
-    object_id = models.BigIntegerField(null=True)
-    object_name = models.CharField(max_length=200)
-    changes = models.JSONField(default=dict)
-
-    objects = VisibleQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object")]
+LOGO_SIZE = 512

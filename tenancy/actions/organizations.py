@@ -1,4 +1,4 @@
-"""Every write to organizations and users: one transaction each, the audit row inside it."""
+"""Every write to organizations: one transaction each, the audit row inside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from tenancy import audit
+from tenancy.actions.roles import create_default_roles
 from tenancy.models import MAX_PATH, Organization, User
 
 ORGANIZATION_FIELDS = ("kind", "name", "street", "postal_code", "city", "country", "email", "phone")
@@ -23,10 +24,13 @@ def create_organization(*, actor: User | None, parent: Organization | None, **fi
     organization.path = f"{parent.path if parent else '/'}{organization.pk}/"
     if len(organization.path) > MAX_PATH:
         raise ValidationError({"parent": _("The tree is too deep here: choose an organization further up.")})
-    organization.save(update_fields=["path"])
+    organization.closed = parent is not None and parent.closed
+    organization.save(update_fields=["path", "closed"])
     audit.record(
         actor, "create", organization, organization, audit.differences({}, {key: getattr(organization, key) for key in ORGANIZATION_FIELDS})
     )
+    if parent is None:
+        create_default_roles(organization)
     return organization
 
 
@@ -65,17 +69,3 @@ def delete_organization(*, actor: User | None, organization: Organization) -> No
         raise ValidationError(reason)
     audit.record(actor, "delete", organization, organization.parent)
     organization.delete()
-
-
-@transaction.atomic
-def create_user(*, actor: User | None, organization: Organization, email: str, name: str, password: str | None) -> User:
-    user = User.objects.create_user(email, password, name=name, organization=organization)
-    audit.record(actor, "create", user, organization, {"email": [None, user.email]})
-    return user
-
-
-@transaction.atomic
-def renew_user_password(*, actor: User | None, user: User, password: str) -> None:
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    audit.record(actor, "renew_password", user, user.organization)
