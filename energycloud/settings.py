@@ -135,6 +135,9 @@ RQ = {"SHOW_ADMIN_LINK": False}
 
 mail = env.mail("EMAIL_URL")
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+EMAIL_TIMEOUT = 20
+# Without a mail server letters go to the console and to a page for the platform's administrators.
+MAIL_SHOWN = not mail
 for name, value in mail.items():
     if name.startswith("EMAIL_"):
         globals()[name] = value

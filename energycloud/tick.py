@@ -9,11 +9,20 @@ from threading import Event
 
 import django_rq
 from django.db import close_old_connections
+from django.utils import timezone
 
 from stations import partitions
 from stations.gateway import upkeep
+from tenancy import letters
+from tenancy.actions import sweep_accesses
+from tenancy.models import Letter
 
 log = logging.getLogger("energycloud.tick")
+
+
+def enqueue_letters() -> None:
+    if Letter.objects.filter(sent_at=None, due_at__lte=timezone.now(), give_up_at__gt=timezone.now()).exists():
+        django_rq.enqueue(letters.send_waiting)
 
 
 def enqueue_purge() -> None:
@@ -24,7 +33,9 @@ def enqueue_purge() -> None:
 JOBS: list[tuple[float, Callable[[], object]]] = [
     (5, upkeep.sweep),
     (5, upkeep.expire_commands),
+    (30, enqueue_letters),
     (3600, enqueue_purge),
+    (3600, sweep_accesses),
     (6 * 3600, partitions.prepare),
 ]
 

@@ -134,7 +134,7 @@ RIGHTS: dict[str, Right] = {right.code: right for section in SECTIONS for right 
 LABELS: dict[str, Text] = {READ: _("see this"), **{code: right.allows for code, right in RIGHTS.items()}}
 # Django's permissions, on every model at whose objects rights are granted. People read the labels above, so that rewording one needs
 # no migration.
-PERMISSIONS = [(code, code) for code in (READ, *RIGHTS)]
+PERMISSIONS: list[tuple[str, Any]] = [(code, code) for code in (READ, *RIGHTS)]
 
 M = TypeVar("M", bound=models.Model)
 

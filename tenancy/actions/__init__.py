@@ -1,12 +1,13 @@
 """Every write to organizations, people and roles: one transaction each, the audit row inside it."""
 
+from tenancy.actions.invitations import accept_invitation, invite_user, send_again, withdraw_invitation
 from tenancy.actions.organizations import (
     create_organization,
     delete_organization,
     edit_organization,
     why_organization_stays,
 )
-from tenancy.actions.people import create_user, renew_user_password
+from tenancy.actions.people import create_user, delete_user, edit_user, renew_user_password, set_user_active
 from tenancy.actions.roles import (
     assign_role,
     create_default_roles,
@@ -15,6 +16,7 @@ from tenancy.actions.roles import (
     edit_role,
     end_access,
     let_in,
+    sweep_accesses,
     team_of,
     touched_by,
     why_role_stays,
@@ -23,6 +25,7 @@ from tenancy.actions.roles import (
 )
 
 __all__ = [
+    "accept_invitation",
     "assign_role",
     "create_default_roles",
     "create_organization",
@@ -30,15 +33,22 @@ __all__ = [
     "create_user",
     "delete_organization",
     "delete_role",
+    "delete_user",
     "edit_organization",
     "edit_role",
+    "edit_user",
     "end_access",
+    "invite_user",
     "let_in",
     "renew_user_password",
+    "send_again",
+    "set_user_active",
+    "sweep_accesses",
     "team_of",
     "touched_by",
     "why_organization_stays",
     "why_role_stays",
     "why_still_propagated",
+    "withdraw_invitation",
     "withdraw_role",
 ]

@@ -2,23 +2,103 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils.translation import gettext as _
 
 from tenancy import audit
-from tenancy.actions.roles import assign_role
-from tenancy.models import Organization, Role, User
+from tenancy.actions.roles import assign_role, why_administrator_stays
+from tenancy.models import Organization, Role, Team, User
+from tenancy.rights import beyond, words
+
+
+def why_not_manage(actor: User | None, user: User) -> str:
+    """Why `actor`, who may manage users there, cannot switch off, delete or look through the eyes of `user`; empty when they can: nobody
+    gets power over somebody who may do more."""
+    if actor is None:
+        return ""
+    if actor.pk == user.pk:
+        return _("This is yourself. Ask another administrator.")
+    lacking: set[str] = set()
+    for team in Team.objects.filter(group__user=user).select_related("role", "organization"):
+        lacking |= set(beyond(actor, ["read", *team.role.held], team.organization.path))
+    if lacking:
+        return _("%(user)s may do more than you: %(rights)s.") % {
+            "user": user, "rights": words(lacking) or _("see organizations that you do not see"),
+        }  # fmt: skip
+    return ""
+
+
+def why_user_stays(user: User) -> str:
+    """Why `user` can be neither switched off nor deleted now; empty when they can."""
+    teams = Team.objects.filter(group__user=user).select_related("role", "organization")
+    return next((reason for team in teams if (reason := why_administrator_stays(user, team))), "")
+
+
+def why_user_is_kept(user: User) -> str:
+    """Why `user` cannot be deleted now; empty when they can."""
+    reasons = []
+    for relation in User._meta.related_objects:
+        if relation.on_delete is models.PROTECT:
+            count = relation.related_model._base_manager.filter(**{relation.field.name: user}).count()
+            if count:
+                meta = relation.related_model._meta
+                reasons.append(f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}")
+    if reasons:
+        return _("There is still %(what)s of %(user)s. Deactivate instead.") % {"what": ", ".join(reasons), "user": user}
+    return why_user_stays(user)
 
 
 @transaction.atomic
 def create_user(
-    *, actor: User | None, organization: Organization, email: str | None, name: str, password: str | None, role: Role | None = None
-) -> User:
+    *, actor: User | None, organization: Organization, email: str | None, name: str, password: str | None, role: Role | None = None,
+    **fields: Any,
+) -> User:  # fmt: skip
     """A user of `organization`, with `role` there; without `email` a cardholder."""
-    user = User.objects.create_user(email, password, name=name, organization=organization)
-    audit.record(actor, "create", user, organization, {"name": [None, user.name], "email": [None, user.email]})
+    user = User(organization=organization, email=email.lower() if email else None, name=name, **fields)
+    user.set_password(password)
+    user.full_clean(exclude=["password"])
+    user.save()
+    audit.record(actor, "create", user, organization, audit.differences({}, {"name": user.name, "email": user.email}))
     if role is not None:
         assign_role(actor=actor, user=user, role=role, organization=organization)
     return user
+
+
+@transaction.atomic
+def edit_user(*, actor: User | None, user: User, **fields: Any) -> User:
+    """Name, phone, language, time zone. An address is part of the login and never changes."""
+    before = {key: getattr(user, key) for key in fields}
+    for key, value in fields.items():
+        setattr(user, key, value)
+    user.full_clean(exclude=["password"])
+    user.save(update_fields=list(fields))
+    if changed := audit.differences(before, fields):
+        audit.record(actor, "edit", user, user.organization, changed)
+    return user
+
+
+@transaction.atomic
+def set_user_active(*, actor: User | None, user: User, active: bool) -> None:
+    """Deactivated, a user can no longer log in, and whoever is logged in is out with the next click."""
+    reason = why_not_manage(actor, user) or ("" if active else why_user_stays(user))
+    if reason:
+        raise ValidationError(reason)
+    if User.objects.filter(pk=user.pk).exclude(is_active=active).update(is_active=active):
+        user.is_active = active
+        audit.record(actor, "edit", user, user.organization, {"is_active": [not active, active]})
+
+
+@transaction.atomic
+def delete_user(*, actor: User | None, user: User) -> None:
+    """The person is gone; what they did stays in the record under their name."""
+    reason = why_not_manage(actor, user) or why_user_is_kept(user)
+    if reason:
+        raise ValidationError(reason)
+    audit.record(actor, "delete", user, user.organization, {"name": [user.name, None], "email": [user.email, None]})
+    user.delete()
 
 
 @transaction.atomic

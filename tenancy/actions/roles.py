@@ -329,6 +329,7 @@ def end_access(*, actor: User | None, access: ServiceAccess) -> None:
 def sweep_accesses() -> int:
     """Take away the grants of accesses that are over; they hold no longer in any case. For the clock."""
     now, removed = timezone.now(), 0
+    model: Any
     for model in (OrganizationGrant, *PLACE_GRANTS.values()):
         removed += model._default_manager.filter(until__lte=now).delete()[0]
     return removed
@@ -386,7 +387,7 @@ def _derive(teams: Any) -> None:
 
 def permissions_of(grant: type[Grant]) -> dict[str, int]:
     """code -> primary key of the permission on the model at whose objects `grant` is given."""
-    model: Any = grant._meta.get_field("content_object").related_model
+    model: Any = grant._meta.get_field("content_object").related_model  # type: ignore[misc]
     found = Permission.objects.filter(content_type__app_label=model._meta.app_label, content_type__model=model._meta.model_name)
     return dict(found.values_list("codename", "pk"))
 
