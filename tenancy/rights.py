@@ -255,6 +255,20 @@ def words(rights: Iterable[str]) -> str:
     return ", ".join(f"“{RIGHTS[code].label}”" for code in RIGHTS if code in wanted)
 
 
+def condition(user: User | AnonymousUser, right: str, model: type[models.Model]) -> Q:
+    """What holds of those rows of `model` at which `user` holds `right`; empty where it holds of all of them."""
+    where = reach(user, right)
+    if any(path.count("/") == 2 for path in where.paths):
+        return Q()  # the platform: there is nothing that is not below it
+    found = Q()
+    for path in where.paths:
+        found |= Q(**{f"{model.tenant_path}__startswith": path})  # type: ignore[attr-defined]
+    lookup = getattr(model, "place_lookup", "")
+    if lookup and where.places:
+        found |= Q(**{f"{lookup}__in": where.places})
+    return found or Q(pk__in=[])
+
+
 class VisibleQuerySet(models.QuerySet[M]):
     def below(self, path: str) -> Self:
         """Only rows of the organization with this path and of everything below it."""
@@ -262,16 +276,7 @@ class VisibleQuerySet(models.QuerySet[M]):
 
     def visible_to(self, user: User | AnonymousUser, right: str = "") -> Self:
         """The rows at which `user` holds `right`; without one, that which the model names as `read_right`."""
-        where = reach(user, right or getattr(self.model, "read_right", READ))
-        if any(path.count("/") == 2 for path in where.paths):
-            return self.all()  # the platform: there is nothing that is not below it
-        condition = Q()
-        for path in where.paths:
-            condition |= Q(**{f"{self.model.tenant_path}__startswith": path})  # type: ignore[attr-defined]
-        lookup = getattr(self.model, "place_lookup", "")
-        if lookup and where.places:
-            condition |= Q(**{f"{lookup}__in": where.places})
-        return self.filter(condition) if condition else self.none()
+        return self.filter(condition(user, right or getattr(self.model, "read_right", READ), self.model))
 
 
 def get_for(user: User | AnonymousUser, queryset: models.QuerySet[M], right: str = "", **lookup: Any) -> M:
