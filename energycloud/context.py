@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from stations.models import Knock, UnmatchedMessage
 from tenancy.models import User
+from tenancy.rights import UPDATE_USER_ROLES, anywhere
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
         entry(_("Inbox"), "inbox", icon="inbox", badge=waiting),
         entry(_("Passes"), "passes", icon="id-badge-2"),
         entry(_("Organizations"), "organizations", icon="sitemap"),
+        entry(_("Users"), "users", icon="users"),
+        *([entry(_("Roles"), "roles", icon="shield-check")] if anywhere(user, UPDATE_USER_ROLES) else []),
         entry(_("Help"), "help", icon="help"),
     ]
     if platform:

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import get_template, render_to_string
 from django.utils.translation import gettext as _
 
+from tenancy import personal, why
 from tenancy.models import User
 from tenancy.rights import LABELS
 from tenancy.scope import Drill
@@ -24,12 +25,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    right = str(exception.args[0]) if exception.args else ""
-    if right in LABELS:
-        sentence = _("Your account has not got the right to %(right)s here.") % {"right": LABELS[right]}
-    else:
-        sentence = right or _("Your account has not got the right to do this.")
-    return _in_shell(request, 403, _("You may not do this"), f"{sentence} {_('An administrator of your organization can give it to you.')}")
+    """Which right is missing, and who can give it: those among whom this person may see, else in general."""
+    said = str(exception.args[0]) if exception.args else ""
+    title = _("You may not do this")
+    if said not in LABELS:
+        return _in_shell(request, 403, title, said or _("Your account has not got the right to do this."))
+    sentence = _("Your account has not got the right to %(right)s here.") % {"right": LABELS[said]}
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return _plain(403, title, sentence)
+    where = getattr(exception, "path", "") or user.organization.path
+    givers = [personal.person(user, who, who.organization.path) for who in why.who_can_give(user, said, where)]
+    names = [name for name in givers if name != personal.MASK]
+    return _in_shell(request, 403, title, f"{sentence} {why.ask_whom(said, names)}")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "tenancy.pages.view_as.ViewAsMiddleware",
     "tenancy.middleware.LoginRequiredMiddleware",
     "tenancy.middleware.ScopeMiddleware",
 ]

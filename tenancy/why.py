@@ -36,8 +36,10 @@ def sources(user: User, organization: Organization, place: str = "") -> dict[str
     )
     if place:
         grants = PLACE_GRANTS[place[0]]._default_manager  # type: ignore[attr-defined]
-        rows += in_force(grants, user).filter(content_object=int(place[1:])).select_related(
-            "permission", "group__team__role", "group__team__organization"
+        rows += (
+            in_force(grants, user)
+            .filter(content_object=int(place[1:]))
+            .select_related("permission", "group__team__role", "group__team__organization")
         )
     for row in rows:
         at = row.content_object if isinstance(row.content_object, Organization) else organization
@@ -65,7 +67,7 @@ def who_can_give(user: User | AnonymousUser, right: str, path: str) -> list[User
     return list(people.exclude(pk=user.pk).distinct().order_by("-organization__path", "name", "pk")[:MOST])
 
 
-def ask_whom(user: User | AnonymousUser, right: str, path: str, names: list[str]) -> str:
+def ask_whom(right: str, names: list[str]) -> str:
     """The sentence after a refusal. `names` are those of `who_can_give` as `user` may see them."""
     label = RIGHTS[right].label if right in RIGHTS else _("See this")
     if names:

@@ -72,7 +72,8 @@ def user_roles(request: HttpRequest, pk: int) -> HttpResponse:
     ]
     elsewhere = Team.objects.filter(group__user=found).count() - len(held)
     context = sheet(request, found, "roles") | {
-        "held": held, "elsewhere": elsewhere, "form": form, "at": at, "choose_url": link("organization_choose", to="user_roles", of=str(pk)),
+        "held": held, "elsewhere": elsewhere, "form": form, "at": at,
+        "choose_url": link("organization_choose", to="user_roles", of=str(pk)),
         "give_url": link("user_roles", pk, at=str(at.pk)),
     }  # fmt: skip
     return render(request, "tenancy/user_roles.html", context)

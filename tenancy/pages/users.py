@@ -11,7 +11,7 @@ from django import forms
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -22,9 +22,11 @@ from tenancy import actions
 from tenancy.actions.people import why_not_manage, why_user_is_kept, why_user_stays
 from tenancy.links import link, organization_link
 from tenancy.models import Invitation, Organization, Role, Team, User
+from tenancy.pages.invitations import invitation_address
+from tenancy.pages.roles import roles_seen_by
 from tenancy.pages.shared import MANY, NAME, chosen_organization, user_of
 from tenancy.personal import MASK, sees, where_seen
-from tenancy.rights import MANAGE_USERS, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, granted_paths, may
+from tenancy.rights import MANAGE_USERS, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
@@ -82,13 +84,6 @@ class UserFilter(django_filters.FilterSet):
     def with_role(self, rows: QuerySet[User], name: str, value: Role) -> QuerySet[User]:
         teams = Team.objects.visible_to(self.request.user, UPDATE_USER_ROLES).filter(role=value)
         return rows.filter(groups__in=teams.values("group")).distinct()
-
-
-def roles_seen_by(user: User) -> QuerySet[Role]:
-    """Those of the organizations where `user` sees roles, and those propagated to them."""
-    own = Organization.objects.visible_to(user, UPDATE_USER_ROLES)
-    above = {int(key) for granted in granted_paths(user, UPDATE_USER_ROLES) for key in granted.strip("/").split("/")}
-    return Role.objects.filter(Q(organization__in=own) | Q(organization__in=above, propagated=True)).select_related("organization")
 
 
 class UserTable(Table):
@@ -157,7 +152,7 @@ class UserTable(Table):
     value_phone = render_phone
 
 
-def _set_active(request: HttpRequest, rows: Any, active: bool) -> str:
+def _set_active(request: HttpRequest, rows: Any, *, active: bool) -> str:
     done, kept = 0, []
     for found in rows.filter(is_active=not active).select_related("organization"):
         try:
@@ -171,6 +166,14 @@ def _set_active(request: HttpRequest, rows: Any, active: bool) -> str:
         else ngettext("%d user is deactivated.", "%d users are deactivated.", done)
     )
     return " ".join([said % done, *kept[:3]])
+
+
+def deactivate(request: HttpRequest, rows: Any) -> str:
+    return _set_active(request, rows, active=False)
+
+
+def activate(request: HttpRequest, rows: Any) -> str:
+    return _set_active(request, rows, active=True)
 
 
 def what_deactivating_does(request: HttpRequest, rows: Any) -> list[str]:
@@ -191,12 +194,9 @@ class UserList(ListPage):
     empty_title = lazy("No users yet.")
     empty_text = lazy("Invite the people who work here. Those who only charge are cardholders: they need no login.")
     bulk_actions = (
-        BulkAction(
-            "deactivate", lazy("Deactivate"), lambda request, rows: _set_active(request, rows, False), what_deactivating_does, icon="user-off",
-            right=MANAGE_USERS,
-        ),
-        BulkAction("activate", lazy("Activate"), lambda request, rows: _set_active(request, rows, True), icon="user-check", right=MANAGE_USERS),
-    )  # fmt: skip
+        BulkAction("deactivate", lazy("Deactivate"), deactivate, what_deactivating_does, icon="user-off", right=MANAGE_USERS),
+        BulkAction("activate", lazy("Activate"), activate, icon="user-check", right=MANAGE_USERS),
+    )
 
     def get_queryset(self) -> QuerySet[Any]:
         """By name as far as names are seen; all others alike."""
@@ -330,10 +330,6 @@ def user_invite(request: HttpRequest) -> HttpResponse:
         breadcrumbs=[(_("Users"), link("users"))], template="tenancy/for_organization.html",
         context={"organization": organization, "choose_url": link("organization_choose", to="user_invite")},
     )  # fmt: skip
-
-
-def invitation_address(request: HttpRequest, token: str) -> str:
-    return request.build_absolute_uri(reverse("invitation", args=[token]))
 
 
 def cardholder_add(request: HttpRequest) -> HttpResponse:
