@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 
-from tenancy.rights import PERSONAL_DATA, condition, may, reach
+from tenancy.rights import PERSONAL_DATA, condition, holds, may
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -28,7 +28,7 @@ def sees(user: User | AnonymousUser, thing: models.Model) -> bool:
 
 def shown(user: User | AnonymousUser, text: str, path: str, place: int | None = None) -> str:
     """`text` as `user` may see it at the organization with this path, or at its location `place`. What is empty stays empty."""
-    return text if not text or reach(user, PERSONAL_DATA).covers(path, place) else MASK
+    return text if not text or holds(user, PERSONAL_DATA, path, place) else MASK
 
 
 def person(user: User | AnonymousUser, who: User | None, path: str, place: int | None = None) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PATTERNS = ("*/pages.py", "stations/pages/*.py", "passes/desk.py", "energycloud/*.py", "*/forms.py", "*/filters.py")
+PATTERNS = ("*/pages.py", "*/pages/*.py", "passes/desk.py", "energycloud/*.py", "*/forms.py", "*/filters.py")
 PAGES = sorted({path for pattern in PATTERNS for path in ROOT.glob(pattern)})
 # The lower halves of pages: what they show of a station that a page has read through the door
 PAGES += [ROOT / "stations" / name for name in ("controls.py", "frames.py", "plots.py", "problems.py", "tables.py", "timeline.py")]
@@ -19,6 +19,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 DOORS = {"visible_to", "get_for"}
 
 PASSED = {
+    "energycloud/tick.py:enqueue_letters": "the clock's, for nobody who looks",
     "energycloud/attention.py:concerns": "a later command joins to rows read through the door; who knocks is the platform's",
     "energycloud/search.py:find": "`add`, which each of them is given to, is the door",
     "passes/desk.py:Desk.known": "names a pass only to those who may see it; to others only that there is one",
@@ -42,7 +43,14 @@ PASSED = {
     "stations/plots.py:_buckets": "of a transaction that was read through the door",
     "stations/plots.py:of": "of a transaction that was read through the door",
     "stations/timeline.py:_status": "of a station that was read through the door",
-    "tenancy/pages.py:OrganizationList.get_queryset": "joins to organizations that are read through the door",
+    "tenancy/pages/organizations.py:OrganizationList.get_queryset": "joins to organizations that are read through the door",
+    "tenancy/pages/user_roles.py:GiveRoleForm": "none at all; __init__ puts those in that may be given",
+    "tenancy/pages/user_roles.py:GiveRoleForm.__init__": "of an organization and a user that were read through the door",
+    "tenancy/pages/user_roles.py:user_roles": "only how many roles a user has elsewhere, who was read through the door",
+    "tenancy/pages/users.py:InviteForm": "none at all; __init__ puts those in that may be given",
+    "tenancy/pages/users.py:InviteForm.__init__": "of an organization that was read through the door",
+    "tenancy/pages/users.py:UserFilter": "none at all; the roles that are seen are put in",
+    "tenancy/pages/users.py:roles_seen_by": "of organizations that were read through the door, and what those above propagate to them",
 }
 
 

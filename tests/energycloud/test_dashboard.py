@@ -20,6 +20,8 @@ from energycloud.context import shell
 from stations.actions import add_stations
 from stations.models import Command, Connector, Knock, Station, Transaction, UnmatchedMessage
 from tenancy.actions import create_organization, create_user
+from tenancy.models import Role
+from tenancy.rights import reach
 from tests.conftest import CARD, PASSWORD, Tree
 
 pytestmark = pytest.mark.django_db
@@ -219,7 +221,8 @@ def test_every_day_is_there_even_when_the_clocks_change(monkeypatch: pytest.Monk
 
 def test_a_new_portal_says_what_to_do_first(tree: Tree, client_of: Any) -> None:
     empty = create_organization(actor=None, parent=tree.platform, kind="partner", name="New Partner")
-    eve = create_user(actor=None, organization=empty, email="eve@example.org", name="Eve", password=PASSWORD)
+    administrator = Role.objects.get(default=Role.Default.ADMINISTRATOR)
+    eve = create_user(actor=None, organization=empty, email="eve@example.org", name="Eve", password=PASSWORD, role=administrator)
     html = client_of(eve).get("/").text
     assert "Welcome. First things first" in html
     for path in ("/organizations/add/", "/locations/add/", "/stations/add/", "/help/connect/"):
@@ -276,7 +279,7 @@ def test_as_many_queries_with_30_stations_as_with_3(as_bob: Client, troubled: Tr
     assert few <= 40
 
 
-def test_the_menu_costs_one_query_and_nothing_before_the_login(
+def test_the_menu_costs_one_query_beside_the_rights_and_nothing_before_the_login(
     rf: Any, tree: Tree, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     from django.contrib.auth.models import AnonymousUser
@@ -287,6 +290,7 @@ def test_the_menu_costs_one_query_and_nothing_before_the_login(
         assert shell(request) == {}
     for user in (tree.bob, tree.ada):
         request.user = user
+        reach(user)
         with django_assert_num_queries(0):
             entries = shell(request)["nav"]
         with django_assert_num_queries(1):

@@ -15,6 +15,7 @@ from energycloud.search import find
 from passes.models import ChargePass
 from stations.actions import add_stations
 from stations.models import Connector, Station, Transaction
+from tenancy.rights import reach
 from tests.conftest import CARD, Tree
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +130,7 @@ def test_as_many_queries_with_many_hits(tree: Tree, django_assert_max_num_querie
             find(tree.bob, "lum", 25)
         return len(captured)
 
+    reach(tree.bob)
     few = count()
     stations: list[Any] = add_stations(actor=None, location=tree.location, identities=[f"LUM-A{number:02}" for number in range(30)])
     for number, (station, _password) in enumerate(stations):

@@ -21,7 +21,7 @@ from stations import credentials
 from stations.actions import add_stations
 from stations.models import Command, Connector, Knock, Station, Transaction
 from tenancy.actions import create_organization, create_user
-from tenancy.models import AuditEntry, User
+from tenancy.models import AuditEntry, Role, User
 from tests.conftest import PASSWORD, STATION_PASSWORD, Tree
 
 pytestmark = pytest.mark.django_db
@@ -300,7 +300,8 @@ def test_the_only_location_is_chosen_already_and_without_one_the_way_is_shown(
 ) -> None:
     assert f'<option value="{tree.location.pk}" selected>' in as_bob.get(reverse("stations_add")).content.decode()
     lonely = create_organization(actor=None, parent=tree.platform, kind="partner", name="Newcomers")
-    eve = create_user(actor=None, organization=lonely, email="eve@example.org", name="Eve", password=PASSWORD)
+    administrator = Role.objects.get(default=Role.Default.ADMINISTRATOR)
+    eve = create_user(actor=None, organization=lonely, email="eve@example.org", name="Eve", password=PASSWORD, role=administrator)
     for answer in (client_of(eve).get(reverse("stations_add")), client_of(eve).post(reverse("stations_add"), new(tree))):
         assert "A station stands at a location, and there is none yet." in text(answer)
         assert reverse("location_add") in answer.content.decode()

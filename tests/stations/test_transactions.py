@@ -202,24 +202,24 @@ def test_without_values_it_says_so(tree: Tree, as_cy: Client) -> None:
     assert "The station sent none during this transaction." in html
 
 
-def test_a_running_transaction_can_be_stopped_and_is_live(tree: Tree, as_cy: Client) -> None:
+def test_a_running_transaction_can_be_stopped_and_is_live(tree: Tree, as_bob: Client) -> None:
     row = charge(tree, minutes=None, start=timezone.now() - timedelta(minutes=5), meter_last=2500)
     tree.station.connected = True
     tree.station.first_connected_at = tree.station.last_message_at = timezone.now()
     tree.station.save()
-    html = text_of(as_cy, f"/transactions/{row.pk}/").split('id="main"')[1]
+    html = text_of(as_bob, f"/transactions/{row.pk}/").split('id="main"')[1]
     assert f"/stations/{tree.station.pk}/commands/stop/" in html
     assert html.count(f'data-live="station:{tree.station.pk}"') == 3  # facts, plot, table
     assert f"1.50{NBSP}kWh" in html
-    fragment = as_cy.get(f"/transactions/{row.pk}/", headers={"HX-Request": "true"}).content.decode()
+    fragment = as_bob.get(f"/transactions/{row.pk}/", headers={"HX-Request": "true"}).content.decode()
     assert fragment.lstrip().startswith('<div id="transaction"')
-    values = as_cy.get(f"/transactions/{row.pk}/", {"part": "values"}, headers={"HX-Request": "true"}).content.decode()
+    values = as_bob.get(f"/transactions/{row.pk}/", {"part": "values"}, headers={"HX-Request": "true"}).content.decode()
     assert values.lstrip().startswith('<tbody id="value-rows"')
 
 
-def test_a_station_that_is_away_cannot_be_asked_to_stop(tree: Tree, as_cy: Client) -> None:
+def test_a_station_that_is_away_cannot_be_asked_to_stop(tree: Tree, as_bob: Client) -> None:
     row = charge(tree, minutes=None, start=timezone.now() - timedelta(minutes=5))
-    html = text_of(as_cy, f"/transactions/{row.pk}/").split('id="main"')[1]
+    html = text_of(as_bob, f"/transactions/{row.pk}/").split('id="main"')[1]
     assert "/commands/stop/" not in html
     assert "disabled" in html
     assert "never connected" in html

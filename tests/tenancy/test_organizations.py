@@ -16,9 +16,9 @@ from django.test import Client
 from django.urls import reverse
 
 from stations.actions import create_location
-from tenancy.actions import create_organization
-from tenancy.models import AuditEntry, Organization
-from tests.conftest import Tree
+from tenancy.actions import create_organization, create_user
+from tenancy.models import AuditEntry, Organization, Role, User
+from tests.conftest import PASSWORD, Tree
 
 pytestmark = pytest.mark.django_db
 
@@ -150,13 +150,17 @@ def options(page: str, name: str) -> tuple[list[str], str]:
     return [value for value, _selected in found], next((value for value, selected in found if selected), "")
 
 
-def test_only_kinds_that_fit_somewhere_are_offered_and_the_usual_is_proposed(tree: Tree, as_ada: Client, as_cy: Client) -> None:
+def test_only_kinds_that_fit_somewhere_are_offered_and_the_usual_is_proposed(
+    tree: Tree, as_ada: Client, client_of: Callable[[User], Client]
+) -> None:
     page = as_ada.get(reverse("organization_add"), {"parent": tree.partner.pk}).content.decode()
     assert options(page, "kind") == (["partner", "customer", "sub"], "customer")
     assert options(page, "parent")[1] == str(tree.partner.pk)
     page = as_ada.get(reverse("organization_add"), {"in": f"o{tree.customer.pk}"}).content.decode()
     assert (options(page, "parent")[1], options(page, "kind")[1]) == (str(tree.customer.pk), "sub")
-    page = as_cy.get(reverse("organization_add")).content.decode()
+    administrator = Role.objects.get(default=Role.Default.ADMINISTRATOR)
+    eve = create_user(actor=None, organization=tree.customer, email="eve@example.org", name="Eve", password=PASSWORD, role=administrator)
+    page = client_of(eve).get(reverse("organization_add")).content.decode()
     assert options(page, "kind")[0] == ["sub"]
     assert options(page, "parent")[0] == [str(tree.customer.pk)]
 
