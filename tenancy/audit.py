@@ -32,4 +32,6 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

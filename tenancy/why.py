@@ -35,7 +35,7 @@ def sources(user: User, organization: Organization, place: str = "") -> dict[str
         .order_by("content_object__path", "pk")
     )
     if place:
-        grants = PLACE_GRANTS[place[0]]._default_manager  # type: ignore[attr-defined]
+        grants = PLACE_GRANTS[place[0]]._default_manager
         rows += (
             in_force(grants, user)
             .filter(content_object=int(place[1:]))
@@ -64,7 +64,7 @@ def who_can_give(user: User | AnonymousUser, right: str, path: str) -> list[User
     givers = Team.objects.filter(organization__in=keys)
     able = [team.group_id for team in givers.select_related("role") if {right, UPDATE_USER_ROLES} <= {*team.role.held, READ}]
     people = User.objects.visible_to(user).filter(groups__in=able, is_active=True, organization__closed=False)
-    return list(people.exclude(pk=user.pk).distinct().order_by("-organization__path", "name", "pk")[:MOST])
+    return list(people.exclude(pk=user.pk or 0).distinct().order_by("-organization__path", "name", "pk")[:MOST])
 
 
 def ask_whom(right: str, names: list[str]) -> str:

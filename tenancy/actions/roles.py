@@ -62,6 +62,8 @@ class Touched(NamedTuple):
     organizations: int
 
     def __str__(self) -> str:
+        if not self.users:
+            return _("Nobody holds it yet.")
         return _("This touches %(users)s in %(organizations)s.") % {
             "users": ngettext("%d user", "%d users", self.users) % self.users,
             "organizations": ngettext("%d organization", "%d organizations", self.organizations) % self.organizations,

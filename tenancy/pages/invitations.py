@@ -177,7 +177,8 @@ class AcceptForm(forms.Form):
     )
 
     def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"name": invitation.name}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial["name"] = invitation.name
         self.invitation = invitation
         self.fields["password"].help_text = " ".join(password_validators_help_texts())
 

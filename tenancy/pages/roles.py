@@ -29,7 +29,6 @@ from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import (
     MANAGE_ROLES,
     READ,
-    READ_AUDIT,
     RIGHTS,
     SECTIONS,
     UPDATE_USER_ROLES,
@@ -144,7 +143,7 @@ class RoleList(ListPage):
                 Q(organization__path__startswith=drill.organization.path) | Q(organization__in=drill.organization.ancestor_ids)
             )
         mine = Team.objects.visible_to(user, UPDATE_USER_ROLES)
-        counted: QuerySet[Any] = rows.annotate(people=Count("teams__group__user", filter=Q(teams__in=mine), distinct=True))
+        counted: QuerySet[Any] = rows.annotate(people=Count("teams__group__user", filter=Q(teams__in=mine), distinct=True)).order_by("name", "pk")
         return counted
 
     def table_kwargs(self) -> dict[str, Any]:
@@ -164,8 +163,6 @@ def sheet(request: HttpRequest, role: Role, active: str) -> dict[str, Any]:
     user = user_of(request)
     mine = holds(user, MANAGE_ROLES, role.organization.path)
     names = [("details", _("Details"), "role"), ("rights", _("Permissions"), "role_rights"), ("users", _("Users"), "role_users")]
-    if may(user, READ_AUDIT, role):
-        names.append(("history", _("History"), "role_history"))
     head = []
     if mine:
         head = [
@@ -261,8 +258,9 @@ def role_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def _take_version(form: forms.BaseForm, error: ValidationError, pk: int) -> None:
     """Told that somebody else was faster, the editor who saves once more means it."""
     if getattr(error, "code", "") == "changed":
-        form.data = form.data.copy()  # type: ignore[attr-defined]
-        form.data["version"] = str(Role.objects.values_list("version", flat=True).get(pk=pk))
+        data: Any = form.data.copy()  # type: ignore[attr-defined]
+        data["version"] = str(Role.objects.values_list("version", flat=True).get(pk=pk))
+        form.data = data
 
 
 def _refused(request: HttpRequest, role: Role, reason: str) -> HttpResponse:
