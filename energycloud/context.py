@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from stations.models import Knock, UnmatchedMessage
 from tenancy.models import User
-from tenancy.rights import UPDATE_USER_ROLES, anywhere
+from tenancy.rights import READ_AUDIT, UPDATE_USER_ROLES, anywhere
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
         entry(_("Organizations"), "organizations", icon="sitemap"),
         entry(_("Users"), "users", icon="users"),
         *([entry(_("Roles"), "roles", icon="shield-check")] if anywhere(user, UPDATE_USER_ROLES) else []),
+        *([entry(_("History"), "history", icon="history")] if anywhere(user, READ_AUDIT) else []),
         entry(_("Help"), "help", icon="help"),
     ]
     if platform:

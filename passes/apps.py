@@ -10,6 +10,8 @@ class PassesConfig(AppConfig):
         from passes.decision import decide
         from passes.desk import Desk
         from stations import hooks
+        from tenancy.hooks import recorded_kinds
 
         hooks.authorizer = decide
         hooks.cards = Desk()
+        recorded_kinds.append("passes.chargepass")

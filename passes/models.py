@@ -10,8 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import VisibleQuerySet
+from tenancy.rights import MANAGE_PASSES, VisibleQuerySet
 
 _SEPARATORS = re.compile(r"[\s:.\-]")
 
@@ -39,6 +40,8 @@ class ChargePass(models.Model):
     """A pass on an organization's list: its holder may charge at that organization's stations and everywhere below."""
 
     tenant_path = "organization__path"
+    personal_name, personal_fields = True, ("uid", "visible_number", "nickname")
+    page_right = MANAGE_PASSES
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="passes", verbose_name=_("Organization"))
     uid = models.CharField(_("UID"), max_length=20, help_text=_("What the reader sends, such as 04A2B3C4D5E680."))
@@ -68,6 +71,9 @@ class ChargePass(models.Model):
 
     def __str__(self) -> str:
         return self.nickname or self.visible_number or self.uid
+
+    def get_absolute_url(self) -> str:
+        return link("pass_edit", self.pk)
 
     def clean(self) -> None:
         if not self.uid:

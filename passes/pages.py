@@ -27,6 +27,7 @@ from passes.models import ChargePass, check_uid, normalize_uid
 from stations.models import AccessMode, Station
 from tenancy.links import link
 from tenancy.models import Organization, User
+from tenancy.pages.history import ObjectHistory
 from tenancy.rights import MANAGE_PASSES, Missing, anywhere, get_for
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
@@ -287,3 +288,7 @@ def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
         done_url=link("passes"),
         breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (found, link("pass_edit", pk))],
     )  # fmt: skip
+
+
+class PassHistory(ObjectHistory):
+    things = ChargePass.objects.select_related("organization")

@@ -8,10 +8,14 @@ class StationsConfig(AppConfig):
 
     def ready(self) -> None:
         from stations.models import Location
+        from stations.pages import history
         from stations.pages.places import locations_by_path, part_of_organization, stations_by_path
-        from tenancy.hooks import organization_counts, organization_parts
+        from tenancy.hooks import belonging_entries, command_words, organization_counts, organization_parts, recorded_kinds
         from tenancy.scope import PLACES
 
         PLACES["l"] = Location
         organization_parts.append(part_of_organization)
         organization_counts.update(locations=locations_by_path, stations=stations_by_path)
+        recorded_kinds.extend(history.KINDS)
+        belonging_entries.update(history.BELONGING)
+        command_words.append(history.command_words)

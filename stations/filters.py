@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import hooks
 from stations.models import Transaction
+from ui.periods import PERIODS, midnight, period, safe_midnight
 
 Rows = QuerySet[Transaction]
 
@@ -29,38 +30,12 @@ def zone_of(request: Any) -> ZoneInfo:
     return place.zone if place is not None else ZoneInfo(settings.PLATFORM_TIME_ZONE)
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When `day` begins in `zone`."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def period(name: str, today: date) -> tuple[date, date]:
-    """First day, and the day after the last one."""
-    month = today.replace(day=1)
-    match name:
-        case "today":
-            return today, today + timedelta(days=1)
-        case "yesterday":
-            return today - timedelta(days=1), today
-        case "week":
-            return today - timedelta(days=6), today + timedelta(days=1)
-        case "last_month":
-            return (month - timedelta(days=1)).replace(day=1), month
-    return month, today + timedelta(days=1)
-
-
 class TransactionFilter(django_filters.FilterSet):
     period = django_filters.ChoiceFilter(
         label=lazy("Started"),
         empty_label=lazy("At any time"),
         method="in_period",
-        choices=[
-            ("today", lazy("Today")),
-            ("yesterday", lazy("Yesterday")),
-            ("week", lazy("In the last 7 days")),
-            ("month", lazy("This month")),
-            ("last_month", lazy("Last month")),
-        ],
+        choices=PERIODS,
     )
     since = django_filters.DateFilter(label=lazy("From"), method="from_day", widget=forms.DateInput(attrs={"type": "date"}))
     until = django_filters.DateFilter(label=lazy("To"), method="to_day", widget=forms.DateInput(attrs={"type": "date"}))
@@ -86,10 +61,10 @@ class TransactionFilter(django_filters.FilterSet):
         return rows.filter(started_at__gte=midnight(first, self.zone), started_at__lt=midnight(after, self.zone))
 
     def from_day(self, rows: Rows, name: str, value: date) -> Rows:
-        return rows.filter(started_at__gte=_safe_midnight(value, self.zone))
+        return rows.filter(started_at__gte=safe_midnight(value, self.zone))
 
     def to_day(self, rows: Rows, name: str, value: date) -> Rows:
-        return rows.filter(started_at__lt=_safe_midnight(value, self.zone, 1))
+        return rows.filter(started_at__lt=safe_midnight(value, self.zone, 1))
 
     def in_state(self, rows: Rows, name: str, value: str) -> Rows:
         match value:
@@ -116,9 +91,3 @@ class StationTransactionFilter(TransactionFilter):
     connector = django_filters.NumberFilter(
         label=lazy("Connector"), field_name="connector__number", min_value=0, widget=forms.NumberInput(attrs={"min": 0, "step": 1})
     )
-
-
-def _safe_midnight(day: date, zone: ZoneInfo, later: int = 0) -> datetime:
-    """Midnight also of days at the ends of the calendar."""
-    earliest, latest = date(1900, 1, 1), date(9990, 1, 1)
-    return midnight(min(max(day, earliest), latest) + timedelta(days=later), zone)

@@ -1,6 +1,6 @@
 from django.urls import URLPattern
 
-from stations.pages import fleet, logs, places, sheet, transactions
+from stations.pages import fleet, history, logs, places, sheet, transactions
 
 urlpatterns: list[URLPattern] = [
     *places.urlpatterns,
@@ -8,4 +8,5 @@ urlpatterns: list[URLPattern] = [
     *sheet.urlpatterns,
     *transactions.urlpatterns,
     *logs.urlpatterns,
+    *history.urlpatterns,
 ]

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models, transaction
 
+from tenancy.address import from_where
 from tenancy.models import AuditEntry, Organization, User
+
+AT_ONCE = 500
 
 
 def record(
     actor: User | None, verb: str, thing: models.Model, organization: Organization | None, changes: dict[str, Any] | None = None
 ) -> None:
     """`changes` maps a field's name to [before, after]; values must be JSON. `actor` None is the portal itself."""
+    record_each(actor, verb, [(thing, organization, changes or {})])
+
+
+def record_each(actor: User | None, verb: str, written: Iterable[tuple[models.Model, Organization | None, dict[str, Any]]]) -> None:
+    """The same was done to many: (thing, organization, changes) of each, recorded together."""
     assert transaction.get_connection().in_atomic_block, "an audit row belongs inside the transaction it records"
-    AuditEntry.objects.create(
-        actor=actor,
-        actor_name=str(actor) if actor else "",
-        organization=organization,
-        verb=verb,
-        object_type=thing._meta.label_lower,
-        object_id=thing.pk,
-        object_name=str(thing)[:200],
-        changes=changes or {},
-    )
+    address = from_where()
+    rows = [
+        AuditEntry(
+            actor=actor,
+            actor_name=str(actor) if actor else "",
+            address=address,
+            organization=organization,
+            verb=verb,
+            object_type=thing._meta.label_lower,
+            object_id=thing.pk,
+            object_name=str(thing)[:200],
+            changes=changes,
+        )
+        for thing, organization, changes in written
+    ]
+    AuditEntry.objects.bulk_create(rows, batch_size=AT_ONCE)
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.http import HttpRequest
 
 from tenancy.models import Organization, User
@@ -21,3 +22,14 @@ class Part(NamedTuple):
 organization_parts: list[Callable[[HttpRequest, Organization], Part]] = []
 # A column of the list of organizations -> how many of it there are directly at each organization the user may see, by path.
 organization_counts: dict[str, Callable[[User], dict[str, int]]] = {}
+
+# The history. Kinds of objects of which something is recorded, as `label_lower`.
+recorded_kinds: list[str] = [
+    "tenancy.organization", "tenancy.user", "tenancy.invitation", "tenancy.role", "tenancy.serviceaccess",
+]  # fmt: skip
+# Kind -> which entries belong to the history of one of these, where these are more than the entries about itself.
+belonging_entries: dict[str, Callable[[Any], Q]] = {
+    "tenancy.organization": lambda organization: Q(organization__path__startswith=organization.path),
+}
+# What was asked of a station, in words, by the command's name and its payload.
+command_words: list[Callable[[str, dict[str, Any]], str]] = []

@@ -1,4 +1,4 @@
-"""Two things every request needs: a user, and the organization or location it has drilled into."""
+"""What every request needs: a user, the organization or location it has drilled into, and from where it came."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
+from tenancy.address import answering
 from tenancy.links import within
 from tenancy.rights import anywhere
 from tenancy.scope import scope_of
@@ -47,3 +48,14 @@ class ScopeMiddleware:
         # The same address answers with the page or, to htmx, with a part of it: a browser that goes back must not take one for the other.
         patch_vary_headers(response, ["HX-Request"])
         return response
+
+
+class AddressMiddleware:
+    """What is written while a request is answered is recorded with the address it came from."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with answering(request):
+            return self.get_response(request)

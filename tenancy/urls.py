@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from tenancy.pages import access, choose, invitations, roles, user_roles, users, view_as
+from tenancy.pages import access, choose, history, invitations, roles, user_roles, users, view_as
 from tenancy.pages import organizations as pages
 
 urlpatterns: list[URLPattern] = [
@@ -16,4 +16,8 @@ urlpatterns: list[URLPattern] = [
     *roles.urlpatterns,
     *access.urlpatterns,
     *view_as.urlpatterns,
+    path("history/", history.HistoryList.as_view(), name="history"),
+    path("organizations/<int:pk>/history/", history.OrganizationHistory.as_view(), name="organization_history"),
+    path("users/<int:pk>/history/", history.UserHistory.as_view(), name="user_history"),
+    path("roles/<int:pk>/history/", history.RoleHistory.as_view(), name="role_history"),
 ]

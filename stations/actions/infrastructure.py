@@ -155,9 +155,10 @@ def set_stations_active(*, actor: User | None, stations: models.QuerySet[Station
                 .order_by("pk")
             )
             Station.objects.filter(pk__in=[station.pk for station in portion]).update(active=active)
-            for station in portion:
-                audit.record(actor, "edit", station, station.location.organization, {"active": [not active, active]})
-                if not active:
+            change = {"active": [not active, active]}
+            audit.record_each(actor, "edit", ((station, station.location.organization, change) for station in portion))
+            if not active:
+                for station in portion:
                     nudges.close_station(station.pk)
             nudges.stations_changed(*(station.pk for station in portion))
             changed += len(portion)
@@ -231,6 +232,9 @@ def why_connector_stays(connector: Connector) -> str:
 def delete_connector(*, actor: User | None, connector: Connector) -> None:
     if reason := why_connector_stays(connector):
         raise ValidationError(reason)
-    audit.record(actor, "delete", connector, connector.station.location.organization)
+    # In the history of the station, which stays
+    audit.record(
+        actor, "delete_connector", connector.station, connector.station.location.organization, {"number": [connector.number, None]}
+    )
     nudges.stations_changed(connector.station_id)
     connector.delete()

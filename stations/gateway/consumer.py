@@ -23,6 +23,7 @@ from stations.gateway.entries import Attached, Connect, Received, Refused, Stati
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.models.infrastructure import IDENTITY
 from stations.ocpp import frames, v16
+from tenancy.address import seen_from
 
 log = logging.getLogger("stations.gateway")
 
@@ -194,13 +195,10 @@ def basic_password(scope: dict[str, Any], identity: str) -> str | None:
 
 
 def client_address(scope: dict[str, Any]) -> str:
-    """The station's address: the socket's, or behind TRUSTED_PROXIES proxies the one the outermost of them saw."""
-    address = (scope.get("client") or ("", 0))[0] or ""
-    if settings.TRUSTED_PROXIES:
-        hops = [hop.strip() for name, value in scope["headers"] if name == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
-        if len(hops) >= settings.TRUSTED_PROXIES:
-            address = hops[-settings.TRUSTED_PROXIES]
-    return address[:45]
+    """The station's address, as `seen_from` has it."""
+    direct = (scope.get("client") or ("", 0))[0] or ""
+    forwarded = ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
+    return seen_from(direct, forwarded)[:45]
 
 
 class Refusal(NamedTuple):

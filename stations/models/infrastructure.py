@@ -341,6 +341,9 @@ class Connector(models.Model):
     def __str__(self) -> str:
         return f"{self.station} · {self.number}"
 
+    def get_absolute_url(self) -> str:
+        return link("station_details", self.station_id)
+
     def clean(self) -> None:
         self.evse_key = None
         if self.evse_id:

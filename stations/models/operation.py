@@ -183,6 +183,9 @@ class Knock(models.Model):
     class Meta:
         ordering = ["-last_at"]
 
+    def __str__(self) -> str:
+        return self.identity
+
 
 class GatewayProcess(models.Model):
     """A process that holds sockets. One that stopped beating is gone, and so are its sockets."""

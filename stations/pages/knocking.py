@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from stations.actions.knocking import forget_knocks
 from stations.models import Knock, Station
 from stations.pages.station_list import user_of
 from ui.lists import BulkAction, ListPage, Table
@@ -119,8 +120,7 @@ class KnockTable(Table):
 
 
 def forget(request: HttpRequest, rows: Any) -> str:
-    count: int = rows.count()
-    Knock.objects.filter(pk__in=list(rows.order_by().values_list("pk", flat=True))).delete()
+    count = forget_knocks(actor=user_of(request), knocks=rows)
     return ngettext("%d entry is forgotten.", "%d entries are forgotten.", count) % count
 
 
@@ -165,6 +165,6 @@ def knock_forget(request: HttpRequest, pk: int) -> HttpResponse:
     if not sees_knocks(request):
         raise Http404
     knock = get_object_or_404(Knock, pk=pk)
-    knock.delete()
+    forget_knocks(actor=user_of(request), knocks=Knock.objects.filter(pk=pk))
     messages.success(request, _("%s is forgotten. Should it knock again, it is listed again.") % knock.identity)
     return redirect("knocking")

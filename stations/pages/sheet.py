@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain
 from stations.controls import Situation
@@ -22,15 +20,12 @@ from stations.pages import activity, commands
 from stations.pages.overview import CommandRow, connect_context, overview_context
 from stations.pages.sheet_head import TABS, action, head, sheet_context
 from tenancy.links import link
-from tenancy.models import AuditEntry
 from tenancy.rights import MANAGE_STATIONS, READ, get_for
 from ui.templatetags.ui import duration
 
 __all__ = ["sheet_context", "urlpatterns"]
 
 Text = str | Promise
-
-AUDIT_SHOWN = 50
 
 
 def station_of(request: HttpRequest, pk: int, right: str = READ) -> Station:
@@ -179,48 +174,10 @@ def clock(offset: float) -> str:
     return (_("%s fast") if offset > 0 else _("%s slow")) % duration(abs(offset))
 
 
-VERBS = {
-    "create": lazy("Added"),
-    "edit": lazy("Changed"),
-    "delete": lazy("Deleted"),
-    "command": lazy("Asked the station"),
-    "renew_password": lazy("Renewed the password"),
-}
-
-
-class Change(NamedTuple):
-    """An audit entry in words."""
-
-    at: datetime
-    who: str
-    what: str
-    changes: list[tuple[str, str, str]]
-
-
-def _change(entry: AuditEntry) -> Change:
-    changes = []
-    for name, (before, after) in entry.changes.items():
-        try:
-            label = str(Station._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
-        except FieldDoesNotExist:
-            label = name
-        changes.append((label, _plain(before), _plain(after)))
-    return Change(entry.at, entry.actor_name or _("the portal"), str(VERBS.get(entry.verb, entry.verb)), changes)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, dict):
-        return ", ".join(f"{key} = {item}" for key, item in value.items()) or "–"
-    return "–" if value in (None, "") else str(value)
-
-
 def details(request: HttpRequest, pk: int) -> HttpResponse:
     station = station_of(request, pk)
     situation = Situation(request.user, station)
     context = sheet_context(request, station, "details", situation)
-    history = AuditEntry.objects.visible_to(request.user).filter(object_type=Station._meta.label_lower, object_id=pk)
     connectors = [
         {
             "connector": connector,
@@ -238,7 +195,6 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         "told": [(field.verbose_name, value) for field, value in _filled(station, TOLD)],
         "entered": _entered(station),
         "network": _network(station),
-        "history": [_change(entry) for entry in history.order_by("-at", "-pk")[:AUDIT_SHOWN]],
         "may_manage": situation.may(MANAGE_STATIONS),
         "edit_url": link("station_edit", pk),
         "delete_url": link("station_delete", pk),

@@ -17,7 +17,7 @@ from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Connector, CurrentType, Station
 from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import MANAGE_STATIONS
+from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, may
 from ui.templatetags.ui import duration
 
 Text = str | Promise
@@ -29,6 +29,7 @@ TABS: tuple[tuple[str, Text, str], ...] = (
     ("configuration", lazy("Configuration"), "station_configuration"),
     ("logs", lazy("Logs"), "station_logs"),
     ("details", lazy("Details"), "station_details"),
+    ("history", lazy("History"), "station_history"),
 )
 CLOCK_WRONG_FROM = 60.0  # seconds
 
@@ -148,7 +149,8 @@ def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str]
 
 
 def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:
-    return [(label, link(name, station.pk), tab == active, None) for tab, label, name in TABS]
+    hidden = set() if may(request.user, READ_AUDIT, station) else {"history"}
+    return [(label, link(name, station.pk), tab == active, None) for tab, label, name in TABS if tab not in hidden]
 
 
 def _states(situation: Situation) -> list[State]:

@@ -53,6 +53,7 @@ class Organization(models.Model):
             return (kind.CUSTOMER, kind.PARTNER, kind.SUB) if self is kind.PARTNER else (kind.SUB,)
 
     tenant_path = "path"
+    personal_fields = ("email", "phone", "contact_name")
 
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("Belongs to"))
     path = models.CharField(max_length=MAX_PATH, unique=True, editable=False)

@@ -48,6 +48,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """
 
     tenant_path = "organization__path"
+    personal_name, personal_fields = True, ("email", "name", "phone")
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="users", verbose_name=_("Organization"))
     # Lower case always. Empty: a cardholder
@@ -101,6 +102,7 @@ class Invitation(models.Model):
     given, when the link is used; it works once and until `expires_at`. Sent again it is a new link, and the old one ends."""
 
     tenant_path = "organization__path"
+    personal_name, personal_fields = True, ("email", "name")
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="invitations", verbose_name=_("Organization"))
     email = models.EmailField(_("E-mail"))

@@ -432,11 +432,11 @@ def test_a_crooked_address_of_the_activity_is_answered(query: str, station: Stat
     page(as_bob, station, "station_activity", query)
 
 
-def test_details_tell_who_changed_what(station: Station, as_bob: Client, bob: User) -> None:
+def test_the_history_tells_who_changed_what(station: Station, as_bob: Client, bob: User) -> None:
     from stations.actions import edit_station
 
     edit_station(actor=bob, station=station, alias="Main gate")
+    assert "Alias: Gate → Main gate" in text(page(as_bob, station, "station_history"))
     shown = text(page(as_bob, station, "station_details"))
-    assert "Alias: Gate → Main gate" in shown
     assert "192.0.2.7" in shown
     assert "Alfen BV" in shown

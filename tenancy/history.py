@@ -1,0 +1,254 @@
+"""The record in words: what an entry says to one person, and which entries tell of what.
+
+People's names, card numbers and addresses stand there for those who may see personal data at the organization of the entry, bank and tax
+numbers and amounts for those who hold the right to these; everybody else reads MASK. A model says in `personal_fields` which of its values
+are of people, and with `personal_name` that its name is.
+"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.functional import Promise
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from tenancy import hooks
+from tenancy.models import AuditEntry, User
+from tenancy.personal import MASK, where_seen
+from tenancy.rights import MANAGE_INVOICE_DATA, PERSONAL_DATA, READ_AUDIT, READ_MONEY, RIGHTS, path_of, reach
+from ui.templatetags.ui import exact
+
+Text = str | Promise
+
+NOTHING = "–"
+
+
+class Verb(NamedTuple):
+    """`label` names it in the filter, `sentence` says it of a thing."""
+
+    label: Text
+    sentence: Text
+
+
+VERBS: dict[str, Verb] = {
+    "create": Verb(lazy("Added"), lazy("Added the {kind} {name}")),
+    "edit": Verb(lazy("Changed"), lazy("Changed the {kind} {name}")),
+    "move": Verb(lazy("Moved"), lazy("Moved the {kind} {name}")),
+    "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),
+    "delete_connector": Verb(lazy("Deleted a connector"), lazy("Deleted a connector of {name}")),
+    "command": Verb(lazy("Asked a station"), lazy("Asked the {kind} {name}")),
+    "renew_password": Verb(lazy("Renewed a password"), lazy("Renewed the password of the {kind} {name}")),
+    "assign_role": Verb(lazy("Gave a role"), lazy("Gave a role to the {kind} {name}")),
+    "withdraw_role": Verb(lazy("Took a role away"), lazy("Took a role from the {kind} {name}")),
+    "let_in": Verb(lazy("Let a service company in"), lazy("Let a service company in: {name}")),
+    "end_access": Verb(lazy("Ended an access"), lazy("Ended the access {name}")),
+    "invite": Verb(lazy("Invited"), lazy("Invited {name}")),
+    "invite_again": Verb(lazy("Sent an invitation again"), lazy("Sent the invitation of {name} again")),
+    "withdraw_invitation": Verb(lazy("Withdrew an invitation"), lazy("Withdrew the invitation of {name}")),
+    "accept_invitation": Verb(lazy("Accepted an invitation"), lazy("The {kind} {name} accepted the invitation")),
+    "view_as": Verb(lazy("Viewed the portal as somebody"), lazy("Viewed the portal as the {kind} {name}")),
+    "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
+    "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
+}
+# Of what is no field of a model, or of one without a name for people
+FIELDS: dict[str, Text] = {
+    "rights": lazy("Rights"), "role": lazy("Role"), "at": lazy("At"), "starts_at": lazy("From"), "ends_at": lazy("Until"),
+    "ended_at": lazy("Ended"), "closed": lazy("Closed by an organization above"), "path": lazy("Place in the tree"),
+    "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
+}  # fmt: skip
+# Who may read these values, wherever they stand
+FIELD_RIGHTS = dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA) | dict.fromkeys(
+    ("compensation_ac", "compensation_dc"), READ_MONEY
+)
+CARD = "idTag"  # in the payload of a command
+
+
+class Line(NamedTuple):
+    """What changed: a field with its values before and after, in words. Only one of the two is set where there is only one to tell."""
+
+    label: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        told = f"{self.before} → {self.after}" if self.before and self.after else self.before or self.after
+        return f"{self.label}: {told}" if told else self.label
+
+
+# -- which entries ------------------------------------------------------------------------------------------------------------------------
+
+
+def entries_of(thing: models.Model) -> Q:
+    """The entries about `thing` and about what belongs to it."""
+    kind = thing._meta.label_lower
+    own = Q(object_type=kind, object_id=thing.pk)
+    more = hooks.belonging_entries.get(kind)
+    return own | more(thing) if more else own
+
+
+def history_of(user: User, thing: models.Model) -> QuerySet[AuditEntry]:
+    """Those of `entries_of` that `user` may read. `thing` was read by get_for with READ_AUDIT: whoever holds that at its place alone reads
+    what the organization that has it now recorded."""
+    path, told = path_of(thing), entries_of(thing)
+    if reach(user, READ_AUDIT).covers(path):
+        return AuditEntry.objects.visible_to(user).filter(told)
+    return AuditEntry.objects.filter(told, organization__path=path)
+
+
+def seen_with(user: User, own: Q) -> Q:
+    """The entries whose personal data `user` sees, and those of `own`; empty where these are all there are."""
+    seen = where_seen(user, AuditEntry)
+    return seen | own if seen else seen
+
+
+def by_name(user: User, text: str) -> Q:
+    """Entries about things with `text` in their name, but for names that `user` may not see."""
+    hidden = [kind for kind in hooks.recorded_kinds if named_after_people(kind)]
+    return Q(object_name__icontains=text) & seen_with(user, ~Q(object_type__in=hidden) | Q(object_type="tenancy.user", object_id=user.pk))
+
+
+def by_whom(user: User, text: str) -> Q:
+    """Entries of people with `text` in their name, but for names that `user` may not see; the portal's own by its name."""
+    found = Q(actor_name__icontains=text) & ~Q(actor_name="") & seen_with(user, Q(actor=user.pk))
+    return found | Q(actor_name="") if text.casefold() in _("The portal").casefold() else found
+
+
+def model_of(kind: str) -> type[models.Model] | None:
+    try:
+        return apps.get_model(kind)
+    except (LookupError, ValueError):
+        return None
+
+
+def named_after_people(kind: str) -> bool:
+    return bool(getattr(model_of(kind), "personal_name", False))
+
+
+# -- in words -----------------------------------------------------------------------------------------------------------------------------
+
+
+def kind_in_words(kind: str) -> str:
+    model = model_of(kind)
+    return str(model._meta.verbose_name) if model else kind.rpartition(".")[2]
+
+
+class Reader:
+    """Entries, which come with their organization, as `user` may read them; times in `zone`."""
+
+    def __init__(self, user: User, zone: tzinfo) -> None:
+        self.user, self.zone = user, zone
+
+    def holds(self, right: str, entry: AuditEntry) -> bool:
+        """Of an organization that is gone the platform alone is left."""
+        where = reach(self.user, right)
+        return where.covers(entry.organization.path) if entry.organization else any(path.count("/") == 2 for path in where.paths)
+
+    def sees_people(self, entry: AuditEntry) -> bool:
+        return self.holds(PERSONAL_DATA, entry)
+
+    def about_self(self, entry: AuditEntry) -> bool:
+        return entry.object_type == "tenancy.user" and entry.object_id == self.user.pk
+
+    def who(self, entry: AuditEntry) -> str:
+        if not entry.actor_name:
+            return _("The portal")
+        return entry.actor_name if entry.actor_id == self.user.pk or self.sees_people(entry) else MASK
+
+    def address(self, entry: AuditEntry) -> str:
+        if not entry.address:
+            return ""
+        return entry.address if entry.actor_id == self.user.pk or self.sees_people(entry) else MASK
+
+    def name(self, entry: AuditEntry) -> str:
+        hidden = named_after_people(entry.object_type) and not self.about_self(entry) and not self.sees_people(entry)
+        return MASK if hidden else entry.object_name
+
+    def sentence(self, entry: AuditEntry) -> str:
+        """With `{kind}` and `{name}` still in it."""
+        verb = VERBS.get(entry.verb)
+        return str(verb.sentence) if verb else f"{capfirst(entry.verb.replace('_', ' '))}: {{kind}} {{name}}"
+
+    def what(self, entry: AuditEntry) -> str:
+        return self.sentence(entry).format(kind=kind_in_words(entry.object_type), name=self.name(entry))
+
+    def lines(self, entry: AuditEntry) -> list[Line]:
+        found = []
+        for name, pair in entry.changes.items():
+            before, after = pair if isinstance(pair, list) and len(pair) == 2 else (None, pair)
+            if entry.verb == "command":
+                found.append(self._command(entry, name, after))
+            elif line := self._line(entry, name, before, after):
+                found.append(line)
+        return found
+
+    def _line(self, entry: AuditEntry, name: str, before: Any, after: Any) -> Line | None:
+        field, hidden = _field(entry.object_type, name), not self._may_read(entry, name)
+        label = str(FIELDS.get(name) or capfirst(str(getattr(field, "verbose_name", name)).replace("_", " ")))
+        if entry.verb == "edit" and isinstance(before, list) and isinstance(after, list) and not hidden:
+            added, gone = [one for one in after if one not in before], [one for one in before if one not in after]
+            said = [_("added %s") % self._value(name, field, added)] if added else []
+            said += [_("removed %s") % self._value(name, field, gone)] if gone else []
+            return Line(label, "", "; ".join(said))
+        told = [MASK if hidden and value not in (None, "") else self._value(name, field, value) for value in (before, after)]
+        if entry.verb != "edit" and (before is None or after is None):  # it came or went: there is one side only
+            told = ["" if text == NOTHING else text for text in told]
+            return Line(label, *told) if any(told) else None
+        return Line(label, *told)
+
+    def _command(self, entry: AuditEntry, action: str, payload: Any) -> Line:
+        payload = payload if isinstance(payload, dict) else {}
+        title = next((words for say in hooks.command_words if (words := say(action, payload))), action)
+        card = str(payload.get(CARD, ""))
+        if not card:
+            return Line(title, "", "")
+        return Line(title, "", _("card %s") % (card if self.sees_people(entry) else MASK))
+
+    def _may_read(self, entry: AuditEntry, name: str) -> bool:
+        if (needed := FIELD_RIGHTS.get(name)) and not self.holds(needed, entry):
+            return False
+        model = model_of(entry.object_type)
+        field = _field(entry.object_type, name)
+        personal = name in getattr(model, "personal_fields", ()) or getattr(field, "related_model", None) is User
+        return not personal or self.about_self(entry) or self.sees_people(entry)
+
+    def _value(self, name: str, field: Any, value: Any) -> str:
+        if value in (None, "", [], {}):
+            return NOTHING
+        if isinstance(value, bool):
+            return _("yes") if value else _("no")
+        if isinstance(value, list):
+            return ", ".join(self._value(name, field, one) for one in value)
+        if isinstance(value, dict):
+            return ", ".join(f"{key} = {self._value('', None, one)}" for key, one in value.items())
+        if name == "rights" and value in RIGHTS:
+            return f"“{RIGHTS[value].label}”"
+        choices = dict(getattr(field, "flatchoices", ()))
+        if value in choices:
+            return str(choices[value])
+        if isinstance(field, models.DateTimeField) and isinstance(value, str) and (moment := _moment(value)):
+            return exact(moment, self.zone)
+        return str(value)
+
+
+def _field(kind: str, name: str) -> Any:
+    model = model_of(kind)
+    try:
+        return model._meta.get_field(name) if model else None
+    except FieldDoesNotExist:
+        return None
+
+
+def _moment(text: str) -> Any:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
