@@ -233,8 +233,7 @@ def delete_connector(*, actor: User | None, connector: Connector) -> None:
     if reason := why_connector_stays(connector):
         raise ValidationError(reason)
     # In the history of the station, which stays
-    audit.record(
-        actor, "delete_connector", connector.station, connector.station.location.organization, {"number": [connector.number, None]}
-    )
-    nudges.stations_changed(connector.station_id)
+    station = connector.station
+    audit.record(actor, "delete_connector", station, station.location.organization, {"number": [connector.number, None]})
+    nudges.stations_changed(station.pk)
     connector.delete()
