@@ -291,4 +291,4 @@ def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 class PassHistory(ObjectHistory):
-    things = ChargePass.objects.select_related("organization")
+    of = ChargePass

@@ -54,7 +54,8 @@ VERBS: dict[str, Verb] = {
     "invite_again": Verb(lazy("Sent an invitation again"), lazy("Sent the invitation of {name} again")),
     "withdraw_invitation": Verb(lazy("Withdrew an invitation"), lazy("Withdrew the invitation of {name}")),
     "accept_invitation": Verb(lazy("Accepted an invitation"), lazy("The {kind} {name} accepted the invitation")),
-    "view_as": Verb(lazy("Viewed the portal as somebody"), lazy("Viewed the portal as the {kind} {name}")),
+    "view_as": Verb(lazy("Viewed the portal as somebody"), lazy("Began to view the portal as {name}")),
+    "view_as_end": Verb(lazy("Ended a view as somebody"), lazy("No longer views the portal as {name}")),
     "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
     "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
 }

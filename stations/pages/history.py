@@ -51,7 +51,7 @@ def command_words(action: str, payload: dict[str, Any]) -> str:
 class StationHistory(ObjectHistory):
     """The History tab of a station."""
 
-    things = Station.objects.select_related("location__organization")
+    of, joins = Station, ("location__organization",)
     template_name = "stations/station_history.html"
 
     def zone(self) -> ZoneInfo:
@@ -62,7 +62,7 @@ class StationHistory(ObjectHistory):
 
 
 class LocationHistory(ObjectHistory):
-    things = Location.objects.select_related("organization")
+    of = Location
 
     def zone(self) -> ZoneInfo:
         return self.thing.zone  # type: ignore[no-any-return]

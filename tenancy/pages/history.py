@@ -11,10 +11,8 @@ import django_filters
 import django_tables2
 from django import forms
 from django.conf import settings
-from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -24,9 +22,11 @@ from django.utils.translation import gettext_lazy as lazy
 
 from tenancy import hooks
 from tenancy.history import VERBS, Line, Reader, by_name, by_whom, entries_of, history_of, kind_in_words, model_of
-from tenancy.links import link
+from tenancy.links import organization_link
 from tenancy.models import AuditEntry, Organization, Role, User
-from tenancy.pages.organizations import trail, user_of
+from tenancy.pages import roles, users
+from tenancy.pages.organizations import trail
+from tenancy.pages.shared import user_of
 from tenancy.personal import MASK, sees
 from tenancy.rights import READ_AUDIT, Missing, anywhere, get_for
 from ui.lists import ListPage, Table
@@ -109,10 +109,7 @@ class HistoryTable(Table):
             if not hasattr(model, "get_absolute_url") or not hasattr(model, "tenant_path"):
                 continue
             for thing in model._default_manager.visible_to(self.reader.user, getattr(model, "page_right", "")).filter(pk__in=keys):
-                try:
-                    found[kind, thing.pk] = thing.get_absolute_url()
-                except NoReverseMatch:  # it has no page
-                    break
+                found[kind, thing.pk] = thing.get_absolute_url()
         return found
 
     def render_what(self, record: AuditEntry) -> SafeString:
@@ -151,8 +148,7 @@ class HistoryTable(Table):
         return record.at.astimezone(self.zone).isoformat(timespec="seconds")
 
     def render_organization(self, record: AuditEntry) -> SafeString | str:
-        found = record.organization
-        return format_html('<a href="{}">{}</a>', found.get_absolute_url(), found) if found else "–"
+        return organization_link(self.reader.user, record.organization) if record.organization else "–"
 
     def value_organization(self, record: AuditEntry) -> str:
         return record.organization.name if record.organization else ""
@@ -213,16 +209,17 @@ class HistoryList(ListPage):
 
 
 class ObjectHistory(HistoryList):
-    """The History of one object: `things` is the queryset to which its key belongs. A subclass draws the head of the object's pages."""
+    """The History of one object of the model `of`, read with `joins`. A subclass may draw the head that the object's pages share."""
 
-    things: Any = None
+    of: Any = None
+    joins: tuple[str, ...] = ("organization",)
     intro = ""
     hidden_columns: Sequence[str] = ("organization",)
 
     thing: Any
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.thing = get_for(request.user, self.things.all(), READ_AUDIT, pk=kwargs["pk"])
+        self.thing = get_for(request.user, self.of.objects.select_related(*self.joins), READ_AUDIT, pk=kwargs["pk"])
         request.zone = self.zone()  # type: ignore[attr-defined]
         return super().dispatch(request, *args, **kwargs)
 
@@ -244,20 +241,13 @@ class ObjectHistory(HistoryList):
     def breadcrumbs(self) -> Sequence[tuple[Any, str]]:
         organization = getattr(self.thing, "organization", None)
         above = [*trail(user_of(self.request), organization), (organization, organization.get_absolute_url())] if organization else []
-        return [*above, (self.name, page_of(self.thing))]
-
-
-def page_of(thing: models.Model) -> str:
-    try:
-        return str(thing.get_absolute_url())  # type: ignore[attr-defined]
-    except NoReverseMatch:
-        return link("history")
+        return [*above, (self.name, self.thing.get_absolute_url())]
 
 
 class OrganizationHistory(ObjectHistory):
     """What was done at it and at everything below it."""
 
-    things = Organization.objects.all()
+    of, joins = Organization, ("parent",)
     hidden_columns = ()
 
     def breadcrumbs(self) -> Sequence[tuple[Any, str]]:
@@ -265,9 +255,17 @@ class OrganizationHistory(ObjectHistory):
 
 
 class UserHistory(ObjectHistory):
-    things = User.objects.select_related("organization")
+    of = User
+    template_name = "tenancy/user_history.html"
     hidden_columns = ()  # roles are given at several
+
+    def get_context(self) -> dict[str, Any]:
+        return users.sheet(self.request, self.thing, "history")
 
 
 class RoleHistory(ObjectHistory):
-    things = Role.objects.select_related("organization")
+    of = Role
+    template_name = "tenancy/role_history.html"
+
+    def get_context(self) -> dict[str, Any]:
+        return roles.sheet(self.request, self.thing, "history")
