@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -15,30 +14,42 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from energycloud.search import LEAST, find
+from energycloud.search import LEAST, SLUGS, Text, find
 from passes.decision import REASONS
 from stations import explain
 from stations.models import Command
+from tenancy.links import link
 from tenancy.models import User
 
-FEW, MANY = 4, 25  # hits of each kind, while typing and on the page of the search
+FEW, SOME, MANY = 4, 10, 25  # hits of each kind: while typing, on the page of the search, and on a page of one kind
 
 
 def search(request: HttpRequest) -> HttpResponse:
     """Everything by name, id or number; htmx gets the first few of each kind, for the field in the head."""
-    text = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:100]
+    text = Text.of(request.GET.get("q", ""))
     part = bool(getattr(request, "htmx", False))
+    only = kind if (kind := request.GET.get("kind", "")) in SLUGS and not part else ""
+    page = int(number) if only and (number := request.GET.get("page", "")).isascii() and number.isdecimal() and 0 < len(number) < 4 else 1
     user = request.user
     assert isinstance(user, User)
-    groups = find(user, text, FEW if part else MANY) if text else []
-    query = {"q": text} | ({"in": request.GET["in"]} if request.GET.get("in") else {})
+    limit = MANY if only else FEW if part else SOME
+    groups = find(user, text.whole, limit, only=only, page=page)
+    if page > 1 and not groups:
+        page, groups = 1, find(user, text.whole, limit, only=only)
+    for group in groups:
+        group.url = link("search", q=text.whole, kind=group.slug)
+    pages = range(1, -(-groups[0].total // MANY) + 1) if only and groups else range(0)
     context = {
         "title": _("Search"),
-        "q": text,
+        "q": text.whole,
         "groups": groups,
         "part": part,
-        "too_short": 0 < len(text) < LEAST,
-        "all_url": f"{reverse('search')}?{urlencode(query)}",
+        "only": only,
+        "found": sum(group.total for group in groups),
+        "similar": bool(groups) and groups[0].similar,
+        "too_short": bool(text) and len(text.whole) < LEAST,
+        "all_url": link("search", q=text.whole),
+        "pages": [(number, link("search", q=text.whole, kind=only, page=str(number)), number == page) for number in pages],
     }
     return render(request, "energycloud/search_results.html" if part else "energycloud/search.html", context)
 

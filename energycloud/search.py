@@ -1,22 +1,67 @@
-"""The search over everything a person may see. In each kind the exact hit comes first, then what begins with the text, then what
-contains it; the kind with the best hit comes first. One query per kind, whatever is found."""
+"""The search over everything a person may see.
+
+In each kind the exact hit comes first, then what begins with the text, then where a word begins with it, then what contains it; of two
+alike the shorter name. Several words must all be found, in the row or in where it stands. The kind with the best hit comes first. One query
+per kind, whatever is found; where almost nothing is, PostgreSQL is asked once more per kind for what is written similarly.
+
+Names of people, and their passes, are found only where the searcher may see them in full: a hit on a masked name would tell it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db import connection
+from django.db.models import Case, CharField, Count, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models.functions import Coalesce, Greatest, Length, NullIf, Upper
+from django.utils.functional import Promise
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
+from energycloud import trigrams
+from energycloud.near import near
 from passes.models import ChargePass, normalize_uid
 from stations.models import Connector, Location, Station, Transaction
 from tenancy.links import link
 from tenancy.models import Organization, User
+from tenancy.rights import PERSONAL_DATA, may
 
 LEAST = 2  # characters, but for a transaction's number
-EXACT, BEGINS, CONTAINS = 0, 1, 2
+LEAST_ID = 4  # of a transaction's id that the station gave it
+MOST_WORDS = 6  # further ones narrow nothing down
+BOUND = 500  # candidates of each way to match: more are not ranked, nor counted
+FEW = 3  # with fewer hits than this, what is written similarly is looked for
+EXACT, BEGINS, WORD, CONTAINS, SIMILAR = range(5)
+
+
+class Text(NamedTuple):
+    """What is looked for: as it was typed, its words, and its letters and digits alone, as EVSE IDs are compared."""
+
+    whole: str
+    words: tuple[str, ...]
+    key: str
+
+    @classmethod
+    def of(cls, raw: str) -> Text:
+        """From anything: NUL is none, and what is longer than a name is cut."""
+        whole = " ".join(raw.replace("\x00", "").split())[:100].strip()
+        return cls(whole, tuple(dict.fromkeys(whole.split()))[:MOST_WORDS], "".join(filter(str.isalnum, whole)).upper())
+
+    def __bool__(self) -> bool:
+        return bool(self.whole)
+
+    def mark(self, value: str) -> SafeString:
+        """`value` as HTML, with what was looked for marked in it."""
+        ways = [re.escape(word) for word in sorted((self.whole, *self.words), key=len, reverse=True)]
+        if len(self.key) >= LEAST_ID:
+            ways.append(r"[\W_]*".join(map(re.escape, self.key)))
+        parts = re.split(f"({'|'.join(ways)})", value, flags=re.IGNORECASE)  # every second one is a match
+        return format_html_join("", "{}", ((format_html("<mark>{}</mark>", part) if n % 2 else part,) for n, part in enumerate(parts)))
 
 
 @dataclass(frozen=True)
@@ -25,87 +70,243 @@ class Hit:
     detail: str
     url: str
     rank: int
+    text: Text
+
+    @property
+    def marked_name(self) -> SafeString:
+        return self.text.mark(self.name)
+
+    @property
+    def marked_detail(self) -> SafeString:
+        return self.text.mark(self.detail)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Group:
+    slug: str
     label: str
     icon: str
     hits: list[Hit]
-    more: bool  # there are more than shown
+    total: int  # of those that are visible
+    bounded: bool  # there may be more than `total`
+    url: str = ""  # the page of all of them
+
+    @property
+    def more(self) -> bool:
+        return self.total > len(self.hits)
+
+    @property
+    def similar(self) -> bool:
+        return self.hits[0].rank == SIMILAR
+
+    @property
+    def count(self) -> str:
+        return f"{self.total}+" if self.bounded else str(self.total)
 
 
-def find(user: User, text: str, limit: int) -> list[Group]:
-    """At most `limit` hits of each kind."""
-    groups: list[Group] = []
+@dataclass(frozen=True)
+class Kind:
+    slug: str
+    label: Promise
+    icon: str
+    rows: Callable[[User], QuerySet[Any]]  # those that the person may find
+    fields: tuple[str, ...]  # of the row; the first one sorts
+    around: tuple[str, ...] = ()  # of where it stands: there other words of the text may be
+    shown: tuple[str, ...] = ()  # the first of these that is not empty is its name
+    sought: dict[str, Callable[[Text], str]] = field(default_factory=dict)  # field -> what is looked for in it instead of the text
+    by_words: bool = True
+    joins: tuple[str, ...] = ()  # what a hit shows of other rows
+    name: Callable[[Any], str] = str
+    detail: Callable[[Any], str] = str
+    url: Callable[[Any], str] = lambda row: row.get_absolute_url()
 
-    def add(
-        label: str,
-        rows: QuerySet[Any],
-        fields: dict[str, str],
-        detail: Callable[[Any], str],
-        *,
-        icon: str,
-        name: Callable[[Any], str] = str,
-        url: Callable[[Any], str] = lambda row: row.get_absolute_url(),
-    ) -> None:
-        """`fields`: lookup -> what is looked for in it."""
-        exact, begins, contains = Q(), Q(), Q()
-        for field, sought in fields.items():
-            exact |= Q(**{f"{field}__iexact": sought})
-            begins |= Q(**{f"{field}__istartswith": sought})
-            contains |= Q(**{f"{field}__icontains": sought})
-        rank = Case(When(exact, then=Value(EXACT)), When(begins, then=Value(BEGINS)), default=Value(CONTAINS), output_field=IntegerField())
-        found = list(rows.visible_to(user).filter(contains).annotate(rank=rank).order_by("rank", next(iter(fields)), "pk")[: limit + 1])  # type: ignore[attr-defined]
-        if found:
-            hits = [Hit(name(row), detail(row), url(row), row.rank) for row in found[:limit]]
-            groups.append(Group(label, icon, hits, len(found) > limit))
 
-    if len(text) >= LEAST:
-        add(
-            _("Stations"), Station.objects.select_related("location"),
-            {"identity": text, "alias": text, "serial_number": text},
-            lambda row: " · ".join(
-                part
-                for part in (
-                    row.identity if row.alias else "",
-                    row.location.name,
-                    row.serial_number if row.serial_number != row.identity else "",
-                )
-                if part
-            ),
-            icon="charging-pile",
-        )  # fmt: skip
-        evse = "".join(character for character in text if character.isalnum()).upper()
-        if len(evse) > LEAST:
-            add(
-                _("Connectors"), Connector.objects.select_related("station__location"), {"evse_key": evse},
-                lambda row: f"{row.station} · {row.number} · {row.station.location}",
-                icon="plug", name=lambda row: row.evse_id, url=lambda row: row.station.get_absolute_url(),
-            )  # fmt: skip
-        add(
-            _("Locations"), Location.objects.select_related("organization"), {"name": text, "street": text, "city": text},
-            lambda row: " · ".join(part for part in (row.address, row.organization.name) if part), icon="building",
-        )  # fmt: skip
-        add(
-            _("Organizations"), Organization.objects.all(), {"name": text, "city": text},
-            lambda row: " · ".join(part for part in (row.get_kind_display(), row.city) if part), icon="sitemap",
-        )  # fmt: skip
-        add(
-            _("Passes"), ChargePass.objects.select_related("organization"),
-            {"nickname": text, "visible_number": text, "uid": normalize_uid(text) or text},
-            lambda row: " · ".join(part for part in (row.visible_number if row.nickname else "", row.uid, row.organization.name) if part),
-            icon="id-badge-2", url=lambda row: link("pass_edit", row.pk),
-        )  # fmt: skip
-        add(
-            _("People"), User.objects.select_related("organization"), {"name": text, "email": text},
-            lambda row: f"{row.email} · {row.organization}",
-            icon="user", url=lambda row: link("organization", row.organization_id),
-        )  # fmt: skip
-    number = text.removeprefix("#")
-    if number.isascii() and number.isdecimal() and len(number) < 19:
-        rows = Transaction.objects.visible_to(user).filter(pk=int(number)).select_related("station")
-        hits = [Hit(_("Transaction %d") % row.pk, str(row.station), row.get_absolute_url(), EXACT) for row in rows]
-        if hits:
-            groups.append(Group(_("Transactions"), "bolt", hits, more=False))
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _people(user: User) -> QuerySet[User]:
+    """Those whose names `user` may see, and oneself always."""
+    if may(user, PERSONAL_DATA, user):
+        return User.objects.visible_to(user, PERSONAL_DATA)
+    return User.objects.filter(Q(pk=user.pk) | Q(pk__in=User.objects.visible_to(user, PERSONAL_DATA).values("pk")))
+
+
+KINDS = (
+    Kind(
+        "stations", lazy("Stations"), "charging-pile", lambda user: Station.objects.visible_to(user),
+        fields=("identity", "alias", "serial_number"), around=("location__name", "location__city"), shown=("alias", "identity"),
+        joins=("location",),
+        detail=lambda row: _joined(
+            row.identity if row.alias else "", row.location.name, row.serial_number if row.serial_number != row.identity else ""
+        ),
+    ),
+    Kind(
+        "connectors", lazy("Connectors"), "plug", lambda user: Connector.objects.visible_to(user),
+        fields=("evse_key",), sought={"evse_key": lambda text: text.key}, by_words=False, joins=("station__location",),
+        name=lambda row: row.evse_id, url=lambda row: row.station.get_absolute_url(),
+        detail=lambda row: f"{row.station} · {row.number} · {row.station.location}",
+    ),
+    Kind(
+        "locations", lazy("Locations"), "building", lambda user: Location.objects.visible_to(user),
+        fields=("name", "street", "city"), around=("organization__name",), joins=("organization",),
+        detail=lambda row: _joined(row.address, row.organization.name),
+    ),
+    Kind(
+        "organizations", lazy("Organizations"), "sitemap", lambda user: Organization.objects.visible_to(user), fields=("name", "city"),
+        detail=lambda row: _joined(row.get_kind_display(), row.city),
+    ),
+    Kind(
+        "passes", lazy("Passes"), "id-badge-2", lambda user: ChargePass.objects.visible_to(user, PERSONAL_DATA),
+        fields=("nickname", "visible_number", "uid"), around=("organization__name",), shown=("nickname", "visible_number", "uid"),
+        sought={"uid": lambda text: normalize_uid(text.whole) or text.whole}, joins=("organization",),
+        url=lambda row: link("pass_edit", row.pk),
+        detail=lambda row: _joined(row.visible_number if row.nickname else "", row.uid, row.organization.name),
+    ),
+    Kind(
+        "users", lazy("Users"), "user", _people, fields=("name", "email"), around=("organization__name",),
+        joins=("organization",), detail=lambda row: _joined(row.email if row.name else "", row.organization.name),
+    ),
+)  # fmt: skip
+SLUGS = {*(kind.slug for kind in KINDS), "transactions"}
+
+
+def find(user: User, raw: str, limit: int, *, only: str = "", page: int = 1) -> list[Group]:
+    """At most `limit` hits of each kind, or the page of those of one."""
+    text = Text.of(raw)
+    kinds = [kind for kind in KINDS if not only or kind.slug == only] if len(text.whole) >= LEAST else []
+    window = slice((page - 1) * limit, page * limit)
+    groups = [group for kind in kinds if (group := _found(user, kind, text, window))]
+    if text and only in ("", "transactions") and (group := _transactions(user, text, window)):
+        groups.append(group)
+    if sum(group.total for group in groups) < FEW and trigrams.available():
+        found = {group.slug for group in groups}
+        groups += [group for kind in kinds if kind.slug not in found and (group := _similar(user, kind, text, window))]
     return sorted(groups, key=lambda group: group.hits[0].rank)
+
+
+def _ways(kind: Kind, text: Text) -> tuple[Q, Q, Q, Q] | None:
+    """What makes a row an exact hit, one that begins with the text, where its words begin, and a hit at all."""
+    exact, begins, own = Q(), Q(), Q()
+    for name in kind.fields:
+        sought = kind.sought[name](text) if name in kind.sought else text.whole
+        if len(sought) < LEAST + (not kind.by_words):
+            continue
+        exact |= Q(**{f"{name}__iexact": sought})
+        begins |= Q(**{f"{name}__istartswith": sought})
+        own |= Q(**{f"{name}__icontains": sought})
+    if not own:
+        return None
+    if not kind.by_words:
+        return exact, begins, Q(pk__in=[]), own
+    # Each word somewhere, and one of them in the row itself: not everything at a place whose name was typed
+    each, any_own, at_words = Q(), Q(), Q()
+    for word in text.words:
+        inside = _any(kind.fields, "icontains", word)
+        any_own |= inside
+        each &= inside | _any(kind.around, "icontains", word) if kind.around else inside
+        at_words &= _any((*kind.fields, *kind.around), "iregex", rf"(^|\W|_){re.escape(word)}")
+    return exact, begins, at_words, (own | (each & any_own) if len(text.words) > 1 else own)
+
+
+def _any(fields: Sequence[str], lookup: str, value: str) -> Q:
+    condition = Q()
+    for name in fields:
+        condition |= Q(**{f"{name}__{lookup}": value})
+    return condition
+
+
+def _found(user: User, kind: Kind, text: Text, window: slice) -> Group | None:
+    ways = _ways(kind, text)
+    if ways is None:
+        return None
+    exact, begins, at_words, contains = ways
+    visible = kind.rows(user).order_by()
+    rows = visible.filter(contains)
+    if connection.features.supports_slicing_ordering_in_compound:
+        # Ranking a hundred thousand rows that all match would take long. SQLite cannot do this, and has no such tables.
+        first, *more = (visible.filter(way).values("pk")[:BOUND] for way in (exact, begins, contains))
+        rows = visible.filter(pk__in=first.union(*more))
+    rank = Case(
+        When(exact, then=Value(EXACT)), When(begins, then=Value(BEGINS)), When(at_words, then=Value(WORD)), default=Value(CONTAINS),
+        output_field=IntegerField(),
+    )  # fmt: skip
+    names = [NullIf(F(name), Value("", output_field=CharField())) for name in kind.shown or kind.fields[:1]]
+    shown = Coalesce(*names, Value("")) if len(names) > 1 else names[0]
+    rows = rows.annotate(rank=rank, size=Length(shown), total=Window(Count("pk"))).order_by("rank", "size", kind.fields[0], "pk")
+    found = list(rows.select_related(*kind.joins)[window] if kind.joins else rows[window])
+    if not found:
+        return None
+    total = found[0].total
+    bounded = total >= BOUND and connection.features.supports_slicing_ordering_in_compound
+    return Group(kind.slug, str(kind.label), kind.icon, [_hit(kind, text, row, row.rank) for row in found], total, bounded)
+
+
+def _hit(kind: Kind, text: Text, row: Any, rank: int) -> Hit:
+    return Hit(kind.name(row), kind.detail(row), kind.url(row), rank, text)
+
+
+def _similar(user: User, kind: Kind, text: Text, window: slice) -> Group | None:
+    """What is written similarly: of what shares enough groups of three letters, that which is a few typos away."""
+    from django.contrib.postgres.lookups import TrigramWordSimilar
+    from django.contrib.postgres.search import TrigramWordSimilarity
+
+    words = [word.upper() for word in ([text.key] if not kind.by_words else text.words)]
+    long = [word for word in words if len(word) >= LEAST_ID]
+    if not long:
+        return None
+    rows, nearness = kind.rows(user), Value(0.0)
+    for word in words:
+        condition = _any((*kind.fields, *kind.around), "icontains", word)
+        if word in long:
+            for name in kind.fields:
+                condition |= Q(TrigramWordSimilar(Upper(name), Value(word)))
+            alike = [Coalesce(TrigramWordSimilarity(word, Upper(name)), Value(0.0)) for name in kind.fields]
+            nearness = nearness + (Greatest(*alike) if len(alike) > 1 else alike[0])  # type: ignore[assignment]
+        rows = rows.filter(condition)
+    with connection.cursor() as cursor:  # a typo in the middle of a word spoils three of its groups
+        cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', '0.33', false)")
+    candidates = rows.select_related(*kind.joins) if kind.joins else rows
+    found = []
+    for row in candidates.annotate(nearness=nearness).order_by("-nearness", kind.fields[0], "pk")[:BOUND]:
+        far = near(words, " ".join(str(_value(row, name) or "") for name in (*kind.fields, *kind.around)))
+        if far is not None:
+            found.append((far, row))
+    found.sort(key=lambda pair: pair[0])  # stable: of those alike the nearest by groups of letters first
+    hits = [_hit(kind, text, row, SIMILAR) for _far, row in found[window]]
+    return Group(kind.slug, str(kind.label), kind.icon, hits, len(found), bounded=False) if hits else None
+
+
+def _value(row: Any, lookup: str) -> Any:
+    for name in lookup.split("__"):
+        row = getattr(row, name)
+    return row
+
+
+def _transactions(user: User, text: Text, window: slice) -> Group | None:
+    """By our number, or by the id that the station gave it: all of it, or its beginning where that is no mere number."""
+    number = text.whole.removeprefix("#")
+    condition = Q()
+    if number.isascii() and number.isdecimal() and len(number) < 19:
+        condition |= Q(pk=int(number))
+    if len(number) >= LEAST_ID and len(text.words) == 1:
+        condition |= Q(transaction_id__iexact=number) if number.isdecimal() else Q(transaction_id__istartswith=number)
+    if not condition:
+        return None
+    rows = Transaction.objects.visible_to(user).filter(condition).select_related("station__location").order_by("-pk")
+    found = list(rows[: BOUND + 1])
+    if not found:
+        return None
+    hits = [
+        Hit(
+            _("Transaction %d") % row.pk,
+            _joined(row.transaction_id if row.transaction_id != str(row.pk) else "", str(row.station), row.station.location.name),
+            row.get_absolute_url(),
+            EXACT if number in (str(row.pk), row.transaction_id) else BEGINS,
+            text,
+        )
+        for row in found
+    ]
+    hits.sort(key=lambda hit: hit.rank)
+    shown = hits[window]
+    return Group("transactions", _("Transactions"), "bolt", shown, min(len(hits), BOUND), len(hits) > BOUND) if shown else None

@@ -21,7 +21,6 @@ DOORS = {"visible_to", "get_for"}
 PASSED = {
     "energycloud/tick.py:enqueue_letters": "the clock's, for nobody who looks",
     "energycloud/attention.py:concerns": "a later command joins to rows read through the door; who knocks is the platform's",
-    "energycloud/search.py:find": "`add`, which each of them is given to, is the door",
     "passes/desk.py:Desk.known": "names a pass only to those who may see it; to others only that there is one",
     "passes/pages.py:PassForm.clean": "the organization was chosen from those that the form read through the door",
     "stations/controls.py:Situation.__init__": "of a station that was read through the door",
