@@ -44,6 +44,16 @@ PASSED = {
     "stations/plots.py:_buckets": "of a transaction that was read through the door",
     "stations/plots.py:of": "of a transaction that was read through the door",
     "stations/timeline.py:_status": "of a station that was read through the door",
+    "tenancy/pages/access.py:AccessForm": "none at all; __init__ puts in what is offered to everybody",
+    "tenancy/pages/access.py:AccessForm.__init__": "roles that their owners offer to everybody",
+    "tenancy/pages/access.py:access_end": "the next statement asks for the right of who gave it or of who has it",
+    "tenancy/pages/invitations.py:invitation": "for whoever holds the link that was sent to this very address",
+    "tenancy/pages/roles.py:_take_version": "of a role that was read through the door",
+    "tenancy/pages/roles.py:role": "of a role that was read through the door; shown to its owner only",
+    "tenancy/pages/roles.py:role_edit": "of a role that was read through the door",
+    "tenancy/pages/roles.py:role_users": "of teams that were read through the door",
+    "tenancy/pages/roles.py:roles_seen_by": "is the door of roles: also those that are propagated from above",
+    "tenancy/pages/view_as.py:ViewAsMiddleware.__call__": "the next statement asks whether one may look through this user",
     "tenancy/pages/organizations.py:OrganizationList.get_queryset": "joins to organizations that are read through the door",
     "tenancy/pages/user_roles.py:GiveRoleForm": "none at all; __init__ puts those in that may be given",
     "tenancy/pages/user_roles.py:GiveRoleForm.__init__": "of an organization and a user that were read through the door",
@@ -51,7 +61,6 @@ PASSED = {
     "tenancy/pages/users.py:InviteForm": "none at all; __init__ puts those in that may be given",
     "tenancy/pages/users.py:InviteForm.__init__": "of an organization that was read through the door",
     "tenancy/pages/users.py:UserFilter": "none at all; the roles that are seen are put in",
-    "tenancy/pages/users.py:roles_seen_by": "of organizations that were read through the door, and what those above propagate to them",
 }
 
 

@@ -143,7 +143,8 @@ class RoleList(ListPage):
                 Q(organization__path__startswith=drill.organization.path) | Q(organization__in=drill.organization.ancestor_ids)
             )
         mine = Team.objects.visible_to(user, UPDATE_USER_ROLES)
-        counted: QuerySet[Any] = rows.annotate(people=Count("teams__group__user", filter=Q(teams__in=mine), distinct=True)).order_by("name", "pk")
+        people = Count("teams__group__user", filter=Q(teams__in=mine), distinct=True)
+        counted: QuerySet[Any] = rows.annotate(people=people).order_by("name", "pk")
         return counted
 
     def table_kwargs(self) -> dict[str, Any]:
