@@ -29,6 +29,7 @@ from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import (
     MANAGE_ROLES,
     READ,
+    READ_AUDIT,
     RIGHTS,
     SECTIONS,
     UPDATE_USER_ROLES,
@@ -164,6 +165,8 @@ def sheet(request: HttpRequest, role: Role, active: str) -> dict[str, Any]:
     user = user_of(request)
     mine = holds(user, MANAGE_ROLES, role.organization.path)
     names = [("details", _("Details"), "role"), ("rights", _("Permissions"), "role_rights"), ("users", _("Users"), "role_users")]
+    if may(user, READ_AUDIT, role):
+        names.append(("history", _("History"), "role_history"))
     head = []
     if mine:
         head = [

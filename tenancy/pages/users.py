@@ -26,7 +26,7 @@ from tenancy.pages.invitations import invitation_address
 from tenancy.pages.roles import roles_seen_by
 from tenancy.pages.shared import MANY, NAME, chosen_organization, user_of
 from tenancy.personal import MASK, sees, where_seen
-from tenancy.rights import MANAGE_USERS, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
+from tenancy.rights import MANAGE_USERS, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
@@ -231,6 +231,8 @@ def tabs_of(request: HttpRequest, user: User, active: str) -> list[tuple[Any, st
     tabs: list[tuple[str, Any, str]] = [("overview", _("Overview"), link("user", user.pk))]
     if may(request.user, UPDATE_USER_ROLES, user):
         tabs += [("roles", _("Roles"), link("user_roles", user.pk)), ("rights", _("What they may do"), link("user_rights", user.pk))]
+    if may(request.user, READ_AUDIT, user):
+        tabs.append(("history", _("History"), link("user_history", user.pk)))
     return [(label, url, name == active, None) for name, label, url in tabs]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django import template
+from django import forms, template
 from django.conf import settings
 from django.template.context import Context
 from django.templatetags.static import static
@@ -148,8 +148,10 @@ def control(field: Any) -> Any:
 
 @register.filter
 def kind(field: Any) -> str:
-    """ "checkbox", "select", "textarea", "text" …: what sort of control a bound field has."""
+    """ "checkbox", "checkboxes", "select", "textarea", "text" …: what sort of control a bound field has."""
     widget = field.field.widget
+    if isinstance(widget, forms.CheckboxSelectMultiple):
+        return "checkboxes"
     return str(getattr(widget, "input_type", "") or type(widget).__name__.lower())
 
 
