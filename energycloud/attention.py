@@ -19,6 +19,7 @@ from stations import explain
 from stations.models import Command, Connection, Connector, Knock, Station, Transaction, UnmatchedMessage
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.rights import MANAGE_STATIONS, at_platform
 from tenancy.scope import Drill
 from ui.templatetags.ui import duration
 
@@ -139,7 +140,7 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         mine(Command)
         .filter(state__in=NOT_DONE, created_at__gte=now - LATELY)
         .exclude(Exists(done_later))
-        .select_related("station")
+        .select_related("station__location__organization")
         .order_by("-created_at", "-pk"),
         explain.WAITING,
         lambda n: ngettext("%d command of the last 24 hours failed", "%d commands of the last 24 hours failed", n) % n,
@@ -147,12 +148,12 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         lambda row: Item(
             str(row.station),
             link("station_activity", row.station_id),
-            f"{explain.command_title(row)}: {row.get_state_display()}",
+            f"{explain.command_title(row, user)}: {row.get_state_display()}",
             row.created_at,
         ),
         help="commands",
     )
-    if user.organization.parent_id is None and not drill:
+    if at_platform(user, MANAGE_STATIONS) and not drill:
         add(
             Knock.objects.order_by("-last_at"),
             explain.WAITING,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from stations.models import Knock, UnmatchedMessage
 from tenancy.models import User
-from tenancy.rights import READ_AUDIT, UPDATE_USER_ROLES, anywhere
+from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def _menu(request: HttpRequest, user: User) -> list[Entry]:
     scope = f"?{urlencode({'in': request.GET['in']})}" if request.GET.get("in") else ""
     path = request.path
-    platform = user.organization.parent_id is None
+    knocks, charges, member = at_platform(user, MANAGE_STATIONS), anywhere(user, READ_TRANSACTIONS), bool(reach(user).paths)
     waiting, knocking = User.objects.filter(pk=user.pk).values_list(
         _count(UnmatchedMessage.objects.visible_to(user).filter(resolved_at=None)),
-        _count(Knock.objects.all() if platform else Knock.objects.none()),
+        _count(Knock.objects.all() if knocks else Knock.objects.none()),
     )[0]
 
     def entry(label: str, name: str, *, icon: str, badge: int | None = 0, but: str = "") -> Entry:
@@ -49,19 +49,27 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
 
     entries = [
         entry(_("Dashboard"), "dashboard", icon="layout-dashboard"),
-        entry(_("Stations"), "stations", icon="charging-pile", but=reverse("knocking") if platform else ""),
+        entry(_("Stations"), "stations", icon="charging-pile", but=reverse("knocking") if knocks else ""),
         entry(_("Locations"), "locations", icon="building"),
         entry(_("Map"), "map", icon="map"),
-        entry(_("Transactions"), "transactions", icon="bolt", but=reverse("inbox")),
-        entry(_("Inbox"), "inbox", icon="inbox", badge=waiting),
-        entry(_("Passes"), "passes", icon="id-badge-2"),
-        entry(_("Organizations"), "organizations", icon="sitemap"),
-        entry(_("Users"), "users", icon="users"),
-        *([entry(_("Roles"), "roles", icon="shield-check")] if anywhere(user, UPDATE_USER_ROLES) else []),
-        *([entry(_("History"), "history", icon="history")] if anywhere(user, READ_AUDIT) else []),
-        entry(_("Help"), "help", icon="help"),
     ]
-    if platform:
+    if charges:
+        entries += [
+            entry(_("Transactions"), "transactions", icon="bolt", but=reverse("inbox")),
+            entry(_("Inbox"), "inbox", icon="inbox", badge=waiting),
+        ]
+    if member:
+        entries += [
+            entry(_("Passes"), "passes", icon="id-badge-2"),
+            entry(_("Organizations"), "organizations", icon="sitemap"),
+            entry(_("Users"), "users", icon="users"),
+        ]
+    if anywhere(user, UPDATE_USER_ROLES):
+        entries.append(entry(_("Roles"), "roles", icon="shield-check"))
+    if anywhere(user, READ_AUDIT):
+        entries.append(entry(_("History"), "history", icon="history"))
+    entries.append(entry(_("Help"), "help", icon="help"))
+    if knocks:
         entries.insert(2, entry(_("Knocking"), "knocking", icon="door-enter", badge=knocking))
     return entries
 

@@ -20,10 +20,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from energycloud.attention import concerns
-from stations import explain, hooks
+from stations import explain
+from stations.cards import Faces
 from stations.models import Connection, Connector, Location, Station, Transaction
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_ORGANIZATIONS, MANAGE_STATIONS, READ_TRANSACTIONS, anywhere, reach
+from tenancy.rights import MANAGE_LOCATIONS, MANAGE_ORGANIZATIONS, MANAGE_STATIONS, READ_TRANSACTIONS, anywhere, condition, may, reach
 from tenancy.scope import Drill
 
 DAYS = 30
@@ -76,13 +77,15 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
     stations = drill.limit(Station.objects.visible_to(user)).order_by()
     connections = dict(stations.with_connection().values_list("connection").annotate(Count("pk")))
     connectors = drill.limit(Connector.objects.visible_to(user)).order_by().filter(number__gt=0, station__active=True)
-    drawing = Q(status__in=("Charging", "SuspendedEV", "SuspendedEVSE"), station__connected=True)
+    drawing = Q(status__in=("Charging", "SuspendedEV", "SuspendedEVSE"), station__connected=True) & condition(
+        user, READ_TRANSACTIONS, Connector
+    )
     reported = list(connectors.values("status").annotate(count=Count("pk"), watts=Sum("power", filter=drawing)))
     statuses: Counter[str] = Counter({row["status"]: row["count"] for row in reported})
     transactions = drill.limit(Transaction.objects.visible_to(user)).order_by()
     running = transactions.filter(ended_at=None)
-    shown = list(running.order_by("-started_at", "-pk").select_related("station__location", "connector")[:RUNNING])
-    cards = hooks.known_cards(user, {row.id_tag for row in shown})
+    shown = list(running.order_by("-started_at", "-pk").select_related("station__location__organization", "connector")[:RUNNING])
+    cards = Faces(user, ((row.id_tag, row.station.location) for row in shown))
     days = _days(transactions, zone, f"{drill.token}:{reach(user, READ_TRANSACTIONS).key}")
     highest = max(days, key=lambda day: day.energy)
     return {
@@ -100,7 +103,8 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
             for value in (*Connector.Status.values, "")
             if statuses.get(value)
         ],
-        "running": [(row, card.name if (card := cards.get(row.id_tag)) and card.name else row.id_tag) for row in shown],
+        "sees_charges": sees_charges(user, drill),
+        "running": [(row, (card := cards.of(row.id_tag, row.station.location)).name or card.number) for row in shown],
         "running_count": running.count(),
         "running_url": to("transactions", state="running"),
         "power": sum(row["watts"] or 0 for row in reported),
@@ -114,6 +118,19 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
         "live_topic": f"in:{drill.token if drill else 'all'}",
         "live_url": to("dashboard", part="live"),
     }
+
+
+def sees_charges(user: User, drill: Drill) -> bool:
+    """Whether this person may see transactions of anything within the scope."""
+    if not drill:
+        return anywhere(user, READ_TRANSACTIONS)
+    if drill.place:
+        return may(user, READ_TRANSACTIONS, drill.place)
+    where = reach(user, READ_TRANSACTIONS)
+    path = drill.organization.path if drill.organization else ""
+    if where.covers(path) or any(held.startswith(path) for held in where.paths):
+        return True
+    return bool(where.places) and drill.limit(Location.objects.visible_to(user, READ_TRANSACTIONS)).exists()
 
 
 def _first_steps(user: User, drill: Drill) -> list[Step]:

@@ -14,8 +14,8 @@ from django.utils.functional import Promise
 from passes.decision import REASONS
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.hooks import Card
-from tenancy.links import link
-from tenancy.rights import MANAGE_PASSES, READ, reach
+from tenancy.personal import sees
+from tenancy.rights import PERSONAL_DATA
 
 if TYPE_CHECKING:
     from tenancy.models import User
@@ -33,39 +33,37 @@ class Desk:
         return uid
 
     def known(self, user: User | AnonymousUser, id_tags: Collection[str]) -> dict[str, Card]:
-        """A card with passes in several organizations is named as the user knows it; one with passes elsewhere only is hidden."""
+        """A card with passes in several organizations is named as the user knows it; one whose passes are elsewhere only, or where names
+        are masked, is hidden."""
         tags: dict[str, list[str]] = {}
         for tag in id_tags:
             tags.setdefault(normalize_uid(tag), []).append(tag)
-        seen, editable = reach(user, READ), reach(user, MANAGE_PASSES)
         found: dict[str, Card] = {}
         for charge_pass in ChargePass.objects.filter(uid__in=tags).select_related("organization").order_by("pk"):
-            path = charge_pass.organization.path
-            visible = seen.covers(path)
+            visible = sees(user, charge_pass)
             for tag in tags[charge_pass.uid]:
                 if visible:
-                    url = _edit_url(charge_pass) if editable.covers(path) else ""
-                    found[tag] = Card(str(charge_pass), url)
+                    found[tag] = Card(str(charge_pass), _url(charge_pass))
                 else:
                     found.setdefault(tag, Card(hidden=True))
         return found
 
     def named(self, user: User | AnonymousUser, text: str) -> list[str]:
-        found = ChargePass.objects.visible_to(user).filter(Q(nickname__icontains=text) | Q(visible_number__icontains=text))
+        found = ChargePass.objects.visible_to(user, PERSONAL_DATA).filter(Q(nickname__icontains=text) | Q(visible_number__icontains=text))
         return list(found.order_by("pk").values_list("uid", flat=True)[:MOST_FOUND])
 
     def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
         keys = [int(part) for part in organization_path.strip("/").split("/")]
         usable = (
-            ChargePass.objects.visible_to(user)
+            ChargePass.objects.visible_to(user, PERSONAL_DATA)
             .filter(Q(valid_until=None) | Q(valid_until__gt=timezone.now()), organization__in=keys, blocked=False)
             .order_by("nickname", "uid")[:MOST_CHOICES]
         )
         return list({charge_pass.uid: str(charge_pass) for charge_pass in usable}.items())
 
 
-def _edit_url(charge_pass: ChargePass) -> str:
+def _url(charge_pass: ChargePass) -> str:
     try:
-        return link("pass_edit", charge_pass.pk)
+        return charge_pass.get_absolute_url()
     except NoReverseMatch:
         return ""

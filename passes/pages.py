@@ -14,6 +14,7 @@ from django import forms
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -25,20 +26,27 @@ from django.utils.translation import ngettext
 from passes import actions
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.models import AccessMode, Station
-from tenancy.links import link
+from tenancy.links import link, organization_link
 from tenancy.models import Organization, User
 from tenancy.pages.history import ObjectHistory
-from tenancy.rights import MANAGE_PASSES, Missing, anywhere, get_for
+from tenancy.personal import MASK, seen_value, sees, shown, where_seen
+from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for, may
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
 
 MOST_TYPED = 60  # characters of a UID with its separators
+MASKED = ("uid", "nickname", "visible_number")  # personal data
 
 
 def user_of(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+def name_of(user: User, charge_pass: ChargePass) -> str:
+    """The name of a pass as `user` may know it. Its organization must be loaded."""
+    return str(charge_pass) if sees(user, charge_pass) else MASK
 
 
 def state_of(charge_pass: ChargePass) -> tuple[str, Any]:
@@ -61,12 +69,18 @@ class PassFilter(django_filters.FilterSet):
         model = ChargePass
         fields: tuple[str, ...] = ()
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not anywhere(self.request.user, PERSONAL_DATA):
+            del self.filters["q"]
+
     def named(self, rows: QuerySet[ChargePass], name: str, value: str) -> QuerySet[ChargePass]:
+        """What is masked is not found."""
         text = value.replace("\x00", "").strip()
         found = Q(nickname__icontains=text) | Q(visible_number__icontains=text)
         if uid := normalize_uid(text):
             found |= Q(uid__contains=uid)
-        return rows.filter(found)
+        return rows.filter(found).filter(where_seen(self.request.user, ChargePass))
 
     def with_state(self, rows: QuerySet[ChargePass], name: str, value: str) -> QuerySet[ChargePass]:
         over = Q(valid_until__lte=timezone.now())
@@ -79,9 +93,9 @@ class PassFilter(django_filters.FilterSet):
 
 
 class PassTable(Table):
-    name = django_tables2.Column(lazy("Pass"), accessor="uid", order_by=("nickname", "uid"))
-    uid = django_tables2.Column(lazy("UID"))
-    visible_number = django_tables2.Column(lazy("Visible number"))
+    name = django_tables2.Column(lazy("Pass"), accessor="uid", order_by=("shown_nickname", "shown_uid"))
+    uid = django_tables2.Column(lazy("UID"), order_by="shown_uid")
+    visible_number = django_tables2.Column(lazy("Visible number"), order_by="shown_number")
     organization = django_tables2.Column(lazy("On the list of"), accessor="organization__name")
     state = django_tables2.Column(lazy("State"), accessor="blocked", orderable=False)
     valid_until = django_tables2.Column(lazy("Valid until"), empty_values=())
@@ -90,19 +104,28 @@ class PassTable(Table):
         default = "–"
 
     def render_name(self, record: ChargePass) -> SafeString:
-        return format_html('<a href="{}">{}</a>', link("pass_edit", record.pk), record)
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), self._shown(record, str(record)))
 
     def value_name(self, record: ChargePass) -> str:
-        return record.nickname
+        return self._shown(record, record.nickname)
 
     def render_uid(self, record: ChargePass) -> SafeString:
-        return format_html("<code>{}</code>", record.uid)
+        return format_html("<code>{}</code>", self._shown(record, record.uid))
 
     def value_uid(self, record: ChargePass) -> str:
-        return record.uid
+        return self._shown(record, record.uid)
+
+    def render_visible_number(self, record: ChargePass) -> str:
+        return self._shown(record, record.visible_number)
+
+    def value_visible_number(self, record: ChargePass) -> str:
+        return self._shown(record, record.visible_number)
+
+    def _shown(self, record: ChargePass, text: str) -> str:
+        return shown(self.request.user, text, record.organization.path)
 
     def render_organization(self, record: ChargePass) -> SafeString:
-        return format_html('<a href="{}">{}</a>', record.organization.get_absolute_url(), record.organization)
+        return organization_link(self.request.user, record.organization)
 
     def value_organization(self, record: ChargePass) -> str:
         return record.organization.name
@@ -160,6 +183,13 @@ class PassList(ListPage):
         BulkAction("unblock", lazy("Unblock"), unblock, icon="circle-check", right=MANAGE_PASSES),
     )
 
+    def get_queryset(self) -> QuerySet[Any]:
+        user = self.request.user
+        columns = {"nickname": "shown_nickname", "uid": "shown_uid", "visible_number": "shown_number"}
+        rows: QuerySet[Any] = super().get_queryset()
+        rows = rows.annotate(**{name: seen_value(user, ChargePass, field) for field, name in columns.items()})
+        return rows.order_by("shown_nickname", "shown_uid", "pk")
+
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("organization")
 
@@ -196,6 +226,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # What of a pass is personal data is not changed by whoever does not see it
         uid = self.fields["uid"]
         # Separators are taken out, and a printed number gets its own message.
         uid.max_length, uid.validators = MOST_TYPED, []  # type: ignore[attr-defined]
@@ -205,8 +236,12 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         self.fields["valid_until"].help_text = _("Empty: no end. In the time of %s.") % settings.PLATFORM_TIME_ZONE
         self.fields["blocked"].help_text = lazy("Refused at every whitelist station, and the driver is told so.")
+        self.user = user
         if self.instance.pk:
             del self.fields["organization"]
+            if not sees(user, self.instance):
+                for name in MASKED:
+                    del self.fields[name]
         else:
             organization = self.fields["organization"]
             assert isinstance(organization, forms.ModelChoiceField)
@@ -223,9 +258,14 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         organization, uid = values.get("organization") or self.instance.organization_id, values.get("uid")
         if organization and uid:
-            same = ChargePass.objects.filter(organization=organization, uid=uid).exclude(pk=self.instance.pk).first()
+            same = (
+                ChargePass.objects.filter(organization=organization, uid=uid)
+                .exclude(pk=self.instance.pk)
+                .select_related("organization")
+                .first()
+            )
             if same is not None:
-                self.add_error("uid", _("This organization already has a pass with this UID: %s.") % same)
+                self.add_error("uid", _("This organization already has a pass with this UID: %s.") % name_of(self.user, same))
         return values
 
 
@@ -252,16 +292,30 @@ def pass_add(request: HttpRequest) -> HttpResponse:
 
 
 def pass_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """The pass: in a form for who may change it, to read for all others."""
     user = user_of(request)
-    found = get_for(user, ChargePass.objects.select_related("organization"), MANAGE_PASSES, pk=pk)
+    found = get_for(user, ChargePass.objects.select_related("organization"), pk=pk)
+    back, name = link("passes"), name_of(user, found)
+    breadcrumbs = [(found.organization, found.organization.get_absolute_url()), (_("Passes"), back)]
+    if not may(user, MANAGE_PASSES, found):
+        if request.method == "POST":
+            raise Missing(MANAGE_PASSES, found.organization.path)
+        context = {"title": name, "breadcrumbs": breadcrumbs, "facts": facts_of(user, found)} | where_it_works(user, found)
+        return render(request, "passes/pass_read.html", context)
     form = PassForm(request.POST or None, instance=copy.copy(found), user=user)
-    back = link("passes")
+    masked = "" if sees(user, found) else _("Your role does not show names and card numbers here, so they cannot be changed.")
     return form_page(
         request, form, lambda values: actions.edit_pass(actor=user, charge_pass=found, **values),
-        title=str(found), submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back,
-        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (_("Passes"), back)],
+        title=name, submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back, breadcrumbs=breadcrumbs, intro=masked,
         template="passes/pass.html", context={"delete_url": link("pass_delete", pk)} | where_it_works(user, found),
     )  # fmt: skip
+
+
+def facts_of(user: User, charge_pass: ChargePass) -> list[tuple[Any, Any]]:
+    """(label, value) of what is printed and read, and until when it is valid."""
+    fields = [(ChargePass._meta.get_field(name).verbose_name, getattr(charge_pass, name)) for name in MASKED]  # type: ignore[union-attr]
+    facts = [(label, shown(user, value, charge_pass.organization.path) or "–") for label, value in fields]
+    return [*facts, (_("Valid until"), when(charge_pass.valid_until) if charge_pass.valid_until else _("no end"))]
 
 
 def where_it_works(user: User, charge_pass: ChargePass) -> dict[str, Any]:
@@ -269,24 +323,26 @@ def where_it_works(user: User, charge_pass: ChargePass) -> dict[str, Any]:
     scope = f"o{charge_pass.organization_id}"
     stations = Station.objects.visible_to(user).below(charge_pass.organization.path)
     whitelist = stations.filter(Q(access_mode=AccessMode.WHITELIST) | Q(access_mode="", location__access_mode=AccessMode.WHITELIST))
+    traced = sees(user, charge_pass) and anywhere(user, READ_TRANSACTIONS)
     return {
         "charge_pass": charge_pass,
         "pass_state": state_of(charge_pass),
         "whitelist_stations": whitelist.count(),
         "stations_url": f"{reverse('stations')}?{urlencode({'in': scope, 'access': AccessMode.WHITELIST})}",
-        "transactions_url": f"{reverse('transactions')}?{urlencode({'card': charge_pass.uid})}",
+        "transactions_url": f"{reverse('transactions')}?{urlencode({'card': charge_pass.uid})}" if traced else "",
     }
 
 
 def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = get_for(user, ChargePass.objects.select_related("organization"), MANAGE_PASSES, pk=pk)
+    name, uid = name_of(user, found), shown(user, found.uid, found.organization.path)
     return confirm_page(
-        request, lambda: actions.delete_pass(actor=user, charge_pass=found), title=_("Delete %s?") % found,
-        consequences=[_("The card %s is refused at whitelist stations from the next charge on. Its transactions stay.") % found.uid],
-        submit_label=_("Delete pass"), cancel_url=link("pass_edit", pk), done=_("%s is deleted.") % found,
+        request, lambda: actions.delete_pass(actor=user, charge_pass=found), title=_("Delete %s?") % name,
+        consequences=[_("The card %s is refused at whitelist stations from the next charge on. Its transactions stay.") % uid],
+        submit_label=_("Delete pass"), cancel_url=link("pass_edit", pk), done=_("%s is deleted.") % name,
         done_url=link("passes"),
-        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (found, link("pass_edit", pk))],
+        breadcrumbs=[(found.organization, found.organization.get_absolute_url()), (name, link("pass_edit", pk))],
     )  # fmt: skip
 
 

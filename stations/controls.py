@@ -221,9 +221,13 @@ class Situation:
         ]
 
     def _ends(self, transaction: Transaction) -> str:
+        if not self.may(rights.READ_TRANSACTIONS):
+            return _("The charge at connector %(number)d ends.") % self._said(transaction)
         return _("The charge at connector %(number)d ends, with %(energy)s kWh so far.") % self._said(transaction)
 
     def _so_far(self, transaction: Transaction) -> str:
+        if not self.may(rights.READ_TRANSACTIONS):
+            return _("Connector %(number)d is charging.") % self._said(transaction)
         return _("Connector %(number)d has charged %(energy)s kWh so far.") % self._said(transaction)
 
     def _said(self, transaction: Transaction) -> dict[str, Any]:

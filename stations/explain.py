@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from django.contrib.auth.models import AnonymousUser
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -11,8 +12,12 @@ from django.utils.translation import ngettext
 
 from stations.models import Availability, Command, Connection, Connector
 from stations.ocpp import v16
+from tenancy.models import User
+from tenancy.personal import person
+from tenancy.rights import PERSONAL_DATA, READ_CONFIGURATION, may
 
 Text = str | Promise
+Viewer = User | AnonymousUser
 
 # The six states that every page shows as dot and word
 CHARGING, AVAILABLE, BUSY, WAITING, FAULT, OFF = "charging", "available", "busy", "waiting", "fault", "off"
@@ -285,8 +290,14 @@ def _of_connector(number: int | None) -> str:
     return _("connector %d") % number if number else _("the station")
 
 
-def command_title(command: Command) -> str:
-    """What was asked, as a person says it: "Unlock connector 2"."""
+def command_title(command: Command, viewer: Viewer) -> str:
+    """What was asked, as a person says it: "Unlock connector 2". `station` must be selected along; what the configuration is set to says
+    only who may read it."""
+    return title_of(command, values=may(viewer, READ_CONFIGURATION, command.station))
+
+
+def title_of(command: Command, *, values: bool) -> str:
+    """The same, with what the configuration is set to or without."""
     payload = command.payload if isinstance(command.payload, dict) else {}
     where = _of_connector(command.connector_number)
     match command.action:
@@ -302,6 +313,8 @@ def command_title(command: Command) -> str:
             return (_("Put %s in service") if payload.get("type") == "Operative" else _("Take %s out of service")) % where
         case "ChangeConfiguration":
             shown = v16.without_secrets(command.action, payload)
+            if not values:
+                return _("Change %s in the configuration") % str(shown.get("key", ""))
             return _("Change %(key)s to “%(value)s”") % {"key": shown.get("key", ""), "value": shown.get("value", "")}
         case "GetConfiguration":
             return _("Read the configuration")
@@ -370,8 +383,8 @@ def command_word(command: Command) -> str:
     return str(words[command.state])
 
 
-def command_result(command: Command) -> str:
-    """What became of it, in a sentence; empty only where the word says all."""
+def command_result(command: Command, viewer: Viewer) -> str:
+    """What became of it, in a sentence; empty only where the word says all. What a station says of a card it refused may name the card."""
     state = Command.State
     match command.state:
         case state.QUEUED:
@@ -384,7 +397,10 @@ def command_result(command: Command) -> str:
             return _("Not delivered within %d s: the station was not reachable.") % command.timeout
         case state.FAILED:
             said = str(_ERRORS.get(command.error_code) or _("The station answered with the error %s.") % command.error_code)
-            return f"{said} {command.error_description}".strip()
+            more = command.error_description
+            if command.action == "RemoteStartTransaction" and not may(viewer, PERSONAL_DATA, command.station):
+                more = ""
+            return f"{said} {more}".strip()
     if command.action == "GetConfiguration" and isinstance(command.answer, dict):
         keys = command.answer.get("configurationKey")
         count = len(keys) if isinstance(keys, list) else 0
@@ -393,8 +409,9 @@ def command_result(command: Command) -> str:
     return str(_ANSWERS.get((command.action, status_word), status_word))
 
 
-def command_asker(command: Command) -> str:
-    """Who asked. `requested_by` must be selected along."""
+def command_asker(command: Command, viewer: Viewer) -> str:
+    """Who asked, as `viewer` may know it. `requested_by` and `station` with its organization must be selected along."""
     if command.requested_by is not None:
-        return str(command.requested_by)
+        location = command.station.location
+        return person(viewer, command.requested_by, location.organization.path, location.pk)
     return _("from a shell") if command.origin == "shell" else command.origin or _("the portal")

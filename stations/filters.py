@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import hooks
 from stations.models import Transaction
+from tenancy.personal import where_seen
+from tenancy.rights import PERSONAL_DATA, anywhere
 from ui.periods import PERIODS, midnight, period, safe_midnight
 
 Rows = QuerySet[Transaction]
@@ -52,6 +54,11 @@ class TransactionFilter(django_filters.FilterSet):
         model = Transaction
         fields: tuple[str, ...] = ()
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not anywhere(self.request.user, PERSONAL_DATA):
+            del self.filters["card"]
+
     @property
     def zone(self) -> ZoneInfo:
         return zone_of(self.request)
@@ -78,12 +85,12 @@ class TransactionFilter(django_filters.FilterSet):
         return rows.filter(Q(station__identity__icontains=value) | Q(station__alias__icontains=value))
 
     def with_card(self, rows: Rows, name: str, value: str) -> Rows:
-        """A part of the UID as the station sent it, or of the name of a pass that this person may see."""
+        """A part of the UID as the station sent it, or of the name of a pass that this person may see. What is masked is not found."""
         condition = Q(id_tag__icontains=value)
         if named := hooks.cards_named(self.request.user, value):
             rows = rows.alias(upper_tag=Upper("id_tag"))
             condition |= Q(upper_tag__in=named)
-        return rows.filter(condition)
+        return rows.filter(condition).filter(where_seen(self.request.user, Transaction))
 
 
 class StationTransactionFilter(TransactionFilter):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -46,22 +47,28 @@ class Message(NamedTuple):
         return not self.incoming and not self.frame.answer and not self.frame.failed
 
 
-def read(frame: Frame, zone: ZoneInfo) -> Message:
-    """`frame` with its secrets masked and its times in `zone`."""
+def read(frame: Frame, zone: ZoneInfo, *, cards: bool) -> Message:
+    """`frame` with its secrets masked and its times in `zone`; without `cards` the numbers of cards are masked too."""
     try:
-        return _read(frame, zone, _parse(frame.call), _parse(frame.answer))
+        return _read(frame, zone, _parse(frame.call), _parse(frame.answer), cards)
     except RecursionError:  # nested a thousand deep to annoy us
-        return _read(frame, zone, None, None)
+        return _read(frame, zone, None, None, cards)
 
 
-def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any) -> Message:
-    payload = _masked(frame.action, call[3]) if _is_call(call) else None
+def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any, cards: bool) -> Message:
+    payload = _masked(frame.action, call[3], cards) if _is_call(call) else None
     if payload is not None:
         call = [*call[:3], payload]
     result = answer[2] if isinstance(answer, list) and len(answer) > 2 and answer[0] == 3 and isinstance(answer[2], dict) else None
     if result is not None:
-        result = _masked(frame.action, result)
+        result = _masked(frame.action, result, cards)
         answer = [*answer[:2], result]
+    elif not cards and v16.names_cards(frame.call):
+        answer = _short_error(answer)
+
+    def mask(text: str) -> str:
+        return mask_raw(text, cards)
+
     local = frame.at.astimezone(zone)
     latency = None
     if frame.direction == Frame.Direction.OUT and frame.answered_at:
@@ -73,7 +80,7 @@ def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any) -> Message:
         time=f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}",
         exact=local.isoformat(timespec="milliseconds"),
         summary=_cut(_summary(frame.action, payload, result) if payload is not None else mask(frame.call)),
-        outcome=_cut(_outcome(frame, answer, result)),
+        outcome=_cut(_outcome(frame, answer, result, mask)),
         latency=latency,
         call=_pretty(call) if payload is not None else mask(frame.call),
         answer=_pretty(answer) if result is not None else mask(_pretty(answer) if answer is not None else frame.answer),
@@ -85,15 +92,25 @@ def wire(message: Message) -> tuple[Any, Any]:
     return tuple(_loads(text) if text else None for text in (message.call, message.answer))  # type: ignore[return-value]
 
 
-def mask(text: str) -> str:
-    """Raw text, perhaps cut off, without secrets."""
+def mask_raw(text: str, cards: bool) -> str:
+    """Raw text, perhaps cut off, without secrets; without `cards` nothing of it where it may hold the number of a card."""
+    if not cards and v16.names_cards(text):
+        return v16.MASK
     if v16.is_secret(text):
         text = _ANY_VALUE.sub(f'"value":{v16.MASK}', text)  # to the end: where a value ends is not certain in such text
     return _URL_PASSWORD.sub(rf"\g<1>{v16.MASK}", text)
 
 
-def _masked(action: str, payload: dict[str, Any]) -> dict[str, Any]:
-    return {key: _masked_text(value) for key, value in v16.without_secrets(action, payload).items()}
+def _masked(action: str, payload: dict[str, Any], cards: bool) -> dict[str, Any]:
+    shown = v16.without_secrets(action, payload)
+    return {key: _masked_text(value) for key, value in (shown if cards else v16.without_cards(action, shown)).items()}
+
+
+def _short_error(answer: Any) -> Any:
+    """An error without its description and details, which may repeat what the message said."""
+    if not isinstance(answer, list) or len(answer) < 4 or answer[0] != 4:
+        return answer
+    return [*answer[:3], *(v16.MASK if part else part for part in answer[3:])]
 
 
 def _masked_text(value: Any) -> Any:
@@ -105,6 +122,14 @@ def _masked_text(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _masked_text(item) for key, item in value.items()}
     return value
+
+
+def may_name_cards() -> Q:
+    """The frames that may hold the number of a card."""
+    found = Q()
+    for sign in v16.CARD_SIGNS:
+        found |= Q(call__icontains=sign) | Q(answer__icontains=sign)
+    return found
 
 
 def _is_call(call: Any) -> bool:
@@ -148,7 +173,7 @@ def _summary(action: str, payload: dict[str, Any], result: dict[str, Any] | None
     return text or _plain(payload)
 
 
-def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None) -> str:
+def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None, mask: Callable[[str], str]) -> str:
     if isinstance(answer, list) and answer and answer[0] == 4:
         return mask(" · ".join(str(part) for part in answer[2:4] if part))
     if not frame.answer and frame.direction == Frame.Direction.IN and not frame.failed:

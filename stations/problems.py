@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Transaction, UnmatchedMessage
+from stations.ocpp import v16
 
 Text = str | Promise
 Problem = Transaction.Problem
@@ -75,6 +76,7 @@ def what_to_do(entry: UnmatchedMessage) -> str:
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
 
 
-def content(entry: UnmatchedMessage) -> str:
-    """The latest message, indented."""
-    return json.dumps(entry.payload, indent=2, ensure_ascii=False)
+def content(entry: UnmatchedMessage, *, cards: bool) -> str:
+    """The latest message, indented; without `cards` their numbers are masked."""
+    payload = entry.payload if cards else v16.without_cards(entry.action, entry.payload)
+    return json.dumps(payload, indent=2, ensure_ascii=False)

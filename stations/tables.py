@@ -14,12 +14,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks
+from stations import explain
+from stations.cards import Faces
 from stations.models import Transaction
 from ui.templatetags.ui import duration, kwh, state, when
 
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end"}}
-TAGS_AT_ONCE = 1000  # cards whose names are asked for in one query
 
 
 def state_of(row: Transaction) -> tuple[str, str]:
@@ -38,7 +38,7 @@ def iso(row: Transaction, name: str) -> str:
 class TransactionTable(django_tables2.Table):
     number = django_tables2.Column(lazy("Transaction"), accessor="pk", attrs={"td": {"class": "first"}})
     station = django_tables2.Column(lazy("Station"), accessor="station__identity")
-    card = django_tables2.Column(lazy("Card"), accessor="id_tag")
+    card = django_tables2.Column(lazy("Card"), accessor="id_tag", order_by=("shown_tag", "pk"))
     start = django_tables2.Column(lazy("Start"), accessor="started_at")
     end = django_tables2.Column(lazy("End"), accessor="ended_at", empty_values=())
     duration = django_tables2.Column(lazy("Duration"), accessor="span", attrs=NUMBER)
@@ -53,13 +53,9 @@ class TransactionTable(django_tables2.Table):
         sequence = fields
 
     @functools.cached_property
-    def cards(self) -> dict[str, hooks.Card]:
-        """The passes behind the cards of all rows: one query for a page, one per TAGS_AT_ONCE cards for a whole export."""
-        tags = sorted({row.id_tag for row in self.data})
-        found: dict[str, hooks.Card] = {}
-        for first in range(0, len(tags), TAGS_AT_ONCE):
-            found |= hooks.known_cards(self.request.user, tags[first : first + TAGS_AT_ONCE])
-        return found
+    def cards(self) -> Faces:
+        """The cards of all rows, with their passes."""
+        return Faces(self.request.user, ((row.id_tag, row.station.location) for row in self.data))
 
     def as_values(self, exclude_columns: Sequence[str] | None = None) -> Iterator[Sequence[Any]]:
         """For a file. Every column has its `value_…` here, asked directly: the library looks each one's signature up for every cell."""
@@ -88,15 +84,15 @@ class TransactionTable(django_tables2.Table):
         return f"{record.station.identity} / {record.connector.number}"
 
     def render_card(self, record: Transaction) -> SafeString:
-        card = self.cards.get(record.id_tag)
-        if card and card.name:
+        card = self.cards.of(record.id_tag, record.station.location)
+        if card.name:
             name = format_html('<a href="{}">{}</a>', card.url, card.name) if card.url else card.name
-            return format_html('{}<span class="sub">{}</span>', name, record.id_tag)
-        return format_html("{}", record.id_tag)
+            return format_html('{}<span class="sub">{}</span>', name, card.number)
+        return format_html("{}", card.number)
 
     def value_card(self, record: Transaction) -> str:
-        card = self.cards.get(record.id_tag)
-        return f"{record.id_tag} ({card.name})" if card and card.name else record.id_tag
+        card = self.cards.of(record.id_tag, record.station.location)
+        return f"{card.number} ({card.name})" if card.name else card.number
 
     def render_start(self, record: Transaction) -> SafeString | str:
         return when(record.started_at, record.station.location.zone)

@@ -18,9 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain, hooks
+from stations.cards import Faces
 from stations.models import CardOffer, Command, Connector, SecurityEvent, Station, StatusChange, Transaction
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.rights import may
 
 KINDS: dict[str, str | Promise] = {
     "status": lazy("Status changes"),
@@ -29,6 +31,14 @@ KINDS: dict[str, str | Promise] = {
     "command": lazy("Commands"),
     "connection": lazy("Connection"),
     "security": lazy("Security"),
+}
+
+
+# What an entry of the kind needs beside seeing the station
+_RIGHT_OF = {
+    "card": CardOffer.read_right,
+    "transaction": Transaction.read_right,
+    "security": SecurityEvent.read_right,
 }
 
 
@@ -91,8 +101,13 @@ def happenings(
     parts = [source(reader, rank) for rank, source in enumerate(_SOURCES) if _KIND_OF[rank] in wanted]
     found = list(islice(heapq.merge(*parts, key=lambda one: one[0], reverse=True), limit + 1))
     more = found[limit - 1][0] if len(found) > limit else None
-    cards = hooks.known_cards(user, {row.id_tag for _mark, row in found[:limit] if isinstance(row, (CardOffer, Transaction))})
-    return [_shown(station, mark, row, cards) for mark, row in found[:limit]], more
+    cards = Faces(user, ((row.id_tag, station.location) for _mark, row in found[:limit] if isinstance(row, (CardOffer, Transaction))))
+    return [_shown(user, station, mark, row, cards) for mark, row in found[:limit]], more
+
+
+def kinds_for(user: User | AnonymousUser, station: Station) -> dict[str, str | Promise]:
+    """The kinds of entries that this person may see there."""
+    return {kind: label for kind, label in KINDS.items() if kind not in _RIGHT_OF or may(user, _RIGHT_OF[kind], station)}
 
 
 class _Reader:
@@ -164,7 +179,10 @@ def _ends(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
 
 def _commands(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
     queryset = Command.objects.visible_to(reader.user).filter(station=reader.station).select_related("requested_by")
-    return reader.rows(rank, queryset, "created_at")
+    found = reader.rows(rank, queryset, "created_at")
+    for _mark, row in found:
+        row.station = reader.station
+    return found
 
 
 def _security(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
@@ -201,22 +219,22 @@ _KIND_OF = ("connection", "status", "card", "transaction", "transaction", "secur
 # -- in words ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _shown(station: Station, mark: Mark, row: Any, cards: dict[str, hooks.Card]) -> Happening:
+def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, cards: Faces) -> Happening:
     if isinstance(row, StatusChange):
         return _shown_status(mark, row)
     if isinstance(row, CardOffer):
-        return _shown_card(mark, row, cards)
+        return _shown_card(station, mark, row, cards)
     if isinstance(row, Transaction):
-        return _shown_transaction(mark, row, cards)
+        return _shown_transaction(station, mark, row, cards)
     if isinstance(row, Command):
         return Happening(
             mark,
             "command",
             explain.command_state(row),
             explain.command_word(row),
-            explain.command_title(row),
-            explain.command_result(row),
-            who=explain.command_asker(row),
+            explain.command_title(row, user),
+            explain.command_result(row, user),
+            who=explain.command_asker(row, user),
         )
     if isinstance(row, SecurityEvent):
         return Happening(mark, "security", explain.WAITING, _("Security event"), row.type, row.info, reported_at=_late(mark, row))
@@ -249,16 +267,9 @@ def _shown_status(mark: Mark, row: StatusChange) -> Happening:
     )
 
 
-def card_name(id_tag: str, holder: str, cards: dict[str, hooks.Card]) -> str:
-    """A card as the person who looks may know it: its pass' name, today's or that of then, beside the UID."""
-    card = cards.get(id_tag)
-    name = (card.name if card else "") or ("" if card and card.hidden else holder)
-    return f"{name} ({id_tag})" if name and name != id_tag else id_tag
-
-
-def _shown_card(mark: Mark, row: CardOffer, cards: dict[str, hooks.Card]) -> Happening:
+def _shown_card(station: Station, mark: Mark, row: CardOffer, cards: Faces) -> Happening:
     meaning = explain.verdict(row.verdict)
-    card = cards.get(row.id_tag)
+    card = cards.of(row.id_tag, station.location, row.holder)
     where = _("connector %d") % row.connector_number if row.connector_number else ""
     reason = hooks.reason_label(row.reason)
     return Happening(
@@ -266,17 +277,17 @@ def _shown_card(mark: Mark, row: CardOffer, cards: dict[str, hooks.Card]) -> Hap
         "card",
         meaning.state,
         str(meaning.word),
-        _("Card %s") % card_name(row.id_tag, row.holder, cards),
+        _("Card %s") % str(card),
         f"{where} · {reason}" if where else reason,
-        url=card.url if card else "",
+        url=card.url,
     )
 
 
-def _shown_transaction(mark: Mark, row: Transaction, cards: dict[str, hooks.Card]) -> Happening:
+def _shown_transaction(station: Station, mark: Mark, row: Transaction, cards: Faces) -> Happening:
     url = link("transaction", row.pk)
     where = _("connector %d") % row.connector.number
     if _SOURCES[mark.rank] is _starts:
-        who = card_name(row.id_tag, "", cards)
+        who = cards.of(row.id_tag, station.location)
         return Happening(
             mark, "transaction", explain.CHARGING, _("Started"), _("Transaction %s") % row.pk, _("%(where)s, card %(card)s")
             % {"where": where, "card": who}, url=url,

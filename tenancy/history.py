@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as lazy
 from tenancy import hooks
 from tenancy.models import AuditEntry, User
 from tenancy.personal import MASK, where_seen
-from tenancy.rights import MANAGE_INVOICE_DATA, PERSONAL_DATA, READ_AUDIT, READ_MONEY, RIGHTS, path_of, reach
+from tenancy.rights import MANAGE_INVOICE_DATA, PERSONAL_DATA, READ_AUDIT, READ_CONFIGURATION, READ_MONEY, RIGHTS, path_of, reach
 from ui.templatetags.ui import exact
 
 Text = str | Promise
@@ -206,7 +206,8 @@ class Reader:
 
     def _command(self, entry: AuditEntry, action: str, payload: Any) -> Line:
         payload = payload if isinstance(payload, dict) else {}
-        title = next((words for say in hooks.command_words if (words := say(action, payload))), action)
+        values = self.holds(READ_CONFIGURATION, entry)
+        title = next((words for say in hooks.command_words if (words := say(action, payload, values))), action)
         card = str(payload.get(CARD, ""))
         if not card:
             return Line(title, "", "")

@@ -31,5 +31,5 @@ recorded_kinds: list[str] = [
 belonging_entries: dict[str, Callable[[Any], Q]] = {
     "tenancy.organization": lambda organization: Q(organization__path__startswith=organization.path),
 }
-# What was asked of a station, in words, by the command's name and its payload.
-command_words: list[Callable[[str, dict[str, Any]], str]] = []
+# What was asked of a station, in words, by the command's name and its payload, with what the configuration is set to or without.
+command_words: list[Callable[[str, dict[str, Any], bool], str]] = []

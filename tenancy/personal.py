@@ -6,10 +6,10 @@ its rows in memory, by these; a filter asks only rows where it is seen, and a li
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 
 from tenancy.rights import PERSONAL_DATA, condition, holds, may
 
@@ -41,6 +41,14 @@ def person(user: User | AnonymousUser, who: User | None, path: str, place: int |
 def where_seen(user: User | AnonymousUser, model: type[models.Model]) -> Q:
     """The rows of `model` whose personal data `user` sees."""
     return condition(user, PERSONAL_DATA, model)
+
+
+def seen_value(user: User | AnonymousUser, model: type[models.Model], field: str) -> Any:
+    """An expression to sort by: the field where `user` sees it, nothing where it is masked, so that the order tells nothing."""
+    seen = where_seen(user, model)
+    if not seen:
+        return F(field)
+    return Case(When(seen, then=F(field)), default=Value(None), output_field=model._meta.get_field(field))  # type: ignore[arg-type]
 
 
 def _same(user: User | AnonymousUser, thing: models.Model) -> bool:

@@ -214,6 +214,11 @@ def anywhere(user: User | AnonymousUser, right: str) -> bool:
     return reach(user, right) != NOWHERE
 
 
+def at_platform(user: User | AnonymousUser, right: str) -> bool:
+    """Whether `user` holds `right` at the platform itself, and so everywhere."""
+    return any(path.count("/") == 2 for path in reach(user, right).paths)
+
+
 def holds(user: User | AnonymousUser, right: str, path: str, place: int | None = None) -> bool:
     """Whether `user` holds `right` at the organization with this path, or at least at its location `place`."""
     return reach(user, right).covers(path, place)
@@ -257,10 +262,9 @@ def words(rights: Iterable[str]) -> str:
 
 def condition(user: User | AnonymousUser, right: str, model: type[models.Model]) -> Q:
     """What holds of those rows of `model` at which `user` holds `right`; empty where it holds of all of them."""
-    where = reach(user, right)
-    if any(path.count("/") == 2 for path in where.paths):
+    if at_platform(user, right):
         return Q()  # the platform: there is nothing that is not below it
-    found = Q()
+    where, found = reach(user, right), Q()
     for path in where.paths:
         found |= Q(**{f"{model.tenant_path}__startswith": path})  # type: ignore[attr-defined]
     lookup = getattr(model, "place_lookup", "")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stations.models.infrastructure import Connector, Station
 from tenancy.links import link
-from tenancy.rights import VisibleQuerySet
+from tenancy.rights import READ_TRANSACTIONS, VisibleQuerySet
 
 
 class TransactionQuerySet(VisibleQuerySet["Transaction"]):
@@ -32,6 +32,7 @@ class Transaction(models.Model):
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
+    read_right = READ_TRANSACTIONS
 
     station = models.ForeignKey(Station, models.PROTECT, related_name="transactions")
     connector = models.ForeignKey(Connector, models.PROTECT, related_name="transactions")
@@ -123,6 +124,8 @@ class SignedMeterValue(models.Model):
     """A value in format SignedData, kept unchanged as evidence (OCPP 1.6 §7.45)."""
 
     tenant_path = "connector__station__location__organization__path"
+    place_lookup = "connector__station__location"
+    read_right = READ_TRANSACTIONS
 
     connector = models.ForeignKey(Connector, models.CASCADE, related_name="+")
     transaction = models.ForeignKey(Transaction, models.CASCADE, null=True, related_name="signed_values")
@@ -138,6 +141,7 @@ class CardOffer(models.Model):
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
+    read_right = READ_TRANSACTIONS
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="card_offers")
     connector_number = models.PositiveSmallIntegerField(null=True)
@@ -163,6 +167,7 @@ class UnmatchedMessage(models.Model):
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
+    read_right = READ_TRANSACTIONS
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="unmatched")
     action = models.CharField(max_length=20)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from stations.models.infrastructure import Connector, Station
-from tenancy.rights import VisibleQuerySet
+from tenancy.rights import READ_CONFIGURATION, READ_LOGS, VisibleQuerySet
 
 
 class Frame(models.Model):
@@ -26,6 +26,7 @@ class Frame(models.Model):
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
+    read_right = READ_LOGS
 
     station = models.ForeignKey(Station, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="frames")
     at = models.DateTimeField()
@@ -107,6 +108,8 @@ class ConfigurationKey(models.Model):
     """A configuration key of a station, as it was last read or changed."""
 
     tenant_path = "station__location__organization__path"
+    place_lookup = "station__location"
+    read_right = READ_CONFIGURATION
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="configuration")
     key = models.CharField(max_length=50)
@@ -149,6 +152,7 @@ class SecurityEvent(models.Model):
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
+    read_right = READ_LOGS
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="security_events")
     at = models.DateTimeField()

@@ -319,6 +319,37 @@ def without_secrets(action: str, payload: Payload) -> Payload:
     return payload
 
 
+_CARD_KEY = re.compile(r"id_?(tag|token)$", re.IGNORECASE)
+
+
+def names_cards(text: str) -> bool:
+    """Whether this raw frame may hold the number of a card. Signed values and what vendors agree on (DataTransfer) may too; so may what
+    is written with escapes, where no search finds it."""
+    folded = text.lower()
+    return any(sign in folded for sign in CARD_SIGNS)
+
+
+CARD_SIGNS = ("idtag", "idtoken", "id_tag", "id_token", "signeddata", "datatransfer", "\\u00")
+
+
+def without_cards(action: str, payload: Any) -> Any:
+    """A payload or its answer without the numbers of cards: idTag, parentIdTag and the like at any depth, signed values (the identification
+    is part of what is signed), and the free text of a DataTransfer."""
+    if isinstance(payload, list):
+        return [without_cards(action, item) for item in payload]
+    if not isinstance(payload, dict):
+        return payload
+    signed = payload.get("format") == "SignedData"
+    return {
+        key: MASK
+        if isinstance(value, str | int | float) and (_CARD_KEY.search(key) or (signed and key == "value"))
+        else MASK
+        if action == "DataTransfer" and key == "data"
+        else without_cards(action, value)
+        for key, value in payload.items()
+    }
+
+
 def _shows_secret(item: Any) -> bool:
     return isinstance(item, dict) and bool(item.get("value")) and is_secret(str(item.get("key", "")))
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Station
 from stations.pages.sheet_head import sheet_context
-from stations.timeline import KINDS, Happening, Mark, happenings
+from stations.timeline import Happening, Mark, happenings, kinds_for
 from tenancy.links import link
 from tenancy.rights import get_for
 
@@ -26,9 +26,13 @@ SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12
 
 
 class ActivityFilter(forms.Form):
-    kind = forms.MultipleChoiceField(label=lazy("Show"), choices=list(KINDS.items()), required=False, widget=forms.CheckboxSelectMultiple)
+    kind = forms.MultipleChoiceField(label=lazy("Show"), required=False, widget=forms.CheckboxSelectMultiple)
     since = forms.DateField(label=lazy("From"), required=False, validators=SENSIBLE, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=lazy("Until"), required=False, validators=SENSIBLE, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, kinds: dict[str, Any], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["kind"].choices = list(kinds.items())  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -60,9 +64,10 @@ def _by_day(found: list[Happening], zone: ZoneInfo) -> list[tuple[date, list[tup
 
 def activity_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     zone = station.location.zone
-    form = ActivityFilter(request.GET)
+    possible = kinds_for(request.user, station)
+    form = ActivityFilter(request.GET, kinds=possible)
     valid = form.is_valid()
-    kinds = (form.cleaned_data.get("kind") if valid else None) or list(KINDS)
+    kinds = (form.cleaned_data.get("kind") if valid else None) or list(possible)
     limits = form.limits(zone) if valid else {}
     after = Mark.read(request.GET.get("after", ""))
     found, more = happenings(request.user, station, kinds=kinds, after=after, limit=PAGE, **limits)

@@ -43,9 +43,11 @@ def _of_connectors_and_messages(**of: Any) -> Q:
 BELONGING: dict[str, Callable[[Any], Q]] = {"stations.station": of_station, "stations.location": of_location}
 
 
-def command_words(action: str, payload: dict[str, Any]) -> str:
+def command_words(action: str, payload: dict[str, Any], values: bool) -> str:
     number = payload.get("connectorId")
-    return explain.command_title(Command(action=action, payload=payload, connector_number=number if isinstance(number, int) else None))
+    return explain.title_of(
+        Command(action=action, payload=payload, connector_number=number if isinstance(number, int) else None), values=values
+    )
 
 
 class StationHistory(ObjectHistory):

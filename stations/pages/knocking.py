@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 from stations.actions.knocking import forget_knocks
 from stations.models import Knock, Station
 from stations.pages.station_list import user_of
+from tenancy.rights import MANAGE_STATIONS, READ, Missing, at_platform
 from ui.lists import BulkAction, ListPage, Table
 from ui.templatetags.ui import when
 
@@ -29,7 +30,15 @@ NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end text-nowrap"}}
 
 
 def sees_knocks(request: HttpRequest) -> bool:
-    return user_of(request).organization.parent_id is None
+    return at_platform(user_of(request), MANAGE_STATIONS)
+
+
+def check_knocks(request: HttpRequest) -> None:
+    """Missing for those of the platform who lack the right; for all others there is no such page."""
+    if not sees_knocks(request):
+        if at_platform(user_of(request), READ):
+            raise Missing(MANAGE_STATIONS)
+        raise Http404
 
 
 class KnockFilter(django_filters.FilterSet):
@@ -140,8 +149,7 @@ class KnockList(ListPage):
     bulk_actions = (BulkAction("forget", lazy("Forget"), forget, icon="trash"),)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not sees_knocks(request):
-            raise Http404
+        check_knocks(request)
         return super().dispatch(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -162,8 +170,7 @@ class KnockList(ListPage):
 
 @require_POST
 def knock_forget(request: HttpRequest, pk: int) -> HttpResponse:
-    if not sees_knocks(request):
-        raise Http404
+    check_knocks(request)
     knock = get_object_or_404(Knock, pk=pk)
     forget_knocks(actor=user_of(request), knocks=Knock.objects.filter(pk=pk))
     messages.success(request, _("%s is forgotten. Should it knock again, it is listed again.") % knock.identity)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -20,11 +21,12 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from stations import frames
+from stations import explain, frames
 from stations.models import Command, Frame, Station
 from stations.ocpp import schemas, v16
 from stations.pages.sheet import sheet_context
-from tenancy.rights import get_for
+from tenancy.models import User
+from tenancy.rights import PERSONAL_DATA, READ_LOGS, get_for, may
 from ui.downloads import download
 
 PAGE = 50
@@ -55,9 +57,10 @@ class LogFilter(forms.Form):
     quiet = forms.BooleanField(label=gettext_lazy("Hide heartbeats and meter values"), required=False)
     errors_only = forms.BooleanField(label=gettext_lazy("Errors only"), required=False)
 
-    def __init__(self, station: Station, *args: Any, **options: Any) -> None:
+    def __init__(self, user: User | AnonymousUser, station: Station, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.station, self.zone = station, station.location.zone
+        self.cards = may(user, PERSONAL_DATA, station)  # whether this person sees the numbers of cards
         chosen = str(self.data.get("action", ""))[:40]
         sent = set(Command.objects.filter(station=station).order_by().values_list("action", flat=True).distinct())
         received = set(schemas.names(v16.VERSION)) - v16.COMMANDS
@@ -100,6 +103,8 @@ class LogFilter(forms.Form):
             rows = rows.filter(at__lte=found["until"])
         if text := found.get("text"):
             # What is masked must not be guessed letter by letter either.
+            if not self.cards:
+                rows = rows.exclude(frames.may_name_cards())
             in_call, in_answer = (
                 Q(**{f"{part}__icontains": text}) & ~Q(**{f"{part}__icontains": "authorizationkey"}) for part in ("call", "answer")
             )
@@ -149,13 +154,13 @@ def newer(rows: QuerySet[Frame], than: Cursor) -> QuerySet[Frame]:
 
 
 def _found(request: HttpRequest, pk: int) -> tuple[Station, QuerySet[Frame]]:
-    station = get_for(request.user, Station.objects.select_related("location__organization"), pk=pk)
+    station = get_for(request.user, Station.objects.select_related("location__organization"), READ_LOGS, pk=pk)
     return station, Frame.objects.visible_to(request.user).filter(station=station)
 
 
 def station_logs(request: HttpRequest, pk: int) -> HttpResponse:
     station, rows = _found(request, pk)
-    form = LogFilter(station, request.GET)
+    form = LogFilter(request.user, station, request.GET)
     matching = form.apply(rows)
     before, after = request.GET.get("before", ""), request.GET.get("after", "")
     if after:
@@ -176,7 +181,7 @@ def station_logs(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "station": station,
         "form": form,
-        "messages_found": _with_days([frames.read(frame, form.zone) for frame in page]),
+        "messages_found": _with_days([frames.read(frame, form.zone, cards=form.cards) for frame in page]),
         "zone": form.zone,
         "query": kept.urlencode(),
         "clear_url": f"{address}?in={request.GET['in']}" if request.GET.get("in") else address,
@@ -208,7 +213,7 @@ def _with_days(messages: list[frames.Message]) -> list[tuple[str, frames.Message
 def frame(request: HttpRequest, pk: int, frame_pk: int) -> HttpResponse:
     station, rows = _found(request, pk)
     found = get_for(request.user, Frame.objects.filter(station=station), pk=frame_pk)
-    form = LogFilter(station, request.GET)
+    form = LogFilter(request.user, station, request.GET)
     matching = form.apply(rows)
     query = request.GET.urlencode()
     suffix = f"?{query}" if query else ""
@@ -219,13 +224,16 @@ def frame(request: HttpRequest, pk: int, frame_pk: int) -> HttpResponse:
     here = Cursor.of(found)
     logs_url = f"{reverse('station_logs', args=[station.pk])}{suffix}"
     context = sheet_context(request, station, active="logs")
+    commands = list(Command.objects.visible_to(request.user).filter(frame=found).select_related("requested_by"))
+    for command in commands:
+        command.station = station
     context |= {
-        "message": frames.read(found, form.zone),
+        "message": frames.read(found, form.zone, cards=form.cards),
         "zone": form.zone,
         "older_url": link(older(matching, here).first()),
         "newer_url": link(newer(matching, here).first()),
         "logs_url": logs_url,
-        "commands": list(Command.objects.visible_to(request.user).filter(frame=found).select_related("requested_by")),
+        "commands": [(explain.command_asker(command, request.user), command) for command in commands],
     }
     return render(request, "stations/frame.html", context)
 
@@ -236,7 +244,7 @@ def frame(request: HttpRequest, pk: int, frame_pk: int) -> HttpResponse:
 def station_logs_download(request: HttpRequest, pk: int, kind: str) -> StreamingHttpResponse:
     """What the filter matches, newest first, as a file that is written while it is read: `kind` "jsonl" or "csv"."""
     station, rows = _found(request, pk)
-    form = LogFilter(station, request.GET)
+    form = LogFilter(request.user, station, request.GET)
     lines = (_csv if kind == "csv" else _jsonl)(form, form.apply(rows))
     name = f"{slugify(station.identity) or station.pk}-log-{timezone.now():%Y%m%d-%H%M%S}.{kind}"
     content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"
@@ -259,7 +267,7 @@ def _jsonl(form: LogFilter, rows: QuerySet[Frame]) -> Iterator[bytes]:
     for chunk in _chunks(rows):
         lines = []
         for row in chunk:
-            message = frames.read(row, form.zone)
+            message = frames.read(row, form.zone, cards=form.cards)
             call, answer = frames.wire(message)
             answered_at = row.answered_at and row.answered_at.astimezone(form.zone).isoformat(timespec="milliseconds")
             lines.append(json.dumps({
@@ -277,7 +285,7 @@ def _csv(form: LogFilter, rows: QuerySet[Frame]) -> Iterator[bytes]:
     for chunk in _chunks(rows):
         table = []
         for row in chunk:
-            message = frames.read(row, form.zone)
+            message = frames.read(row, form.zone, cards=form.cards)
             call, answer = (_compact(part) for part in frames.wire(message))
             table.append((
                 message.exact, form.station.identity, row.get_direction_display(), row.action, message.summary, message.outcome,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from stations import explain, hooks
+from stations import explain
+from stations.cards import Faces
 from stations.controls import Situation
 from stations.explain import Fault, Meaning
 from stations.models import (
@@ -31,9 +34,10 @@ from stations.models import (
     Transaction,
 )
 from stations.pages.sheet_head import Action, action
-from stations.timeline import card_name, happenings
+from stations.timeline import happenings, kinds_for
 from tenancy.links import link
-from tenancy.rights import MANAGE_STATIONS
+from tenancy.models import User
+from tenancy.rights import MANAGE_STATIONS, READ_TRANSACTIONS
 
 Text = str | Promise
 
@@ -57,18 +61,19 @@ class CommandRow(NamedTuple):
     took: str
 
     @classmethod
-    def of(cls, command: Command) -> CommandRow:
+    def of(cls, command: Command, viewer: User | AnonymousUser) -> CommandRow:
+        """`station` and `requested_by` of `command` must be there already."""
         took = ""
         if command.answered_at and command.sent_at:
             seconds = max(0.0, (command.answered_at - command.sent_at).total_seconds())
             took = _("%d ms") % round(seconds * 1000) if seconds < 1 else _("%s s") % f"{seconds:.1f}"
         return cls(
             command,
-            explain.command_title(command),
+            explain.command_title(command, viewer),
             explain.command_state(command),
             explain.command_word(command),
-            explain.command_result(command),
-            explain.command_asker(command),
+            explain.command_result(command, viewer),
+            explain.command_asker(command, viewer),
             took,
         )
 
@@ -135,10 +140,11 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
     """A constant number of queries, however many connectors, transactions and commands there are."""
     station = situation.station
     commands = Command.objects.visible_to(request.user).filter(station=station).select_related("requested_by")
-    rows = [CommandRow.of(command) for command in commands.order_by("-created_at", "-pk")[:RECENT]]
-    tried = _last_tries(commands)
+    rows = command_rows(commands.order_by("-created_at", "-pk")[:RECENT], situation)
+    tried = _last_tries(commands, situation)
     charges = _charges(request, situation)
-    latest, _more = happenings(request.user, station, kinds=("status", "card", "transaction", "security", "connection"), limit=LATEST)
+    kinds = kinds_for(request.user, station).keys() - {"command"}
+    latest, _more = happenings(request.user, station, kinds=kinds, limit=LATEST)
     context: dict[str, Any] = {
         "station": station,
         "zone": station.location.zone,
@@ -172,11 +178,21 @@ def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     }
 
 
-def _last_tries(commands: Any) -> dict[int, CommandRow]:
+def command_rows(commands: Iterable[Command], situation: Situation) -> list[CommandRow]:
+    """`commands` of the station of `situation`, read with `requested_by`, for who looks at it."""
+    rows = []
+    for command in commands:
+        command.station = situation.station
+        rows.append(CommandRow.of(command, situation.user))
+    return rows
+
+
+def _last_tries(commands: Any, situation: Situation) -> dict[int, CommandRow]:
     """By connector number, the latest unlock or reset: what was tried against a fault. A reset is under 0."""
     found: dict[int, CommandRow] = {}
-    for command in commands.filter(action__in=("UnlockConnector", "Reset")).order_by("-created_at", "-pk")[:20]:
-        found.setdefault(command.connector_number or 0, CommandRow.of(command))
+    tries = commands.filter(action__in=("UnlockConnector", "Reset")).order_by("-created_at", "-pk")[:20]
+    for row in command_rows(tries, situation):
+        found.setdefault(row.command.connector_number or 0, row)
     return found
 
 
@@ -194,7 +210,7 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
     if connector.info:
         codes.append((_("Info"), connector.info))
     charge = charges.get(connector.pk)
-    slugs = ["stop" if charge else "start"]
+    slugs = ["stop" if situation.transaction_at(connector) else "start"]
     if situation.station.current_type == CurrentType.AC:  # of DC the head says why not, once
         slugs.append("unlock")
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
@@ -228,10 +244,11 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
 
 def _charges(request: HttpRequest, situation: Situation) -> dict[int, Charge]:
     running = situation.running
-    if not running:
+    if not running or not situation.may(READ_TRANSACTIONS):
         return {}
+    location = situation.station.location
     tags = {transaction.id_tag for transaction in running.values()}
-    cards = hooks.known_cards(request.user, tags)
+    cards = Faces(request.user, ((tag, location) for tag in tags))
     offers = CardOffer.objects.visible_to(request.user).filter(station=situation.station, id_tag__in=tags).exclude(holder="")
     holders = dict(offers.order_by("at").values_list("id_tag", "holder")[:200])
     curves = _curves(running, situation.now)
@@ -242,11 +259,11 @@ def _charges(request: HttpRequest, situation: Situation) -> dict[int, Charge]:
             continue
         fresh = connector.measured_at is not None and connector.measured_at >= transaction.start_received_at
         line, area = curves.get(connector.pk, ("", ""))
-        card = cards.get(transaction.id_tag)
+        card = cards.of(transaction.id_tag, location, holders.get(transaction.id_tag, ""))
         found[connector.pk] = Charge(
             transaction=transaction,
-            card=card_name(transaction.id_tag, holders.get(transaction.id_tag, ""), cards),
-            card_url=card.url if card else "",
+            card=str(card),
+            card_url=card.url,
             seconds=(situation.now - transaction.started_at).total_seconds(),
             power=connector.power if fresh else None,
             energy=transaction.energy_wh,

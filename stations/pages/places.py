@@ -21,14 +21,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations import actions, explain, hooks
+from stations import actions, explain
+from stations.cards import Faces
 from stations.forms import LocationForm
 from stations.models import AccessMode, Connection, Connector, Location, Station, Transaction
 from tenancy.hooks import Part
-from tenancy.links import link
+from tenancy.links import link, organization_link
 from tenancy.models import Organization, User
 from tenancy.pages.organizations import MANY, NAME, NUMBER, proposed, trail
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, get_for, holds
+from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, READ, READ_TRANSACTIONS, anywhere, get_for, holds, may
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, ListPage, Table
 from ui.templatetags.ui import state
@@ -121,7 +122,7 @@ class LocationTable(Table):
         return record.name
 
     def render_organization(self, record: Location) -> SafeString:
-        return format_html('<a href="{}">{}</a>', record.organization.get_absolute_url(), record.organization)
+        return organization_link(self.request.user, record.organization)
 
     def value_organization(self, record: Location) -> str:
         return record.organization.name
@@ -158,17 +159,20 @@ class LocationList(ListPage):
         return rows.select_related("organization")
 
     def get_actions(self) -> Sequence[Action]:
+        if not anywhere(self.request.user, MANAGE_LOCATIONS):
+            return []
         return [Action(_("Add a location"), link("location_add"), icon="plus")]
 
     def get_empty_action(self) -> Action | None:
-        return Action(_("Add a location"), link("location_add"), icon="plus")
+        return next(iter(self.get_actions()), None)
 
 
 # -- one location -----------------------------------------------------------------------------------------------------------------------
 
 
 def path_to(user: User, location: Location) -> list[tuple[Any, str]]:
-    return [*trail(user, location.organization), (location.organization, location.organization.get_absolute_url())]
+    own = location.organization
+    return [*trail(user, own), (own, own.get_absolute_url() if holds(user, READ, own.path) else "")]
 
 
 def location(request: HttpRequest, pk: int) -> HttpResponse:
@@ -180,12 +184,12 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
     )
     open_here = Transaction.objects.visible_to(user).filter(station__location=found, ended_at=None)
     running = list(open_here.select_related("station", "connector")[:MOST_STATIONS])
-    cards = hooks.known_cards(user, {row.id_tag for row in running})
+    cards = Faces(user, ((row.id_tag, found) for row in running))
     here = {"in": f"l{found.pk}"}
     head = [Action(_("Look only at this"), link("stations", **here), icon="filter")]
-    if holds(user, MANAGE_STATIONS, found.organization.path):
+    if may(user, MANAGE_STATIONS, found):
         head.insert(0, Action(_("Add stations"), link("stations_add", **here), icon="plus"))
-    if holds(user, MANAGE_LOCATIONS, found.organization.path):
+    if may(user, MANAGE_LOCATIONS, found):
         head.append(Action(_("Edit"), link("location_edit", found.pk), icon="pencil"))
         head.append(Action(_("Delete"), link("location_delete", found.pk), icon="trash"))
     context = {
@@ -195,7 +199,8 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
         "breadcrumbs": path_to(user, found),
         "entries": [_row(station) for station in stations[:MOST_STATIONS]],
         "all_url": link("stations", **here) if len(stations) > MOST_STATIONS else "",
-        "running": [(row, cards.get(row.id_tag)) for row in running],
+        "running": [(row, cards.of(row.id_tag, found)) for row in running],
+        "sees_charges": may(user, READ_TRANSACTIONS, found),
         "live_url": link("location", found.pk, part="live"),
         "map_url": link("map", **here),
         "actions": head,

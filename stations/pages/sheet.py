@@ -17,10 +17,10 @@ from stations.controls import Situation
 from stations.models import AccessMode, Command, ConfigurationKey, Connector, CurrentType, Station
 from stations.ocpp import v16
 from stations.pages import activity, commands
-from stations.pages.overview import CommandRow, connect_context, overview_context
+from stations.pages.overview import CommandRow, command_rows, connect_context, overview_context
 from stations.pages.sheet_head import TABS, action, head, sheet_context
 from tenancy.links import link
-from tenancy.rights import MANAGE_STATIONS, READ, get_for
+from tenancy.rights import MANAGE_STATIONS, READ, READ_CONFIGURATION, READ_TRANSACTIONS, get_for
 from ui.templatetags.ui import duration
 
 __all__ = ["sheet_context", "urlpatterns"]
@@ -50,7 +50,7 @@ def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     """The live part of the head, for the tab that `?tab=` names."""
     station = station_of(request, pk)
     wanted = request.GET.get("tab", "")
-    active, name = next(((tab, name) for tab, _label, name in TABS if tab == wanted), ("overview", "station"))
+    active, name = next(((tab, name) for tab, _label, name, _right in TABS if tab == wanted), ("overview", "station"))
     context = head(Situation(request.user, station), link(name, pk))
     context |= {"zone": station.location.zone, "here": link(name, pk), "active_tab": active}
     context["head_url"] = request.get_full_path()
@@ -77,12 +77,12 @@ def configuration_context(request: HttpRequest, situation: Situation, back: str)
     station = situation.station
     attempts = Command.objects.visible_to(request.user).filter(station=station, action="ChangeConfiguration")
     changes: dict[str, CommandRow] = {}
-    for command in attempts.select_related("requested_by").order_by("-created_at", "-pk")[:200]:
-        changes.setdefault(str(command.payload.get("key", "")), CommandRow.of(command))
-    rows = ConfigurationKey.objects.visible_to(request.user).filter(station=station).order_by("key")
-    keys = [Key(row, changes.pop(row.key, None)) for row in rows]
+    for row in command_rows(attempts.select_related("requested_by").order_by("-created_at", "-pk")[:200], situation):
+        changes.setdefault(str(row.command.payload.get("key", "")), row)
+    known = ConfigurationKey.objects.visible_to(request.user).filter(station=station).order_by("key")
+    keys = [Key(row, changes.pop(row.key, None)) for row in known]
     reads = Command.objects.visible_to(request.user).filter(station=station, action="GetConfiguration")
-    latest = reads.select_related("requested_by").order_by("-created_at", "-pk").first()
+    latest = command_rows(reads.select_related("requested_by").order_by("-created_at", "-pk")[:1], situation)
     return {
         "station": station,
         "zone": station.location.zone,
@@ -92,7 +92,7 @@ def configuration_context(request: HttpRequest, situation: Situation, back: str)
         "reboot_waits": [key.row.key for key in keys if key.row.reboot_required],
         # Attempts at keys the station has not told us of
         "other_changes": [row for row in changes.values() if row.command.state != Command.State.ACCEPTED][:5],
-        "latest_read": CommandRow.of(latest) if latest else None,
+        "latest_read": latest[0] if latest else None,
         "refresh": action(situation, "get-configuration", back, place="c"),
         "reset": action(situation, "reset-soft", back, place="c"),
         "refusal": situation.why_not("change-configuration"),
@@ -102,7 +102,7 @@ def configuration_context(request: HttpRequest, situation: Situation, back: str)
 
 
 def configuration(request: HttpRequest, pk: int) -> HttpResponse:
-    station = station_of(request, pk)
+    station = station_of(request, pk, READ_CONFIGURATION)
     situation = Situation(request.user, station)
     context = sheet_context(request, station, "configuration", situation)
     context |= configuration_context(request, situation, context["here"])
@@ -114,7 +114,7 @@ def configuration(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def configuration_fragment(request: HttpRequest, pk: int) -> HttpResponse:
-    station = station_of(request, pk)
+    station = station_of(request, pk, READ_CONFIGURATION)
     context = configuration_context(request, Situation(request.user, station), link("station_configuration", pk))
     return render(request, "stations/configuration_live.html", context)
 
@@ -195,6 +195,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         "told": [(field.verbose_name, value) for field, value in _filled(station, TOLD)],
         "entered": _entered(station),
         "network": _network(station),
+        "sees_meter": situation.may(READ_TRANSACTIONS),
         "may_manage": situation.may(MANAGE_STATIONS),
         "edit_url": link("station_edit", pk),
         "delete_url": link("station_delete", pk),

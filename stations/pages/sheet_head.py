@@ -17,19 +17,20 @@ from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Connector, CurrentType, Station
 from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, may
+from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, holds, may
 from ui.templatetags.ui import duration
 
 Text = str | Promise
 
-TABS: tuple[tuple[str, Text, str], ...] = (
-    ("overview", lazy("Overview"), "station"),
-    ("transactions", lazy("Transactions"), "station_transactions"),
-    ("activity", lazy("Activity"), "station_activity"),
-    ("configuration", lazy("Configuration"), "station_configuration"),
-    ("logs", lazy("Logs"), "station_logs"),
-    ("details", lazy("Details"), "station_details"),
-    ("history", lazy("History"), "station_history"),
+# name, label, page, the right that it needs
+TABS: tuple[tuple[str, Text, str, str], ...] = (
+    ("overview", lazy("Overview"), "station", READ),
+    ("transactions", lazy("Transactions"), "station_transactions", READ_TRANSACTIONS),
+    ("activity", lazy("Activity"), "station_activity", READ),
+    ("configuration", lazy("Configuration"), "station_configuration", READ_CONFIGURATION),
+    ("logs", lazy("Logs"), "station_logs", READ_LOGS),
+    ("details", lazy("Details"), "station_details", READ),
+    ("history", lazy("History"), "station_history", READ_AUDIT),
 )
 CLOCK_WRONG_FROM = 60.0  # seconds
 
@@ -110,7 +111,7 @@ def action(
 def sheet_context(request: HttpRequest, station: Station, active: str, situation: Situation | None = None) -> dict[str, Any]:
     """What `stations/sheet.html` needs, for the tab named `active`. `station` comes from `get_for`, with location and organization."""
     situation = situation or Situation(request.user, station)
-    back = link(next(name for tab, _label, name in TABS if tab == active), station.pk)
+    back = link(next(name for tab, _label, name, _right in TABS if tab == active), station.pk)
     return {
         "title": str(station),
         "station": station,
@@ -145,12 +146,13 @@ def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str]
     """The chain of organizations from the topmost that the person may see, then the location."""
     own = station.location.organization
     above = Organization.objects.visible_to(request.user).filter(pk__in=own.ancestor_ids).in_tree_order()
-    return [(str(place), place.get_absolute_url()) for place in [*above, own, station.location]]
+    here = own.get_absolute_url() if holds(request.user, READ, own.path) else ""
+    found = [(str(place), place.get_absolute_url()) for place in above]
+    return [*found, (str(own), here), (str(station.location), station.location.get_absolute_url())]
 
 
 def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:
-    hidden = set() if may(request.user, READ_AUDIT, station) else {"history"}
-    return [(label, link(name, station.pk), tab == active, None) for tab, label, name in TABS if tab not in hidden]
+    return [(label, link(name, station.pk), tab == active, None) for tab, label, name, right in TABS if may(request.user, right, station)]
 
 
 def _states(situation: Situation) -> list[State]:

@@ -19,7 +19,7 @@ from stations import actions, explain
 from stations.models import AccessMode, Connection, Connector, Station, Transaction
 from tenancy.links import link
 from tenancy.models import User
-from tenancy.rights import MANAGE_STATIONS, RESET_STATIONS, anywhere
+from tenancy.rights import MANAGE_STATIONS, READ, RESET_STATIONS, anywhere
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
 
@@ -183,7 +183,7 @@ class StationTable(Table):
 
 
 def charging_at(request: HttpRequest, stations: QuerySet[Station]) -> int:
-    return Transaction.objects.visible_to(request.user).filter(station__in=stations.order_by().values("pk"), ended_at=None).count()
+    return Transaction.objects.visible_to(request.user, READ).filter(station__in=stations.order_by().values("pk"), ended_at=None).count()
 
 
 def activate(request: HttpRequest, rows: Any) -> str:

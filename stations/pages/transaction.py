@@ -14,12 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stations import explain, hooks, plots, problems
+from stations.cards import Faces
 from stations.controls import Situation
 from stations.models import CardOffer, SignedMeterValue, Transaction
 from stations.pages.sheet_head import action
 from stations.tables import state_of
-from tenancy.links import link
-from tenancy.rights import get_for
+from tenancy.links import link, organization_link
+from tenancy.personal import MASK
+from tenancy.rights import PERSONAL_DATA, READ_LOGS, Missing, get_for, may
 
 SHOWN = 120  # rows of the table of values
 MOST_SIGNED = 500
@@ -42,6 +44,7 @@ def transaction(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "stations/transaction.html", context | _values(row) | {
         "breadcrumbs": [(_("Transactions"), link("transactions")), (str(row.station), row.station.get_absolute_url())],
         "signed": signed,
+        "mask": MASK,
     })  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
     station, zone = row.station, row.station.location.zone
     duration = (row.ended_at or now) - row.started_at
     hours = duration.total_seconds() / 3600
-    cards = hooks.known_cards(request.user, {tag for tag in (row.id_tag, row.stop_id_tag) if tag})
+    cards = Faces(request.user, [(tag, station.location) for tag in (row.id_tag, row.stop_id_tag)])
     offer = (
         CardOffer.objects.visible_to(request.user)
         .filter(station=station, action="StartTransaction", id_tag=row.id_tag, at=row.start_received_at)
@@ -91,13 +94,15 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "average": row.energy_wh / hours if hours > 0 and row.energy_wh > 0 else None,
         "power_now": row.connector.power if row.running and _fresh(row.connector.measured_at, row.started_at) else None,
         "charge_now": row.connector.state_of_charge if row.running and _fresh(row.connector.measured_at, row.started_at) else None,
-        "card": cards.get(row.id_tag),
-        "stop_card": cards.get(row.stop_id_tag),
+        "card": cards.of(row.id_tag, station.location),
+        "stop_card": cards.of(row.stop_id_tag, station.location),
+        "sees_cards": cards.seen(station.location),
+        "organization": organization_link(request.user, station.location.organization),
         "verdict": verdict,
         "reason": hooks.reason_label(offer.reason) if offer else verdict.sentence,
         "stop_reason": explain.STOP_REASONS.get(row.stop_reason, row.stop_reason),
         "advice": problems.advice(row),
-        "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}",
+        "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}" if may(request.user, READ_LOGS, row) else "",
         "stop": stop,
         "here": row.get_absolute_url(),
     }
@@ -128,6 +133,8 @@ def transaction_plot(request: HttpRequest, pk: int) -> JsonResponse:
 def transaction_signed(request: HttpRequest, pk: int) -> HttpResponse:
     """The signed meter values as the station sent them, for whoever checks the signatures."""
     row = _transaction(request, pk)
+    if not may(request.user, PERSONAL_DATA, row):  # what is signed names the card
+        raise Missing(PERSONAL_DATA, row.station.location.organization.path)
     found = SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")
     values = [{"at": value.at.isoformat(), "context": value.context, "value": value.value} for value in found[:MOST_SIGNED]]
     body = {"station": row.station.identity, "transactionId": row.transaction_id, "signedValues": values}

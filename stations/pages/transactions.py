@@ -26,7 +26,8 @@ from stations.models import Station, Transaction, UnmatchedMessage
 from stations.pages import transaction
 from stations.pages.sheet import sheet_context
 from stations.tables import StationTransactionTable, TransactionTable
-from tenancy.rights import CORRECT_TRANSACTIONS, get_for, may
+from tenancy.personal import seen_value
+from tenancy.rights import CORRECT_TRANSACTIONS, PERSONAL_DATA, READ_LOGS, READ_TRANSACTIONS, Missing, anywhere, get_for, may
 from ui.lists import Action, ListPage
 from ui.templatetags.ui import kwh
 
@@ -42,10 +43,17 @@ class TransactionList(ListPage):
     export_name = "transactions"
     live = True
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not anywhere(request.user, READ_TRANSACTIONS):
+            raise Missing(READ_TRANSACTIONS)
+        return super().dispatch(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset()
         span = ExpressionWrapper(Coalesce(F("ended_at"), Now()) - F("started_at"), output_field=DurationField())
-        return rows.with_energy().annotate(span=span).order_by("-started_at", "-pk")  # type: ignore[attr-defined, no-any-return]
+        shown_tag = seen_value(self.request.user, Transaction, "id_tag")
+        annotated = rows.with_energy().annotate(span=span, shown_tag=shown_tag)  # type: ignore[attr-defined]
+        return annotated.order_by("-started_at", "-pk")  # type: ignore[no-any-return]
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("station__location__organization", "connector")
@@ -77,7 +85,9 @@ class StationTransactions(TransactionList):
         self.pk: int = kwargs["pk"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.station = get_for(request.user, Station.objects.select_related("location__organization"), pk=self.pk)
+        self.station = get_for(
+            request.user, Station.objects.select_related("location__organization"), READ_TRANSACTIONS, pk=self.pk
+        )  # fmt: skip
         request.zone = self.station.location.zone  # type: ignore[attr-defined]
         return super().dispatch(request, *args, **kwargs)
 
@@ -97,6 +107,8 @@ PAGE = 25
 
 def inbox(request: HttpRequest) -> HttpResponse:
     """What needs somebody's eye: messages of transactions nobody knows, and transactions that cannot be right."""
+    if not anywhere(request.user, READ_TRANSACTIONS):
+        raise Missing(READ_TRANSACTIONS)
     drill = request.drill  # type: ignore[attr-defined]
     unmatched = drill.limit(UnmatchedMessage.objects.visible_to(request.user)).filter(resolved_at=None)
     wrong = drill.limit(Transaction.objects.visible_to(request.user)).exclude(problems=[])
@@ -140,9 +152,9 @@ def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
         "row": row,
         "what": problems.what_is(row),
         "advice": problems.what_to_do(row),
-        "content": problems.content(row),
+        "content": problems.content(row, cards=may(request.user, PERSONAL_DATA, row)),
         "zone": zone,
-        "log_url": f"{reverse('station_logs', args=[row.station_id])}?{log}",
+        "log_url": f"{reverse('station_logs', args=[row.station_id])}?{log}" if may(request.user, READ_LOGS, row) else "",
         "refusal": "" if may(request.user, CORRECT_TRANSACTIONS, row) else _("Your role does not work off the inbox here."),
     }
 

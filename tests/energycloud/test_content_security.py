@@ -93,10 +93,12 @@ def shape(url: str) -> str:
 
 def pages_of(client: Client, start: str) -> Iterator[tuple[str, Page]]:
     """Every kind of page that can be reached by links, with its address. Each must be there and say what may run in it."""
-    waiting, seen = [start], {shape(start)}
+    waiting, seen = [(start, "")], {shape(start)}
     while waiting:
-        url = waiting.pop(0)
+        url, source = waiting.pop(0)
         answer = client.get(url)
+        if answer.status_code == 403 and source.startswith("/help/"):
+            continue  # the help says how everything is done, also to those who may not do it
         assert answer.status_code in (200, 302), f"{url} answers {answer.status_code}"
         policy = answer.headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy, url
@@ -112,7 +114,7 @@ def pages_of(client: Client, start: str) -> Iterator[tuple[str, Page]]:
                 continue
             if shape(target) not in seen and len(seen) < MOST:
                 seen.add(shape(target))
-                waiting.append(target)
+                waiting.append((target, url))
 
 
 @pytest.mark.parametrize("person", ["as_ada", "as_cy"])
@@ -126,7 +128,8 @@ def test_nothing_is_inline_on_any_page(request: pytest.FixtureRequest, lively: T
         visited.append(urlsplit(url).path)
     assert len(visited) < MOST
     wanted = ["/", "/stations/", "/locations/", "/map/", "/transactions/", "/transactions/inbox/", "/passes/", "/organizations/", "/help/"]
-    wanted += [f"/stations/{lively.station.pk}/{tab}" for tab in ("", "transactions/", "activity/", "configuration/", "logs/", "details/")]
+    tabs = ["", "transactions/", "activity/", "details/"] + (["configuration/", "logs/"] if person == "as_ada" else [])
+    wanted += [f"/stations/{lively.station.pk}/{tab}" for tab in tabs]
     assert [path for path in wanted if path not in visited] == [], "every page can be reached by links"
 
 
