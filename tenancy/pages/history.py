@@ -84,10 +84,16 @@ class HistoryFilter(django_filters.FilterSet):
         return rows.filter(by_whom(user_of(self.request), value))
 
 
+class ObjectFilter(HistoryFilter):
+    """On the page of one object, which need not be named."""
+
+    q = kind = organization = None
+
+
 class HistoryTable(Table):
     what = django_tables2.Column(lazy("What"), accessor="object_name", orderable=False, attrs=NAME)
     changes = django_tables2.Column(lazy("Before → after"), orderable=False, empty_values=(), attrs={"td": {"class": "wide changes"}})
-    who = django_tables2.Column(lazy("Who"), accessor="actor_name", orderable=False, empty_values=())
+    who = django_tables2.Column(lazy("Who"), accessor="actor_name", orderable=False, empty_values=(), attrs={"td": {"class": "who"}})
     at = django_tables2.Column(lazy("When"))
     organization = django_tables2.Column(lazy("Organization"), orderable=False, empty_values=(), attrs=NAME)
     address = django_tables2.Column(lazy("From where"), orderable=False, empty_values=(), attrs={"td": {"class": "num text-nowrap"}})
@@ -213,6 +219,7 @@ class ObjectHistory(HistoryList):
 
     of: Any = None
     joins: tuple[str, ...] = ("organization",)
+    filterset_class = ObjectFilter
     intro = ""
     hidden_columns: Sequence[str] = ("organization",)
 
@@ -248,6 +255,7 @@ class OrganizationHistory(ObjectHistory):
     """What was done at it and at everything below it."""
 
     of, joins = Organization, ("parent",)
+    filterset_class = HistoryFilter
     hidden_columns = ()
 
     def breadcrumbs(self) -> Sequence[tuple[Any, str]]:

@@ -1,0 +1,191 @@
+"""Every write leaves a record: each action of the portal, called once. An action that is not in the table fails here."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+import passes.actions
+import stations.actions
+import tenancy.actions
+from passes import actions as cards
+from stations import actions as fleet
+from stations.actions.inbox import dismiss_unmatched
+from stations.actions.knocking import forget_knocks
+from stations.models import Command, Connector, Knock, Station, UnmatchedMessage
+from tenancy import actions as people
+from tenancy.history import VERBS
+from tenancy.models import AuditEntry, Invitation, Role, ServiceAccess, Team, User
+from tests.conftest import CARD, PASSWORD, Tree
+from tests.stations.sheets import online
+
+pytestmark = pytest.mark.django_db
+
+# They write what belongs to another action, which records it, or what follows from it
+DERIVED = {
+    "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses",
+}  # fmt: skip
+READ_ONLY = {"tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "stations.what_is_wrong_with"}
+
+
+def role(tree: Tree, **fields: Any) -> Role:
+    return people.create_role(actor=None, organization=tree.partner, name="Yard", rights=["read_logs"], **fields)
+
+
+def person(tree: Tree) -> User:
+    return people.create_user(actor=None, organization=tree.customer, email="eve@example.org", name="Eve", password=PASSWORD)
+
+
+def viewers(tree: Tree) -> Team:
+    return people.team_of(Role.objects.get(default="viewer"), tree.customer)
+
+
+def invited(tree: Tree) -> Invitation:
+    return people.invite_user(
+        actor=tree.bob,
+        organization=tree.customer,
+        email="fay@example.org",
+        name="Fay",
+        role=None,
+        address=lambda token: f"https://x/{token}",
+    )
+
+
+def given(tree: Tree) -> ServiceAccess:
+    offered = people.create_role(actor=None, organization=tree.other_partner, name="Installer", rights=["read_logs"], offered=True)
+    now = timezone.now()
+    return people.let_in(
+        actor=None, team=people.team_of(offered, tree.other_partner), organization=tree.customer, rights=["read_logs"],
+        starts_at=now, ends_at=now + timedelta(days=1),
+    )  # fmt: skip
+
+
+def let_in(tree: Tree) -> None:
+    access = given(tree)
+    people.end_access(actor=None, access=access)
+    people.let_in(
+        actor=tree.ada,
+        team=access.team,
+        organization=tree.customer,
+        rights=["read_logs"],
+        starts_at=access.starts_at,
+        ends_at=access.ends_at,
+    )
+
+
+def unmatched(tree: Tree) -> UnmatchedMessage:
+    now = timezone.now()
+    return UnmatchedMessage.objects.create(
+        station=tree.station, action="StopTransaction", transaction_id="9", first_at=now, last_at=now, count=1, payload={}
+    )
+
+
+def knock(tree: Tree) -> Any:
+    Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
+    return Knock.objects.all()
+
+
+WRITES: dict[str, Callable[[Tree], Any]] = {
+    "tenancy.create_organization": lambda t: people.create_organization(actor=t.ada, parent=t.partner, kind="customer", name="New"),
+    "tenancy.edit_organization": lambda t: people.edit_organization(actor=t.ada, organization=t.customer, city="Delft"),
+    "tenancy.delete_organization": lambda t: people.delete_organization(
+        actor=t.ada, organization=people.create_organization(actor=None, parent=t.partner, kind="customer", name="New")
+    ),
+    "tenancy.create_user": lambda t: people.create_user(
+        actor=t.ada, organization=t.customer, email="eve@example.org", name="Eve", password=PASSWORD
+    ),
+    "tenancy.edit_user": lambda t: people.edit_user(actor=t.ada, user=t.cy, phone="+31 6 1"),
+    "tenancy.set_user_active": lambda t: people.set_user_active(actor=t.ada, user=t.cy, active=False),
+    "tenancy.delete_user": lambda t: people.delete_user(actor=t.ada, user=person(t)),
+    "tenancy.renew_user_password": lambda t: people.renew_user_password(actor=t.ada, user=t.cy, password=PASSWORD),
+    "tenancy.invite_user": lambda t: people.invite_user(
+        actor=t.ada, organization=t.customer, email="fay@example.org", name="Fay", role=None, address=lambda token: token
+    ),
+    "tenancy.send_again": lambda t: people.send_again(actor=t.ada, invitation=invited(t), address=lambda token: token),
+    "tenancy.withdraw_invitation": lambda t: people.withdraw_invitation(actor=t.ada, invitation=invited(t)),
+    "tenancy.accept_invitation": lambda t: people.accept_invitation(invitation=invited(t), password=PASSWORD),
+    "tenancy.create_role": lambda t: people.create_role(actor=t.ada, organization=t.partner, name="Yard", rights=["read_logs"]),
+    "tenancy.edit_role": lambda t: people.edit_role(actor=t.ada, role=role(t), rights=[]),
+    "tenancy.delete_role": lambda t: people.delete_role(actor=t.ada, role=role(t)),
+    "tenancy.assign_role": lambda t: people.assign_role(
+        actor=t.ada, user=person(t), role=Role.objects.get(default="viewer"), organization=t.customer
+    ),
+    "tenancy.withdraw_role": lambda t: people.withdraw_role(actor=t.ada, user=t.cy, team=viewers(t)),
+    "tenancy.let_in": let_in,
+    "tenancy.end_access": lambda t: people.end_access(actor=t.ada, access=given(t)),
+    "stations.create_location": lambda t: fleet.create_location(actor=t.ada, organization=t.customer, name="New"),
+    "stations.edit_location": lambda t: fleet.edit_location(actor=t.ada, location=t.location, name="New"),
+    "stations.delete_location": lambda t: fleet.delete_location(
+        actor=t.ada, location=fleet.create_location(actor=None, organization=t.customer, name="New")
+    ),
+    "stations.add_stations": lambda t: fleet.add_stations(actor=t.ada, location=t.location, identities=["NEW-1"]),
+    "stations.edit_station": lambda t: fleet.edit_station(actor=t.ada, station=t.station, alias="New"),
+    "stations.set_stations_active": lambda t: fleet.set_stations_active(actor=t.ada, stations=Station.objects.all(), active=False),
+    "stations.renew_password": lambda t: fleet.renew_password(actor=t.ada, station=t.station),
+    "stations.delete_station": lambda t: fleet.delete_station(actor=t.ada, station=t.station),
+    "stations.create_connector": lambda t: fleet.create_connector(actor=t.ada, station=t.station, number=3),
+    "stations.edit_connector": lambda t: fleet.edit_connector(actor=t.ada, connector=t.connector, plug="CCS"),
+    "stations.delete_connector": lambda t: fleet.delete_connector(
+        actor=t.ada, connector=Connector.objects.select_related("station__location__organization").get(pk=t.connector.pk)
+    ),
+    "stations.request_command": lambda t: fleet.request_command(
+        actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
+    ),
+    "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
+    "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
+    "passes.create_pass": lambda t: cards.create_pass(actor=t.ada, organization=t.customer, uid="04FFEE11"),
+    "passes.edit_pass": lambda t: cards.edit_pass(actor=t.ada, charge_pass=t.charge_pass, blocked=True),
+    "passes.delete_pass": lambda t: cards.delete_pass(actor=t.ada, charge_pass=t.charge_pass),
+}
+
+
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    yield package
+    for found in pkgutil.iter_modules(getattr(package, "__path__", [])):
+        yield import_module(f"{package.__name__}.{found.name}")
+
+
+def actions() -> set[str]:
+    """Every public function of the action modules but those that only say why something cannot be done."""
+    return {
+        f"{app}.{name}"
+        for app, package in (("tenancy", tenancy.actions), ("stations", stations.actions), ("passes", passes.actions))
+        for module in modules(package)
+        for name, function in vars(module).items()
+        if inspect.isfunction(inspect.unwrap(function)) and function.__module__.startswith(package.__name__)
+        if not name.startswith(("_", "why_"))
+    }
+
+
+def test_every_action_is_in_the_table() -> None:
+    assert actions() == {*WRITES, *DERIVED, *READ_ONLY}
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_every_action_leaves_a_record(name: str, tree: Tree) -> None:
+    known = set(AuditEntry.objects.values_list("pk", flat=True))
+    WRITES[name](tree)
+    entries = AuditEntry.objects.exclude(pk__in=known)
+    by = User.objects.get(email="fay@example.org") if name == "tenancy.accept_invitation" else tree.ada
+    found = entries.filter(actor=by).first()
+    assert found is not None
+    assert found.verb in VERBS, "say it in words: tenancy/history.py"
+    assert found.object_name
+    assert found.organization is not None
+    assert CARD not in str(found.changes) or found.object_type == "passes.chargepass"
+
+
+def test_many_stations_are_recorded_together(tree: Tree, django_assert_max_num_queries: Any) -> None:
+    fleet.add_stations(actor=None, location=tree.location, identities=[f"MANY-{number:02}" for number in range(40)])
+    with django_assert_max_num_queries(12):
+        fleet.set_stations_active(actor=tree.ada, stations=Station.objects.filter(identity__startswith="MANY"), active=False)
+    assert AuditEntry.objects.filter(actor=tree.ada, verb="edit", changes={"active": [True, False]}).count() == 40
+    assert not Command.objects.exists()
