@@ -113,12 +113,14 @@ def test_the_database_refuses_to_change_an_entry(change: dict[str, Any], tree: T
     assert AuditEntry.objects.get(verb="edit").actor_name == "Bob"
 
 
+@pytest.mark.engines
 @pytest.mark.postgresql
 def test_the_database_refuses_to_delete_an_entry(tree: Tree) -> None:
     with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
         AuditEntry.objects.all().delete()
 
 
+@pytest.mark.engines
 def test_who_and_where_may_go_and_the_entry_stays(tree: Tree, as_ada: Client) -> None:
     gone = create_organization(actor=tree.bob, parent=tree.partner, kind="customer", name="Gone Ltd")
     edit_organization(actor=tree.bob, organization=gone, city="Delft")
@@ -154,6 +156,7 @@ def test_changes_are_told_in_plain_words(tree: Tree, as_bob: Client) -> None:
     assert "Rights: added “Unlock connectors”; removed “Reset stations”" in seen
 
 
+@pytest.mark.engines
 def test_a_time_is_told_in_the_zone_and_a_command_as_it_was_asked(tree: Tree, as_bob: Client) -> None:
     edit_pass(actor=tree.bob, charge_pass=tree.charge_pass, valid_until=datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
     request_command(actor=tree.bob, station=online(tree.station), action="UnlockConnector", payload={"connectorId": 2})
@@ -268,6 +271,7 @@ def test_a_station_that_moved_does_not_tell_what_was_done_before(tree: Tree, as_
 # -- personal data ------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.engines
 def test_people_are_masked_without_the_right_to_see_them(tree: Tree, eve: User, as_eve: Client, as_bob: Client) -> None:
     edit_user(actor=tree.bob, user=tree.cy, phone="+31 6 55")
     edit_pass(actor=tree.bob, charge_pass=tree.charge_pass, nickname="Pool car 9", blocked=True)
@@ -319,6 +323,7 @@ def test_bank_numbers_and_amounts_need_their_rights(tree: Tree, as_eve: Client, 
 # -- filters, export, cost ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.engines
 def test_filters(tree: Tree, as_bob: Client) -> None:
     edit_station(actor=tree.bob, station=tree.station, alias="Main gate")
     edit_location(actor=None, location=tree.location, city="Delft")
