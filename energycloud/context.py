@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, QuerySet, Subquery, Value
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from stations.models import Knock, UnmatchedMessage
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
+from tenancy.scope import Drill
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,42 @@ class Entry:
     badge: int = 0
 
 
+class Level(NamedTuple):
+    name: str
+    url: str
+    last: bool
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {}
-    return {"drill": getattr(request, "drill", None), "nav": SimpleLazyObject(lambda: _menu(request, user))}
+    return {
+        "drill": getattr(request, "drill", None),
+        "nav": SimpleLazyObject(lambda: _menu(request, user)),
+        "way": SimpleLazyObject(lambda: _way(request, user)),
+    }
+
+
+def _way(request: HttpRequest, user: User) -> list[Level]:
+    """From the highest level that the user may see down to the scope. On a page that shows no object of its own each level leads to the
+    same page, limited to that level; elsewhere to the level's own page."""
+    match = request.resolver_match
+    same = match is not None and not match.kwargs and request.path not in {reverse("organization_add"), reverse("location_add")}
+    way = request.drill.way(user)  # type: ignore[attr-defined]
+    return [
+        Level(str(place), f"{request.path}?{urlencode({'in': token})}" if same else place.get_absolute_url(), number == len(way))
+        for number, (token, place) in enumerate(way, 1)
+    ]
 
 
 def _menu(request: HttpRequest, user: User) -> list[Entry]:
     scope = f"?{urlencode({'in': request.GET['in']})}" if request.GET.get("in") else ""
     path = request.path
+    drill: Drill = getattr(request, "drill", None) or Drill()
     knocks, charges, member = at_platform(user, MANAGE_STATIONS), anywhere(user, READ_TRANSACTIONS), bool(reach(user).paths)
     waiting, knocking = User.objects.filter(pk=user.pk).values_list(
-        _count(UnmatchedMessage.objects.visible_to(user).filter(resolved_at=None)),
+        _count(drill.limit(UnmatchedMessage.objects.visible_to(user)).filter(resolved_at=None)),
         _count(Knock.objects.all() if knocks else Knock.objects.none()),
     )[0]
 

@@ -139,19 +139,22 @@ def _first_steps(user: User, drill: Drill) -> list[Step]:
     def may(right: str, name: str) -> str:
         return reverse(name) + scope if anywhere(user, right) else ""
 
-    return [
-        Step(
-            _("Add the organizations whose stations stand here; your own is there already"),
-            Organization.objects.visible_to(user).exclude(pk=user.organization_id).exists(),
-            may(MANAGE_ORGANIZATIONS, "organization_add"),
-        ),
+    steps = [
         Step(
             _("Add a location: an address where stations stand"),
-            Location.objects.visible_to(user).exists(),
+            drill.limit(Location.objects.visible_to(user)).exists(),
             may(MANAGE_LOCATIONS, "location_add"),
         ),
         Step(_("Add its stations. The portal shows what to type into each"), False, may(MANAGE_STATIONS, "stations_add")),
     ]
+    if not drill:  # else the organization is there
+        first = Step(
+            _("Add the organizations whose stations stand here; your own is there already"),
+            Organization.objects.visible_to(user).exclude(pk=user.organization_id).exists(),
+            may(MANAGE_ORGANIZATIONS, "organization_add"),
+        )
+        steps.insert(0, first)
+    return steps
 
 
 def _days(transactions: Any, zone: ZoneInfo, whose: str) -> list[Day]:

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from passes.decision import REASONS
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.hooks import Card
+from tenancy.actions.moves import keys
 from tenancy.personal import sees
 from tenancy.rights import PERSONAL_DATA
 
@@ -53,13 +54,23 @@ class Desk:
         return list(found.order_by("pk").values_list("uid", flat=True)[:MOST_FOUND])
 
     def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
-        keys = [int(part) for part in organization_path.strip("/").split("/")]
         usable = (
             ChargePass.objects.visible_to(user, PERSONAL_DATA)
-            .filter(Q(valid_until=None) | Q(valid_until__gt=timezone.now()), organization__in=keys, blocked=False)
+            .filter(Q(valid_until=None) | Q(valid_until__gt=timezone.now()), organization__in=keys(organization_path), blocked=False)
             .order_by("nickname", "uid")[:MOST_CHOICES]
         )
         return list({charge_pass.uid: str(charge_pass) for charge_pass in usable}.items())
+
+    def changed_by_move(self, user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:
+        now = timezone.now()
+        valid = ChargePass.objects.filter(Q(valid_until=None) | Q(valid_until__gt=now), blocked=False).order_by()
+
+        def gone(path: str, other: str) -> int:
+            """Those that charge at the one and not at the other."""
+            here, there = (valid.filter(organization__in=keys(where)) for where in (path, other))
+            return here.visible_to(user).exclude(uid__in=there.values("uid")).values("uid").distinct().count()
+
+        return gone(from_path, to_path), gone(to_path, from_path)
 
 
 def _url(charge_pass: ChargePass) -> str:

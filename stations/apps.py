@@ -9,7 +9,7 @@ class StationsConfig(AppConfig):
     def ready(self) -> None:
         from stations.models import Location
         from stations.pages import history
-        from stations.pages.places import locations_by_path, part_of_organization, stations_by_path
+        from stations.pages.locations import locations_by_path, part_of_organization, stations_by_path
         from tenancy.hooks import belonging_entries, command_words, organization_counts, organization_parts, recorded_kinds
         from tenancy.scope import PLACES
 

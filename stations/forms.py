@@ -1,65 +1,23 @@
-"""The forms of locations, stations and connectors. They check what was typed; the actions write."""
+"""The forms of stations and connectors. They check what was typed; the actions write."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.actions import what_is_wrong_with
+from stations.actions import what_is_wrong_with, why_station_not_moved
 from stations.models import Connector, Location, Station, Transaction
 from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS
+from tenancy.rights import MANAGE_STATIONS
 
 AT_ONCE = 200  # stations added together
-
-COORDINATE = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-
-
-class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Location
-        fields = ("organization", "name", "street", "postal_code", "city", "country", "latitude", "longitude", "time_zone", "access_mode")
-        widgets = {"latitude": COORDINATE, "longitude": COORDINATE}
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            del self.fields["organization"]  # moving has consequences of its own
-        else:
-            field = self.fields["organization"]
-            assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = Organization.objects.visible_to(user, MANAGE_LOCATIONS)
-        names = sorted(
-            name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/", "posix/", "right/"))
-        )
-        self.fields["time_zone"] = forms.ChoiceField(
-            label=self.fields["time_zone"].label, choices=[(name, name) for name in names], initial=self.instance.time_zone
-        )
-        if self.instance.time_zone not in names:
-            self.fields["time_zone"].choices += [(self.instance.time_zone, self.instance.time_zone)]  # type: ignore[attr-defined]
-        self.fields["access_mode"].help_text = lazy("Stations here follow it unless they have one of their own.")
-        self.fields["latitude"].help_text = lazy("With both, the location is on the map.")
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or self.cleaned_data
-        if (values.get("latitude") is None) != (values.get("longitude") is None) and not {"latitude", "longitude"} & set(self.errors):
-            self.add_error("longitude" if values.get("longitude") is None else "latitude", lazy("Enter both coordinates, or neither."))
-        return values
-
-    def clean_country(self) -> str:
-        country = str(self.cleaned_data["country"]).upper()
-        if country and not re.fullmatch(r"[A-Z]{2}", country):
-            raise forms.ValidationError(lazy("A country is two letters, such as NL."))
-        return country
-
 
 TECHNICAL = ("current_type", "phases", "voltage", "max_current", "communication")
 
@@ -171,12 +129,19 @@ class StationForm(forms.ModelForm):  # type: ignore[type-arg]
         wanted = str(self.data.get(self.add_prefix("location"), ""))
         here = self.instance.location
         to = locations.filter(pk=int(wanted)).first() if wanted.isdecimal() and len(wanted) < 19 else None
-        if to and to.organization_id != here.organization_id:
+        self.not_moved = why_station_not_moved(user, self.instance, to) if to else ""
+        if to and to.organization_id != here.organization_id and not self.not_moved:
             self.fields["move"] = forms.BooleanField(
                 label=_("Move it to %s, with all that it has recorded") % to.organization,
                 help_text=_consequences(self.instance, here.organization),
                 error_messages={"required": _("Tick this to move it to another organization, or choose another location.")},
             )
+
+    def clean_location(self) -> Location:
+        if self.not_moved:
+            raise forms.ValidationError(self.not_moved)
+        location: Location = self.cleaned_data["location"]
+        return location
 
 
 def _consequences(station: Station, organization: Organization) -> str:

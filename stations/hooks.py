@@ -72,6 +72,10 @@ class Cards(Protocol):
     def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
         """(UID, name) of passes that `user` may see and that may charge at a station of this organization."""
 
+    def changed_by_move(self, user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:
+        """Of the cards that `user` may see: how many that charge at the organization with `from_path` do not at the other, and how many
+        begin to."""
+
 
 cards: Cards | None = None
 
@@ -87,3 +91,7 @@ def known_cards(user: User | AnonymousUser, id_tags: Collection[str]) -> dict[st
 
 def cards_named(user: User | AnonymousUser, text: str) -> list[str]:
     return cards.named(user, text) if cards and text else []
+
+
+def cards_changed_by_move(user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:
+    return cards.changed_by_move(user, from_path, to_path) if cards else (0, 0)

@@ -1,9 +1,9 @@
 from django.urls import URLPattern
 
-from stations.pages import fleet, history, logs, places, sheet, transactions
+from stations.pages import fleet, history, location_edit, logs, sheet, transactions
 
 urlpatterns: list[URLPattern] = [
-    *places.urlpatterns,
+    *location_edit.urlpatterns,
     *fleet.urlpatterns,
     *sheet.urlpatterns,
     *transactions.urlpatterns,

@@ -44,6 +44,14 @@ class Drill:
             return queryset.below(self.organization.path)  # type: ignore[attr-defined, no-any-return]
         return queryset
 
+    def way(self, user: User | AnonymousUser) -> list[tuple[str, Any]]:
+        """(token, organization or place) from the highest that `user` may see down to this scope."""
+        if self.organization is None:
+            return []
+        rows = Organization.objects.visible_to(user).filter(pk__in=[*self.organization.ancestor_ids, self.organization.pk])
+        found: list[tuple[str, Any]] = [(f"o{row.pk}", row) for row in rows.in_tree_order()]
+        return [*found, (self.token, self.place)] if self.place is not None else found
+
 
 def scope_of(request: HttpRequest) -> Drill:
     return drill_of(request.user, request.GET.get("in", ""))

@@ -66,6 +66,7 @@ def confirm_page(
     done_url: str,
     refusal: str = "",
     breadcrumbs: Trail = (),
+    submit_class: str = "",
 ) -> HttpResponse:
     """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done."""
     if request.method == "POST" and not refusal:
@@ -78,7 +79,7 @@ def confirm_page(
             return redirect(done_url)
     context = {
         "title": title, "consequences": consequences, "submit_label": submit_label, "cancel_url": cancel_url, "refusal": refusal,
-        "breadcrumbs": breadcrumbs,
+        "breadcrumbs": breadcrumbs, "submit_class": submit_class,
     }  # fmt: skip
     return render(request, "ui/confirm.html", context)
 

@@ -4,19 +4,25 @@ from stations.actions.commands import CommandRefused, request_command
 from stations.actions.infrastructure import (
     add_stations,
     create_connector,
-    create_location,
     delete_connector,
-    delete_location,
     delete_station,
     edit_connector,
-    edit_location,
     edit_station,
     renew_password,
     set_stations_active,
     what_is_wrong_with,
     why_connector_stays,
-    why_location_stays,
+    why_station_not_moved,
     why_station_stays,
+)
+from stations.actions.locations import (
+    create_location,
+    delete_location,
+    edit_location,
+    move_location,
+    publish_location,
+    why_location_not_moved,
+    why_location_stays,
 )
 
 __all__ = [
@@ -30,11 +36,15 @@ __all__ = [
     "edit_connector",
     "edit_location",
     "edit_station",
+    "move_location",
+    "publish_location",
     "renew_password",
     "request_command",
     "set_stations_active",
     "what_is_wrong_with",
     "why_connector_stays",
+    "why_location_not_moved",
     "why_location_stays",
+    "why_station_not_moved",
     "why_station_stays",
 ]

@@ -1,4 +1,4 @@
-"""Locations, stations, connectors."""
+"""Every write to stations and connectors."""
 
 from __future__ import annotations
 
@@ -11,54 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stations import credentials, nudges
+from stations.actions.saving import save
 from stations.models import Connector, Knock, Location, Station, Transaction
 from tenancy import audit
-from tenancy.models import Organization, User
+from tenancy.actions.moves import why_not_moved
+from tenancy.models import User
 
 PORTION = 500  # stations changed in one transaction
-
-
-def _save(actor: User | None, thing: models.Model, organization: Organization, fields: dict[str, Any]) -> None:
-    """Apply `fields`, validate, save and record what changed."""
-    verb = "edit" if thing.pk else "create"
-    before = {key: getattr(thing, key, None) for key in fields} if thing.pk else {}
-    for key, value in fields.items():
-        setattr(thing, key, value)
-    thing.full_clean()
-    thing.save()
-    if changed := audit.differences(before, fields):
-        audit.record(actor, verb, thing, organization, changed)
-
-
-@transaction.atomic
-def create_location(*, actor: User | None, organization: Organization, **fields: Any) -> Location:
-    location = Location(organization=organization)
-    _save(actor, location, organization, fields)
-    return location
-
-
-@transaction.atomic
-def edit_location(*, actor: User | None, location: Location, **fields: Any) -> Location:
-    _save(actor, location, location.organization, fields)
-    return location
-
-
-def why_location_stays(location: Location) -> str:
-    """Why this location cannot be deleted now; empty when it can."""
-    if count := location.stations.count():
-        return (
-            ngettext("It still has %d station. Move or delete it first.", "It still has %d stations. Move or delete these first.", count)
-            % count
-        )
-    return ""
-
-
-@transaction.atomic
-def delete_location(*, actor: User | None, location: Location) -> None:
-    if reason := why_location_stays(location):
-        raise ValidationError(reason)
-    audit.record(actor, "delete", location, location.organization)
-    location.delete()
 
 
 def what_is_wrong_with(identities: Sequence[str]) -> list[str]:
@@ -122,6 +81,12 @@ def add_stations(
     return added
 
 
+def why_station_not_moved(actor: User | None, station: Station, to: Location) -> str:
+    """Why `actor` cannot move this station to the location `to`; empty when they can."""
+    here = station.location
+    return why_not_moved(actor, here.organization.path, to.organization.path, here.pk) if to.organization_id != here.organization_id else ""
+
+
 @transaction.atomic
 def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Station:
     """The identity is the station's address and never changes. Deactivating closes its socket. Moved to another organization, it takes
@@ -130,7 +95,9 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
         raise ValidationError({"identity": _("A station id never changes. Add a new station instead.")})
     was = station.location
     to: Location = fields.get("location", was)
-    _save(actor, station, to.organization, fields)
+    if reason := why_station_not_moved(actor, station, to):
+        raise ValidationError({"location": reason})
+    save(actor, station, to.organization, fields)
     if to.organization_id != was.organization_id:
         audit.record(actor, "edit", station, was.organization, {"location": [was.name, to.name]})
     if not station.active:
@@ -205,14 +172,14 @@ def delete_station(*, actor: User | None, station: Station) -> None:
 @transaction.atomic
 def create_connector(*, actor: User | None, station: Station, **fields: Any) -> Connector:
     connector = Connector(station=station)
-    _save(actor, connector, station.location.organization, fields)
+    save(actor, connector, station.location.organization, fields)
     nudges.stations_changed(station.pk)
     return connector
 
 
 @transaction.atomic
 def edit_connector(*, actor: User | None, connector: Connector, **fields: Any) -> Connector:
-    _save(actor, connector, connector.station.location.organization, fields)
+    save(actor, connector, connector.station.location.organization, fields)
     nudges.stations_changed(connector.station_id)
     return connector
 

@@ -106,7 +106,8 @@ class Location(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return link("location", self.pk)
+        """Drills in: what is looked at from there is this location's."""
+        return link("location", self.pk, **{"in": f"l{self.pk}"})
 
     @property
     def zone(self) -> ZoneInfo:

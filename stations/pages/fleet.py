@@ -19,11 +19,12 @@ from stations import actions
 from stations.forms import TECHNICAL, ConnectorForm, Part, StationForm, StationsForm
 from stations.models import Connector, Knock, Location, Station
 from stations.pages.knocking import KnockList, knock_forget, sees_knocks
+from stations.pages.location_list import may_add
 from stations.pages.overview import connect_context
 from stations.pages.station_list import StationList, user_of
 from tenancy.links import link
 from tenancy.models import User
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_STATIONS, Missing, anywhere, get_for
+from tenancy.rights import MANAGE_STATIONS, Missing, anywhere, get_for
 from ui.forms import confirm_page, form_page, refuse
 
 # -- adding -----------------------------------------------------------------------------------------------------------------------------
@@ -41,7 +42,7 @@ def stations_add(request: HttpRequest) -> HttpResponse:
         "breadcrumbs": [(_("Stations"), link("stations"))],
     }
     if not Location.objects.visible_to(user, MANAGE_STATIONS).exists():
-        context["may_add_location"] = anywhere(user, MANAGE_LOCATIONS)
+        context["may_add_location"] = may_add(user)
         return render(request, "stations/no_location.html", context)
     identity = request.GET.get("identity", "").replace("\x00", "")[:48]
     knock = Knock.objects.filter(identity=identity).first() if identity and sees_knocks(request) else None

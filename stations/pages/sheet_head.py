@@ -17,7 +17,7 @@ from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Connector, CurrentType, Station
 from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, holds, may
+from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, may
 from ui.templatetags.ui import duration
 
 Text = str | Promise
@@ -146,9 +146,8 @@ def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str]
     """The chain of organizations from the topmost that the person may see, then the location."""
     own = station.location.organization
     above = Organization.objects.visible_to(request.user).filter(pk__in=own.ancestor_ids).in_tree_order()
-    here = own.get_absolute_url() if holds(request.user, READ, own.path) else ""
-    found = [(str(place), place.get_absolute_url()) for place in above]
-    return [*found, (str(own), here), (str(station.location), station.location.get_absolute_url())]
+    shown = [*above, own, station.location]
+    return [(str(place), place.get_absolute_url() if place is not own or may(request.user, READ, own) else "") for place in shown]
 
 
 def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:

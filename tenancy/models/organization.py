@@ -115,7 +115,8 @@ class Organization(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return link("organization", self.pk)
+        """Drills in: what is looked at from there is of this organization and those below it."""
+        return link("organization", self.pk, **{"in": f"o{self.pk}"})
 
     def clean(self) -> None:
         if self.parent and self.kind not in (fitting := self.Kind(self.parent.kind).below):

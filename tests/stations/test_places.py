@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from django.utils import timezone
 
 from stations.actions import add_stations, create_location
 from stations.models import Connector, Location, Station, Transaction
-from tenancy.models import AuditEntry
+from tenancy.actions import assign_role, create_role, edit_organization
+from tenancy.models import AuditEntry, User
+from tenancy.rights import RIGHTS
 from tests.conftest import Tree
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +29,34 @@ def text(answer: Any) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
-def typed(tree: Tree, **values: Any) -> dict[str, Any]:
+def details(tree: Tree, **values: Any) -> dict[str, Any]:
     return {
         "organization": tree.customer.pk, "name": "Depot", "street": "Osloweg 110", "postal_code": "9723 BX", "city": "Groningen",
-        "country": "nl", "latitude": "53.2", "longitude": "6.6", "time_zone": "Europe/Amsterdam", "access_mode": "open",
+        "country": "nl", "latitude": "53.2", "longitude": "6.6", "time_zone": "Europe/Amsterdam",
     } | values  # fmt: skip
+
+
+def typed(tree: Tree, **values: Any) -> dict[str, Any]:
+    """Of the page on which all is edited together."""
+    return details(tree) | {"access_mode": "open"} | values
+
+
+def add(client: Client, *steps: dict[str, Any]) -> Any:
+    """Through the steps of the wizard; the answer to the last one."""
+    url = reverse("location_add")
+    for step in steps:
+        answer = client.post(url, step)
+        url = answer.headers.get("Location", url)
+    return answer
+
+
+def without(user: User, *rights: str) -> None:
+    """From now on `user` holds everything but these, and that at their own organization."""
+    role = create_role(
+        actor=None, organization=user.organization, name="Nearly everything", rights=[right for right in RIGHTS if right not in rights]
+    )
+    user.groups.clear()
+    assign_role(actor=None, user=user, role=role, organization=user.organization)
 
 
 def online(station: Station) -> None:
@@ -38,13 +64,86 @@ def online(station: Station) -> None:
     Station.objects.filter(pk=station.pk).update(connected=True, first_connected_at=now, connected_at=now, last_message_at=now)
 
 
-def test_a_location_is_added(tree: Tree, as_bob: Client) -> None:
-    form = as_bob.get(reverse("location_add")).content.decode()
+def test_a_location_is_added_in_three_steps(tree: Tree, as_bob: Client) -> None:
+    edit_organization(actor=None, organization=tree.partner, compensation_ac=Decimal("0.23"))
+    form = as_bob.get(reverse("location_add"), {"in": f"o{tree.customer.pk}"}).content.decode()
     assert '<option value="Europe/Amsterdam" selected>' in form, "the platform's zone is proposed"
-    as_bob.post(reverse("location_add"), typed(tree))
+    assert re.search(rf'<option value="{tree.customer.pk}" selected>', form), "and the organization that is looked at"
+    access = as_bob.post(reverse("location_add"), details(tree)).headers["Location"]
+    shown = text(as_bob.get(access))
+    assert "Anybody charges, with any card and without a check." in shown
+    rates = as_bob.post(access, {"access_mode": "open", "published": "on"}).headers["Location"]
+    assert "Empty: as the organization: 0.23\N{NO-BREAK SPACE}EUR/kWh from Lumen Installers." in as_bob.get(rates).content.decode()
+    refused = as_bob.post(rates, {"compensation_ac": "", "compensation_dc": "-0.3"})
+    assert "greater than or equal to 0" in text(refused)
+    summary = as_bob.post(rates, {"compensation_ac": "", "compensation_dc": "0,315"}).headers["Location"]
+    shown = text(as_bob.get(summary))
+    assert "Organization Harbour Offices Name Depot" in shown
+    assert "Access mode Open: any card Published Yes" in shown
+    assert "as the organization: 0.23 EUR/kWh from Lumen Installers" in shown
+    assert "0.315 EUR/kWh" in shown
+    assert "Add location" in shown
+    assert Location.objects.count() == 2, "nothing is done before"
+    made = as_bob.post(summary)
+    location = Location.objects.get(name="Depot")
+    assert made.headers["Location"] == f"/locations/{location.pk}/?in=l{location.pk}"
+    assert (location.organization, location.country, location.latitude, location.access_mode) == (tree.customer, "NL", 53.2, "open")
+    assert (location.published, location.compensation_ac, location.compensation_dc) == (True, None, Decimal("0.315"))
+    assert AuditEntry.objects.get(object_type="stations.location", object_id=location.pk).actor == tree.bob
+
+
+def test_what_the_role_does_not_allow_is_left_out_or_grey(tree: Tree, as_bob: Client, bob: User) -> None:
+    without(bob, "publish_locations", "manage_rates")
+    access = as_bob.post(reverse("location_add"), details(tree)).headers["Location"]
+    shown = text(as_bob.get(access))
+    assert "You don't have the right to publish locations here." in shown
+    assert "Rates" not in shown
+    summary = as_bob.post(access, {"access_mode": "open", "published": "on"}).headers["Location"]
+    assert summary.endswith("step=summary")
+    as_bob.post(summary)
     made = Location.objects.get(name="Depot")
-    assert (made.organization, made.country, made.latitude, made.access_mode) == (tree.customer, "NL", 53.2, "open")
-    assert AuditEntry.objects.get(object_type="stations.location", object_id=made.pk).actor == tree.bob
+    assert not made.published, "whatever was posted"
+    for name in ("location_publish", "location_unpublish"):
+        assert as_bob.get(reverse(name, args=[made.pk])).status_code == as_bob.post(reverse(name, args=[made.pk])).status_code == 403
+    page = text(as_bob.get(reverse("location_edit", args=[made.pk])))
+    assert "You don't have the right to change rates here." in page
+    as_bob.post(reverse("location_edit", args=[made.pk]), typed(tree, compensation_ac="0.5"))
+    made.refresh_from_db()
+    assert made.compensation_ac is None
+
+
+def test_rates_are_nobodys_business_without_the_right(tree: Tree, as_cy: Client, as_bob: Client, bob: User) -> None:
+    Location.objects.filter(pk=tree.location.pk).update(compensation_ac=Decimal("0.4321"))
+    url = reverse("location", args=[tree.location.pk])
+    assert "Compensation AC 0.4321 EUR/kWh set here" in text(as_bob.get(url)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "0.4321" not in text(as_cy.get(url))
+    without(bob, "read_money")
+    for page in (url, reverse("location_edit", args=[tree.location.pk])):
+        assert "0.4321" not in as_bob.get(page).content.decode()
+
+
+def test_who_may_add_none_is_told_so_and_sees_no_button(tree: Tree, as_cy: Client, as_bob: Client) -> None:
+    assert as_cy.get(reverse("location_add")).status_code == as_cy.post(reverse("location_add"), details(tree)).status_code == 403
+    for url in (reverse("locations"), reverse("location", args=[tree.location.pk]), reverse("map")):
+        shown = text(as_cy.get(url))
+        assert not [word for word in ("Add a location", "Add stations", "Edit", "Delete", "Publish ", "Move") if word in shown], url
+    shown = text(as_bob.get(reverse("location", args=[tree.location.pk])))
+    assert all(word in shown for word in ("Add stations", "Edit", "Delete", "Publish", "Move"))
+
+
+def test_the_publish_switch_says_what_it_means_and_is_recorded(tree: Tree, as_bob: Client) -> None:
+    url, back = reverse("location_publish", args=[tree.location.pk]), reverse("location_unpublish", args=[tree.location.pk])
+    assert "in directories and on the public page" in text(as_bob.get(url))
+    assert "It is not published." in text(as_bob.get(back))
+    as_bob.post(url, {"confirmed": "1"})
+    tree.location.refresh_from_db()
+    assert tree.location.published
+    assert AuditEntry.objects.get(verb="publish").changes == {"published": [False, True]}
+    as_bob.post(url, {"confirmed": "1"})
+    assert AuditEntry.objects.filter(verb="publish").count() == 1, "once"
+    as_bob.post(back, {"confirmed": "1"})
+    tree.location.refresh_from_db()
+    assert not tree.location.published
 
 
 @pytest.mark.parametrize(
@@ -58,18 +157,22 @@ def test_a_location_is_added(tree: Tree, as_bob: Client) -> None:
         ({"longitude": ""}, "Enter both coordinates, or neither."),
         ({"time_zone": "Mars/Olympus"}, "is not one of the available choices"),
         ({"country": "N1"}, "A country is two letters, such as NL."),
-        ({"access_mode": "vip"}, "is not one of the available choices"),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: str, tree: Tree, as_bob: Client) -> None:
-    answer = as_bob.post(reverse("location_add"), typed(tree, **values))
+    answer = as_bob.post(reverse("location_add"), details(tree, **values))
     assert said in text(answer)
     assert Location.objects.count() == 2
     assert "Osloweg 110" in answer.content.decode(), "nothing typed is lost"
 
 
 def test_no_location_is_added_to_somebody_elses_organization(tree: Tree, as_bob: Client) -> None:
-    assert "Select a valid choice." in text(as_bob.post(reverse("location_add"), typed(tree, organization=tree.other_customer.pk)))
+    assert "Select a valid choice." in text(as_bob.post(reverse("location_add"), details(tree, organization=tree.other_customer.pk)))
+
+
+def test_an_access_mode_that_there_is_not(tree: Tree, as_bob: Client) -> None:
+    assert "is not one of the available choices" in text(add(as_bob, details(tree), {"access_mode": "vip"}))
+    assert Location.objects.count() == 2
 
 
 def test_an_edit_is_recorded(tree: Tree, as_bob: Client) -> None:

@@ -238,7 +238,7 @@ def test_the_scope_ends_with_its_organization(tree: Tree, as_bob: Client) -> Non
     assert answer.headers["Location"] == f"/organizations/{tree.customer.pk}/"
     place = create_location(actor=None, organization=tree.customer, name="Empty")
     answer = as_bob.post(f"{reverse('location_delete', args=[place.pk])}?in=l{place.pk}", {"confirmed": "1"})
-    assert answer.headers["Location"] == f"/organizations/{tree.customer.pk}/"
+    assert answer.headers["Location"] == f"/organizations/{tree.customer.pk}/?in=o{tree.customer.pk}"
 
 
 def test_the_list_costs_the_same_with_many(tree: Tree, as_ada: Client, django_assert_max_num_queries: Callable[..., Any]) -> None:
