@@ -42,6 +42,8 @@ VERBS: dict[str, Verb] = {
     "create": Verb(lazy("Added"), lazy("Added the {kind} {name}")),
     "edit": Verb(lazy("Changed"), lazy("Changed the {kind} {name}")),
     "move": Verb(lazy("Moved"), lazy("Moved the {kind} {name}")),
+    "publish": Verb(lazy("Published"), lazy("Published the {kind} {name}")),
+    "unpublish": Verb(lazy("Unpublished"), lazy("Unpublished the {kind} {name}")),
     "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),
     "delete_connector": Verb(lazy("Deleted a connector"), lazy("Deleted a connector of {name}")),
     "command": Verb(lazy("Asked a station"), lazy("Asked the {kind} {name}")),

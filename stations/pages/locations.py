@@ -31,6 +31,7 @@ from tenancy.rights import (
     MANAGE_STATIONS,
     PUBLISH_LOCATIONS,
     READ,
+    READ_AUDIT,
     READ_MONEY,
     READ_TRANSACTIONS,
     get_for,
@@ -114,6 +115,8 @@ def actions_of(request: HttpRequest, location: Location) -> list[Action]:
         found.append(Action(_("Let a service company in"), link("access_add", place=token), icon="door-enter"))
     if may(user, MANAGE_LOCATIONS, location):
         found.append(Action(_("Delete"), link("location_delete", pk), icon="trash"))
+    if may(user, READ_AUDIT, location):
+        found.append(Action(_("History"), link("location_history", pk), icon="history"))
     return found
 
 
