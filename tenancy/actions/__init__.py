@@ -1,10 +1,15 @@
 """Every write to organizations, people and roles: one transaction each, the audit row inside it."""
 
 from tenancy.actions.invitations import accept_invitation, invite_user, send_again, withdraw_invitation
+from tenancy.actions.moves import move_organization
 from tenancy.actions.organizations import (
+    activate_organization,
     create_organization,
+    deactivate_organization,
     delete_organization,
     edit_organization,
+    set_logo,
+    why_not_deactivated,
     why_organization_stays,
 )
 from tenancy.actions.people import create_user, delete_user, edit_user, renew_user_password, set_user_active
@@ -26,11 +31,13 @@ from tenancy.actions.roles import (
 
 __all__ = [
     "accept_invitation",
+    "activate_organization",
     "assign_role",
     "create_default_roles",
     "create_organization",
     "create_role",
     "create_user",
+    "deactivate_organization",
     "delete_organization",
     "delete_role",
     "delete_user",
@@ -40,12 +47,15 @@ __all__ = [
     "end_access",
     "invite_user",
     "let_in",
+    "move_organization",
     "renew_user_password",
     "send_again",
+    "set_logo",
     "set_user_active",
     "sweep_accesses",
     "team_of",
     "touched_by",
+    "why_not_deactivated",
     "why_organization_stays",
     "why_role_stays",
     "why_still_propagated",
