@@ -1,4 +1,4 @@
-"""What the page shell needs on every page: the entries of the main menu. One query, and none where no menu is drawn."""
+"""What the page shell needs on every page: the main menu and whose portal it is. A query for each, and none where neither is drawn."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from stations.models import Knock, UnmatchedMessage
+from tenancy.brand import brand_of
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
 from tenancy.scope import Drill
@@ -41,6 +42,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "drill": getattr(request, "drill", None),
         "nav": SimpleLazyObject(lambda: _menu(request, user)),
         "way": SimpleLazyObject(lambda: _way(request, user)),
+        "brand": SimpleLazyObject(lambda: brand_of(request)),
     }
 
 

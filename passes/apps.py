@@ -9,9 +9,11 @@ class PassesConfig(AppConfig):
     def ready(self) -> None:
         from passes.decision import decide
         from passes.desk import Desk
+        from passes.moves import passes_that_end
         from stations import hooks
-        from tenancy.hooks import recorded_kinds
+        from tenancy.hooks import move_consequences, recorded_kinds
 
         hooks.authorizer = decide
         hooks.cards = Desk()
         recorded_kinds.append("passes.chargepass")
+        move_consequences.append(passes_that_end)

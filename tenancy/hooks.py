@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from django.db.models import Q
@@ -33,3 +33,7 @@ belonging_entries: dict[str, Callable[[Any], Q]] = {
 }
 # What was asked of a station, in words, by the command's name and its payload, with what the configuration is set to or without.
 command_words: list[Callable[[str, dict[str, Any], bool], str]] = []
+# Each gives more tabs of the page of an organization: (name, label, URL), those that this person may open.
+organization_tabs: list[Callable[[HttpRequest, Organization], Iterable[tuple[str, Any, str]]]] = []
+# Each says, in sentences, what else changes when the organization comes to belong to another parent.
+move_consequences: list[Callable[[User, Organization, Organization], Iterable[str]]] = []

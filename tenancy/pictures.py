@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tenancy.models import LOGO_SIZE
 
 LARGEST_FILE = 2 * 1024 * 1024  # bytes
+LARGEST_KEPT = 200_000  # bytes
 MOST_PIXELS = 40_000_000  # in the file; as much memory as 160 MB
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
@@ -45,7 +46,6 @@ def picture_of(file: IO[bytes], size: int) -> Picture:
                 )
             image.draft("RGB", (2 * LOGO_SIZE, 2 * LOGO_SIZE))  # a JPEG is decoded no larger than needed
             ours = ImageOps.exif_transpose(image).convert("RGBA")
-            ours.thumbnail((LOGO_SIZE, LOGO_SIZE))
             return _kept(ours)
     except UnidentifiedImageError:
         raise ValidationError(_("This is not a picture that can be shown here. Choose a PNG, JPEG, WebP or GIF file.")) from None
@@ -56,7 +56,13 @@ def picture_of(file: IO[bytes], size: int) -> Picture:
 
 
 def _kept(image: Image.Image) -> Picture:
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    png = out.getvalue()
+    """As large as fits into LARGEST_KEPT: every page of everybody below loads it."""
+    png = b""
+    for side in (LOGO_SIZE, 384, 256, 192, 128):
+        image.thumbnail((side, side))
+        out = io.BytesIO()
+        image.save(out, "PNG", optimize=True)
+        png = out.getvalue()
+        if len(png) <= LARGEST_KEPT:
+            break
     return Picture(png, image.width, image.height, hashlib.sha256(png).hexdigest())

@@ -1,15 +1,28 @@
 from django.urls import URLPattern, path
 
-from tenancy.pages import access, choose, history, invitations, roles, user_roles, users, view_as
-from tenancy.pages import organizations as pages
+from tenancy.pages import (
+    access,
+    brand,
+    choose,
+    history,
+    invitations,
+    organization_add,
+    organization_move,
+    organization_sheet,
+    roles,
+    user_roles,
+    users,
+    view_as,
+)
+from tenancy.pages.organizations import OrganizationList
 
 urlpatterns: list[URLPattern] = [
     *choose.urlpatterns,
-    path("organizations/", pages.OrganizationList.as_view(), name="organizations"),
-    path("organizations/add/", pages.organization_add, name="organization_add"),
-    path("organizations/<int:pk>/", pages.organization, name="organization"),
-    path("organizations/<int:pk>/edit/", pages.organization_edit, name="organization_edit"),
-    path("organizations/<int:pk>/delete/", pages.organization_delete, name="organization_delete"),
+    path("organizations/", OrganizationList.as_view(), name="organizations"),
+    *organization_add.urlpatterns,
+    *organization_sheet.urlpatterns,
+    *organization_move.urlpatterns,
+    *brand.urlpatterns,
     *invitations.urlpatterns,
     *users.urlpatterns,
     *user_roles.urlpatterns,

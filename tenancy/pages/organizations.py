@@ -1,8 +1,7 @@
-"""Organizations: the tree as a list, and each as a page."""
+"""Organizations: the tree as a list. Each as a page is in organization_sheet.py."""
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,30 +10,20 @@ import django_filters
 import django_tables2
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from tenancy import actions, hooks
-from tenancy.forms import OrganizationForm
+from tenancy import hooks
 from tenancy.links import link
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_ORGANIZATIONS, get_for, holds
-from ui.forms import confirm_page, form_page
+from tenancy.pages.shared import MANY, NAME, NUMBER, user_of
+from tenancy.rights import MANAGE_ORGANIZATIONS, anywhere, get_for, holds
 from ui.lists import Action, ListPage, Table
 
-NAME = {"td": {"class": "long-name"}}
-MANY = 50  # of one kind on the page of an organization
-NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end num"}}
-
-
-def user_of(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
+__all__ = ["MANY", "NAME", "NUMBER", "OrganizationList", "proposed", "trail"]
 
 
 def trail(user: User, organization: Organization) -> list[tuple[Any, str]]:
@@ -146,75 +135,6 @@ class OrganizationList(ListPage):
         return {"user": user_of(self.request)}
 
     def get_actions(self) -> Sequence[Action]:
+        if not anywhere(user_of(self.request), MANAGE_ORGANIZATIONS):
+            return []
         return [Action(_("Add an organization"), link("organization_add"), icon="plus")]
-
-
-def organization(request: HttpRequest, pk: int) -> HttpResponse:
-    user = user_of(request)
-    found = get_for(user, Organization.objects.select_related("parent"), pk=pk)
-    children = list(Organization.objects.visible_to(user).filter(parent=found)[: MANY + 1])
-    people = User.objects.visible_to(user).filter(organization=found)
-    shown = list(people[: MANY + 1])
-    head = [Action(_("Look only at this"), link("stations", **{"in": f"o{found.pk}"}), icon="filter")]
-    if holds(user, MANAGE_ORGANIZATIONS, found.path):
-        head += [
-            Action(_("Add an organization below"), link("organization_add", parent=str(found.pk)), icon="plus"),
-            Action(_("Edit"), link("organization_edit", found.pk), icon="pencil"),
-            Action(_("Delete"), link("organization_delete", found.pk), icon="trash"),
-        ]
-    context = {
-        "title": found.name,
-        "organization": found,
-        "breadcrumbs": trail(user, found),
-        "children": children[:MANY],
-        "all_children_url": link("organizations", **{"in": f"o{found.pk}"}) if len(children) > MANY else "",
-        "people": shown[:MANY],
-        "more_people": people.count() - MANY if len(shown) > MANY else 0,
-        "parts": [part(request, found) for part in hooks.organization_parts],
-        "actions": head,
-    }
-    return render(request, "tenancy/organization.html", context)
-
-
-def organization_add(request: HttpRequest) -> HttpResponse:
-    user = user_of(request)
-    form = OrganizationForm(request.POST or None, user=user, above=proposed(request, "parent", MANAGE_ORGANIZATIONS))
-
-    def save(values: dict[str, Any]) -> Organization:
-        parent = get_for(user, Organization.objects.all(), MANAGE_ORGANIZATIONS, pk=values.pop("parent").pk)
-        return actions.create_organization(actor=user, parent=parent, **values)
-
-    return form_page(
-        request, form, save, title=_("Add an organization"), submit_label=_("Add"), cancel_url=link("organizations"),
-        done=_("Organization added."), done_url=lambda made: made.get_absolute_url(),
-        breadcrumbs=[(_("Organizations"), link("organizations"))],
-    )  # fmt: skip
-
-
-def organization_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    user = user_of(request)
-    found = get_for(user, Organization.objects.all(), MANAGE_ORGANIZATIONS, pk=pk)
-    form = OrganizationForm(request.POST or None, instance=copy.copy(found), user=user)
-    return form_page(
-        request, form, lambda values: actions.edit_organization(actor=user, organization=found, **values),
-        title=_("Edit %s") % found, submit_label=_("Save"), cancel_url=found.get_absolute_url(), done=_("Saved."),
-        done_url=found.get_absolute_url(), breadcrumbs=[*trail(user, found), (found, found.get_absolute_url())],
-    )  # fmt: skip
-
-
-def organization_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    user = user_of(request)
-    found = get_for(user, Organization.objects.all(), MANAGE_ORGANIZATIONS, pk=pk)
-    refusal = actions.why_organization_stays(found)
-    if user.organization_id == found.pk and not refusal:
-        refusal = _("You belong to it yourself.")
-    above = trail(user, found)
-    after = above[-1][1] if above else reverse("organizations")
-    if request.GET.get("in") == f"o{pk}":  # the scope goes with it
-        after = reverse("organization", args=[found.parent_id]) if above else reverse("organizations")
-    return confirm_page(
-        request, lambda: actions.delete_organization(actor=user, organization=found),
-        title=_("Delete %s?") % found, consequences=[_("The organization %s is gone. What was done to it stays in the record.") % found],
-        refusal=refusal, submit_label=_("Delete organization"), cancel_url=found.get_absolute_url(), done=_("%s is deleted.") % found,
-        done_url=after, breadcrumbs=[*above, (found, found.get_absolute_url())],
-    )  # fmt: skip
