@@ -47,6 +47,8 @@ def picture_of(file: IO[bytes], size: int) -> Picture:
             image.draft("RGB", (2 * LOGO_SIZE, 2 * LOGO_SIZE))  # a JPEG is decoded no larger than needed
             ours = ImageOps.exif_transpose(image).convert("RGBA")
             return _kept(ours)
+    except Image.DecompressionBombError:
+        raise ValidationError(_("This picture has far too many pixels. A logo of 512 × 512 is enough.")) from None
     except UnidentifiedImageError:
         raise ValidationError(_("This is not a picture that can be shown here. Choose a PNG, JPEG, WebP or GIF file.")) from None
     except ValidationError:
