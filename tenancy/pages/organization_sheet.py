@@ -92,8 +92,7 @@ def head(user: User, organization: Organization) -> Iterable[Action]:
     pk, above = organization.pk, organization.parent
     yield Action(_("Look only at this"), link("stations", **{"in": f"o{pk}"}), icon="filter")
     if holds(user, MANAGE_ORGANIZATIONS, organization.path):
-        yield Action(_("Add an organization below"), link("organization_add", parent=str(pk)), icon="plus")
-        yield Action(_("Edit"), link("organization_edit", pk), icon="pencil")
+        yield Action(_("Add one below"), link("organization_add", parent=str(pk)), icon="plus")
         if above is not None and holds(user, MANAGE_ORGANIZATIONS, above.path):
             yield Action(_("Move"), link("organization_move", pk), icon="arrows-move")
     if above is not None and holds(user, CLOSE_ORGANIZATIONS, organization.path):
