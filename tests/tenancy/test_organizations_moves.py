@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from threading import Barrier, Thread
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -273,3 +275,32 @@ def test_unheld_roles_and_empty_teams_go_with_it(tree: Tree, deep: Organization,
     as_bob.post(url, {"confirmed": "1"})
     assert not Organization.objects.filter(pk=floor.pk).exists()
     assert not Role.objects.filter(pk=role.pk).exists()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_moves_at_the_same_time_never_make_a_cycle(tree: Tree) -> None:
+    for number in range(5):
+        one = create_organization(actor=None, parent=tree.customer, kind="sub", name=f"One {number}")
+        two = create_organization(actor=None, parent=tree.customer, kind="sub", name=f"Two {number}")
+        both, said = Barrier(2), []
+
+        def move(what: Organization, to: Organization, both: Barrier = both, said: list[str] = said) -> None:
+            both.wait()
+            try:
+                move_organization(actor=None, organization=what, parent=to)
+                said.append("moved")
+            except ValidationError as error:
+                said.append(error.messages[0])
+            finally:
+                connection.close()
+
+        threads = [Thread(target=move, args=pair) for pair in ((one, two), (two, one))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(said)[1] == "moved"
+        assert "it cannot be above it too" in sorted(said)[0]
+    for row in Organization.objects.exclude(parent=None).select_related("parent"):
+        assert row.path == f"{row.parent.path}{row.pk}/"  # type: ignore[union-attr]
