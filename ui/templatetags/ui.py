@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -33,6 +34,13 @@ def state(name: str, word: str) -> SafeString:
     """A state as dot and word."""
     assert name in STATES, name
     return format_html('<span class="state state-{}">{}</span>', name, word)
+
+
+@register.filter
+def first_line(cell: Any) -> str:
+    """The text of a cell without its second line: what the page shows of a row, for those who cannot see that the two belong together."""
+    text = str(cell)
+    return html.unescape(strip_tags(text.split('<span class="sub">')[0])).strip() if isinstance(cell, SafeString) else text
 
 
 def zone_of(zone: tzinfo | str | None) -> tzinfo:
