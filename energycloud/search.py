@@ -12,9 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Coalesce, Greatest, Length, NullIf, Upper
 from django.utils.functional import Promise
@@ -24,7 +26,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from energycloud import trigrams
-from energycloud.near import near
+from energycloud.near import allowed, near
 from passes.models import ChargePass, normalize_uid
 from stations.models import Connector, Location, Station, Transaction
 from tenancy.links import link
@@ -36,6 +38,7 @@ LEAST_ID = 4  # of a transaction's id that the station gave it
 MOST_WORDS = 6  # further ones narrow nothing down
 BOUND = 500  # candidates of each way to match: more are not ranked, nor counted
 FEW = 3  # with fewer hits than this, what is written similarly is looked for
+SPOILT = {1: 4, 2: 7}  # groups of three letters by so many typos
 EXACT, BEGINS, WORD, CONTAINS, SIMILAR = range(5)
 
 
@@ -57,9 +60,8 @@ class Text(NamedTuple):
 
     def mark(self, value: str) -> SafeString:
         """`value` as HTML, with what was looked for marked in it."""
-        ways = [re.escape(word) for word in sorted((self.whole, *self.words), key=len, reverse=True)]
-        if len(self.key) >= LEAST_ID:
-            ways.append(r"[\W_]*".join(map(re.escape, self.key)))
+        ways = [r"[\W_]*".join(map(re.escape, self.key))] if len(self.key) >= LEAST_ID else []
+        ways += [re.escape(word) for word in sorted((self.whole, *self.words), key=len, reverse=True)]
         parts = re.split(f"({'|'.join(ways)})", value, flags=re.IGNORECASE)  # every second one is a match
         return format_html_join("", "{}", ((format_html("<mark>{}</mark>", part) if n % 2 else part,) for n, part in enumerate(parts)))
 
@@ -201,19 +203,17 @@ def _ways(kind: Kind, text: Text) -> tuple[Q, Q, Q, Q] | None:
         return exact, begins, Q(pk__in=[]), own
     # Each word somewhere, and one of them in the row itself: not everything at a place whose name was typed
     each, any_own, at_words = Q(), Q(), Q()
-    for word in text.words:
+    for word in sorted(text.words, key=len, reverse=True):  # the rarest first
         inside = _any(kind.fields, "icontains", word)
-        any_own |= inside
+        # An index of groups of three letters finds two of them only where a name begins with them
+        any_own |= inside if len(word) > 2 else _any(kind.fields, "istartswith", word)
         each &= inside | _any(kind.around, "icontains", word) if kind.around else inside
         at_words &= _any((*kind.fields, *kind.around), "iregex", rf"(^|\W|_){re.escape(word)}")
     return exact, begins, at_words, (own | (each & any_own) if len(text.words) > 1 else own)
 
 
 def _any(fields: Sequence[str], lookup: str, value: str) -> Q:
-    condition = Q()
-    for name in fields:
-        condition |= Q(**{f"{name}__{lookup}": value})
-    return condition
+    return reduce(or_, (Q(**{f"{name}__{lookup}": value}) for name in fields))
 
 
 def _found(user: User, kind: Kind, text: Text, window: slice) -> Group | None:
@@ -237,8 +237,8 @@ def _found(user: User, kind: Kind, text: Text, window: slice) -> Group | None:
     found = list(rows.select_related(*kind.joins)[window] if kind.joins else rows[window])
     if not found:
         return None
-    total = found[0].total
-    bounded = total >= BOUND and connection.features.supports_slicing_ordering_in_compound
+    bounded = found[0].total >= BOUND and connection.features.supports_slicing_ordering_in_compound
+    total = min(found[0].total, BOUND) if bounded else found[0].total
     return Group(kind.slug, str(kind.label), kind.icon, [_hit(kind, text, row, row.rank) for row in found], total, bounded)
 
 
@@ -251,24 +251,26 @@ def _similar(user: User, kind: Kind, text: Text, window: slice) -> Group | None:
     from django.contrib.postgres.lookups import TrigramWordSimilar
     from django.contrib.postgres.search import TrigramWordSimilarity
 
-    words = [word.upper() for word in ([text.key] if not kind.by_words else text.words)]
-    long = [word for word in words if len(word) >= LEAST_ID]
-    if not long:
+    words = [word.upper() for word in (text.words if kind.by_words else [text.key])]
+    loose = [word for word in words if allowed(word)]
+    if not loose:
         return None
     rows, nearness = kind.rows(user), Value(0.0)
-    for word in words:
-        condition = _any((*kind.fields, *kind.around), "icontains", word)
-        if word in long:
-            for name in kind.fields:
-                condition |= Q(TrigramWordSimilar(Upper(name), Value(word)))
-            alike = [Coalesce(TrigramWordSimilarity(word, Upper(name)), Value(0.0)) for name in kind.fields]
-            nearness = nearness + (Greatest(*alike) if len(alike) > 1 else alike[0])  # type: ignore[assignment]
-        rows = rows.filter(condition)
-    with connection.cursor() as cursor:  # a typo in the middle of a word spoils three of its groups
-        cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', '0.33', false)")
-    candidates = rows.select_related(*kind.joins) if kind.joins else rows
+    for word in loose:
+        columns = [Upper(name) for name in kind.fields]
+        rows = rows.filter(reduce(or_, (Q(TrigramWordSimilar(column, Value(word))) for column in columns)))
+        alike = [Coalesce(TrigramWordSimilarity(word, column), Value(0.0)) for column in columns]
+        nearness = nearness + (Greatest(*alike) if len(alike) > 1 else alike[0])  # type: ignore[assignment]
+    if kind.joins:
+        rows = rows.select_related(*kind.joins)
     found = []
-    for row in candidates.annotate(nearness=nearness).order_by("-nearness", kind.fields[0], "pk")[:BOUND]:
+    share = max(0.33, min((len(word) + 1 - SPOILT[allowed(word)]) / (len(word) + 1) for word in loose) - 0.02)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # PostgreSQL takes comparing words for as cheap as comparing numbers, and would not use the index
+        local = "set_config('pg_trgm.word_similarity_threshold', %s, true), set_config('enable_seqscan', 'off', true)"
+        cursor.execute(f"SELECT {local}", [str(share)])
+        candidates = list(rows.annotate(nearness=nearness).order_by("-nearness", kind.fields[0], "pk")[:BOUND])
+    for row in candidates:
         far = near(words, " ".join(str(_value(row, name) or "") for name in (*kind.fields, *kind.around)))
         if far is not None:
             found.append((far, row))
