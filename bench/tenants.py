@@ -25,7 +25,7 @@ ADA, BOB = "ada@example.org", "bob@example.org"
 
 FIRST = "Anna Bram Chloé Daan Emma Finn Greta Hugo Ines Jonas Katja Levi Mila Noah Olga Pieter Quirin Rosa Sven Tess Ulla Vera Wim Yara Zoë"
 LAST = "Bakker Claes Dupont Egger Fischer Gruber Huber Ilg Jansen Keller Lang Moser Nagel Olsen Peeters Rossi Schmid Tschann Urban Visser"
-TOWNS = "Amsterdam Bregenz Den Haag,Dornbirn,Eindhoven,Feldkirch,Gent,Innsbruck,Leuven,Linz,München,Rotterdam,Salzburg,Utrecht,Wien,Zürich"
+TOWNS = "Amsterdam,Bregenz,Den Haag,Dornbirn,Eindhoven,Feldkirch,Gent,Innsbruck,Leuven,Linz,München,Rotterdam,Salzburg,Utrecht,Wien,Zürich"
 FILL = """
 insert into stations_location (organization_id, name, street, postal_code, city, country, time_zone, access_mode, published)
   select o.id, k.kind || ' ' || o.city || ' ' || o.id, 'Kade ' || o.id %% 90, '3011 AA', o.city, 'NL', 'Europe/Amsterdam', 'whitelist', true
@@ -33,9 +33,9 @@ insert into stations_location (organization_id, name, street, postal_code, city,
 insert into stations_station (location_id, identity, alias, password_digest, active, access_mode, created_at, current_type, phases, voltage,
     communication, vendor, model, serial_number, firmware_version, iccid, imsi, meter_type, meter_serial_number, firmware_status,
     diagnostics_status, ocpp_version, connected, generation, gateway, address)
-  select l.id, 'ION-' || lpad((l.id * 10 + g)::text, 6, '0'), case when g < 6 then (array['Gate', 'Garage', 'Yard', 'Roof', 'Left', 'Right'])[g + 1]
-    || ' ' || l.id else '' end, '', true, '', now(), 'AC', 3, 230, '', 'Bench', 'Tenancy', 'SN' || md5(l.id || ' ' || g), '', '', '', '', '', '',
-    '', '1.6', false, 0, '', ''
+  select l.id, 'ION-' || lpad((l.id * 10 + g)::text, 6, '0'),
+    case when g < 6 then (array['Gate', 'Garage', 'Yard', 'Roof', 'Left', 'Right'])[g + 1] || ' ' || l.id else '' end, '', true, '', now(),
+    'AC', 3, 230, '', 'Bench', 'Tenancy', 'SN' || md5(l.id || ' ' || g), '', '', '', '', '', '', '', '1.6', false, 0, '', ''
   from stations_location l, generate_series(0, 9) g;
 insert into stations_connector (station_id, number, format, plug, evse_id, evse_key, availability, status, error_code, vendor_error_code,
     vendor_id, info)
@@ -69,7 +69,7 @@ def fill() -> dict[str, Any]:
     from tenancy.models import Organization, Role, User
 
     chance = random.Random(5)
-    towns = [town for part in TOWNS.split(",") for town in (part.split(" ", 2) if part.startswith("Amst") else [part])]
+    towns = TOWNS.split(",")
     root = create_organization(actor=None, parent=None, kind="platform", name="Bench")
     kinds = ("partner", "customer", "sub", "sub", "sub")
     # By depth below the root; the first partner's own ones stand aside, so that it has as many as it shall have.

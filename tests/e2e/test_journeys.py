@@ -150,7 +150,7 @@ def test_lists_work_by_keyboard_alone_and_the_search_answers_while_typing(visit:
     page = ada.log_in()
     page.keyboard.press("/")
     page.keyboard.type("JRN")
-    expect(page.locator("#search-results").get_by_role("link", name="JRN-1")).to_be_visible()
+    expect(page.locator("#search-results").get_by_role("option", name="JRN-1")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/stations/1/"))
