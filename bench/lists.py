@@ -139,7 +139,7 @@ def measure(keys: dict[str, Any], rounds: int) -> int:
     client = Client(HTTP_HOST="127.0.0.1")
     from tenancy.models import User
 
-    client.force_login(User.objects.get(email=EMAIL), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(User.objects.get(email=EMAIL), backend="tenancy.accounts.Backend")
     in_database: list[float] = []
 
     def timed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

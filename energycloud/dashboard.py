@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
@@ -26,6 +25,7 @@ from stations.models import Connection, Connector, Location, Station, Transactio
 from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_ORGANIZATIONS, MANAGE_STATIONS, READ_TRANSACTIONS, anywhere, condition, may, reach
 from tenancy.scope import Drill
+from ui.templatetags.ui import own_zone
 
 DAYS = 30
 RUNNING = 12  # charges shown
@@ -68,7 +68,7 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
     user, drill = request.user, request.drill  # type: ignore[attr-defined]
     assert isinstance(user, User)
     scope = {"in": drill.token} if drill else {}
-    zone = drill.place.zone if drill and drill.place else ZoneInfo(settings.PLATFORM_TIME_ZONE)
+    zone = drill.place.zone if drill and drill.place else own_zone()
 
     def to(name: str, **query: Any) -> str:
         both = {**query, **scope}

@@ -21,6 +21,7 @@ from django.http import Http404
 
 from stations import nudges
 from stations.models import Station
+from tenancy import two_factor
 from tenancy.models import User
 from tenancy.scope import drill_of
 
@@ -102,7 +103,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not key:
             return None
         user = await get_user({"session": import_module(settings.SESSION_ENGINE).SessionStore(key)})
-        return user if isinstance(user, User) and user.is_active else None
+        if not isinstance(user, User) or await database_sync_to_async(two_factor.lacking)(user):
+            return None
+        return user
 
     async def _look_up(self, topics: Collection[str]) -> None:
         self.stations = await database_sync_to_async(_stations_of)(self.user, topics) if topics else {}

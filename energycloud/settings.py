@@ -41,6 +41,8 @@ INSTALLED_APPS = [
     "guardian",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_tables2",
     "django_filters",
     "django_htmx",
@@ -66,6 +68,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "tenancy.middleware.TwoFactorMiddleware",
+    "tenancy.middleware.OwnWaysMiddleware",
     "tenancy.pages.view_as.ViewAsMiddleware",
     "tenancy.middleware.LoginRequiredMiddleware",
     "tenancy.middleware.ScopeMiddleware",
@@ -83,6 +87,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
                 "energycloud.context.shell",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static", "ui.templatetags.ui"],
@@ -112,11 +117,12 @@ if EMBEDDED:
     RQ_QUEUES["default"] = {"USE_REDIS_CACHE": "embedded_queue", "DEFAULT_TIMEOUT": 600}
 
 AUTH_USER_MODEL = "tenancy.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend", "guardian.backends.ObjectPermissionBackend"]
+AUTHENTICATION_BACKENDS = ["tenancy.accounts.Backend", "guardian.backends.ObjectPermissionBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "tenancy.accounts.LongestPassword"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -127,10 +133,33 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_FORMS = {"login": "tenancy.accounts.LoginForm"}
+ACCOUNT_FORMS = {
+    name: f"tenancy.accounts.{form}"
+    for name, form in {
+        "login": "LoginForm", "change_password": "ChangePasswordForm", "set_password": "SetPasswordForm",
+        "reauthenticate": "ReauthenticateForm", "reset_password": "ResetPasswordForm", "reset_password_from_key": "ResetPasswordKeyForm",
+        "user_token": "UserTokenForm",
+    }.items()
+}  # fmt: skip
+# Passwords and codes are counted per account and per address, in the cache that all processes share; the rest is allauth's.
+ACCOUNT_RATE_LIMITS = {"reauthenticate": "10/5m/user"}
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no mail to people who have no account
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES  # whose attempts to log in are counted together
+MFA_ADAPTER = "tenancy.two_factor.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    name: f"tenancy.two_factor.{form}"
+    for name, form in {
+        "authenticate": "AuthenticateForm", "reauthenticate": "ReauthenticateForm", "activate_totp": "ActivateForm",
+        "add_webauthn": "AddKeyForm", "edit_webauthn": "EditKeyForm", "authenticate_webauthn": "AuthenticateKeyForm",
+        "reauthenticate_webauthn": "ReauthenticateKeyForm",
+    }.items()
+}  # fmt: skip
+MFA_TOTP_ISSUER = "Energy Cloud"
+MFA_TOTP_TOLERANCE = 1  # half a minute that the clock of a phone may be wrong
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses come from administrators
+USERSESSIONS_ADAPTER = "tenancy.accounts.SessionsAdapter"
 GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None  # guardian would otherwise create an account nobody asked for
 RQ = {"SHOW_ADMIN_LINK": False}

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 import django_filters
 import django_tables2
 from django import forms
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -33,7 +32,7 @@ from tenancy.personal import MASK, seen_value, sees, shown, where_seen
 from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for, may
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
-from ui.templatetags.ui import state, when
+from ui.templatetags.ui import own_zone, state, when
 
 MOST_TYPED = 60  # characters of a UID with its separators
 MASKED = ("uid", "nickname", "visible_number")  # personal data
@@ -203,14 +202,14 @@ class PassList(ListPage):
 
 
 class MomentField(forms.DateTimeField):
-    """A date and time as the platform's clock shows it; passes belong to no location."""
+    """A date and time as the reader's clock shows it; passes belong to no location."""
 
     def prepare_value(self, value: Any) -> Any:
-        with timezone.override(settings.PLATFORM_TIME_ZONE):
+        with timezone.override(own_zone()):
             return super().prepare_value(value)
 
     def to_python(self, value: Any) -> datetime | None:
-        with timezone.override(settings.PLATFORM_TIME_ZONE):
+        with timezone.override(own_zone()):
             return super().to_python(value)
 
 
@@ -234,7 +233,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         uid.help_text = lazy(
             "What the reader sends, such as 04A2B3C4D5E680; it is in the activity of the station. Separators do not matter."
         )
-        self.fields["valid_until"].help_text = _("Empty: no end. In the time of %s.") % settings.PLATFORM_TIME_ZONE
+        self.fields["valid_until"].help_text = _("Empty: no end. In the time of %s.") % own_zone()
         self.fields["blocked"].help_text = lazy("Refused at every whitelist station, and the driver is told so.")
         self.user = user
         if self.instance.pk:

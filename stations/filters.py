@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import django_filters
 from django import forms
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Upper
 from django.utils import timezone
@@ -19,17 +18,18 @@ from stations.models import Transaction
 from tenancy.personal import where_seen
 from tenancy.rights import PERSONAL_DATA, anywhere
 from ui.periods import PERIODS, midnight, period, safe_midnight
+from ui.templatetags.ui import own_zone
 
 Rows = QuerySet[Transaction]
 
 
 def zone_of(request: Any) -> ZoneInfo:
-    """In which zone a list's days are meant: that of the station or location it is limited to, else the platform's."""
+    """In which zone a list's days are meant: that of the station or location it is limited to, else the reader's."""
     if zone := getattr(request, "zone", None):
         return zone  # type: ignore[no-any-return]
     drill = getattr(request, "drill", None)
     place = drill.place if drill else None
-    return place.zone if place is not None else ZoneInfo(settings.PLATFORM_TIME_ZONE)
+    return place.zone if place is not None else own_zone()
 
 
 class TransactionFilter(django_filters.FilterSet):

@@ -10,6 +10,8 @@ class TenancyConfig(AppConfig):
     verbose_name = _("Organizations and users")
 
     def ready(self) -> None:
+        from tenancy import account_events  # noqa: F401  (its receivers)
+
         post_migrate.connect(bring_rights_up_to_date, dispatch_uid="tenancy.rights")
 
 

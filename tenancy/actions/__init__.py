@@ -12,6 +12,7 @@ from tenancy.actions.organizations import (
     why_not_deactivated,
     why_organization_stays,
 )
+from tenancy.actions.own_account import edit_own_profile, end_own_sessions, reset_two_factor
 from tenancy.actions.people import create_user, delete_user, edit_user, renew_user_password, set_user_active
 from tenancy.actions.roles import (
     assign_role,
@@ -42,13 +43,16 @@ __all__ = [
     "delete_role",
     "delete_user",
     "edit_organization",
+    "edit_own_profile",
     "edit_role",
     "edit_user",
     "end_access",
+    "end_own_sessions",
     "invite_user",
     "let_in",
     "move_organization",
     "renew_user_password",
+    "reset_two_factor",
     "send_again",
     "set_logo",
     "set_user_active",

@@ -57,7 +57,7 @@ def test_too_many_wrong_passwords(tree: Tree) -> None:
         client.post(LOGIN, {"login": "bob@example.org", "password": "wrong"})
     answer = client.post(LOGIN, {"login": "bob@example.org", "password": PASSWORD})
     assert answer.status_code == 200
-    assert "Too many wrong passwords." in answer.text
+    assert "Too many wrong tries." in answer.text
 
 
 def test_a_flood_of_attempts_is_refused_on_a_page_of_ours(tree: Tree) -> None:

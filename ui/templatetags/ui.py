@@ -43,15 +43,23 @@ def first_line(cell: Any) -> str:
     return html.unescape(strip_tags(text.split('<span class="sub">')[0])).strip() if isinstance(cell, SafeString) else text
 
 
+def own_zone() -> ZoneInfo:
+    """The zone of the person who reads; where nobody does, as in a job, the platform's."""
+    current = timezone.get_current_timezone()
+    if isinstance(current, ZoneInfo) and current != timezone.get_default_timezone():
+        return current
+    return ZoneInfo(settings.PLATFORM_TIME_ZONE)
+
+
 def zone_of(zone: tzinfo | str | None) -> tzinfo:
     if isinstance(zone, str) and zone:
         return ZoneInfo(zone)
-    return zone if isinstance(zone, tzinfo) else ZoneInfo(settings.PLATFORM_TIME_ZONE)
+    return zone if isinstance(zone, tzinfo) else own_zone()
 
 
 @register.filter
 def when(moment: datetime | None, zone: tzinfo | str | None = None) -> SafeString | str:
-    """A time: relative within a day, else the date; exact on hover, in `zone` (default: the platform's)."""
+    """A time: relative within a day, else the date; exact on hover, in `zone` (default: the reader's)."""
     if not moment:
         return "–"
     there = timezone.localtime(moment, zone_of(zone))

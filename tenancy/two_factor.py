@@ -1,0 +1,193 @@
+"""Two-factor login: who must have it, and how ours differs from allauth's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base import forms as base
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.totp.internal.auth import generate_totp_secret
+from allauth.mfa.webauthn import forms as webauthn
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django import forms
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db.models import Exists, QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from tenancy.models import Organization, User
+
+Type = Authenticator.Type
+FACTORS = (Type.TOTP, Type.WEBAUTHN)  # recovery codes stand in for one of these
+NAMES = {Type.TOTP: _("Authenticator app"), Type.WEBAUTHN: _("Security key"), Type.RECOVERY_CODES: _("Recovery codes")}
+UNREADABLE = _("The answer of the security key cannot be read. Try again.")
+CODE_LASTS = 90  # seconds: its own half minute, the one before and the one after
+
+
+def factors_of(user: User) -> QuerySet[Any]:
+    found: QuerySet[Any] = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).order_by("created_at", "pk")
+    return found
+
+
+def _requiring(user: User) -> QuerySet[Organization]:
+    """The organizations, their own and those above it, that require two-factor login of `user`; the highest first."""
+    organization = user.organization
+    return Organization.objects.filter(pk__in=[*organization.ancestor_ids, organization.pk], require_two_factor=True).order_by("path")
+
+
+def required_by(user: User) -> Organization | None:
+    return _requiring(user).first()
+
+
+def lacking(user: User) -> Organization | None:
+    """The organization that requires two-factor login of `user`, who has not set it up; else None. One query."""
+    return _requiring(user).exclude(Exists(factors_of(user).order_by())).first()
+
+
+def why_factor_stays(user: User, factor: Any) -> str:
+    """Why `factor` cannot be removed now; empty when it can."""
+    if factor.type not in FACTORS or factors_of(user).exclude(pk=factor.pk).exists():
+        return ""
+    organization = required_by(user)
+    if organization is None:
+        return ""
+    return gettext("%(organization)s requires two-factor login. Set up another app or key first, then remove this one.") % {
+        "organization": organization
+    }
+
+
+def _cipher() -> MultiFernet:
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"two-factor {key!s}".encode()).digest())) for key in keys])
+
+
+class Adapter(DefaultMFAAdapter):
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("This code is not right. A code of the app works for half a minute, a recovery code once."),
+        "cannot_generate_recovery_codes": _("Recovery codes come with two-factor login: set up an app or a security key first."),
+    }
+
+    def encrypt(self, text: str) -> str:
+        """Whoever gets hold of the database alone cannot make codes from it."""
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        try:
+            return _cipher().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:  # SECRET_KEY is another now: no code fits, and an administrator resets it
+            return str(generate_totp_secret())
+
+    def can_delete_authenticator(self, authenticator: Any) -> bool:
+        if reason := why_factor_stays(authenticator.user, authenticator):
+            raise ValidationError(reason)
+        return True
+
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return gettext("Security key") if number == 1 else gettext("Security key %(number)d") % {"number": number}
+
+
+class Code(forms.Form):
+    """The code of an app, or a recovery code."""
+
+    user: User
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["code"]
+        field.label = _("Code")
+        field.validators.append(MaxLengthValidator(32, _("A code is shorter than this.")))
+        field.widget.attrs.pop("placeholder", None)
+        field.widget.attrs |= {"autofocus": True, "inputmode": "numeric", "spellcheck": "false"}
+
+
+class Once(Code):
+    """A code that somebody looked at over a shoulder is worth nothing: it works once."""
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()  # type: ignore[misc]
+        if not cache.add(f"two-factor-used:{self.user.pk}:{hashlib.sha256(code.strip().encode()).hexdigest()}", 1, CODE_LASTS):
+            raise Adapter().validation_error("incorrect_code")
+        return code
+
+
+class AuthenticateForm(Once, base.AuthenticateForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].help_text = _("The six digits that your app shows, or one of your recovery codes.")
+
+
+class ReauthenticateForm(Once, base.ReauthenticateForm):
+    pass
+
+
+class ActivateForm(Code, totp.ActivateTOTPForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].label = _("The six digits that the app shows now")
+
+
+class Answer(forms.JSONField):
+    """JSON that is neither longer nor deeper than a security key's."""
+
+    LONGEST = 20_000
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > self.LONGEST:
+            raise ValidationError(UNREADABLE)
+        try:
+            return super().to_python(value)
+        except RecursionError as error:
+            raise ValidationError(UNREADABLE) from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """The answer to an old question: it is never shown again."""
+        return None
+
+
+class Key(forms.Form):
+    """What a security key answers comes from the browser: anything may stand in it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "credential" in self.fields:
+            messages = dict.fromkeys(("required", "invalid"), UNREADABLE)
+            self.fields["credential"] = Answer(widget=forms.HiddenInput, error_messages=messages)
+        if name := self.fields.get("name"):
+            name.label = _("Name of the key")
+            name.help_text = _("So that you can tell your keys apart.")
+            name.validators.append(MaxLengthValidator(60, _("At most %(limit_value)d characters, please. This has %(show_value)d.")))
+
+    def _guarded(self, clean: Any) -> Any:
+        try:
+            return clean()
+        except ValidationError:
+            raise
+        except Exception as error:
+            raise ValidationError(UNREADABLE) from error
+
+
+class AddKeyForm(Key, webauthn.AddWebAuthnForm):
+    def clean(self) -> Any:
+        return self._guarded(super().clean)
+
+
+class EditKeyForm(Key, webauthn.EditWebAuthnForm):
+    pass
+
+
+class AuthenticateKeyForm(Key, webauthn.AuthenticateWebAuthnForm):
+    def clean_credential(self) -> Any:
+        return self._guarded(super().clean_credential)
+
+
+class ReauthenticateKeyForm(Key, webauthn.ReauthenticateWebAuthnForm):
+    def clean_credential(self) -> Any:
+        return self._guarded(super().clean_credential)
