@@ -22,14 +22,21 @@ pytestmark = pytest.mark.django_db
 # For everybody, logged in or not
 PUBLIC = {
     "account_login", "account_logout", "account_inactive", "account_signup", "account_reset_password", "account_reset_password_done",
-    "account_reset_password_from_key", "account_reset_password_from_key_done", "favicon", "robots",
+    "account_reset_password_from_key", "account_reset_password_from_key_done", "favicon", "mfa_authenticate", "robots",
 }  # fmt: skip
 # For everybody who is logged in; what they show is limited to the person
 OWN = {
-    "account_reauthenticate", "account_change_password", "account_set_password", "dashboard", "search", "help", "organizations",
+    "account_reauthenticate", "account_change_password", "account_set_password", "profile", "usersessions_list", "mfa_index",
+    "mfa_list_webauthn", "mfa_add_webauthn", "mfa_activate_totp", "mfa_generate_recovery_codes", "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn", "dashboard", "search", "help", "organizations",
     "organization_add", "locations", "location_add", "map", "stations", "stations_add", "transactions", "inbox", "passes", "pass_add",
 }  # fmt: skip
 PLATFORM_ONLY = {"knocking", "knock_forget"}
+# What somebody who has no two-factor login has not; tests/energycloud/test_two_factor.py
+OWN_FACTORS = {
+    "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn",
+}  # fmt: skip
+ACCOUNT = ("account_", "mfa_", "usersessions_", "profile")
 # Answer to POST only
 POST_ONLY = {"knock_forget", "inbox_dismiss"}
 # What of the object of which kind an address shows
@@ -94,7 +101,7 @@ def test_no_two_addresses_have_the_same_name() -> None:
     assert len(ROUTES) == len(set(ROUTES))
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC])
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | OWN_FACTORS])
 def test_every_page_for_every_person(route: str, world: Tree, client_of: Callable[[User], Client]) -> None:
     url = url_of(route, world)
     answer = Client().get(url)
@@ -104,7 +111,7 @@ def test_every_page_for_every_person(route: str, world: Tree, client_of: Callabl
         if route in PLATFORM_ONLY:
             expected = {200, 405} if name == "Ada" else {404, 405}
         elif route in OWN or route == "help_page":
-            expected = {200, 302} if route.startswith("account_") else {200}
+            expected = {200, 302} if route.startswith(ACCOUNT) else {200}
         elif name == "Dan":
             expected = {404, 405} if route in POST_ONLY else {404}
         else:
@@ -124,7 +131,7 @@ def test_no_page_tells_a_stranger_that_something_exists(route: str, world: Tree,
         assert not found, (route, query, found)
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | OWN and route != "help_page"])
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | OWN | OWN_FACTORS and route != "help_page"])
 def test_a_stranger_changes_nothing(route: str, world: Tree, as_dan: Client) -> None:
     url, before = url_of(route, world), AuditEntry.objects.count()
     answer = as_dan.post(url, {"confirmed": "1", "name": "x", "alias": "x", "type": "Soft"})
@@ -136,7 +143,7 @@ def test_a_stranger_changes_nothing(route: str, world: Tree, as_dan: Client) -> 
 
 @pytest.mark.parametrize("route", sorted(OWN - {"help", "help_page"}))
 def test_the_scope_of_a_stranger_does_not_exist(route: str, world: Tree, as_dan: Client, as_bob: Client) -> None:
-    if route.startswith("account_"):
+    if route.startswith(ACCOUNT):
         return
     for token in (f"o{world.customer.pk}", f"l{world.location.pk}", "o999999", "x1", "o", "o1'", f"o{10**30}"):
         assert as_dan.get(reverse(route), {"in": token}).status_code == 404, (route, token)
@@ -147,7 +154,7 @@ def test_the_scope_of_a_stranger_does_not_exist(route: str, world: Tree, as_dan:
 HOSTILE = ("", "0", "-1", "abc", "\x00", "'\"><script>", "=cmd()", "9" * 40, "2026-13-45", "1e400", "é" * 300, "../../etc", "%", "_")
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | {"help_page"}])
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | OWN_FACTORS | {"help_page"}])
 def test_nothing_that_is_typed_into_an_address_breaks_a_page(route: str, world: Tree, as_ada: Client) -> None:
     """Numbers larger than any key are nothing; parameters that make no sense are passed over or answered with 404, never with a fault."""
     if route not in OWN | {"knocking"}:

@@ -17,7 +17,7 @@ from energycloud import live
 from energycloud.asgi import application
 from stations import nudges
 from stations.actions import add_stations
-from tenancy.models import User
+from tenancy.models import Organization, User
 from tests.conftest import Tree
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,7 +166,15 @@ def change_password(user: User, client: Client) -> None:
     user.save()
 
 
-@pytest.mark.parametrize("end", [log_out, switch_off, change_password])
+def require_two_factor(user: User, client: Client) -> None:
+    Organization.objects.filter(pk=user.organization_id).update(require_two_factor=True)
+
+
+def close_organization(user: User, client: Client) -> None:
+    Organization.objects.filter(pk=user.organization_id).update(closed=True)
+
+
+@pytest.mark.parametrize("end", [log_out, switch_off, change_password, require_two_factor, close_organization])
 async def test_it_ends_with_the_login(
     tree: Tree, client_of: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch, end: Callable[[User, Client], None]
 ) -> None:
