@@ -119,7 +119,7 @@ class RemoveKey(RemoveWebAuthnView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         # A reason why it cannot be done is told at once, not only after the button.
-        return super().get_form_kwargs() | {"key": self.object, "data": self.request.POST}
+        return {**super().get_form_kwargs(), "key": self.object, "data": self.request.POST}
 
 
 class Sessions(ListUserSessionsView):
