@@ -16,11 +16,11 @@ import django_filters
 import django_tables2
 import tablib
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db import models
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.encoding import force_str
@@ -273,12 +273,12 @@ class ListPage(View):
     # -- bulk actions -------------------------------------------------------------------------------------------------------------------
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        rows, _filterset = self.filtered()
         action = next((found for found in self.bulk_actions if found.slug == request.POST.get("action")), None)
         if action is None:
-            raise Http404
+            raise BadRequest("there is no such action here")
         if action not in self.get_bulk_actions():
             raise PermissionDenied(action.right)
-        rows, _filterset = self.filtered()
         everything = request.POST.get("all") == "1"
         chosen = [key for key in request.POST.getlist("select") if key.isdecimal() and len(key) < 19]
         if not everything:
