@@ -57,6 +57,8 @@ PASSED = {
     "tenancy/pages/view_as.py:ViewAsMiddleware.__call__": "the next statement asks whether one may look through this user",
     "tenancy/pages/brand.py:colours": "of an organization that `shown` has let pass",
     "tenancy/pages/brand.py:logo": "of an organization that `shown` has let pass",
+    "tenancy/pages/account.py:Sessions.post": "the person's own",
+    "tenancy/pages/account.py:profile": "the person's own",
     "tenancy/pages/organizations.py:OrganizationList.get_queryset": "joins to organizations that are read through the door",
     "tenancy/pages/user_roles.py:GiveRoleForm": "none at all; __init__ puts those in that may be given",
     "tenancy/pages/user_roles.py:GiveRoleForm.__init__": "of an organization and a user that were read through the door",
