@@ -7,6 +7,7 @@ import json
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.test import Client
 
 from tenancy import actions, two_factor
@@ -284,3 +285,12 @@ def test_renaming_a_key(tree: Tree) -> None:
     assert "At most 60 characters, please. This has 10000." in long.text
     client.post(f"{TWO_FACTOR}keys/{key.pk}/", {"name": "Blue <b>key</b>"})
     assert "Blue &lt;b&gt;key&lt;/b&gt;" in client.get(TWO_FACTOR).text
+
+
+def test_the_platforms_only_administrator_gets_back_in_from_the_machine(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    with_app(tree.ada)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ENERGYCLOUD_ADMIN_EMAIL", "ada@example.org")
+        call_command("first_administrator", "--new-password")
+    assert "Two-factor login was taken away" in capsys.readouterr().out
+    assert not two_factor.factors_of(tree.ada).exists()

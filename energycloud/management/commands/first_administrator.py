@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from energycloud import env
-from tenancy.actions import create_organization, create_user, renew_user_password
+from tenancy.actions import create_organization, create_user, renew_user_password, reset_two_factor
 from tenancy.models import Organization, Role, User
 
 DEFAULT_EMAIL = "admin@localhost"
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = (
         "Make the platform organization and its first administrator, where there is none yet. ENERGYCLOUD_ADMIN_EMAIL and "
         "ENERGYCLOUD_ADMIN_PASSWORD say who; without a password a random one is made and printed, once. "
-        "--new-password gives an administrator who was locked out a new random one."
+        "--new-password gives an administrator who was locked out a new random one, and takes a lost two-factor login away."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -69,3 +69,5 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(15)
         renew_user_password(actor=None, user=user, password=password)
         self.stdout.write(f"New password of {email}: {password}   (shown only this once)")
+        if reset_two_factor(actor=None, user=user):
+            self.stdout.write("Two-factor login was taken away: set it up anew after logging in.")
