@@ -12,6 +12,7 @@ from django.dispatch import receiver
 
 from tenancy import audit
 from tenancy.models import User
+from tenancy.two_factor import NAMES
 
 
 @transaction.atomic
@@ -40,13 +41,13 @@ def factor_added(user: User, authenticator: Authenticator, **_rest: Any) -> None
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         _note(user, "recovery_codes_made")
     else:
-        _note(user, "two_factor_on", {authenticator.type: [None, _name(authenticator)]})
+        _note(user, "two_factor_on", {"two_factor": [None, _name(authenticator)]})
 
 
 @receiver(mfa.authenticator_removed)
 def factor_removed(user: User, authenticator: Authenticator, **_rest: Any) -> None:
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:  # these go with the last factor
-        _note(user, "two_factor_off", {authenticator.type: [_name(authenticator), None]})
+        _note(user, "two_factor_off", {"two_factor": [_name(authenticator), None]})
 
 
 @receiver(mfa.authenticator_reset)
@@ -61,4 +62,4 @@ def factor_used(user: User, authenticator: Authenticator, **_rest: Any) -> None:
 
 
 def _name(authenticator: Any) -> str:
-    return str(authenticator.data.get("name") or authenticator.get_type_display())[:60]
+    return str(authenticator.data.get("name") or NAMES[authenticator.type])[:60]

@@ -59,6 +59,16 @@ VERBS: dict[str, Verb] = {
     "invite_again": Verb(lazy("Sent an invitation again"), lazy("Sent the invitation of {name} again")),
     "withdraw_invitation": Verb(lazy("Withdrew an invitation"), lazy("Withdrew the invitation of {name}")),
     "accept_invitation": Verb(lazy("Accepted an invitation"), lazy("The {kind} {name} accepted the invitation")),
+    "edit_own_profile": Verb(lazy("Changed the own profile"), lazy("Changed the own profile")),
+    "log_in": Verb(lazy("Logged in"), lazy("Logged in")),
+    "change_password": Verb(lazy("Changed the own password"), lazy("Changed the own password")),
+    "reset_password": Verb(lazy("Set a new password by mail"), lazy("Set a new password with the link of a mail")),
+    "two_factor_on": Verb(lazy("Set up two-factor login"), lazy("Set up two-factor login")),
+    "two_factor_off": Verb(lazy("Removed two-factor login"), lazy("Removed an app or key of the two-factor login")),
+    "recovery_codes_made": Verb(lazy("Made recovery codes"), lazy("Made recovery codes")),
+    "recovery_code_used": Verb(lazy("Used a recovery code"), lazy("Used a recovery code")),
+    "reset_two_factor": Verb(lazy("Reset two-factor login"), lazy("Reset the two-factor login of the {kind} {name}")),
+    "sessions_ended": Verb(lazy("Ended sessions"), lazy("Ended own sessions")),
     "view_as": Verb(lazy("Viewed the portal as somebody"), lazy("Began to view the portal as {name}")),
     "view_as_end": Verb(lazy("Ended a view as somebody"), lazy("No longer views the portal as {name}")),
     "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
@@ -69,6 +79,7 @@ FIELDS: dict[str, Text] = {
     "rights": lazy("Rights"), "role": lazy("Role"), "at": lazy("At"), "starts_at": lazy("From"), "ends_at": lazy("Until"),
     "ended_at": lazy("Ended"), "closed": lazy("Closed by an organization above"), "path": lazy("Place in the tree"),
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
+    "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"),
 }  # fmt: skip
 # Who may read these values, wherever they stand
 FIELD_RIGHTS = dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA) | dict.fromkeys(

@@ -13,6 +13,7 @@ from tenancy import audit
 from tenancy.actions.people import why_not_manage
 from tenancy.models import User
 from tenancy.rights import MANAGE_USERS, Missing, may
+from tenancy.two_factor import NAMES
 
 OWN_FIELDS = frozenset({"name", "phone", "language", "time_zone"})
 
@@ -54,7 +55,7 @@ def reset_two_factor(*, actor: User | None, user: User) -> bool:
     if reason := why_not_manage(actor, user):
         raise ValidationError(reason)
     removed = Authenticator.objects.filter(user_id=user.pk)
-    kinds = sorted({str(kind) for kind in removed.values_list("type", flat=True)})
+    kinds = sorted({str(NAMES[kind]) for kind in removed.values_list("type", flat=True)})
     if not kinds:
         return False
     removed.delete()

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.utils import timezone
 
 import passes.actions
@@ -25,6 +26,7 @@ from tenancy import actions as people
 from tenancy.history import VERBS
 from tenancy.models import AuditEntry, Invitation, Role, ServiceAccess, Team, User
 from tests.conftest import CARD, PASSWORD, Tree
+from tests.energycloud.accounts import with_app
 from tests.stations.sheets import online
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,11 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.set_user_active": lambda t: people.set_user_active(actor=t.ada, user=t.cy, active=False),
     "tenancy.delete_user": lambda t: people.delete_user(actor=t.ada, user=person(t)),
     "tenancy.renew_user_password": lambda t: people.renew_user_password(actor=t.ada, user=t.cy, password=PASSWORD),
+    "tenancy.edit_own_profile": lambda t: people.edit_own_profile(actor=t.ada, phone="+31 10 1234567"),
+    "tenancy.end_own_sessions": lambda t: people.end_own_sessions(
+        sessions=[UserSession.objects.create(user=t.ada, ip="192.0.2.1", session_key="k", user_agent="x")]
+    ),
+    "tenancy.reset_two_factor": lambda t: (with_app(t.cy), people.reset_two_factor(actor=t.ada, user=t.cy)),
     "tenancy.invite_user": lambda t: people.invite_user(
         actor=t.ada, organization=t.customer, email="fay@example.org", name="Fay", role=None, address=lambda token: token
     ),
