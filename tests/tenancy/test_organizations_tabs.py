@@ -19,6 +19,7 @@ from tenancy.colours import PAPER, contrast, css, dark, light, parse
 from tenancy.models import AuditEntry, Logo, Organization, User
 from tenancy.rights import MANAGE_INVOICE_DATA, MANAGE_ORGANIZATIONS, MANAGE_RATES, READ_MONEY
 from tests.conftest import PASSWORD, Tree
+from tests.energycloud.accounts import with_app
 from tests.tenancy.test_organizations import add, text, typed
 
 pytestmark = pytest.mark.django_db
@@ -140,6 +141,7 @@ def test_who_may_change_rates_but_not_see_them_does_not_get_the_tab(tree: Tree, 
 
 
 def test_two_factors_can_be_required(tree: Tree, as_bob: Client) -> None:
+    with_app(tree.bob)  # else Bob himself would be led to set it up now
     as_bob.post(tab("access", tree.partner), {"require_two_factor": "on"})
     tree.partner.refresh_from_db()
     assert tree.partner.require_two_factor
