@@ -29,7 +29,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     said = str(exception.args[0]) if exception.args else ""
     title = _("You may not do this")
     if said not in LABELS:
-        return _in_shell(request, 403, title, said or _("Your account has not got the right to do this."))
+        said = said or _("Your account has not got the right to do this. An administrator of your organization can give it to you.")
+        return _in_shell(request, 403, title, said)
     sentence = _("Your account has not got the right to %(right)s here.") % {"right": LABELS[said]}
     user = getattr(request, "user", None)
     if not isinstance(user, User):

@@ -170,7 +170,7 @@ def sheet(request: HttpRequest, role: Role, active: str) -> dict[str, Any]:
     head = []
     if mine:
         head = [
-            Action(_("Edit"), link("role_edit", role.pk), icon="pencil"),
+            *([] if why_role_is_not_yours(user, role) else [Action(_("Edit"), link("role_edit", role.pk), icon="pencil")]),
             Action(_("Stop propagating") if role.propagated else _("Propagate"), link("role_propagate", role.pk), icon="sitemap"),
             Action(_("Delete"), link("role_delete", role.pk), icon="trash"),
         ]
@@ -269,7 +269,7 @@ def _take_version(form: forms.BaseForm, error: ValidationError, pk: int) -> None
 
 def _refused(request: HttpRequest, role: Role, reason: str) -> HttpResponse:
     context = {"title": role.name, "refusal": reason, "cancel_url": role.get_absolute_url(), "breadcrumbs": [(_("Roles"), link("roles"))]}
-    return render(request, "ui/confirm.html", context, status=403)
+    return render(request, "ui/confirm.html", context)
 
 
 # -- permissions --------------------------------------------------------------------------------------------------------------------------
