@@ -1,4 +1,5 @@
-"""What the page shell needs on every page: the main menu and whose portal it is. A query for each, and none where neither is drawn."""
+"""What the page shell needs on every page: the main menu, whose portal it is, and which help page explains this one. A query for each
+of the first two, and none where they are not drawn."""
 
 from __future__ import annotations
 
@@ -12,8 +13,10 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from energycloud import help
 from stations.models import Knock, UnmatchedMessage
 from tenancy.brand import brand_of
+from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
 from tenancy.scope import Drill
@@ -38,11 +41,14 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {}
+    route = request.resolver_match.url_name if request.resolver_match else None
+    slug = help.explaining(route or "")
     return {
         "drill": getattr(request, "drill", None),
         "nav": SimpleLazyObject(lambda: _menu(request, user)),
         "way": SimpleLazyObject(lambda: _way(request, user)),
         "brand": SimpleLazyObject(lambda: brand_of(request)),
+        "how_url": link("help_page", slug) if slug else "",
     }
 
 

@@ -90,6 +90,5 @@ def _in_shell(request: HttpRequest, status: int, title: str, sentence: str) -> H
         query = request.GET.copy()  # the menu would go on offering the scope that is not there
         query.pop("in", None)
         request.GET = query  # type: ignore[assignment]
-    return HttpResponse(
-        render_to_string("error_shell.html", {"title": title, "sentence": sentence, "status": status}, request), status=status
-    )
+    context = {"title": title, "sentence": sentence, "status": status, "how_url": ""}  # it is not the page that help would explain
+    return HttpResponse(render_to_string("error_shell.html", context, request), status=status)

@@ -1,8 +1,9 @@
 """The search over everything a person may see.
 
 In each kind the exact hit comes first, then what begins with the text, then where a word begins with it, then what contains it; of two
-alike the shorter name. Several words must all be found, in the row or in where it stands. The kind with the best hit comes first. One query
-per kind, whatever is found; where almost nothing is, PostgreSQL is asked once more per kind for what is written similarly.
+alike the shorter name. Several words must all be found, in the row or in where it stands. The kind with the best hit comes first, pages of
+the help centre last. One query per kind, whatever is found; where almost nothing is, PostgreSQL is asked once more per kind for what is
+written similarly.
 
 Names of people, and their passes, are found only where the searcher may see them in full: a hit on a masked name would tell it.
 """
@@ -14,56 +15,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Coalesce, Greatest, Length, NullIf, Upper
 from django.utils.functional import Promise
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from energycloud import trigrams
+from energycloud import help, trigrams
 from energycloud.near import allowed, near
+from energycloud.text import LEAST, LEAST_ID, Text
 from passes.models import ChargePass, normalize_uid
 from stations.models import Connector, Location, Station, Transaction
 from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.rights import PERSONAL_DATA, may
 
-LEAST = 2  # characters, but for a transaction's number
-LEAST_ID = 4  # of a transaction's id that the station gave it
-MOST_WORDS = 6  # further ones narrow nothing down
 BOUND = 500  # candidates of each way to match: more are not ranked, nor counted
 FEW = 3  # with fewer hits than this, what is written similarly is looked for
 SPOILT = {1: 4, 2: 7}  # groups of three letters by so many typos
 EXACT, BEGINS, WORD, CONTAINS, SIMILAR = range(5)
-
-
-class Text(NamedTuple):
-    """What is looked for: as it was typed, its words, and its letters and digits alone, as EVSE IDs are compared."""
-
-    whole: str
-    words: tuple[str, ...]
-    key: str
-
-    @classmethod
-    def of(cls, raw: str) -> Text:
-        """From anything: NUL is none, and what is longer than a name is cut."""
-        whole = " ".join(raw.replace("\x00", "").split())[:100].strip()
-        return cls(whole, tuple(dict.fromkeys(whole.split()))[:MOST_WORDS], "".join(filter(str.isalnum, whole)).upper())
-
-    def __bool__(self) -> bool:
-        return bool(self.whole)
-
-    def mark(self, value: str) -> SafeString:
-        """`value` as HTML, with what was looked for marked in it."""
-        ways = [r"[\W_]*".join(map(re.escape, self.key))] if len(self.key) >= LEAST_ID else []
-        ways += [re.escape(word) for word in sorted((self.whole, *self.words), key=len, reverse=True)]
-        parts = re.split(f"({'|'.join(ways)})", value, flags=re.IGNORECASE)  # every second one is a match
-        return format_html_join("", "{}", ((format_html("<mark>{}</mark>", part) if n % 2 else part,) for n, part in enumerate(parts)))
 
 
 @dataclass(frozen=True)
@@ -170,7 +144,8 @@ KINDS = (
         joins=("organization",), detail=lambda row: _joined(row.email if row.name else "", row.organization.name),
     ),
 )  # fmt: skip
-SLUGS = {*(kind.slug for kind in KINDS), "transactions"}
+SLUGS = {*(kind.slug for kind in KINDS), "transactions", "help"}
+LEAST_HELP = 3  # characters: nearly every page has a word that begins with two
 
 
 def find(user: User, raw: str, limit: int, *, only: str = "", page: int = 1) -> list[Group]:
@@ -184,7 +159,10 @@ def find(user: User, raw: str, limit: int, *, only: str = "", page: int = 1) -> 
     if sum(group.total for group in groups) < FEW and trigrams.available():
         found = {group.slug for group in groups}
         groups += [group for kind in kinds if kind.slug not in found and (group := _similar(user, kind, text, window))]
-    return sorted(groups, key=lambda group: group.hits[0].rank)
+    groups.sort(key=lambda group: group.hits[0].rank)
+    if only in ("", "help") and len(text.whole) >= LEAST_HELP and (group := _pages(text, window)):
+        groups.append(group)
+    return groups
 
 
 def _ways(kind: Kind, text: Text) -> tuple[Q, Q, Q, Q] | None:
@@ -312,3 +290,10 @@ def _transactions(user: User, text: Text, window: slice) -> Group | None:
     hits.sort(key=lambda hit: hit.rank)
     shown = hits[window]
     return Group("transactions", _("Transactions"), "bolt", shown, min(len(hits), BOUND), len(hits) > BOUND) if shown else None
+
+
+def _pages(text: Text, window: slice) -> Group | None:
+    """Of the help centre, which comes last: who looks for a thing that is there wants the thing."""
+    found = help.find(text, loosely=False)
+    hits = [Hit(str(hit.page.title), hit.sentence, hit.url, CONTAINS, text) for hit in found[window]]
+    return Group("help", _("Help"), "help", hits, len(found), bounded=False) if hits else None

@@ -1,0 +1,346 @@
+"""The help centre: a page for each job, in chapters; which page of the portal each of them explains; and the search in them.
+
+A page is an entry in CHAPTERS and a text in templates/help/<slug>.html. In its text `{{ users_url }}` is the address of the page of the
+portal called "users" (see OPENS), and `{{ help_roles_create }}` that of the help page "roles-create".
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import lru_cache
+from html.parser import HTMLParser
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from energycloud.text import LEAST, Text
+from passes.decision import REASONS
+from stations import explain
+from stations.models import AccessMode, Command
+from tenancy.actions.roles import DEFAULTS
+from tenancy.links import link
+from tenancy.models import INVITATION_LASTS, Role
+from tenancy.rights import RIGHTS, SECTIONS
+
+
+class Page(NamedTuple):
+    """`opens` are the pages of the portal where one does it."""
+
+    slug: str
+    title: Any
+    summary: Any
+    opens: tuple[str, ...] = ()
+
+
+class Chapter(NamedTuple):
+    slug: str
+    title: Any
+    pages: tuple[Page, ...]
+
+
+CHAPTERS = (
+    Chapter("start", lazy("Getting started"), (
+        Page("what", lazy("What is Energy Cloud?"), lazy("What you can do here, and where to find it."), ("dashboard",)),
+        Page("structure", lazy("How is Energy Cloud built up?"),
+             lazy("Organizations, locations, stations and people: what belongs to what, and who sees it."), ("organizations",)),
+        Page("organizations", lazy("Add and manage organizations"),
+             lazy("Add a customer, change its data, give it its own look, move it, deactivate it, delete it."),
+             ("organizations", "organization_add")),
+        Page("locations", lazy("Add and manage locations"),
+             lazy("A place with stations: its address, who may charge there, and whether drivers can find it."),
+             ("locations", "location_add")),
+        Page("stations", lazy("Add and manage charging stations"),
+             lazy("Enter one or many stations with their connectors, name them, move them, take them away."), ("stations", "stations_add")),
+        Page("users", lazy("Add and manage users"),
+             lazy("Invite people who log in, add cardholders who only charge, deactivate and delete."),
+             ("users", "user_invite", "cardholder_add", "invitations")),
+        Page("search", lazy("Find anything"), lazy("One field for stations, people, passes, transactions and these pages."), ("search",)),
+        Page("account", lazy("Your account"),
+             lazy("Name, language and time zone, password, two-factor login, and where you are logged in."),
+             ("profile", "account_change_password", "mfa_index", "usersessions_list")),
+    )),
+    Chapter("roles", lazy("Roles and permissions"), (
+        Page("roles", lazy("What roles and permissions are there?"),
+             lazy("Every switch there is, and what the roles that are always there give."), ("roles",)),
+        Page("roles-create", lazy("Create a role"), lazy("When the roles that are there do not fit."), ("roles", "role_add")),
+        Page("roles-update", lazy("Update roles and permissions"),
+             lazy("Change what a role gives, and know before whom it touches."), ("roles",)),
+        Page("roles-propagate", lazy("Propagate roles and permissions"),
+             lazy("Let all organizations below give a role, without copying it."), ("roles",)),
+        Page("roles-assign", lazy("Assign roles to a user"),
+             lazy("Give a role at an organization, take it away, and see why somebody may do something."), ("users", "roles")),
+        Page("roles-delete", lazy("Delete roles"), lazy("Which can go, which stay, and what to do first."), ("roles",)),
+        Page("service", lazy("Let a service company in"),
+             lazy("An installer or a hotline may work at your stations for a time, and no longer."), ("access_add",)),
+        Page("view-as", lazy("View the portal as another user"), lazy("See what somebody else sees, without being able to change it."),
+             ("users",)),
+        Page("history", lazy("See who changed what"), lazy("Every change with who, when, from where, before and after."), ("history",)),
+    )),
+    Chapter("stations", lazy("Charging stations"), (
+        Page("connect", lazy("Connect a station"), lazy("What to type into a station so that it appears here."), ("stations_add",)),
+        Page("statuses", lazy("Statuses explained"),
+             lazy("Connection, availability and OCPP status, and every fault in plain words."), ("stations",)),
+        Page("charging", lazy("Start and stop a charge"), lazy("From here instead of at the station."), ("stations", "transactions")),
+        Page("commands", lazy("Commands"), lazy("Ask a station to do something, and see what became of it."), ("stations",)),
+        Page("logs", lazy("Logs"), lazy("Every message between a station and this portal."), ("stations",)),
+    )),
+    Chapter("passes", lazy("Charge passes"), (
+        Page("passes", lazy("Passes"), lazy("Who may charge, and why a card is refused."), ("passes", "pass_add")),
+    )),
+    Chapter("troubleshooting", lazy("Troubleshooting"), (
+        Page("offline", lazy("Why is my station offline?"), lazy("What keeps a station away, and how to find out."), ("stations",)),
+        Page("inbox", lazy("The inbox"), lazy("What stations reported that does not fit, and what to do with it."), ("inbox",)),
+    )),
+)  # fmt: skip
+PAGES: dict[str, Page] = {page.slug: page for chapter in CHAPTERS for page in chapter.pages}
+
+# Pages of the portal to which a help page leads, as their menu entries and buttons call them
+OPENS: dict[str, Any] = {
+    "dashboard": lazy("Dashboard"), "search": lazy("Search"), "organizations": lazy("Organizations"),
+    "organization_add": lazy("Add an organization"), "locations": lazy("Locations"), "location_add": lazy("Add a location"),
+    "map": lazy("Map"), "stations": lazy("Stations"), "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
+    "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"), "users": lazy("Users"),
+    "user_invite": lazy("Invite a user"), "cardholder_add": lazy("Add a cardholder"), "invitations": lazy("Invitations"),
+    "roles": lazy("Roles"), "role_add": lazy("Create a role"), "access_add": lazy("Let a service company in"), "history": lazy("History"),
+    "profile": lazy("Profile"), "account_change_password": lazy("Password"), "mfa_index": lazy("Two-factor login"),
+    "usersessions_list": lazy("Sessions"),
+}  # fmt: skip
+
+# Name of a page of the portal -> the help page that explains it. A name that is not here counts as what stands before its last "_":
+# "location_publish" as "location". Empty: there is none.
+EXPLAINS: dict[str, str] = {
+    "dashboard": "what", "search": "search", "help": "", "account": "account", "profile": "account", "mfa": "account",
+    "usersessions": "account",
+    "organizations": "structure", "organization": "organizations", "organization_choose": "", "organization_history": "history",
+    "locations": "locations", "location": "locations", "location_history": "history", "map": "locations",
+    "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
+    "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "commands",
+    "station_activity": "commands", "station_logs": "logs", "station_transactions": "charging", "frame": "logs", "connector": "stations",
+    "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",
+    "passes": "passes", "pass": "passes", "pass_history": "history",
+    "users": "users", "user": "users", "user_history": "history", "user_role": "roles-assign", "user_roles": "roles-assign",
+    "user_rights": "roles-assign", "cardholder": "users", "invitations": "users", "view_as": "view-as",
+    "roles": "roles", "role": "roles", "role_add": "roles-create", "role_edit": "roles-update", "role_rights": "roles-update",
+    "role_users": "roles-assign", "role_propagate": "roles-propagate", "role_delete": "roles-delete", "role_history": "history",
+    "access": "service", "accesses": "service", "history": "history",
+}  # fmt: skip
+
+
+def explaining(route: str) -> str:
+    """The slug of the help page for the page called `route`; empty where there is none."""
+    while route and route not in EXPLAINS:
+        route = route.rpartition("_")[0]
+    return EXPLAINS.get(route, "")
+
+
+# -- what the texts say of the portal ---------------------------------------------------------------------------------------------------
+
+COMMAND_STATES = {
+    Command.State.QUEUED: lazy("It waits for the station: it is not connected, or is busy with another command."),
+    Command.State.SENT: lazy("The station has it and has not answered yet."),
+    Command.State.ACCEPTED: lazy("The station will do it. For some commands that is a promise: look at the connector to see it done."),
+    Command.State.REJECTED: lazy("The station understood and said no. Its answer beside the command says more."),
+    Command.State.FAILED: lazy("The station answered with an error: often it does not know this command."),
+    Command.State.TIMED_OUT: lazy("The station got it and did not answer in time. It may still have done it: look before you try again."),
+    Command.State.EXPIRED: lazy("The station did not come back in time, so it was never sent. Nothing happened."),
+}
+
+
+def _facts(ocpp_url: str) -> dict[str, Any]:
+    """What the texts name, from where the portal itself knows it, so that they are never out of date."""
+    roles = [
+        (default.label, purpose, set(RIGHTS) if default is Role.Default.ADMINISTRATOR else set(codes))
+        for default, (purpose, codes) in DEFAULTS.items()
+    ]
+    return {
+        **{f"{route}_url": url for route in OPENS if (url := _opened(route))},
+        **{f"help_{slug.replace('-', '_')}": link("help_page", slug) for slug in PAGES},
+        "ocpp_url": ocpp_url,
+        "connections": explain.CONNECTIONS.values(),
+        "availabilities": explain.AVAILABILITIES.values(),
+        "statuses": [(word, meaning) for word, meaning in explain.STATUSES.items() if word],
+        "faults": explain.FAULTS.items(),
+        "access_modes": AccessMode.labels,
+        "command_states": [(state.label, COMMAND_STATES[state]) for state in Command.State],
+        "reasons": REASONS.values(),
+        "pending_after": timedelta(seconds=settings.STATION_PENDING_AFTER),
+        "offline_after": timedelta(seconds=settings.STATION_OFFLINE_AFTER),
+        "grace": timedelta(seconds=settings.STATION_CLOSED_GRACE),
+        "kept_for": settings.FRAME_RETENTION_DAYS,
+        "refused_for": settings.OCPP_REFUSALS_PER_MINUTE,
+        "invitation_hours": int(INVITATION_LASTS.total_seconds() // 3600),
+        "rights_count": len(RIGHTS),
+        "default_roles": [(label, purpose, len(codes)) for label, purpose, codes in roles],
+        "sections": [
+            (section, [(right, [(label, right.code in codes) for label, _purpose, codes in roles]) for right in section.rights])
+            for section in SECTIONS
+        ],
+    }
+
+
+def _opened(route: str) -> str:
+    try:
+        return link(route)
+    except NoReverseMatch:
+        return ""
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _chapters(current: str = "") -> list[tuple[Any, list[tuple[Page, str, bool]]]]:
+    return [(chapter.title, [(page, link("help_page", page.slug), page.slug == current) for page in chapter.pages]) for chapter in CHAPTERS]
+
+
+def help_index(request: HttpRequest) -> HttpResponse:
+    """All pages by chapter; with `?q=` those in which it is found."""
+    text = Text.of(request.GET.get("q", ""))
+    found = find(text) if len(text.whole) >= LEAST else []
+    context = {
+        "title": _("Help"),
+        "q": text.whole,
+        "found": found,
+        "loose": bool(found) and found[0].rank == LOOSE,
+        "too_short": bool(text) and len(text.whole) < LEAST,
+        "chapters": _chapters(),
+    }
+    return render(request, "help/index.html", context)
+
+
+def help_page(request: HttpRequest, slug: str) -> HttpResponse:
+    if slug not in PAGES:
+        raise Http404
+    page, order = PAGES[slug], list(PAGES)
+    at = order.index(slug)
+    beside = [(PAGES[order[near]], link("help_page", order[near])) if 0 <= near < len(order) else None for near in (at - 1, at + 1)]
+    scheme = "wss" if settings.HTTPS or request.is_secure() else "ws"
+    context = {
+        "title": page.title,
+        "summary": page.summary,
+        "text": f"help/{slug}.html",
+        "breadcrumbs": [(_("Help"), link("help"))],
+        "chapters": _chapters(slug),
+        "opens": [(OPENS[route], url) for route in page.opens if (url := _opened(route))],
+        "previous": beside[0],
+        "next": beside[1],
+        **_facts(f"{scheme}://{request.get_host()}/ocpp/"),
+    }
+    return render(request, "help/page.html", context)
+
+
+# -- searching them ---------------------------------------------------------------------------------------------------------------------
+
+TITLE, SUMMARY, HEADING, SENTENCE, TEXT, LOOSE = range(6)  # where it is found, the best first
+LEAST_STEM = 4  # letters of a word by which something near is found
+
+
+class Found(NamedTuple):
+    page: Page
+    url: str
+    sentence: str  # of the page, as it is shown below its title
+    rank: int
+    text: Text  # what is marked
+
+    @property
+    def marked_title(self) -> str:
+        return self.text.mark(str(self.page.title))
+
+    @property
+    def marked_sentence(self) -> str:
+        return self.text.mark(self.sentence)
+
+
+class _Reader(HTMLParser):
+    """The sentences of a rendered text, and those of its headings. Cells that are `data-unsaid` are passed over."""
+
+    INLINE = frozenset({"a", "strong", "em", "code", "kbd", "span", "th", "td", "small", "svg", "use", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+        self.headings: list[str] = []
+        self._said: list[str] = []
+        self._unsaid = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if any(name == "data-unsaid" for name, _value in attrs):
+            self._unsaid = tag
+        if tag in {"th", "td", "br"}:
+            self._said.append(" ")
+        elif tag not in self.INLINE:
+            self.flush()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._unsaid:
+            self._unsaid = ""
+        if tag not in self.INLINE:
+            self.flush(heading=tag in {"h2", "h3"})
+
+    def handle_data(self, data: str) -> None:
+        if not self._unsaid:
+            self._said.append(data)
+
+    def flush(self, *, heading: bool = False) -> None:
+        text = " ".join("".join(self._said).split())
+        self._said = []
+        if text:
+            self.sentences += re.split(r"(?<=[.!?:])\s+(?=\W*[A-Z0-9])", text)
+            self.headings += [text] if heading else []
+
+
+@lru_cache(maxsize=8)
+def _read(language: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """slug -> sentences and headings of its text, in the language that is in force."""
+    found, facts = {}, _facts("wss://…/ocpp/")
+    for slug in PAGES:
+        reader = _Reader()
+        reader.feed(render_to_string(f"help/{slug}.html", facts))
+        reader.close()
+        reader.flush()
+        found[slug] = tuple(reader.sentences), tuple(reader.headings)
+    return found
+
+
+def find(text: Text, *, loosely: bool = True) -> list[Found]:
+    """The pages in which every word begins one, in the title before in the text; where there is none and `loosely`, those with most of
+    the beginnings of the words."""
+    words = [word for raw in text.words if (word := raw.strip("“”\"'?!.,:;()"))]
+    if not words:
+        return []
+    if found := _find(text, words):
+        return found
+    stems = [word[:5] if len(word) > 5 else word[:LEAST_STEM] for word in words if len(word) >= LEAST_STEM]
+    return _find(text._replace(whole=stems[0], words=tuple(stems), key=""), stems, every=False) if stems and loosely else []
+
+
+def _find(text: Text, words: list[str], *, every: bool = True) -> list[Found]:
+    patterns = [re.compile(rf"(?<!\w){re.escape(word)}", re.IGNORECASE) for word in words]
+
+    def count(said: str) -> int:
+        return sum(bool(pattern.search(said)) for pattern in patterns)
+
+    hits = []
+    for order, (slug, (sentences, headings)) in enumerate(_read(get_language() or "").items()):
+        page = PAGES[slug]
+        title, summary = str(page.title), str(page.summary)
+        own = [count(sentence) for sentence in sentences]
+        whole = count(" ".join((title, summary, *sentences)))
+        if whole < len(words) if every else not whole:
+            continue
+        best = max(own, default=0)
+        places = (TITLE, count(title)), (SUMMARY, count(f"{title} {summary}")), (HEADING, max(map(count, headings), default=0))
+        rank = next((rank for rank, number in (*places, (SENTENCE, best)) if number == len(words)), TEXT) if every else LOOSE
+        told = sentences[own.index(best)] if best and best >= count(summary) else summary
+        weight = sum(number > 0 for number in own)
+        hits.append(((rank, -whole, -weight, order), Found(page, link("help_page", slug), told, rank, text)))
+    hits.sort(key=lambda hit: hit[0])
+    most = -hits[0][0][1] if hits else 0
+    return [found for key, found in hits if every or -key[1] == most]
