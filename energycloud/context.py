@@ -18,6 +18,7 @@ from stations.models import Knock, UnmatchedMessage
 from tenancy.brand import brand_of
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.pages.letters import sees_letters
 from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
 from tenancy.scope import Drill
 
@@ -101,6 +102,8 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
     if anywhere(user, READ_AUDIT):
         entries.append(entry(_("History"), "history", icon="history"))
     entries.append(entry(_("Help"), "help", icon="help"))
+    if sees_letters(user):
+        entries.insert(-1, entry(_("Mails"), "letters", icon="mail"))
     if knocks:
         entries.insert(2, entry(_("Knocking"), "knocking", icon="door-enter", badge=knocking))
     return entries

@@ -118,7 +118,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
+    """A browser that went away meanwhile is none."""
+    if not task.cancelled() and (error := task.exception()) and not isinstance(error, OSError):
         log.error("live updates of a page failed; it goes on by polling", exc_info=error)
 
 

@@ -108,27 +108,30 @@ class DetailsForm(PartForm):
         fitting_kinds(self, {below for kind in kinds for below in Kind(kind).below})
 
 
+class ContactForm(PartForm):
+    class Meta:
+        model = Organization
+        fields = ("contact_name", "email", "phone")
+
+
 class AddressForm(PartForm):
     """Of one that is there: moving it has consequences of its own."""
 
     class Meta:
         model = Organization
-        fields = ("kind", "name", "street", "postal_code", "city", "country", "contact_name", "email", "phone")
+        fields = ("kind", "name", "street", "postal_code", "city", "country", *ContactForm.Meta.fields)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sees_contact: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not sees_contact:
+            for name in ContactForm.Meta.fields:
+                del self.fields[name]
         above = self.instance.parent
         if above is None:
             del self.fields["kind"]
         else:
             fitting_kinds(self, {self.instance.kind, *Organization.Kind(above.kind).below})
         self.initial["phone"] = validation.show_phone(self.initial.get("phone", ""))
-
-
-class ContactForm(PartForm):
-    class Meta:
-        model = Organization
-        fields = ("contact_name", "email", "phone")
 
 
 class InvoiceForm(PartForm):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from tenancy import audit
 from tenancy.actions.roles import assign_role, why_administrator_stays
 from tenancy.models import Organization, Role, Team, User
+from tenancy.personal import MASK, sees
 from tenancy.rights import beyond, words
 
 
@@ -26,7 +27,7 @@ def why_not_manage(actor: User | None, user: User) -> str:
         lacking |= set(beyond(actor, ["read", *team.role.held], team.organization.path))
     if lacking:
         return _("%(user)s may do more than you: %(rights)s.") % {
-            "user": user, "rights": words(lacking) or _("see organizations that you do not see"),
+            "user": user if sees(actor, user) else MASK, "rights": words(lacking) or _("see organizations that you do not see"),
         }  # fmt: skip
     return ""
 

@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy as lazy
 from tenancy import actions
 from tenancy.links import link
 from tenancy.models import Organization, Role, ServiceAccess, User
+from tenancy.pages.organization_sheet import organization_of, sheet
 from tenancy.pages.shared import chosen_organization, user_of
-from tenancy.rights import LET_IN, MANAGE_ROLES, RIGHTS, SECTIONS, Missing, anywhere, get_for, holds
+from tenancy.rights import LET_IN, MANAGE_ROLES, RIGHTS, SECTIONS, Missing, anywhere, holds
 from tenancy.scope import Drill, drill_of
 from ui.forms import confirm_page, form_page
 
@@ -131,7 +132,7 @@ def access_add(request: HttpRequest) -> HttpResponse:
 
 def accesses(request: HttpRequest, pk: int) -> HttpResponse:
     """Which service companies an organization lets in, now and in the past."""
-    organization = get_for(request.user, Organization.objects.all(), LET_IN, pk=pk)
+    organization = organization_of(request, pk, LET_IN)
     now = timezone.now()
     rows = ServiceAccess.objects.visible_to(request.user, LET_IN).filter(organization=organization)
     listed = []
@@ -145,11 +146,11 @@ def accesses(request: HttpRequest, pk: int) -> HttpResponse:
             "over": over,
             "end_url": link("access_end", access.pk),
         })  # fmt: skip
-    context = {
-        "title": _("Service companies of %s") % organization, "organization": organization, "listed": listed,
-        "breadcrumbs": [(organization, organization.get_absolute_url())], "zone": ZoneInfo(settings.PLATFORM_TIME_ZONE),
+    context = sheet(request, organization, "service") | {
+        "listed": listed,
+        "zone": ZoneInfo(settings.PLATFORM_TIME_ZONE),
         "add_url": link("access_add", at=str(pk)),
-    }  # fmt: skip
+    }
     return render(request, "tenancy/accesses.html", context)
 
 

@@ -24,7 +24,7 @@ from tenancy import hooks
 from tenancy.history import VERBS, Line, Reader, by_name, by_whom, entries_of, history_of, kind_in_words, model_of
 from tenancy.links import organization_link
 from tenancy.models import AuditEntry, Organization, Role, User
-from tenancy.pages import roles, users
+from tenancy.pages import organization_sheet, roles, users
 from tenancy.pages.organizations import trail
 from tenancy.pages.shared import user_of
 from tenancy.personal import MASK, sees
@@ -256,10 +256,11 @@ class OrganizationHistory(ObjectHistory):
 
     of, joins = Organization, ("parent",)
     filterset_class = HistoryFilter
+    template_name = "tenancy/organization_history.html"
     hidden_columns = ()
 
-    def breadcrumbs(self) -> Sequence[tuple[Any, str]]:
-        return [*trail(user_of(self.request), self.thing), (self.thing, self.thing.get_absolute_url())]
+    def get_context(self) -> dict[str, Any]:
+        return organization_sheet.sheet(self.request, self.thing, "history")
 
 
 class UserHistory(ObjectHistory):

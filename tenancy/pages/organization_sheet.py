@@ -22,12 +22,15 @@ from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.pages.organizations import trail
 from tenancy.pages.shared import MANY, user_of
+from tenancy.personal import MASK, sees
 from tenancy.rights import (
     CLOSE_ORGANIZATIONS,
+    LET_IN,
     MANAGE_INVOICE_DATA,
     MANAGE_ORGANIZATIONS,
     MANAGE_RATES,
     READ,
+    READ_AUDIT,
     READ_MONEY,
     get_for,
     holds,
@@ -53,7 +56,9 @@ def own_tabs() -> list[Tab]:
         Tab("invoice", _("Invoice data"), "organization_invoice", MANAGE_INVOICE_DATA),
         Tab("compensation", _("Compensation"), "organization_compensation", READ_MONEY),
         Tab("look", _("Look"), "organization_look", MANAGE_ORGANIZATIONS),
-        Tab("access", _("Access"), "organization_access", MANAGE_ORGANIZATIONS),
+        Tab("access", _("Logging in"), "organization_access", MANAGE_ORGANIZATIONS),
+        Tab("service", _("Service companies"), "accesses", LET_IN),
+        Tab("history", _("History"), "organization_history", READ_AUDIT),
     ]
 
 
@@ -111,13 +116,15 @@ def organization(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = organization_of(request, pk)
     children = list(Organization.objects.visible_to(user).filter(parent=found)[: MANY + 1])
-    people = User.objects.visible_to(user).filter(organization=found)
+    people = User.objects.visible_to(user).filter(organization=found).exclude(email=None)
     shown = list(people[: MANY + 1])
+    seen = sees(user, found)
+    contact = (found.contact_name, found.email, show_phone(found.phone))
     context = sheet(request, found, "overview") | {
-        "phone": show_phone(found.phone),
+        "contacts": [contact if seen else (MASK, "", "")] if any(contact) else [],
         "children": children[:MANY],
         "all_children_url": link("organizations", **{"in": f"o{found.pk}"}) if len(children) > MANY else "",
-        "people": shown[:MANY],
+        "people": [(str(one) if sees(user, one) else MASK, one.get_absolute_url()) for one in shown[:MANY]],
         "more_people": people.count() - MANY if len(shown) > MANY else 0,
         "parts": [part(request, found) for part in hooks.organization_parts],
     }
@@ -139,7 +146,8 @@ def tab_form(
 
 def address(request: HttpRequest, pk: int) -> HttpResponse:
     found = organization_of(request, pk, MANAGE_ORGANIZATIONS)
-    return tab_form(request, found, "address", AddressForm(request.POST or None, instance=copy.copy(found)))
+    form = AddressForm(request.POST or None, instance=copy.copy(found), sees_contact=sees(request.user, found))
+    return tab_form(request, found, "address", form)
 
 
 def invoice(request: HttpRequest, pk: int) -> HttpResponse:

@@ -7,6 +7,7 @@ from typing import Any
 
 import django_filters
 import django_tables2
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
@@ -246,6 +247,8 @@ def sheet(request: HttpRequest, user: User, active: str) -> dict[str, Any]:
             head.append(Action(_("Deactivate"), link("user_deactivate", user.pk), icon="user-off"))
         else:
             head.append(Action(_("Activate"), link("user_activate", user.pk), icon="user-check"))
+        if Authenticator.objects.filter(user_id=user.pk).exists():
+            head.append(Action(_("Reset two-factor login"), link("user_reset_two_factor", user.pk), icon="device-mobile"))
         head.append(Action(_("Delete"), link("user_delete", user.pk), icon="trash"))
     if may(request.user, VIEW_AS, user) and user.pk != request.user.pk and user.has_login:
         head.append(Action(_("View as this user"), link("view_as", user.pk), icon="eye"))
@@ -407,6 +410,22 @@ def user_delete(request: HttpRequest, pk: int) -> HttpResponse:
     )  # fmt: skip
 
 
+def user_reset_two_factor(request: HttpRequest, pk: int) -> HttpResponse:
+    found = visible_user(request, pk, MANAGE_USERS)
+    name = _name(request, found)
+    has_any = Authenticator.objects.filter(user_id=pk).exists()
+    return confirm_page(
+        request, lambda: actions.reset_two_factor(actor=user_of(request), user=found), title=_("Reset the two-factor login of %s?") % name,
+        consequences=[
+            _("App, security keys and recovery codes of %s are removed, and every browser is logged out.") % name,
+            _("The password alone opens the account until they are set up anew. Make sure that it is really %s who asks.") % name,
+        ],
+        refusal=why_not_manage(user_of(request), found) or ("" if has_any else _("No two-factor login is set up.")),
+        submit_label=_("Reset two-factor login"), cancel_url=found.get_absolute_url(), done_url=found.get_absolute_url(),
+        done=_("The two-factor login of %s is reset.") % name, breadcrumbs=[(_("Users"), link("users")), (name, found.get_absolute_url())],
+    )  # fmt: skip
+
+
 urlpatterns: list[URLPattern] = [
     path("users/", UserList.as_view(), name="users"),
     path("users/invite/", user_invite, name="user_invite"),
@@ -415,5 +434,6 @@ urlpatterns: list[URLPattern] = [
     path("users/<int:pk>/edit/", user_edit, name="user_edit"),
     path("users/<int:pk>/deactivate/", user_deactivate, name="user_deactivate"),
     path("users/<int:pk>/activate/", user_activate, name="user_activate"),
+    path("users/<int:pk>/reset-two-factor/", user_reset_two_factor, name="user_reset_two_factor"),
     path("users/<int:pk>/delete/", user_delete, name="user_delete"),
 ]

@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from energycloud import errors
@@ -97,3 +98,21 @@ def test_what_browsers_and_robots_ask_for_by_themselves(db: None) -> None:
     icon = client.get("/favicon.ico")
     assert icon.status_code == 302
     assert re.search(r"favicon[.\w]*\.svg$", icon["Location"])
+
+
+def test_a_refusal_is_a_line_in_the_log_and_a_fault_has_its_traceback(
+    tree: Tree, as_cy: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_cy.get(reverse("organization_edit", args=[tree.customer.pk]))
+    (line,) = [record for record in caplog.records if record.name == "django.request"]
+    assert line.exc_info is None
+    caplog.clear()
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr("stations.pages.station_list.StationList.get_queryset", broken)
+    as_cy.raise_request_exception = False
+    assert as_cy.get(reverse("stations")).status_code == 500
+    (line,) = [record for record in caplog.records if record.name == "django.request"]
+    assert line.exc_info is not None

@@ -81,7 +81,8 @@ def test_each_kind_is_found_by_those_who_may_see_it(as_bob: Client, as_dan: Clie
     assert name in page
     stranger = unmarked(as_dan.get("/search/", {"q": text}))
     assert url not in stranger
-    assert name not in stranger.replace(text, "")
+    assert re.search(rf"\b{re.escape(name)}\b", page)
+    assert not re.search(rf"\b{re.escape(name)}\b", stranger.replace(text, ""))
 
 
 def test_the_exact_one_comes_first_then_what_begins_then_what_contains(tree: Tree) -> None:
@@ -127,7 +128,7 @@ def test_people_and_passes_are_found_only_with_the_right_to_personal_data(tree: 
     eve = create_user(actor=None, organization=tree.customer, email="eve.smith@example.org", name="Eve Smith", password=None)
     texts = ("eve", "smith@example", "pool car", "NL-TNM-B12345-6", CARD)
     assert all(find(tree.bob, text, 10) for text in texts)
-    assert not any(find(tree.cy, text, 10) for text in texts)
+    assert not [group.slug for text in texts for group in find(tree.cy, text, 10) if group.slug != "help"]
     assert f"/users/{eve.pk}/" in as_bob.get("/search/", {"q": "eve"}).text
     pages = [as_cy.get("/search/", {"q": text}, headers=HTMX).text for text in texts]
     tree.charge_pass.delete()

@@ -229,7 +229,7 @@ def test_the_whole_station_is_listed_beside_its_connectors_only_when_faulted(tre
 
 def test_nothing_chosen_is_said(tree: Tree, as_bob: Client) -> None:
     assert "Nothing was chosen." in text(as_bob.post(reverse("stations"), {"action": "activate"}, follow=True))
-    assert as_bob.post(reverse("stations"), {"action": "explode", "all": "1"}).status_code == 404
+    assert as_bob.post(reverse("stations"), {"action": "explode", "all": "1"}).status_code == 400
 
 
 # -- adding -----------------------------------------------------------------------------------------------------------------------------

@@ -110,16 +110,18 @@ def test_a_wrong_clock_and_work_in_the_background_are_told(station: Station, as_
 
 
 @pytest.mark.parametrize(
-    ("fields", "reason"),
+    ("minutes", "fields", "reason"),
     [
-        ({"connected": False, "disconnected_at": timezone.now() - timedelta(hours=2)}, "The station is offline."),
-        ({"connected": False, "disconnected_at": timezone.now()}, "The connection has just been lost."),
-        ({"connected": False, "first_connected_at": None}, "The station has never connected."),
-        ({"connected": False, "active": False}, "The station is deactivated"),
+        (120, {}, "The station is offline."),
+        (0, {}, "The connection has just been lost."),
+        (120, {"first_connected_at": None}, "The station has never connected."),
+        (120, {"active": False}, "The station is deactivated"),
     ],
 )
-def test_what_cannot_be_done_is_grey_and_says_why(fields: dict[str, Any], reason: str, station: Station, as_bob: Client) -> None:
-    online(station, **fields)
+def test_what_cannot_be_done_is_grey_and_says_why(
+    minutes: int, fields: dict[str, Any], reason: str, station: Station, as_bob: Client
+) -> None:
+    online(station, connected=False, disconnected_at=timezone.now() - timedelta(minutes=minutes), **fields)
     shown = page(as_bob, station)
     assert reason in text(shown)
     assert "commands/start/" not in shown

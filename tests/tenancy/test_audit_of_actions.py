@@ -25,6 +25,7 @@ from stations.models import Command, Connector, Knock, Station, UnmatchedMessage
 from tenancy import actions as people
 from tenancy.history import VERBS
 from tenancy.models import AuditEntry, Invitation, Role, ServiceAccess, Team, User
+from tenancy.pictures import Picture
 from tests.conftest import CARD, PASSWORD, Tree
 from tests.energycloud.accounts import with_app
 from tests.stations.sheets import online
@@ -33,9 +34,13 @@ pytestmark = pytest.mark.django_db
 
 # They write what belongs to another action, which records it, or what follows from it
 DERIVED = {
-    "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses",
+    "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses", "tenancy.renew_closed",
+    "stations.save",
 }  # fmt: skip
-READ_ONLY = {"tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "stations.what_is_wrong_with"}
+READ_ONLY = {
+    "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree", "tenancy.keys",
+    "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
+}  # fmt: skip
 
 
 def role(tree: Tree, **fields: Any) -> Role:
@@ -101,6 +106,13 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.delete_organization": lambda t: people.delete_organization(
         actor=t.ada, organization=people.create_organization(actor=None, parent=t.partner, kind="customer", name="New")
     ),
+    "tenancy.move_organization": lambda t: people.move_organization(actor=t.ada, organization=t.customer, parent=t.other_partner),
+    "tenancy.deactivate_organization": lambda t: people.deactivate_organization(actor=t.ada, organization=t.customer),
+    "tenancy.activate_organization": lambda t: (
+        people.deactivate_organization(actor=None, organization=t.customer),
+        people.activate_organization(actor=t.ada, organization=t.customer),
+    ),
+    "tenancy.set_logo": lambda t: people.set_logo(actor=t.ada, organization=t.customer, picture=Picture(b"x", 1, 1, "d" * 64)),
     "tenancy.create_user": lambda t: people.create_user(
         actor=t.ada, organization=t.customer, email="eve@example.org", name="Eve", password=PASSWORD
     ),
@@ -130,6 +142,8 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.end_access": lambda t: people.end_access(actor=t.ada, access=given(t)),
     "stations.create_location": lambda t: fleet.create_location(actor=t.ada, organization=t.customer, name="New"),
     "stations.edit_location": lambda t: fleet.edit_location(actor=t.ada, location=t.location, name="New"),
+    "stations.publish_location": lambda t: fleet.publish_location(actor=t.ada, location=t.location, published=True),
+    "stations.move_location": lambda t: fleet.move_location(actor=t.ada, location=t.location, organization=t.other_customer),
     "stations.delete_location": lambda t: fleet.delete_location(
         actor=t.ada, location=fleet.create_location(actor=None, organization=t.customer, name="New")
     ),

@@ -289,3 +289,22 @@ def test_the_look_of_every_page_costs_one_query(tree: Tree, as_cy: Client, djang
     with django_assert_max_num_queries(60) as counted:
         as_cy.get("/")
     assert len([query for query in counted.captured_queries if "tenancy_logo" in query["sql"]]) == 1
+
+
+def test_people_and_whom_to_reach_are_masked_without_the_right(tree: Tree, as_bob: Client, client_of: Callable[[User], Client]) -> None:
+    edit_organization(
+        actor=None, organization=tree.customer, contact_name="Noor Quaestor", email="noor@harbour.example", phone="+31101234567"
+    )
+    page = as_bob.get(reverse("organization", args=[tree.customer.pk])).text
+    for told in ("Noor Quaestor", "noor@harbour.example", "tel:+31101234567", f'<a href="{tree.cy.get_absolute_url()}">Cy</a>'):
+        assert told in page
+    unseeing = client_of(somebody(tree, MANAGE_ORGANIZATIONS))
+    page = unseeing.get(reverse("organization", args=[tree.customer.pk])).text
+    assert f'<a href="{tree.cy.get_absolute_url()}">****</a>' in page
+    form = unseeing.get(reverse("organization_edit", args=[tree.customer.pk])).text
+    for hidden in ("Noor", "noor@", "1234567", ">Cy<"):
+        assert hidden not in page
+        assert hidden not in form
+    unseeing.post(reverse("organization_edit", args=[tree.customer.pk]), {"kind": "customer", "name": "Harbour Two", "country": "NL"})
+    tree.customer.refresh_from_db()
+    assert (tree.customer.name, tree.customer.contact_name) == ("Harbour Two", "Noor Quaestor")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.urls import reverse
 from tenancy import actions
 from tenancy.models import AuditEntry, Role, User
 from tests.conftest import PASSWORD, Tree
+from tests.energycloud.accounts import with_app
 from tests.tenancy.people import somebody
 from tests.tenancy.test_roles import text
 
@@ -117,3 +119,27 @@ def test_deleting_keeps_what_was_done(tree: Tree, as_bob: Client) -> None:
 def test_an_address_is_one_whatever_its_case(tree: Tree) -> None:
     with pytest.raises(ValidationError):
         actions.create_user(actor=None, organization=tree.partner, email="BOB@Example.org", name="B", password=None)
+
+
+# -- two-factor login -----------------------------------------------------------------------------------------------------------------
+
+
+def test_who_lost_the_phone_is_helped_by_an_administrator(tree: Tree, as_bob: Client, as_cy: Client) -> None:
+    address = reverse("user_reset_two_factor", args=[tree.cy.pk])
+    assert address not in as_bob.get(tree.cy.get_absolute_url()).text, "there is nothing to reset"
+    with_app(tree.cy)
+    assert address in as_bob.get(tree.cy.get_absolute_url()).text
+    assert "The password alone opens the account" in as_bob.get(address).text
+    assert as_bob.post(address).status_code == 302
+    assert not Authenticator.objects.exists()
+    assert AuditEntry.objects.filter(actor=tree.bob, verb="reset_two_factor").exists()
+    assert "No two-factor login is set up." in as_bob.post(address).text
+
+
+def test_nobody_resets_the_two_factor_login_of_who_may_more(tree: Tree, client_of: Callable[[User], Client]) -> None:
+    with_app(tree.bob)
+    helper = client_of(somebody(tree.partner, ["manage_users", "personal_data"]))
+    assert "Bob may do more than you" in text(helper.post(reverse("user_reset_two_factor", args=[tree.bob.pk])).text)
+    unseeing = client_of(somebody(tree.partner, ["manage_users"]))
+    assert "**** may do more than you" in text(unseeing.post(reverse("user_reset_two_factor", args=[tree.bob.pk])).text)
+    assert Authenticator.objects.exists()
