@@ -38,6 +38,11 @@ def person(user: User | AnonymousUser, who: User | None, path: str, place: int |
     return str(who) if _same(user, who) else shown(user, str(who), path, place)
 
 
+def called(user: User | AnonymousUser | None, who: User) -> str:
+    """The name of `who`, as a refusal may tell it to `user`; None is the portal itself."""
+    return str(who) if user is None or sees(user, who) else MASK
+
+
 def where_seen(user: User | AnonymousUser, model: type[models.Model]) -> Q:
     """The rows of `model` whose personal data `user` sees."""
     return condition(user, PERSONAL_DATA, model)

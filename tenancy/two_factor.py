@@ -23,6 +23,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tenancy.models import Organization, User
+from tenancy.models.roles import PLACE_GRANTS, in_force
+from tenancy.rights import reach
 
 Type = Authenticator.Type
 FACTORS = (Type.TOTP, Type.WEBAUTHN)  # recovery codes stand in for one of these
@@ -37,9 +39,15 @@ def factors_of(user: User) -> QuerySet[Any]:
 
 
 def _requiring(user: User) -> QuerySet[Organization]:
-    """The organizations, their own and those above it, that require two-factor login of `user`; the highest first."""
-    organization = user.organization
-    return Organization.objects.filter(pk__in=[*organization.ancestor_ids, organization.pk], require_two_factor=True).order_by("path")
+    """The organizations that require two-factor login of `user`, the highest first: their own, those at which they hold a role or were
+    let in, and those above these."""
+    where = reach(user)
+    paths = {user.organization.path, *where.paths}
+    if where.places:
+        for grants in PLACE_GRANTS.values():
+            paths.update(in_force(grants._default_manager, user).values_list("access__organization__path", flat=True))
+    keys = {int(key) for path in paths for key in path.strip("/").split("/")}
+    return Organization.objects.filter(pk__in=keys, require_two_factor=True).order_by("path")
 
 
 def required_by(user: User) -> Organization | None:
@@ -47,7 +55,8 @@ def required_by(user: User) -> Organization | None:
 
 
 def lacking(user: User) -> Organization | None:
-    """The organization that requires two-factor login of `user`, who has not set it up; else None. One query."""
+    """The organization that requires two-factor login of `user`, who has not set it up; else None. One query beside that of their
+    rights."""
     return _requiring(user).exclude(Exists(factors_of(user).order_by())).first()
 
 

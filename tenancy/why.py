@@ -67,9 +67,14 @@ def who_can_give(user: User | AnonymousUser, right: str, path: str) -> list[User
     return list(people.exclude(pk=user.pk or 0).distinct().order_by("-organization__path", "name", "pk")[:MOST])
 
 
-def ask_whom(right: str, names: list[str]) -> str:
-    """The sentence after a refusal. `names` are those of `who_can_give` as `user` may see them."""
+def ask_whom(right: str, names: list[str], where: str = "") -> str:
+    """The sentence after a refusal. `names` are those of `who_can_give` as the refused person may see them; `where` names the organization
+    at which the right is missing, when that is neither theirs nor above it."""
     label = RIGHTS[right].label if right in RIGHTS else _("See this")
     if names:
         return _("%(people)s can give you a role with the right “%(right)s”.") % {"people": ", ".join(names), "right": label}
+    if where:
+        return _("An administrator of %(organization)s can give you a role with the right “%(right)s” there.") % {
+            "organization": where, "right": label,
+        }  # fmt: skip
     return _("An administrator of your organization, or of the one above it, can give you a role with the right “%s”.") % label

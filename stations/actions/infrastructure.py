@@ -7,12 +7,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stations import credentials, nudges
 from stations.actions.saving import save
-from stations.models import Connector, Knock, Location, Station, Transaction
+from stations.models import Connector, Knock, Location, LocationGrant, Station, Transaction
 from tenancy import audit
 from tenancy.actions.moves import why_not_moved
 from tenancy.models import User
@@ -84,7 +85,11 @@ def add_stations(
 def why_station_not_moved(actor: User | None, station: Station, to: Location) -> str:
     """Why `actor` cannot move this station to the location `to`; empty when they can."""
     here = station.location
-    return why_not_moved(actor, here.organization.path, to.organization.path, here.pk) if to.organization_id != here.organization_id else ""
+    if to.pk == here.pk:
+        return ""
+    let_in = LocationGrant.objects.filter(content_object=to, group__user__isnull=False).exclude(until__lte=timezone.now())
+    gained = let_in.values_list("permission__codename", flat=True)
+    return why_not_moved(actor, here.organization.path, to.organization.path, here.pk, gained)
 
 
 @transaction.atomic

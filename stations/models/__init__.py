@@ -1,5 +1,14 @@
 from stations.models.charging import CardOffer, MeterSample, MeterSeries, SignedMeterValue, Transaction, UnmatchedMessage
-from stations.models.infrastructure import AccessMode, Availability, Connection, Connector, CurrentType, Location, Station
+from stations.models.infrastructure import (
+    AccessMode,
+    Availability,
+    Connection,
+    Connector,
+    CurrentType,
+    Location,
+    LocationGrant,
+    Station,
+)
 from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "GatewayProcess",
     "Knock",
     "Location",
+    "LocationGrant",
     "MeterSample",
     "MeterSeries",
     "SecurityEvent",

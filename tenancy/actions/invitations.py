@@ -15,6 +15,7 @@ from tenancy import audit, letters
 from tenancy.actions.people import create_user
 from tenancy.actions.roles import assign_role, why_not_assign
 from tenancy.models import INVITATION_LASTS, Invitation, Organization, Role, User
+from tenancy.personal import sees
 
 Address = Callable[[str], str]  # token -> the link that the mail contains
 
@@ -31,8 +32,9 @@ def invite_user(
     email = email.strip().lower()
     if role is not None and (reason := why_not_assign(actor, role, organization)):
         raise ValidationError({"role": reason})
-    known = User.objects.filter(email=email).first()
-    if known and (known.organization_id == organization.pk or (actor and User.objects.visible_to(actor).filter(pk=known.pk).exists())):
+    known = User.objects.filter(email=email).select_related("organization").first()
+    # Whoever does not see people's names invites them like anybody else: the answer would tell whose address it is.
+    if known and (actor is None or sees(actor, known)):
         raise ValidationError({"email": _("%s is a user already. Give them a role on their page.") % known})
     if Invitation.objects.filter(organization=organization, email=email, accepted_at=None, withdrawn_at=None).exists():
         raise ValidationError({"email": _("This address is invited already. Send that invitation again.")})
@@ -79,7 +81,8 @@ def why_void(invitation: Invitation | None) -> str:
     if invitation.organization.closed:
         return _("%s is deactivated. Ask whoever invited you.") % invitation.organization
     giver = invitation.invited_by
-    if invitation.role and giver and (not giver.is_active or why_not_assign(giver, invitation.role, invitation.organization)):
+    gone = giver is None or not giver.is_active
+    if invitation.role and (gone or why_not_assign(giver, invitation.role, invitation.organization)):
         return _("Whoever invited you may no longer give you this role. Ask for a new invitation.")
     return ""
 

@@ -34,14 +34,15 @@ def rights_gained(from_path: str, to_path: str) -> set[str]:
     return set(grants.exclude(until__lte=timezone.now()).values_list("permission__codename", flat=True))
 
 
-def why_not_moved(actor: User | None, from_path: str, to_path: str, place: int | None = None) -> str:
+def why_not_moved(actor: User | None, from_path: str, to_path: str, place: int | None = None, gained: Iterable[str] = ()) -> str:
     """Why `actor` cannot move something from the organization with `from_path` to the one with `to_path`; empty when they can.
 
     For an organization, `from_path` is its own path and `to_path` that of its new parent; for a location or a station both are those of
     the owners, and `place` is the location. Nobody gives by a move what they don't hold: what people at the organizations newly above
-    gain over it, the actor must hold at it. That the actor may move things at all, here and there, is not asked here.
+    gain over it, and what else is `gained`, the actor must hold at it. That the actor may move things at all, here and there, is not
+    asked here.
     """
-    lacking: Iterable[str] = beyond(actor, rights_gained(from_path, to_path), from_path, place) if actor else ()
+    lacking: Iterable[str] = beyond(actor, rights_gained(from_path, to_path) | {*gained}, from_path, place) if actor else ()
     if not lacking:
         return ""
     return _("People there would gain rights here that you don't hold yourself: %s. Ask somebody who holds them to move it.") % words(

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from tenancy import audit
 from tenancy.actions.roles import create_default_roles, why_role_stays
 from tenancy.models import MAX_PATH, Invitation, Logo, Organization, Role, ServiceAccess, Team, User
+from tenancy.personal import called
 from tenancy.pictures import Picture
 from tenancy.rights import highest
 from tenancy.validation import mask_iban
@@ -162,14 +163,14 @@ def why_organization_stays(organization: Organization, actor: User | None = None
         if count:
             reasons.append(f"{count} {model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural}")
     said = [_("It still has %(what)s. Delete or move these first.") % {"what": ", ".join(reasons)}] if reasons else []
-    return " ".join([*said, *_what_hangs_on(organization)])
+    return " ".join([*said, *_what_hangs_on(actor, organization)])
 
 
-def _what_hangs_on(organization: Organization) -> list[str]:
+def _what_hangs_on(actor: User | None, organization: Organization) -> list[str]:
     """Roles, invitations and accesses that are in use. Those that are not go with it."""
     said = []
     for team in Team.objects.filter(organization=organization, group__user__isnull=False).distinct().select_related("role"):
-        people = ", ".join(str(user) for user in User.objects.filter(groups=team.group_id)[:5])
+        people = ", ".join(called(actor, user) for user in User.objects.filter(groups=team.group_id).select_related("organization")[:5])
         said.append(_("The role %(role)s is held here by %(people)s. Take it away first.") % {"role": team.role, "people": people})
     for role in Role.objects.filter(organization=organization):
         held_elsewhere = Team.objects.filter(role=role, group__user__isnull=False).exclude(organization=organization).exists()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from tenancy import audit
 from tenancy.actions.roles import assign_role, why_administrator_stays
 from tenancy.models import Organization, Role, Team, User
-from tenancy.personal import MASK, sees
+from tenancy.personal import called
 from tenancy.rights import beyond, words
 
 
@@ -27,18 +27,18 @@ def why_not_manage(actor: User | None, user: User) -> str:
         lacking |= set(beyond(actor, ["read", *team.role.held], team.organization.path))
     if lacking:
         return _("%(user)s may do more than you: %(rights)s.") % {
-            "user": user if sees(actor, user) else MASK, "rights": words(lacking) or _("see organizations that you do not see"),
+            "user": called(actor, user), "rights": words(lacking) or _("see organizations that you do not see"),
         }  # fmt: skip
     return ""
 
 
-def why_user_stays(user: User) -> str:
+def why_user_stays(actor: User | None, user: User) -> str:
     """Why `user` can be neither switched off nor deleted now; empty when they can."""
     teams = Team.objects.filter(group__user=user).select_related("role", "organization")
-    return next((reason for team in teams if (reason := why_administrator_stays(user, team))), "")
+    return next((reason for team in teams if (reason := why_administrator_stays(actor, user, team))), "")
 
 
-def why_user_is_kept(user: User) -> str:
+def why_user_is_kept(actor: User | None, user: User) -> str:
     """Why `user` cannot be deleted now; empty when they can."""
     reasons = []
     for relation in User._meta.related_objects:
@@ -48,8 +48,8 @@ def why_user_is_kept(user: User) -> str:
                 meta = relation.related_model._meta
                 reasons.append(f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}")
     if reasons:
-        return _("There is still %(what)s of %(user)s. Deactivate instead.") % {"what": ", ".join(reasons), "user": user}
-    return why_user_stays(user)
+        return _("There is still %(what)s of %(user)s. Deactivate instead.") % {"what": ", ".join(reasons), "user": called(actor, user)}
+    return why_user_stays(actor, user)
 
 
 @transaction.atomic
@@ -84,7 +84,7 @@ def edit_user(*, actor: User | None, user: User, **fields: Any) -> User:
 @transaction.atomic
 def set_user_active(*, actor: User | None, user: User, active: bool) -> None:
     """Deactivated, a user can no longer log in, and whoever is logged in is out with the next click."""
-    reason = why_not_manage(actor, user) or ("" if active else why_user_stays(user))
+    reason = why_not_manage(actor, user) or ("" if active else why_user_stays(actor, user))
     if reason:
         raise ValidationError(reason)
     if User.objects.filter(pk=user.pk).exclude(is_active=active).update(is_active=active):
@@ -95,7 +95,7 @@ def set_user_active(*, actor: User | None, user: User, active: bool) -> None:
 @transaction.atomic
 def delete_user(*, actor: User | None, user: User) -> None:
     """The person is gone; what they did stays in the record under their name."""
-    reason = why_not_manage(actor, user) or why_user_is_kept(user)
+    reason = why_not_manage(actor, user) or why_user_is_kept(actor, user)
     if reason:
         raise ValidationError(reason)
     audit.record(actor, "delete", user, user.organization, {"name": [user.name, None], "email": [user.email, None]})

@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenancy import audit, rights
-from tenancy.models import Organization, OrganizationGrant, Role, ServiceAccess, Team, User
+from tenancy.models import Invitation, Organization, OrganizationGrant, Role, ServiceAccess, Team, User
 from tenancy.models.roles import PLACE_GRANTS, Grant
+from tenancy.personal import called
 from tenancy.rights import MANAGE_ROLES, READ, RIGHTS, UPDATE_USER_ROLES, beyond, holds, words
 
 # What the roles that a platform begins with are for, and what they give; the administrator holds every right there is.
@@ -107,11 +108,15 @@ def why_role_stays(role: Role) -> str:
                 "%d user holds it. Take it from this user first.", "%d users hold it. Take it from these users first.", users,
             ) % users
         )  # fmt: skip
-    if count := role.invitations.filter(accepted_at=None, withdrawn_at=None).count():
+    if count := _open_invitations(role).count():
         return ngettext("%d open invitation gives it.", "%d open invitations give it.", count) % count
     if ServiceAccess.objects.filter(team__role=role, ended_at=None, ends_at__gt=timezone.now()).exists():
         return _("Organizations let a service company in with it. They or you must end that first.")
     return ""
+
+
+def _open_invitations(role: Role) -> QuerySet[Invitation]:
+    return role.invitations.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
 
 
 def why_still_propagated(role: Role) -> str:
@@ -129,7 +134,7 @@ def why_still_propagated(role: Role) -> str:
             )
             % count
         )
-    if role.invitations.filter(accepted_at=None, withdrawn_at=None).exclude(organization=role.organization).exists():
+    if _open_invitations(role).exclude(organization=role.organization).exists():
         return _("An open invitation of a sub-organization gives it. Withdraw it first.")
     return ""
 
@@ -146,13 +151,16 @@ def why_not_assign(actor: User | None, role: Role, organization: Organization, u
         if actor and actor.pk == user.pk:
             return _("Nobody changes their own roles. Ask another administrator.")
         if not user.has_login:
-            return _("%s is a cardholder without a login, so there is nothing to allow.") % user
+            return _("%s is a cardholder without a login, so there is nothing to allow.") % called(actor, user)
         if (
             not role.propagated
             and user.organization_id != role.organization_id
             and user.organization.path.startswith(role.organization.path)
         ):
-            return _("%(user)s belongs to a sub-organization, and %(role)s is not propagated.") % {"user": user, "role": role}
+            return _("%(user)s belongs to a sub-organization, and %(role)s is not propagated.") % {
+                "user": called(actor, user),
+                "role": role,
+            }
     return why_not_give(actor, role.held, organization)
 
 
@@ -229,7 +237,7 @@ def assign_role(*, actor: User | None, user: User, role: Role, organization: Org
 @transaction.atomic
 def withdraw_role(*, actor: User | None, user: User, team: Team) -> None:
     """Take the role of `team` from `user` there."""
-    _refuse("", why_not_assign(actor, team.role, team.organization, user) or why_administrator_stays(user, team))
+    _refuse("", why_not_assign(actor, team.role, team.organization, user) or why_administrator_stays(actor, user, team))
     if not user.groups.filter(pk=team.group_id).exists():
         return
     user.groups.remove(team.group_id)
@@ -238,12 +246,12 @@ def withdraw_role(*, actor: User | None, user: User, team: Team) -> None:
     audit.record(actor, "withdraw_role", user, team.organization, change)
 
 
-def why_administrator_stays(user: User, team: Team) -> str:
+def why_administrator_stays(actor: User | None, user: User, team: Team) -> str:
     """The platform always has somebody who may everything."""
     if team.role.default != Role.Default.ADMINISTRATOR or team.organization.parent_id is not None:
         return ""
     others = User.objects.filter(groups=team.group_id, is_active=True).exclude(pk=user.pk)
-    return "" if others.exists() else _("%s is the only administrator of the platform. Make somebody else one first.") % user
+    return "" if others.exists() else _("%s is the only administrator of the platform. Make somebody else one first.") % called(actor, user)
 
 
 def team_of(role: Role, organization: Organization) -> Team:

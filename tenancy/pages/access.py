@@ -69,8 +69,8 @@ class AccessForm(forms.Form):
         since, until = values.get("since"), values.get("until")
         if since and until and until < since:
             self.add_error("until", _("It must end after it begins."))
-        if since and until and until - since > LONGEST:
-            self.add_error("until", _("At most five years: give it again then."))
+        if until and until > timezone.localdate() + LONGEST:
+            self.add_error("until", _("At most five years from now: give it again then."))
         role, rights = values.get("role"), values.get("rights")
         if role and rights is not None and (missing := [code for code in rights if code not in role.held]):
             names = ", ".join(f"“{RIGHTS[code].label}”" for code in missing)
@@ -101,9 +101,9 @@ def target_of(request: HttpRequest) -> tuple[Organization, Drill]:
 
 def access_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
+    organization, drill = target_of(request)
     if not anywhere(user, LET_IN):
         raise Missing(LET_IN)
-    organization, drill = target_of(request)
     if not holds(user, LET_IN, organization.path):
         return redirect(link("organization_choose", to="access_add"))
     today = timezone.localdate(timezone=ZoneInfo(settings.PLATFORM_TIME_ZONE))

@@ -29,9 +29,11 @@ from tenancy.rights import (
     MANAGE_INVOICE_DATA,
     MANAGE_ORGANIZATIONS,
     MANAGE_RATES,
+    PERSONAL_DATA,
     READ,
     READ_AUDIT,
     READ_MONEY,
+    UPDATE_USER_ROLES,
     get_for,
     holds,
 )
@@ -125,10 +127,20 @@ def organization(request: HttpRequest, pk: int) -> HttpResponse:
         "children": children[:MANY],
         "all_children_url": link("organizations", **{"in": f"o{found.pk}"}) if len(children) > MANY else "",
         "people": [(str(one) if sees(user, one) else MASK, one.get_absolute_url()) for one in shown[:MANY]],
+        "guests": list(guests(user, found)),
         "more_people": people.count() - MANY if len(shown) > MANY else 0,
         "parts": [part(request, found) for part in hooks.organization_parts],
     }
     return render(request, "tenancy/organization.html", context)
+
+
+def guests(user: User, found: Organization) -> Iterable[tuple[str, str]]:
+    """(name, URL) of people who belong elsewhere and hold a role here, for those who see roles."""
+    if holds(user, UPDATE_USER_ROLES, found.path):
+        holding = User.objects.filter(groups__team__organization=found).exclude(organization__path__startswith=found.path).distinct()
+        named = holds(user, PERSONAL_DATA, found.path)
+        for one in holding.select_related("organization")[:MANY]:
+            yield str(one) if named or sees(user, one) else MASK, link("user_roles", one.pk)
 
 
 def tab_form(

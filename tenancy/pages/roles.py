@@ -28,6 +28,7 @@ from tenancy.pages.shared import FOUND, NAME, NUMBER, chosen_organization, paged
 from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import (
     MANAGE_ROLES,
+    PERSONAL_DATA,
     READ,
     READ_AUDIT,
     RIGHTS,
@@ -401,11 +402,9 @@ def role_users(request: HttpRequest, pk: int) -> HttpResponse:
     )
     held = [
         {
-            "name": str(row.user) if sees(user, row.user) else MASK,
-            "user": row.user,
+            "name": str(row.user) if sees(user, row.user) or may(user, PERSONAL_DATA, row.group.team) else MASK,
             "at": row.group.team.organization,
             "url": link("user_roles", row.user_id),
-            "visible": may(user, READ, row.user),
         }
         for row in page
     ]

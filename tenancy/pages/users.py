@@ -27,7 +27,7 @@ from tenancy.pages.invitations import invitation_address
 from tenancy.pages.roles import roles_seen_by
 from tenancy.pages.shared import MANY, NAME, chosen_organization, user_of
 from tenancy.personal import MASK, sees, where_seen
-from tenancy.rights import MANAGE_USERS, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
+from tenancy.rights import MANAGE_USERS, PERSONAL_DATA, READ, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
@@ -228,9 +228,16 @@ class UserList(ListPage):
 # -- one user -----------------------------------------------------------------------------------------------------------------------------
 
 
+def teams_here(request: HttpRequest, user: User, right: str = UPDATE_USER_ROLES) -> QuerySet[Team]:
+    """Those of `user` at organizations where the person who asks holds `right`: whoever belongs elsewhere can hold a role here."""
+    return Team.objects.visible_to(request.user, right).filter(group__user=user)
+
+
 def tabs_of(request: HttpRequest, user: User, active: str) -> list[tuple[Any, str, bool, None]]:
-    tabs: list[tuple[str, Any, str]] = [("overview", _("Overview"), link("user", user.pk))]
-    if may(request.user, UPDATE_USER_ROLES, user):
+    tabs: list[tuple[str, Any, str]] = []
+    if may(request.user, READ, user):
+        tabs.append(("overview", _("Overview"), link("user", user.pk)))
+    if active in ("roles", "rights") or may(request.user, UPDATE_USER_ROLES, user):
         tabs += [("roles", _("Roles"), link("user_roles", user.pk)), ("rights", _("What they may do"), link("user_rights", user.pk))]
     if may(request.user, READ_AUDIT, user):
         tabs.append(("history", _("History"), link("user_history", user.pk)))
@@ -239,7 +246,7 @@ def tabs_of(request: HttpRequest, user: User, active: str) -> list[tuple[Any, st
 
 def sheet(request: HttpRequest, user: User, active: str) -> dict[str, Any]:
     """What every tab of a user's page shows: who, of which organization, and what can be done."""
-    seen = sees(request.user, user)
+    seen = sees(request.user, user) or teams_here(request, user, PERSONAL_DATA).exists()
     head = []
     if may(request.user, MANAGE_USERS, user):
         head.append(Action(_("Edit"), link("user_edit", user.pk), icon="pencil"))
@@ -261,7 +268,7 @@ def sheet(request: HttpRequest, user: User, active: str) -> dict[str, Any]:
         "breadcrumbs": crumbs,
         "actions": head,
         "tabs": tabs_of(request, user, active),
-        "organization": organization_link(request.user, user.organization),
+        "organization": organization_link(request.user, user.organization) if may(request.user, READ, user) else _("another one"),
     }
 
 
@@ -271,9 +278,7 @@ def visible_user(request: HttpRequest, pk: int, right: str = "") -> User:
 
 def user(request: HttpRequest, pk: int) -> HttpResponse:
     found = visible_user(request, pk)
-    teams = list(
-        Team.objects.visible_to(request.user, UPDATE_USER_ROLES).filter(group__user=found).select_related("role", "organization")[:MANY]
-    )
+    teams = list(teams_here(request, found).select_related("role", "organization")[:MANY])
     context = sheet(request, found, "overview") | {"teams": teams, "sees_roles": may(request.user, UPDATE_USER_ROLES, found)}
     return render(request, "tenancy/user.html", context)
 
@@ -380,7 +385,7 @@ def user_deactivate(request: HttpRequest, pk: int) -> HttpResponse:
             _("%s is logged out and can no longer log in. Roles stay and hold again after activating.") % name,
             _("Passes are not touched: block them on their own page."),
         ],
-        refusal=why_not_manage(user_of(request), found) or why_user_stays(found), submit_label=_("Deactivate user"),
+        refusal=why_not_manage(user_of(request), found) or why_user_stays(user_of(request), found), submit_label=_("Deactivate user"),
         cancel_url=found.get_absolute_url(), done=_("%s is deactivated.") % name, done_url=found.get_absolute_url(),
         breadcrumbs=[(_("Users"), link("users")), (name, found.get_absolute_url())],
     )  # fmt: skip
@@ -404,7 +409,7 @@ def user_delete(request: HttpRequest, pk: int) -> HttpResponse:
     return confirm_page(
         request, lambda: actions.delete_user(actor=user_of(request), user=found), title=_("Delete %s?") % name,
         consequences=[_("%s is gone, with all roles. What they did stays in the history.") % name],
-        refusal=why_not_manage(user_of(request), found) or why_user_is_kept(found), submit_label=_("Delete user"),
+        refusal=why_not_manage(user_of(request), found) or why_user_is_kept(user_of(request), found), submit_label=_("Delete user"),
         cancel_url=found.get_absolute_url(), done=_("%s is deleted.") % name, done_url=link("users"),
         breadcrumbs=[(_("Users"), link("users")), (name, found.get_absolute_url())],
     )  # fmt: skip

@@ -10,16 +10,17 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from tenancy import audit
 from tenancy.actions.people import why_not_manage
 from tenancy.links import link
-from tenancy.models import User
+from tenancy.models import ServiceAccess, User
 from tenancy.pages.shared import user_of
 from tenancy.personal import MASK, sees
-from tenancy.rights import VIEW_AS, get_for, may
+from tenancy.rights import READ, VIEW_AS, beyond, get_for, may
 from ui.forms import confirm_page
 
 KEY = "view_as"  # in the session: the key of the user looked through
@@ -52,7 +53,17 @@ def why_not_view_as(actor: User, user: User) -> str:
     """Why not; empty when `actor` can. Nobody sees more through somebody else's eyes."""
     if not user.has_login or not user.is_active or user.organization.closed:
         return _("This user cannot log in, so there is nothing to see.")
-    return why_not_manage(actor, user)
+    return why_not_manage(actor, user) or _why_not_let_in_too(actor, user)
+
+
+def _why_not_let_in_too(actor: User, user: User) -> str:
+    """Whom a customer let in as a service company sees what whoever stands above them need not."""
+    accesses = ServiceAccess.objects.filter(team__group__user=user, ended_at=None, ends_at__gt=timezone.now())
+    for access in accesses.select_related("organization", "team__role"):
+        codes = [READ, *(code for code in access.team.role.held if code in access.rights)]
+        if beyond(actor, codes, access.organization.path, int(access.place[1:]) if access.place else None):
+            return _("An organization that you do not see let this user in. What is there is not shown to others.")
+    return ""
 
 
 @require_POST

@@ -153,3 +153,58 @@ def test_the_company_sees_where_it_was_let_in_and_can_give_it_back(tree: Tree, h
     assert as_dan.post(reverse("access_end", args=[access.pk]), {"confirmed": "1"}).status_code == 302
     access.refresh_from_db()
     assert access.ended_at
+
+
+def test_what_is_too_far_away_is_said_beside_the_field(tree: Tree, hotline: Role, as_bob: Client) -> None:
+    answer = give(as_bob, hotline, f"at={tree.customer.pk}", since="9999-12-30", until="9999-12-31")
+    assert "At most five years from now" in answer.text  # type: ignore[attr-defined]
+
+
+def test_why_knows_what_a_company_was_let_in_for(tree: Tree, hotline: Role, agent: User, as_bob: Client, as_dan: Client) -> None:
+    """The company's own administrator reads it; and whoever let it in, of a guest who holds a role there too."""
+    give(as_bob, hotline, f"place=l{tree.location.pk}")
+    page = as_dan.get(reverse("user_rights", args=[agent.pk])).text
+    assert "Let in as one of a service company" in page
+    assert "Quay 7" in page
+    assert "Reset stations" in page
+    assert "Let in as one of" not in as_dan.get(reverse("user_rights", args=[tree.dan.pk])).text
+
+
+def test_nobody_sees_a_customer_through_whom_it_let_in(tree: Tree, hotline: Role, agent: User, as_bob: Client, as_dan: Client) -> None:
+    address = reverse("view_as", args=[agent.pk])
+    assert "let this user in" not in as_dan.get(address).text
+    give(as_bob, hotline, f"place=l{tree.location.pk}")
+    assert "An organization that you do not see let this user in." in as_dan.get(address).text
+    as_dan.post(address)
+    assert as_dan.get(reverse("location", args=[tree.location.pk])).status_code == 404
+
+
+def test_a_station_is_not_moved_into_the_reach_of_a_company_by_who_may_less(
+    tree: Tree, hotline: Role, agent: User, as_bob: Client, client_of: ClientOf
+) -> None:
+    """Nobody gives by a move what they don't hold."""
+    yard = create_location(actor=None, organization=tree.customer, name="Yard")
+    give(as_bob, hotline, f"place=l{yard.pk}")
+    address = reverse("station_edit", args=[tree.station.pk])
+
+    def move(client: Client) -> str:
+        form = client.get(address).context["form"]
+        values = {name: form[name].value() for name in form.fields}
+        values = {name: value for name, value in values.items() if value not in (None, False)} | {"location": yard.pk}
+        return str(client.post(address, values, follow=True).text)
+
+    assert "People there would gain rights here" in move(client_of(somebody(tree.customer, ["manage_stations"])))
+    assert client_of(agent).get(reverse("station", args=[tree.station.pk])).status_code == 404
+    move(as_bob)
+    assert client_of(agent).get(reverse("station", args=[tree.station.pk])).status_code == 200
+
+
+def test_a_refusal_elsewhere_names_who_could_give_it_there(
+    tree: Tree, hotline: Role, agent: User, as_bob: Client, client_of: ClientOf
+) -> None:
+    give(as_bob, hotline, f"at={tree.customer.pk}")
+    for address in (f"{reverse('access_add')}?at={tree.customer.pk}", reverse("organization_edit", args=[tree.customer.pk])):
+        page = client_of(agent).get(address)
+        assert page.status_code == 403
+        assert "An administrator of Harbour Offices can give you a role with the right" in page.text
+        assert "Dan" not in page.text
