@@ -9,6 +9,7 @@ from django.db import models, transaction
 
 from tenancy.address import from_where
 from tenancy.models import AuditEntry, Organization, User
+from tenancy.rights import path_of, place_of
 
 AT_ONCE = 500
 
@@ -46,7 +47,14 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list
     return {key: [_plain(before.get(key)), _plain(value)] for key, value in after.items() if before.get(key) != value}
 
 
+def named(thing: models.Model) -> dict[str, Any]:
+    """An organization, or what belongs to one, as a value: read later by those alone who may see it."""
+    return {"name": str(thing), "path": path_of(thing), "place": place_of(thing)}
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, models.Model) and hasattr(value, "tenant_path") and not isinstance(value, User):
+        return named(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

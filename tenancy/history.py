@@ -23,7 +23,18 @@ from django.utils.translation import gettext_lazy as lazy
 from tenancy import hooks
 from tenancy.models import AuditEntry, User
 from tenancy.personal import MASK, where_seen
-from tenancy.rights import MANAGE_INVOICE_DATA, PERSONAL_DATA, READ_AUDIT, READ_CONFIGURATION, READ_MONEY, RIGHTS, path_of, reach
+from tenancy.rights import (
+    MANAGE_INVOICE_DATA,
+    PERSONAL_DATA,
+    READ,
+    READ_AUDIT,
+    READ_CONFIGURATION,
+    READ_MONEY,
+    RIGHTS,
+    holds,
+    path_of,
+    reach,
+)
 from ui.templatetags.ui import exact
 
 Text = str | Promise
@@ -79,6 +90,7 @@ FIELDS: dict[str, Text] = {
     "rights": lazy("Rights"), "role": lazy("Role"), "at": lazy("At"), "starts_at": lazy("From"), "ends_at": lazy("Until"),
     "ended_at": lazy("Ended"), "closed": lazy("Closed by an organization above"), "path": lazy("Place in the tree"),
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
+    "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
     "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"),
 }  # fmt: skip
 # Who may read these values, wherever they stand
@@ -244,6 +256,8 @@ class Reader:
             return _("yes") if value else _("no")
         if isinstance(value, list):
             return ", ".join(self._value(name, field, one) for one in value)
+        if isinstance(value, dict) and value.keys() == {"name", "path", "place"}:
+            return str(value["name"]) if holds(self.user, READ, value["path"], value["place"]) else _("one that you do not see")
         if isinstance(value, dict):
             return ", ".join(f"{key} = {self._value('', None, one)}" for key, one in value.items())
         if name == "rights" and value in RIGHTS:

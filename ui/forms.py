@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+log = logging.getLogger("energycloud.forms")
 
 Trail = Sequence[tuple[Any, str]]
 
@@ -22,6 +27,17 @@ def refuse(form: forms.BaseForm, error: ValidationError) -> None:
         return
     for name, errors in error.error_dict.items():
         form.add_error(name if name in form.fields else None, errors)
+
+
+def attempt(act: Callable[..., Any], *arguments: Any) -> Any:
+    """What `act` gives. Of two people who do the same at once the database lets one through; the other is told, as a ValidationError."""
+    try:
+        return act(*arguments)
+    except IntegrityError as error:
+        log.warning("refused by the database: %s", error)
+        raise ValidationError(
+            _("Somebody else has changed something here at the same moment. Look at it again, then try again.")
+        ) from error
 
 
 def form_page(
@@ -42,7 +58,7 @@ def form_page(
     """The page of `form`. A valid POST calls `save(cleaned_data)`, tells `done` and goes to `done_url`; a ValidationError is shown."""
     if request.method == "POST" and form.is_valid():
         try:
-            result = save(form.cleaned_data)
+            result = attempt(save, form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -71,7 +87,7 @@ def confirm_page(
     """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done."""
     if request.method == "POST" and not refusal:
         try:
-            act()
+            attempt(act)
         except ValidationError as error:
             refusal = " ".join(error.messages)
         else:

@@ -39,7 +39,7 @@ from django.utils.translation import gettext as _
 from formtools.wizard.storage.base import BaseStorage
 from formtools.wizard.views import WizardView
 
-from ui.forms import Trail, refuse
+from ui.forms import Trail, attempt, refuse
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -173,7 +173,7 @@ class Wizard(WizardView):
         step = self.step()
         if step == SUMMARY:
             try:
-                answer: HttpResponseBase = self.render_done(None)
+                answer: HttpResponseBase = attempt(self.render_done, None)
             except ValidationError as error:
                 return self.refused(error)
             return answer

@@ -15,8 +15,9 @@ from stations import credentials, nudges
 from stations.actions.saving import save
 from stations.models import Connector, Knock, Location, LocationGrant, Station, Transaction
 from tenancy import audit
-from tenancy.actions.moves import why_not_moved
+from tenancy.actions.moves import why_not_given_away, why_not_moved
 from tenancy.models import User
+from tenancy.rights import MANAGE_STATIONS
 
 PORTION = 500  # stations changed in one transaction
 
@@ -87,6 +88,8 @@ def why_station_not_moved(actor: User | None, station: Station, to: Location) ->
     here = station.location
     if to.pk == here.pk:
         return ""
+    if to.organization_id != here.organization_id and (reason := why_not_given_away(actor, MANAGE_STATIONS, here.organization)):
+        return reason
     let_in = LocationGrant.objects.filter(content_object=to, group__user__isnull=False).exclude(until__lte=timezone.now())
     gained = let_in.values_list("permission__codename", flat=True)
     return why_not_moved(actor, here.organization.path, to.organization.path, here.pk, gained)
@@ -104,7 +107,7 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
         raise ValidationError({"location": reason})
     save(actor, station, to.organization, fields)
     if to.organization_id != was.organization_id:
-        audit.record(actor, "edit", station, was.organization, {"location": [was.name, to.name]})
+        audit.record(actor, "edit", station, was.organization, {"location": [audit.named(was), audit.named(to)]})
     if not station.active:
         nudges.close_station(station.pk)
     nudges.stations_changed(station.pk)

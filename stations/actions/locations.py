@@ -14,7 +14,7 @@ from stations import nudges
 from stations.actions.saving import save
 from stations.models import Location, Station
 from tenancy import audit
-from tenancy.actions.moves import why_not_moved
+from tenancy.actions.moves import why_not_given_away, why_not_moved
 from tenancy.actions.roles import end_access
 from tenancy.models import Organization, ServiceAccess, User
 from tenancy.rights import LABELS, MANAGE_LOCATIONS, PUBLISH_LOCATIONS, holds, may
@@ -62,6 +62,8 @@ def why_location_not_moved(actor: User | None, location: Location, to: Organizat
     own = location.organization
     if actor and not (holds(actor, MANAGE_LOCATIONS, own.path) and holds(actor, MANAGE_LOCATIONS, to.path)):
         return _("You need the right to %s at both organizations.") % LABELS[MANAGE_LOCATIONS]
+    if reason := why_not_given_away(actor, MANAGE_LOCATIONS, own):
+        return reason
     if to.pk == own.pk:
         return _("It belongs to %s already.") % to
     if to.closed or not to.active:
@@ -86,7 +88,7 @@ def move_location(*, actor: User | None, location: Location, organization: Organ
     location.organization = organization
     location.full_clean()
     location.save(update_fields=["organization"])
-    change = {"organization": [own.name, organization.name]}
+    change = {"organization": [audit.named(own), audit.named(organization)]}
     audit.record(actor, "move", location, own, change)
     audit.record(actor, "move", location, organization, change)
     nudges.stations_changed(*Station.objects.filter(location=location).values_list("pk", flat=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,9 +15,10 @@ from django.utils.translation import gettext as _
 from tenancy import audit, letters
 from tenancy.actions.people import create_user
 from tenancy.actions.roles import assign_role, why_not_assign
-from tenancy.models import INVITATION_LASTS, Invitation, Organization, Role, User
+from tenancy.models import INVITATION_LASTS, Invitation, Letter, Organization, Role, User
 from tenancy.personal import sees
 
+MAILS_AN_HOUR = 5  # to one address
 Address = Callable[[str], str]  # token -> the link that the mail contains
 
 
@@ -100,7 +102,7 @@ def accept_invitation(*, invitation: Invitation, password: str | None = None, na
     elif user.email != invitation.email:
         raise ValidationError(_("This invitation is for %s.") % invitation.email)
     if invitation.role:
-        assign_role(actor=None, user=user, role=invitation.role, organization=invitation.organization)
+        assign_role(actor=invitation.invited_by, user=user, role=invitation.role, organization=invitation.organization)
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=timezone.now())
     audit.record(user, "accept_invitation", user, invitation.organization, {"email": [None, user.email]})
     return user
@@ -118,6 +120,8 @@ def _open(pk: int) -> Invitation:
 
 
 def _send(invitation: Invitation, address: Address) -> None:
+    if Letter.objects.filter(to=invitation.email, created_at__gt=timezone.now() - timedelta(hours=1)).count() >= MAILS_AN_HOUR:
+        raise ValidationError({"email": _("This address got %d mails within the last hour. Wait a while.") % MAILS_AN_HOUR})
     token = secrets.token_urlsafe(32)
     invitation.token_digest = digest(token)
     invitation.sent_at = timezone.now()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from tenancy import audit
 from tenancy.actions.organizations import lock_tree, renew_closed
 from tenancy.models import MAX_PATH, Invitation, Organization, OrganizationGrant, Team, User
+from tenancy.models.roles import in_force
 from tenancy.rights import MANAGE_ORGANIZATIONS, beyond, holds, words
 
 
@@ -32,6 +33,15 @@ def rights_gained(from_path: str, to_path: str) -> set[str]:
     """What somebody at the organizations that are newly above holds there, by a role or by an access, now or from a day to come."""
     grants = OrganizationGrant.objects.filter(content_object__in=newly_above(from_path, to_path), group__user__isnull=False)
     return set(grants.exclude(until__lte=timezone.now()).values_list("permission__codename", flat=True))
+
+
+def why_not_given_away(actor: User | None, right: str, owner: Organization) -> str:
+    """Why `actor`, who holds `right` at `owner`, cannot take something from there to another organization; empty when they can: whoever
+    was let in for a time may work there, and takes nothing along."""
+    own = OrganizationGrant.objects.filter(content_object__in=[*owner.ancestor_ids, owner.pk], access=None, permission__codename=right)
+    if actor is None or in_force(own, actor).exists():
+        return ""
+    return _("You were let in at %s for a time. Only its own people move something from there to another organization.") % owner
 
 
 def why_not_moved(actor: User | None, from_path: str, to_path: str, place: int | None = None, gained: Iterable[str] = ()) -> str:
@@ -126,7 +136,7 @@ def move_organization(*, actor: User | None, organization: Organization, parent:
     move.subtree.update(path=Concat(Value(move.new_path), Substr("path", len(old_path) + 1)))
     renew_closed(move.new_path, parent.closed)
     organization.refresh_from_db()
-    changes = {"parent": [before.name, parent.name], "organizations": [None, inside], "roles": [None, taken]}
+    changes = {"parent": [audit.named(before), audit.named(parent)], "organizations": [None, inside], "roles": [None, taken]}
     audit.record(actor, "move", organization, organization, changes)
     # Those it leaves no longer see its record
     audit.record(actor, "move_away", before, before, {"organization": [organization.name, None]})

@@ -205,7 +205,9 @@ def delete_organization(*, actor: User | None, organization: Organization) -> No
     organization = Organization.objects.select_for_update(of=("self",)).select_related("parent").get(pk=organization.pk)
     if reason := why_organization_stays(organization, actor):
         raise ValidationError(reason)
-    audit.record(actor, "delete", organization, organization.parent)
+    roles, accesses = Role.objects.filter(organization=organization), ServiceAccess.objects.filter(organization=organization)
+    gone = {"roles": [[role.name for role in roles], None], "accesses": [[str(access) for access in accesses], None]}
+    audit.record(actor, "delete", organization, organization.parent, {name: pair for name, pair in gone.items() if pair[0]})
     # What nobody uses goes with it: accesses that are over, teams without people, roles that nobody holds.
     ServiceAccess.objects.filter(Q(organization=organization) | Q(team__organization=organization)).delete()
     ServiceAccess.objects.filter(team__role__organization=organization).delete()

@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from tenancy import audit
-from tenancy.actions.roles import assign_role, why_administrator_stays
+from tenancy.actions.roles import assign_role, lock_administrators, why_administrator_stays
 from tenancy.models import Organization, Role, Team, User
 from tenancy.personal import called
 from tenancy.rights import beyond, words
@@ -84,6 +84,7 @@ def edit_user(*, actor: User | None, user: User, **fields: Any) -> User:
 @transaction.atomic
 def set_user_active(*, actor: User | None, user: User, active: bool) -> None:
     """Deactivated, a user can no longer log in, and whoever is logged in is out with the next click."""
+    lock_administrators()
     reason = why_not_manage(actor, user) or ("" if active else why_user_stays(actor, user))
     if reason:
         raise ValidationError(reason)
@@ -95,6 +96,7 @@ def set_user_active(*, actor: User | None, user: User, active: bool) -> None:
 @transaction.atomic
 def delete_user(*, actor: User | None, user: User) -> None:
     """The person is gone; what they did stays in the record under their name."""
+    lock_administrators()
     reason = why_not_manage(actor, user) or why_user_is_kept(actor, user)
     if reason:
         raise ValidationError(reason)

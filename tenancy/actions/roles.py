@@ -237,6 +237,7 @@ def assign_role(*, actor: User | None, user: User, role: Role, organization: Org
 @transaction.atomic
 def withdraw_role(*, actor: User | None, user: User, team: Team) -> None:
     """Take the role of `team` from `user` there."""
+    lock_administrators()
     _refuse("", why_not_assign(actor, team.role, team.organization, user) or why_administrator_stays(actor, user, team))
     if not user.groups.filter(pk=team.group_id).exists():
         return
@@ -244,6 +245,12 @@ def withdraw_role(*, actor: User | None, user: User, team: Team) -> None:
     rights.forget(user)
     change = {"role": [team.role.name, None], "at": [team.organization.name, None]}
     audit.record(actor, "withdraw_role", user, team.organization, change)
+
+
+def lock_administrators() -> None:
+    """Whoever may leave the platform without an administrator waits here for the others until the end of the transaction."""
+    teams = Team.objects.filter(role__default=Role.Default.ADMINISTRATOR, organization__parent=None)
+    list(teams.select_for_update(of=("self",)).values_list("pk"))
 
 
 def why_administrator_stays(actor: User | None, user: User, team: Team) -> str:
@@ -323,7 +330,10 @@ def let_in(
     _derive(Team.objects.filter(pk=team.pk))
     audit.record(
         actor, "let_in", access, organization,
-        {"rights": [None, access.rights], "starts_at": [None, starts_at.isoformat()], "ends_at": [None, ends_at.isoformat()]},
+        {
+            "rights": [None, access.rights], "starts_at": [None, starts_at.isoformat()], "ends_at": [None, ends_at.isoformat()],
+            "reason": [None, reason or None],
+        },
     )  # fmt: skip
     return access
 

@@ -31,7 +31,7 @@ from tenancy.links import link, organization_link
 from tenancy.models import Invitation, User
 from tenancy.pages.shared import NAME, user_of
 from tenancy.personal import MASK, sees, where_seen
-from tenancy.rights import MANAGE_USERS, Missing, anywhere
+from tenancy.rights import MANAGE_USERS, UPDATE_USER_ROLES, Missing, anywhere, may
 from ui.forms import refuse
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
@@ -56,7 +56,7 @@ class InvitationFilter(django_filters.FilterSet):
 class InvitationTable(Table):
     name = django_tables2.Column(lazy("Invited"), accessor="pk", orderable=False, attrs=NAME)
     organization = django_tables2.Column(lazy("Organization"), accessor="organization__name", attrs=NAME)
-    role = django_tables2.Column(lazy("Role"), accessor="role__name")
+    role = django_tables2.Column(lazy("Role"), accessor="role__name", orderable=False)
     sent_at = django_tables2.Column(lazy("Sent"))
     state = django_tables2.Column(lazy("State"), accessor="expires_at")
 
@@ -80,6 +80,11 @@ class InvitationTable(Table):
 
     def value_organization(self, record: Invitation) -> str:
         return record.organization.name
+
+    def render_role(self, record: Invitation) -> str:
+        return str(record.role) if record.role and may(self.user, UPDATE_USER_ROLES, record) else "–"
+
+    value_role = render_role
 
     def render_sent_at(self, record: Invitation) -> SafeString | str:
         return when(record.sent_at)

@@ -8,7 +8,7 @@ from typing import Any
 
 import django_filters
 import django_tables2
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -58,7 +58,7 @@ class OrganizationFilter(django_filters.FilterSet):
 class OrganizationTable(Table):
     name = django_tables2.Column(lazy("Organization"), attrs=NAME)
     kind = django_tables2.Column(lazy("Kind"), attrs={"td": {"class": "text-nowrap"}})
-    parent = django_tables2.Column(lazy("Belongs to"), accessor="parent__name", attrs=NAME)
+    parent = django_tables2.Column(lazy("Belongs to"), accessor="parent__name", order_by=("shown_parent", "pk"), attrs=NAME)
     city = django_tables2.Column(lazy("City"))
     below = django_tables2.Column(lazy("Organizations below"), attrs=NUMBER)
     locations = django_tables2.Column(lazy("Locations"), accessor="path", orderable=False, attrs=NUMBER)
@@ -125,6 +125,9 @@ class OrganizationList(ListPage):
         below = Organization.objects.filter(parent=OuterRef("pk")).order_by().values("parent").annotate(n=Count("pk")).values("n")
         people = User.objects.filter(organization=OuterRef("pk")).order_by().values("organization").annotate(n=Count("pk")).values("n")
         rows: Any = super().get_queryset()
+        seen = Organization.objects.visible_to(self.request.user).order_by().values("pk")
+        parent = Case(When(parent__in=seen, then=F("parent__name")), default=None)  # its order would tell what stands above
+        rows = rows.annotate(shown_parent=parent)
         counted: QuerySet[Any] = rows.in_tree_order().annotate(below=Coalesce(Subquery(below), 0), people=Coalesce(Subquery(people), 0))
         return counted
 

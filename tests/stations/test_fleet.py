@@ -364,7 +364,8 @@ def test_a_move_to_another_organization_wants_a_tick_and_is_recorded_on_both_sid
     assert as_bob.get(url).status_code == 404
     moves = AuditEntry.objects.filter(verb="edit", object_type="stations.station", object_id=tree.station.pk)
     assert {entry.organization for entry in moves} == {tree.customer, tree.other_customer}
-    assert all(entry.changes["location"] == ["Quay 7", "Seeblick car park"] for entry in moves)
+    assert all([place["name"] for place in entry.changes["location"]] == ["Quay 7", "Seeblick car park"] for entry in moves)
+    assert "Location: Quay 7 → one that you do not see" in text(as_bob.get(reverse("history"), {"kind": "stations.station"}))
 
 
 def test_a_station_cannot_be_moved_to_others(tree: Tree, as_bob: Client) -> None:

@@ -38,7 +38,8 @@ DERIVED = {
     "stations.save",
 }  # fmt: skip
 READ_ONLY = {
-    "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree", "tenancy.keys",
+    "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
+    "tenancy.lock_administrators", "tenancy.keys",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
 }  # fmt: skip
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from tenancy import actions, two_factor
-from tenancy.models import Invitation, Organization, Role, Team, User
+from tenancy.models import AuditEntry, Invitation, Letter, Organization, Role, Team, User
 from tenancy.rights import holds
 from tests.conftest import Tree
 from tests.energycloud.accounts import with_app
@@ -139,3 +142,109 @@ def test_an_expired_invitation_keeps_no_role(tree: Tree) -> None:
     Invitation.objects.update(expires_at=timezone.now())
     actions.delete_role(actor=tree.bob, role=hr)
     assert not Role.objects.filter(pk=hr.pk).exists()
+
+
+def test_who_invited_is_who_gave_the_role_in_the_record(tree: Tree) -> None:
+    viewer = Role.objects.get(default="viewer")
+    invitation = actions.invite_user(
+        actor=tree.bob, organization=tree.customer, email="x@example.org", name="X", role=viewer, address=lambda token: token
+    )
+    user = actions.accept_invitation(invitation=invitation, password="orange-kettle-77")
+    assert AuditEntry.objects.get(verb="assign_role", object_id=user.pk).actor == tree.bob
+
+
+def test_an_invitation_is_not_sent_again_and_again(tree: Tree, as_bob: Client) -> None:
+    invitation = actions.invite_user(
+        actor=tree.bob, organization=tree.customer, email="x@example.org", name="X", role=None, address=lambda token: token
+    )
+    for _number in range(6):
+        answer = as_bob.post(reverse("invitations"), {"action": "again", "select": invitation.pk}, follow=True)
+    assert "This address got 5 mails within the last hour." in answer.text
+    assert Letter.objects.count() == 5
+
+
+def test_which_role_an_invitation_gives_is_for_those_who_see_roles(tree: Tree, as_bob: Client, client_of: ClientOf) -> None:
+    viewer = Role.objects.get(default="viewer")
+    actions.invite_user(
+        actor=tree.bob, organization=tree.customer, email="x@example.org", name="X", role=viewer, address=lambda token: token
+    )
+    assert "Viewer" in as_bob.get(reverse("invitations"), {"export": "csv"}).getvalue().decode()
+    people = client_of(somebody(tree.partner, ["manage_users"]))
+    assert "Viewer" not in people.get(reverse("invitations")).text
+    assert "Viewer" not in people.get(reverse("invitations"), {"export": "csv"}).getvalue().decode()
+
+
+def test_the_list_of_organizations_cannot_be_sorted_by_what_is_not_seen(tree: Tree, client_of: ClientOf) -> None:
+    """By renaming one's own one could find out the name that stands above, letter by letter."""
+    sub = actions.create_organization(actor=None, parent=tree.customer, kind="sub", name="Annex")
+    client = client_of(somebody(tree.customer, []))
+    for name in ("AAA", "ZZZ"):
+        Organization.objects.filter(pk=tree.customer.pk).update(name=name)
+        page = client.get(reverse("organizations"), {"sort": "parent"}).text
+        assert page.index(f">{name}<") < page.index(f">{sub.name}<"), "what belongs to nothing that is seen always comes first"
+
+
+# -- the last administrator ---------------------------------------------------------------------------------------------------------------
+
+
+def at_once(*acts: Callable[[], object]) -> list[str]:
+    """What each says, done at the same moment in threads of their own."""
+    start, said = Barrier(len(acts)), []
+
+    def run(act: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            act()
+            said.append("done")
+        except ValidationError as error:
+            said.append(error.messages[0])
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(said)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_who_send_each_other_away_leave_one(tree: Tree) -> None:
+    team = Team.objects.get(role__default="administrator", organization=tree.platform)
+    other = somebody(tree.platform, team.role, "Other")
+
+    def away(actor: User, user: User) -> Callable[[], object]:
+        return lambda: actions.set_user_active(actor=actor, user=User.objects.get(pk=user.pk), active=False)
+
+    def no_longer(actor: User, user: User) -> Callable[[], object]:
+        return lambda: actions.withdraw_role(actor=actor, user=User.objects.get(pk=user.pk), team=team)
+
+    for act in (away, no_longer):
+        for _number in range(4):
+            said = at_once(act(tree.ada, other), act(other, tree.ada))
+            assert "done" in said
+            assert "only administrator" in said[0] or "may do more" in said[0] or "may not assign" in said[0] or "don't hold" in said[0], (
+                said
+            )
+            User.objects.filter(pk__in=[tree.ada.pk, other.pk]).update(is_active=True)
+            for user in (tree.ada, other):
+                user.groups.add(team.group_id)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_do_the_same_at_once_the_second_is_told(tree: Tree, client_of: ClientOf) -> None:
+    pages: list[str] = []
+    for number in range(4):
+        browsers = [client_of(tree.bob), client_of(tree.bob)]
+
+        def invite(browser: Client, number: int = number) -> Callable[[], object]:
+            form = {"name": "X", "email": f"x{number}@example.org"}
+            return lambda: pages.append(browser.post(reverse("user_invite"), form, follow=True).text)
+
+        assert at_once(*(invite(browser) for browser in browsers)) == ["done", "done"]
+        assert Invitation.objects.filter(email=f"x{number}@example.org").count() == 1
+    told = [page for page in pages if "just now. Look at it again" in page or "is invited already" in page]
+    assert len(told) == 4

@@ -126,7 +126,9 @@ def test_a_subtree_moves_with_all_that_belongs_to_it(
     assert as_bob.get(reverse("station", args=[tree.station.pk])).status_code == 404
     assert as_dan.get(reverse("station", args=[tree.station.pk])).status_code == 200
     entry = AuditEntry.objects.get(verb="move")
-    assert (entry.changes["parent"], entry.actor) == (["Lumen Installers", "Volt & Sons"], tree.ada)
+    assert ([parent["name"] for parent in entry.changes["parent"]], entry.actor) == (["Lumen Installers", "Volt & Sons"], tree.ada)
+    told = text(as_dan.get(reverse("history"), {"verb": "move"}))
+    assert "Belongs to: one that you do not see → Volt & Sons" in told
     assert AuditEntry.objects.get(verb="move_away").organization == tree.partner
 
 
