@@ -34,7 +34,7 @@ def attempt(act: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return act(*arguments)
     except IntegrityError as error:
-        log.warning("refused by the database: %s", error)
+        log.warning("refused by the database: %s", str(error).partition("\n")[0])  # what follows are values
         raise ValidationError(
             _("Somebody else has changed something here at the same moment. Look at it again, then try again.")
         ) from error

@@ -246,5 +246,5 @@ def test_of_two_who_do_the_same_at_once_the_second_is_told(tree: Tree, client_of
 
         assert at_once(*(invite(browser) for browser in browsers)) == ["done", "done"]
         assert Invitation.objects.filter(email=f"x{number}@example.org").count() == 1
-    told = [page for page in pages if "just now. Look at it again" in page or "is invited already" in page]
+    told = [page for page in pages if "at the same moment. Look at it again" in page or "is invited already" in page]
     assert len(told) == 4
