@@ -46,7 +46,9 @@ def main() -> int:
     results: dict[str, int] = {}
     subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"], cwd=ROOT, check=True)
     print("\n== On the embedded default: SQLite and memory", flush=True)
-    results["embedded default"] = pytest()
+    results["embedded default"] = pytest("--ignore=tests/e2e", "--numprocesses=auto")
+    print("\n== Whole portals, with browsers and stations", flush=True)
+    results["whole portals"] = pytest("tests/e2e")  # one after the other: they watch the clock
     if {"PostgreSQL", "Redis"} & set(lacking):
         print("\n== PostgreSQL and Redis: NOT RUN", flush=True)
     else:

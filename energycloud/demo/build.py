@@ -19,8 +19,8 @@ from passes.models import ChargePass
 from stations import credentials
 from stations.actions import add_stations, create_location, edit_connector, edit_station, renew_password
 from stations.models import Connector, CurrentType, Knock, Location, SecurityEvent, Station, StatusChange, Transaction, UnmatchedMessage
-from tenancy.actions import create_organization, create_user
-from tenancy.models import Organization, Role
+from tenancy.actions import assign_role, create_organization, create_role, create_user, let_in, team_of
+from tenancy.models import Organization, Role, User
 
 # What a station of the demo is like: in which order the simulator takes them ("charging" first), or why it has nothing to simulate.
 TRAITS = ("charging", "broken", "lively", "idle", "silent", "offline", "deactivated", "never")
@@ -69,6 +69,7 @@ def build() -> list[tuple[str, str]]:
         create_user(
             actor=None, organization=organizations[key], email=email, name=name, password=password, role=Role.objects.get(default=role)
         )
+    _service(organizations, now)
     stranger = _stranger()
     Knock.objects.get_or_create(identity=stranger.identity, defaults={
         "reason": Knock.Reason.UNKNOWN, "address": "127.0.0.1", "first_at": now - timedelta(hours=3), "last_at": now - timedelta(minutes=1),
@@ -136,9 +137,23 @@ def _organizations() -> dict[str, Organization]:
     for org in data.ORGANIZATIONS:
         made[org.key] = create_organization(
             actor=None, parent=made[org.parent], kind=org.kind, name=org.name, street=org.street, postal_code=org.postal_code,
-            city=org.city, country=org.country, email=org.email, phone=org.phone,
+            city=org.city, country=org.country, email=org.email, phone=org.phone, colour=data.COLOURS.get(org.key, ""),
         )  # fmt: skip
     return made
+
+
+def _service(organizations: dict[str, Organization], now: datetime) -> None:
+    """A hotline at work for another organization's customer."""
+    key, name, purpose, rights = data.SERVICE
+    offered = create_role(actor=None, organization=organizations[key], name=name, description=purpose, rights=rights, offered=True)
+    assign_role(actor=None, user=User.objects.get(email=data.ON_DUTY), role=offered, organization=organizations[key])
+    owner, place = data.LET_IN
+    location = Location.objects.get(organization=organizations[owner], name=place)
+    let_in(
+        actor=None, team=team_of(offered, organizations[key]), organization=organizations[owner], rights=rights,
+        starts_at=now - timedelta(days=3), ends_at=now + timedelta(days=27), place=f"l{location.pk}", place_name=place,
+        reason="Nights in the holidays",
+    )  # fmt: skip
 
 
 def _line(key: str) -> list[str]:

@@ -96,7 +96,22 @@ PEOPLE = (
     ("haven", "Saskia de Boer", "saskia@havenkwartier.example", "administrator"),
     ("haven", "Wout Hendriks", "wout@havenkwartier.example", "viewer"),
     ("alpen", "Katharina Egger", "katharina@alpenstrom.example", "administrator"),
+    ("alpen", "Lukas Moser", "lukas@alpenstrom.example", "hotline"),
 )
+
+# The portal in their own colour, for them and everybody below
+COLOURS = {"alpen": "#0b6e4f", "vandalen": "#b3541e"}
+
+# A role that its owner offers as a service: (organization, name, what for, rights) …
+SERVICE = (
+    "alpen",
+    "Night hotline",
+    "Helps drivers at night: stop, unlock, reset.",
+    ("read_transactions", "stop_charging", "unlock_connectors", "reset_stations"),
+)
+ON_DUTY = "lukas@alpenstrom.example"
+# … and where those who hold it are let in: (organization, name of the location)
+LET_IN = ("haven", "Wilhelminakade")
 
 # It stands somewhere, calls us, and nobody has added it yet.
 STRANGER = ("evbox", "EVB-P19023417")

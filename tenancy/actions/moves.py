@@ -129,6 +129,7 @@ def move_organization(*, actor: User | None, organization: Organization, parent:
         raise ValidationError({"parent": reason})
     before = organization.parent
     assert before is not None
+    list(move.subtree.select_for_update(of=("self",), no_key=True).values_list("pk"))  # nobody gives a role inside meanwhile
     taken = _take_roles(actor, move)
     inside = move.subtree.count()
     old_path = organization.path

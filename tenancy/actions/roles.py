@@ -225,6 +225,8 @@ def delete_role(*, actor: User | None, role: Role) -> None:
 def assign_role(*, actor: User | None, user: User, role: Role, organization: Organization) -> None:
     """Give `role` to `user` at `organization`, where it holds and below. Given already, nothing changes."""
     role = Role.objects.select_for_update(of=("self",)).select_related("organization").get(pk=role.pk)
+    # Where it hangs now, and until the end of the transaction: moved, it may no longer get this role.
+    organization = Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization.pk)
     _refuse("role", why_not_assign(actor, role, organization, user))
     team = team_of(role, organization)
     if user.groups.filter(pk=team.group_id).exists():

@@ -10,7 +10,6 @@ from typing import Any
 import django_filters
 import django_tables2
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -31,7 +30,7 @@ from tenancy.personal import MASK, sees
 from tenancy.rights import READ_AUDIT, Missing, anywhere, get_for
 from ui.lists import ListPage, Table
 from ui.periods import PERIODS, midnight, period, safe_midnight
-from ui.templatetags.ui import when, zone_of
+from ui.templatetags.ui import own_zone, when
 
 Rows = QuerySet[AuditEntry]
 
@@ -42,7 +41,7 @@ NAME = {"td": {"class": "long-name"}}
 
 def zone_for(request: HttpRequest) -> Any:
     """That of the object which the page is about, else the person's, else the platform's."""
-    return getattr(request, "zone", None) or zone_of(user_of(request).time_zone or settings.PLATFORM_TIME_ZONE)
+    return getattr(request, "zone", None) or own_zone()
 
 
 class HistoryFilter(django_filters.FilterSet):
