@@ -44,6 +44,11 @@ def why_not_given_away(actor: User | None, right: str, owner: Organization) -> s
     return _("You were let in at %s for a time. Only its own people move something from there to another organization.") % owner
 
 
+def why_stays_on_top(organization: Organization) -> str:
+    """Why this organization is never moved, whoever wants it; empty when it can be."""
+    return _("The platform stands above everything and cannot be moved.") if organization.parent_id is None else ""
+
+
 def why_not_moved(actor: User | None, from_path: str, to_path: str, place: int | None = None, gained: Iterable[str] = ()) -> str:
     """Why `actor` cannot move something from the organization with `from_path` to the one with `to_path`; empty when they can.
 
@@ -78,7 +83,7 @@ class Move:
         """Why `actor` cannot do it; empty when they can."""
         organization, parent = self.organization, self.parent
         if organization.parent is None:
-            return _("The platform stands above everything and cannot be moved.")
+            return why_stays_on_top(organization)
         if parent.pk == organization.pk:
             return _("%s cannot belong to itself.") % organization
         if parent.path.startswith(organization.path):

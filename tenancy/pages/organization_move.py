@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenancy import actions, hooks
-from tenancy.actions.moves import Move
+from tenancy.actions.moves import Move, why_stays_on_top
 from tenancy.actions.organizations import why_not_deactivated, why_organization_stays
 from tenancy.inheritance import chain, inherited
 from tenancy.links import link
@@ -47,8 +47,14 @@ def organization_move(request: HttpRequest, pk: int) -> HttpResponse:
     """First a choice of the new parent; with `?to=` what changes, and the button."""
     user = user_of(request)
     found = organization_of(request, pk, MANAGE_ORGANIZATIONS)
-    if found.parent is None or not holds(user, MANAGE_ORGANIZATIONS, found.parent.path):
-        raise Missing(MANAGE_ORGANIZATIONS, found.parent.path if found.parent else found.path)
+    if found.parent is None:
+        context = {
+            "title": _("Move %s") % found, "refusal": why_stays_on_top(found), "cancel_url": found.get_absolute_url(),
+            "breadcrumbs": crumbs(user, found),
+        }  # fmt: skip
+        return render(request, "ui/confirm.html", context)
+    if not holds(user, MANAGE_ORGANIZATIONS, found.parent.path):
+        raise Missing(MANAGE_ORGANIZATIONS, found.parent.path)
     key = number_of(request, "to")
     if key is None:
         return _choose(request, found)

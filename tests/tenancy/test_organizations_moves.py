@@ -170,6 +170,17 @@ def test_only_where_it_fits_and_where_one_may(tree: Tree, deep: Organization, as
     assert "below it there can be: Sub-organization" in answer
 
 
+def test_the_platform_is_not_moved_and_says_why(tree: Tree, as_ada: Client, as_bob: Client) -> None:
+    url = reverse("organization_move", args=[tree.platform.pk])
+    for answer in (as_ada.get(url), as_ada.get(url, {"to": tree.partner.pk}), as_ada.post(f"{url}?to={tree.partner.pk}")):
+        assert answer.status_code == 200
+        assert "The platform stands above everything and cannot be moved." in text(answer)
+        assert 'name="confirmed"' not in answer.text
+    assert as_bob.get(url).status_code == 404
+    tree.platform.refresh_from_db()
+    assert tree.platform.parent is None
+
+
 def test_a_move_without_the_rights_it_would_give_is_refused(tree: Tree, deep: Organization, client_of: Callable[[User], Client]) -> None:
     to = neighbour(tree, RESET_STATIONS)
     client = client_of(mover(tree, MANAGE_ORGANIZATIONS))
