@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from tenancy import validation
+from tenancy.actions.organizations import why_not_set
 from tenancy.models import Organization, User
 from tenancy.pictures import LARGEST_FILE, Picture, picture_of
 from tenancy.rights import MANAGE_ORGANIZATIONS
@@ -30,10 +31,12 @@ class ParentChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class PartForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A part of an organization. `country` is where its numbers without a country's letters belong."""
+    """A part of an organization. `country` is where its numbers without a country's letters belong; `user`, where it is given, changes
+    one that is there, and finds locked what they may not change."""
 
-    def __init__(self, *args: Any, country: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, country: str = "", user: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.user = user
         self.country = country or self.instance.country
         for name in ("phone", "iban", "bic", "vat_number", "chamber_number", "postal_code"):
             if name in self.fields:
@@ -41,6 +44,12 @@ class PartForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.fields[name] = forms.CharField(
                     label=kept.label, required=False, max_length=LONGEST_TYPED, help_text=HINTS.get(name, "")
                 )
+
+    def lock(self, name: str) -> None:
+        """Shows the field to be read only, and says why, where it is not for this person to change it."""
+        if self.user and (reason := why_not_set(self.user, name, self.instance.parent)):
+            field = self.fields[name]
+            field.disabled, field.help_text = True, f"{field.help_text} {reason}".strip()
 
     def clean(self) -> dict[str, Any]:
         """Each number by its own rule; one that does not fit its column is too long."""
@@ -131,6 +140,7 @@ class AddressForm(PartForm):
             del self.fields["kind"]
         else:
             fitting_kinds(self, {self.instance.kind, *Organization.Kind(above.kind).below})
+            self.lock("kind")
         self.initial["phone"] = validation.show_phone(self.initial.get("phone", ""))
 
 
@@ -144,6 +154,7 @@ class InvoiceForm(PartForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.lock("split_billing")
         self.initial["iban"] = validation.show_iban(self.initial.get("iban", "") or "")
 
     def clean_split_billing(self) -> bool:

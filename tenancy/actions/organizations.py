@@ -17,13 +17,16 @@ from tenancy.actions.roles import create_default_roles, why_role_stays
 from tenancy.models import MAX_PATH, Invitation, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.personal import called
 from tenancy.pictures import Picture
-from tenancy.rights import highest
+from tenancy.rights import LABELS, MANAGE_INVOICE_DATA, MANAGE_ORGANIZATIONS, READ, highest, holds
 from tenancy.validation import mask_iban
 
 ORGANIZATION_FIELDS = (
     "kind", "name", "street", "postal_code", "city", "country", "contact_name", "email", "phone", "iban", "bic", "vat_number",
     "chamber_number", "split_billing", "compensation_ac", "compensation_dc", "colour", "require_two_factor",
 )  # fmt: skip
+
+# What an organization is to the one above it, and what that pays for it: said from there, with these rights
+SET_FROM_ABOVE = {"kind": MANAGE_ORGANIZATIONS, "split_billing": MANAGE_INVOICE_DATA}
 
 
 def lock_tree() -> None:
@@ -37,6 +40,8 @@ def create_organization(*, actor: User | None, parent: Organization | None, pict
     if parent is not None:
         lock_tree()
         parent = Organization.objects.get(pk=parent.pk)
+        if fields.get("split_billing") and (reason := why_not_set(actor, "split_billing", parent)):
+            raise ValidationError({"split_billing": reason})
     organization = Organization(parent=parent, path="?", **fields)
     organization.full_clean(exclude=["path"])
     organization.path = f"?{id(organization)}"  # unique until the key is known
@@ -55,15 +60,34 @@ def create_organization(*, actor: User | None, parent: Organization | None, pict
     return organization
 
 
+def why_not_set(actor: User | None, name: str, parent: Organization | None) -> str:
+    """Why `actor` cannot say what the field `name` is of an organization below `parent`; empty when they can. Nobody sets for their own
+    organization what the one above has to agree to."""
+    if actor is None or name not in SET_FROM_ABOVE:
+        return ""
+    if parent is None:
+        return _("It is not for the platform: nothing stands above it.")
+    right = SET_FROM_ABOVE[name]
+    if holds(actor, right, parent.path):
+        return ""
+    above = str(parent) if holds(actor, READ, parent.path) else _("the organization above")
+    return _("Only somebody with the right to %(right)s at %(above)s can change this. Ask there.") % {
+        "right": LABELS[right],
+        "above": above,
+    }
+
+
 @transaction.atomic
 def edit_organization(*, actor: User | None, organization: Organization, **fields: Any) -> Organization:
-    """Only `fields` are written: what somebody else changes meanwhile stays."""
+    """Only `fields` are written: what somebody else changes meanwhile stays. ValidationError {name: …} for what `actor` may not set."""
     row = Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization.pk)
     before = {key: getattr(row, key) for key in fields}
     for key, value in fields.items():
         setattr(row, key, value)
     if not (changed := audit.differences(before, fields)):
         return row
+    if refused := {name: reason for name in SET_FROM_ABOVE if name in changed and (reason := why_not_set(actor, name, row.parent))}:
+        raise ValidationError(refused)
     row.full_clean()
     row.save(update_fields=list(fields))
     audit.record(actor, "edit", row, row, _masked(changed))

@@ -158,13 +158,13 @@ def tab_form(
 
 def address(request: HttpRequest, pk: int) -> HttpResponse:
     found = organization_of(request, pk, MANAGE_ORGANIZATIONS)
-    form = AddressForm(request.POST or None, instance=copy.copy(found), sees_contact=sees(request.user, found))
+    form = AddressForm(request.POST or None, instance=copy.copy(found), user=user_of(request), sees_contact=sees(request.user, found))
     return tab_form(request, found, "address", form)
 
 
 def invoice(request: HttpRequest, pk: int) -> HttpResponse:
     found = organization_of(request, pk, MANAGE_INVOICE_DATA)
-    return tab_form(request, found, "invoice", InvoiceForm(request.POST or None, instance=copy.copy(found)))
+    return tab_form(request, found, "invoice", InvoiceForm(request.POST or None, instance=copy.copy(found), user=user_of(request)))
 
 
 def access(request: HttpRequest, pk: int) -> HttpResponse:

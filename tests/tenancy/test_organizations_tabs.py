@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
-from tenancy.actions import create_organization, create_role, create_user, edit_organization
+from tenancy.actions import assign_role, create_organization, create_role, create_user, edit_organization
 from tenancy.colours import PAPER, contrast, css, dark, light, parse
-from tenancy.models import AuditEntry, Logo, Organization, User
+from tenancy.models import AuditEntry, Logo, Organization, Role, User
 from tenancy.rights import MANAGE_INVOICE_DATA, MANAGE_ORGANIZATIONS, MANAGE_RATES, READ_MONEY
 from tests.conftest import PASSWORD, Tree
 from tests.energycloud.accounts import with_app
@@ -308,3 +309,58 @@ def test_people_and_whom_to_reach_are_masked_without_the_right(tree: Tree, as_bo
     unseeing.post(reverse("organization_edit", args=[tree.customer.pk]), {"kind": "customer", "name": "Harbour Two", "country": "NL"})
     tree.customer.refresh_from_db()
     assert (tree.customer.name, tree.customer.contact_name) == ("Harbour Two", "Noor Quaestor")
+
+
+# -- what the organization above says -----------------------------------------------------------------------------------------------------
+
+
+def administrator_of(organization: Organization) -> User:
+    role = Role.objects.get(default="administrator")
+    return create_user(actor=None, organization=organization, email="an@example.org", name="An", password=PASSWORD, role=role)
+
+
+def test_nobody_makes_their_own_organization_a_partner_or_ticks_who_pays_for_it(tree: Tree, client_of: Callable[[User], Client]) -> None:
+    client = client_of(administrator_of(tree.customer))
+    for name, field, right in (("edit", "kind", "add, change and move organizations"),
+                               ("invoice", "split_billing", "see and change bank account and tax numbers")):  # fmt: skip
+        page = client.get(tab(name, tree.customer))
+        assert re.search(rf'name="{field}"[^>]* disabled', page.text)
+        assert f"Only somebody with the right to {right} at the organization above can change this." in text(page)
+        assert "Lumen" not in text(page), "what stands above is not told"
+    client.post(tab("edit", tree.customer), typed(tree, kind="partner", name="Harbour Offices", city="Delft"))
+    client.post(tab("invoice", tree.customer), {"iban": IBAN, "split_billing": "on"})
+    tree.customer.refresh_from_db()
+    assert (tree.customer.kind, tree.customer.split_billing) == ("customer", False), "a forged one changes nothing"
+    assert (tree.customer.city, tree.customer.iban) == ("Delft", IBAN), "but what is one's own is written"
+
+
+@pytest.mark.parametrize("fields", [{"kind": "partner"}, {"split_billing": True}])
+def test_the_action_refuses_it_too(fields: dict[str, Any], tree: Tree) -> None:
+    customer = Organization.objects.get(pk=tree.customer.pk)
+    with pytest.raises(ValidationError, match="Only somebody with the right to") as refused:
+        edit_organization(actor=administrator_of(tree.customer), organization=customer, **fields)
+    assert list(refused.value.error_dict) == list(fields)
+    tree.customer.refresh_from_db()
+    assert (tree.customer.kind, tree.customer.split_billing) == ("customer", False)
+    edit_organization(actor=tree.bob, organization=customer, **fields)
+
+
+def test_who_holds_the_right_above_says_it(tree: Tree, as_bob: Client, as_ada: Client) -> None:
+    assert "Only somebody" not in text(as_bob.get(tab("edit", tree.customer)))
+    as_bob.post(tab("edit", tree.customer), typed(tree, kind="sub", name="Harbour Offices"))
+    as_bob.post(tab("invoice", tree.customer), {"iban": IBAN, "split_billing": "on"})
+    tree.customer.refresh_from_db()
+    assert (tree.customer.kind, tree.customer.split_billing) == ("sub", True)
+    assert "at the organization above can change this" in text(as_bob.get(tab("edit", tree.partner))), "not of his own"
+    assert "nothing stands above it" in text(as_ada.get(tab("invoice", tree.platform)))
+
+
+def test_each_of_the_two_needs_its_own_right_above(tree: Tree, client_of: Callable[[User], Client]) -> None:
+    role = create_role(actor=None, organization=tree.partner, name="Accounts", rights=[MANAGE_INVOICE_DATA], propagated=True)
+    below = create_role(actor=None, organization=tree.customer, name="Tree", rights=[MANAGE_ORGANIZATIONS])
+    user = create_user(actor=None, organization=tree.partner, email="ac@example.org", name="Ac", password=PASSWORD, role=role)
+    assign_role(actor=None, user=user, role=below, organization=tree.customer)
+    client = client_of(user)
+    assert "disabled" not in client.get(tab("invoice", tree.customer)).text.split('name="split_billing"')[1][:100]
+    said = text(client.get(tab("edit", tree.customer)))
+    assert "the right to add, change and move organizations at Lumen Installers can change this" in said
