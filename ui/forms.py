@@ -84,8 +84,9 @@ def confirm_page(
     breadcrumbs: Trail = (),
     submit_class: str = "",
 ) -> HttpResponse:
-    """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done."""
-    if request.method == "POST" and not refusal:
+    """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done. A POST without what is `hidden` on the page is
+    only asked."""
+    if request.method == "POST" and not refusal and all(request.POST.get(name) == str(value) for name, value in hidden):
         try:
             attempt(act)
         except ValidationError as error:
@@ -95,7 +96,8 @@ def confirm_page(
             return redirect(done_url)
     context = {
         "title": title, "consequences": consequences, "submit_label": submit_label, "cancel_url": cancel_url, "refusal": refusal,
-        "breadcrumbs": breadcrumbs, "submit_class": submit_class,
+        "breadcrumbs": breadcrumbs, "submit_class": submit_class, "hidden": hidden,
+    hidden: Sequence[tuple[str, Any]] = (),
     }  # fmt: skip
     return render(request, "ui/confirm.html", context)
 

@@ -336,6 +336,11 @@ def _ask(request: HttpRequest, role: Role, on: set[str], version: int) -> HttpRe
     context = {
         "title": _("Change what %s gives?") % role,
         "consequences": said,
+    wanted = not found.propagated
+    if request.method == "POST" and request.POST.get("propagated") == str(int(found.propagated)):
+        on, off = _("Somebody else was faster: %s is propagated already."), _("Somebody else was faster: %s is not propagated any more.")
+        messages.info(request, (on if found.propagated else off) % found)
+        return redirect(found.get_absolute_url())
         "hidden": [("version", version), *(("rights", code) for code in sorted(on))],
         "submit_label": _("Change the role"),
         "cancel_url": link("role_rights", role.pk),
@@ -348,7 +353,8 @@ def _ask(request: HttpRequest, role: Role, on: set[str], version: int) -> HttpRe
 
 
 def role_propagate(request: HttpRequest, pk: int) -> HttpResponse:
-    """Switches it on or off, whichever it is not."""
+    """Switches it on or off, whichever it is not. A POST says which is meant: of two who press the same button the second does not undo
+    what the first has done."""
     found = visible_role(request, pk, MANAGE_ROLES)
     below = Organization.objects.visible_to(request.user).below(found.organization.path).count() - 1
     back, words = found.get_absolute_url(), {"role": found, "organization": found.organization, "count": below}
@@ -365,9 +371,9 @@ def role_propagate(request: HttpRequest, pk: int) -> HttpResponse:
         title, submit, done = _("Propagate %s?") % found, _("Propagate"), _("%s is propagated.") % found
         refusal = ""
     return confirm_page(
-        request, lambda: actions.edit_role(actor=user_of(request), role=found, propagated=not found.propagated), title=title,
+        request, lambda: actions.edit_role(actor=user_of(request), role=found, propagated=wanted), title=title,
         consequences=[str(touched_by(found)), *said], refusal=refusal or why_role_is_not_yours(user_of(request), found),
-        submit_label=submit, cancel_url=back, done=done, done_url=back, breadcrumbs=crumbs,
+        submit_label=submit, cancel_url=back, done=done, done_url=back, breadcrumbs=crumbs, hidden=[("propagated", int(wanted))],
     )  # fmt: skip
 
 

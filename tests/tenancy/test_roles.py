@@ -238,7 +238,7 @@ def test_propagated_it_is_seen_and_given_below_and_changed_only_by_its_owner(tre
     assert "Resetter" not in client_of(below).get(reverse("roles")).text
     page = as_bob.get(reverse("role_propagate", args=[role.pk])).text
     assert "It is no copy: only Lumen Installers changes it." in page
-    as_bob.post(reverse("role_propagate", args=[role.pk]), {"confirmed": "1"})
+    as_bob.post(reverse("role_propagate", args=[role.pk]), {"confirmed": "1", "propagated": "1"})
     page = client_of(below).get(reverse("role", args=[role.pk]))
     assert page.status_code == 200
     assert "Lumen Installers" not in text(page.text), "who stands above is not told"
@@ -252,10 +252,10 @@ def test_propagating_ends_only_while_nobody_below_holds_it(tree: Tree, as_bob: C
     role = role_with(tree.partner, "reset_stations")
     actions.assign_role(actor=tree.bob, user=tree.cy, role=role, organization=tree.customer)
     url = reverse("role_propagate", args=[role.pk])
-    assert "1 user of a sub-organization holds it." in as_bob.post(url, {"confirmed": "1"}).text
+    assert "1 user of a sub-organization holds it." in as_bob.post(url, {"confirmed": "1", "propagated": "0"}).text
     assert Role.objects.get(pk=role.pk).propagated
     actions.withdraw_role(actor=tree.bob, user=tree.cy, team=Team.objects.get(role=role, organization=tree.customer))
-    as_bob.post(url, {"confirmed": "1"})
+    as_bob.post(url, {"confirmed": "1", "propagated": "0"})
     assert not Role.objects.get(pk=role.pk).propagated
 
 
