@@ -24,11 +24,12 @@ def create_pass(*, actor: User | None, organization: Organization, **fields: Any
 
 @transaction.atomic
 def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> ChargePass:
+    """Only `fields` are written: what somebody else changes meanwhile stays."""
     before = {name: getattr(charge_pass, name) for name in fields}
     for name, value in fields.items():
         setattr(charge_pass, name, value)
     charge_pass.full_clean()
-    charge_pass.save()
+    charge_pass.save(update_fields=list(fields))
     if changed := audit.differences(before, {name: getattr(charge_pass, name) for name in fields}):
         audit.record(actor, "edit", charge_pass, charge_pass.organization, changed)
     return charge_pass

@@ -25,6 +25,7 @@ from django.utils.translation import ngettext
 from passes import actions
 from passes.models import ChargePass, check_uid, normalize_uid
 from stations.models import AccessMode, Station
+from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, User
 from tenancy.pages.history import ObjectHistory
@@ -306,7 +307,8 @@ def pass_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return form_page(
         request, form, lambda values: actions.edit_pass(actor=user, charge_pass=found, **values),
         title=name, submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back, breadcrumbs=breadcrumbs, intro=masked,
-        template="passes/pass.html", context={"delete_url": link("pass_delete", pk)} | where_it_works(user, found),
+        latest=last_change(user, found), template="passes/pass.html",
+        context={"delete_url": link("pass_delete", pk)} | where_it_works(user, found),
     )  # fmt: skip
 
 

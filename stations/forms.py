@@ -16,6 +16,7 @@ from stations.models import Connector, Location, Station, Transaction
 from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
 from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_STATIONS
+from ui.edits import Edit
 
 AT_ONCE = 200  # stations added together
 
@@ -126,6 +127,8 @@ class StationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["location"].queryset = locations  # type: ignore[attr-defined]
         inherit_access_mode(self)
         explain_technical(self)
+        if self.instance.pk:
+            Edit.of(self)  # a location that was not touched is the one of now: that is no move
         wanted = str(self.data.get(self.add_prefix("location"), ""))
         here = self.instance.location
         to = locations.filter(pk=int(wanted)).first() if wanted.isdecimal() and len(wanted) < 19 else None

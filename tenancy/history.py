@@ -7,6 +7,7 @@ are of people, and with `personal_name` that its name is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
@@ -32,10 +33,11 @@ from tenancy.rights import (
     READ_MONEY,
     RIGHTS,
     holds,
+    may,
     path_of,
     reach,
 )
-from ui.templatetags.ui import exact
+from ui.templatetags.ui import exact, own_zone
 
 Text = str | Promise
 
@@ -130,6 +132,19 @@ def history_of(user: User, thing: models.Model) -> QuerySet[AuditEntry]:
     if reach(user, READ_AUDIT).covers(path):
         return AuditEntry.objects.visible_to(user).filter(told)
     return AuditEntry.objects.filter(told, organization__path=path)
+
+
+def last_change(user: User, thing: models.Model, zone: tzinfo | None = None) -> Callable[[str], tuple[str, str] | None]:
+    """For a form of `thing`: (who, when) of the last change of a field, as far as `user` may read that."""
+
+    def of(name: str) -> tuple[str, str] | None:
+        if not may(user, READ_AUDIT, thing):
+            return None
+        own = history_of(user, thing).filter(object_type=thing._meta.label_lower, object_id=thing.pk, changes__has_key=name)
+        entry = own.select_related("organization").order_by("-at", "-pk").first()
+        return (Reader(user, zone or own_zone()).who(entry), exact(entry.at, zone)) if entry else None
+
+    return of
 
 
 def seen_with(user: User, own: Q) -> Q:

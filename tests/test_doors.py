@@ -56,7 +56,6 @@ PASSED = {
     "tenancy/pages/users.py:sheet": "of a user who was read through the door",
     "tenancy/pages/users.py:user_reset_two_factor": "of a user who was read through the door",
     "tenancy/pages/invitations.py:invitation": "for whoever holds the link that was sent to this very address",
-    "tenancy/pages/roles.py:_take_version": "of a role that was read through the door",
     "tenancy/pages/roles.py:role": "of a role that was read through the door; shown to its owner only",
     "tenancy/pages/roles.py:role_edit": "of a role that was read through the door",
     "tenancy/pages/roles.py:role_users": "of teams that were read through the door",

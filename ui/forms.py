@@ -15,6 +15,8 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
+from ui.edits import Edit, Latest
+
 log = logging.getLogger("energycloud.forms")
 
 Trail = Sequence[tuple[Any, str]]
@@ -54,11 +56,20 @@ def form_page(
     intro: str = "",
     template: str = "ui/form.html",
     context: dict[str, Any] | None = None,
+    latest: Latest | None = None,
 ) -> HttpResponse:
-    """The page of `form`. A valid POST calls `save(cleaned_data)`, tells `done` and goes to `done_url`; a ValidationError is shown."""
+    """The page of `form`. A valid POST calls `save(cleaned_data)`, tells `done` and goes to `done_url`; a ValidationError is shown.
+
+    A form of something that is there saves only the fields that were changed in it. What somebody else has changed meanwhile too is told
+    beside it, with what `latest` knows of that (see ui.edits).
+    """
+    edit = Edit.of(form)
+    if request.method == "POST" and edit:
+        form.full_clean()
+        edit.tell(latest)
     if request.method == "POST" and form.is_valid():
         try:
-            result = attempt(save, form.cleaned_data)
+            result = attempt(save, edit.changes() if edit else form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -66,6 +77,7 @@ def form_page(
             return redirect(done_url if isinstance(done_url, str) else done_url(result))
     shown = {
         "form": form, "title": title, "submit_label": submit_label, "cancel_url": cancel_url, "breadcrumbs": breadcrumbs, "intro": intro,
+        "drawn": edit.drawn if edit else "",
     }  # fmt: skip
     return render(request, template, shown | (context or {}))
 
@@ -83,6 +95,7 @@ def confirm_page(
     refusal: str = "",
     breadcrumbs: Trail = (),
     submit_class: str = "",
+    hidden: Sequence[tuple[str, Any]] = (),
 ) -> HttpResponse:
     """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done. A POST without what is `hidden` on the page is
     only asked."""
@@ -97,7 +110,6 @@ def confirm_page(
     context = {
         "title": title, "consequences": consequences, "submit_label": submit_label, "cancel_url": cancel_url, "refusal": refusal,
         "breadcrumbs": breadcrumbs, "submit_class": submit_class, "hidden": hidden,
-    hidden: Sequence[tuple[str, Any]] = (),
     }  # fmt: skip
     return render(request, "ui/confirm.html", context)
 

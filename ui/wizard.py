@@ -21,9 +21,7 @@ Fields of different steps have different names. A ValidationError of `finish` is
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -32,7 +30,6 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils import formats
 from django.utils.crypto import get_random_string
 from django.utils.encoding import force_str
 from django.utils.translation import gettext as _
@@ -40,6 +37,7 @@ from formtools.wizard.storage.base import BaseStorage
 from formtools.wizard.views import WizardView
 
 from ui.forms import Trail, attempt, refuse
+from ui.words import in_words
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -294,30 +292,3 @@ def told(form: Any) -> Iterator[tuple[str, str]]:
     for bound in form.visible_fields():
         own = form.told(bound.name) if hasattr(form, "told") else None
         yield force_str(bound.label), own if own is not None else in_words(bound.field, form.cleaned_data.get(bound.name))
-
-
-def in_words(field: forms.Field, value: Any) -> str:
-    if isinstance(value, bool):
-        return _("Yes") if value else _("No")
-    if isinstance(field, forms.ModelChoiceField):
-        rows = list(value) if isinstance(field, forms.ModelMultipleChoiceField) else [] if value is None else [value]
-        return ", ".join(field.label_from_instance(row) for row in rows).strip() or "–"
-    if isinstance(field, forms.ChoiceField):
-        labels = {force_str(key): force_str(label) for key, label in _flat(field.choices)}
-        chosen = value if isinstance(value, (list, tuple, set)) else ["" if value is None else value]
-        return ", ".join(labels.get(force_str(key), force_str(key)) for key in chosen) or "–"
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, (int, float, Decimal)):
-        return formats.localize(value)
-    if isinstance(value, datetime.datetime):
-        return f"{formats.date_format(value, 'j M Y')} {value:%H:%M}"
-    return formats.date_format(value, "j M Y") if isinstance(value, datetime.date) else force_str(value)
-
-
-def _flat(choices: Any) -> Iterator[tuple[Any, Any]]:
-    for key, label in choices:
-        if isinstance(label, (list, tuple)):
-            yield from label
-        else:
-            yield key, label

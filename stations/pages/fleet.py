@@ -22,6 +22,7 @@ from stations.pages.knocking import KnockList, knock_forget, sees_knocks
 from stations.pages.location_list import may_add
 from stations.pages.overview import connect_context
 from stations.pages.station_list import StationList, user_of
+from tenancy.history import last_change
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, Missing, anywhere, get_for
@@ -131,7 +132,8 @@ def station_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
     def save(values: dict[str, Any]) -> Station:
         values.pop("move", None)
-        get_for(user, Location.objects.all(), MANAGE_STATIONS, pk=values["location"].pk)
+        if "location" in values:
+            get_for(user, Location.objects.all(), MANAGE_STATIONS, pk=values["location"].pk)
         return actions.edit_station(actor=user, station=station, **values)
 
     details = link("station_details", pk)
@@ -139,6 +141,7 @@ def station_edit(request: HttpRequest, pk: int) -> HttpResponse:
         request, form, save, title=_("Edit %s") % station, submit_label=_("Save"), cancel_url=details, done=_("Saved."), done_url=details,
         breadcrumbs=trail(station), intro=_("The id %s never changes: it is the station's address.") % station.identity,
         template="stations/station_form.html", context={"parts": Part.of(form, StationForm.parts)},
+        latest=last_change(user, station, station.location.zone),
     )  # fmt: skip
 
 
@@ -203,6 +206,7 @@ def connector_edit(request: HttpRequest, pk: int, connector_pk: int) -> HttpResp
         request, form, lambda values: actions.edit_connector(actor=user_of(request), connector=connector, **values),
         title=_("Edit connector %d") % connector.number, submit_label=_("Save"), cancel_url=link("station_details", pk),
         done=_("Saved."), done_url=link("station_details", pk), breadcrumbs=trail(connector.station),
+        latest=last_change(user_of(request), connector, connector.station.location.zone),
     )  # fmt: skip
 
 

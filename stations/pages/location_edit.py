@@ -30,6 +30,7 @@ from stations.pages.locations import (
 from stations.pages.map import locations_map
 from tenancy.actions.moves import newly_above
 from tenancy.compensation import KINDS, amount_in_words, given_at
+from tenancy.history import last_change
 from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.pages.organizations import proposed
@@ -95,14 +96,12 @@ def location_edit(request: HttpRequest, pk: int) -> HttpResponse:
     kind = LocationForm if everything else RatesForm
     form = kind(request.POST or None, instance=copy.copy(found), user=user)
 
-    def save(values: dict[str, Any]) -> Location:
-        changed = {name: value for name, value in values.items() if not form.fields[name].disabled}
-        return actions.edit_location(actor=user, location=found, **changed)
-
     here = link("location", pk)
     return form_page(
-        request, form, save, title=_("Edit %s") % found, submit_label=_("Save"), cancel_url=here, done=_("Saved."), done_url=here,
-        breadcrumbs=path_below(user, found), template="stations/station_form.html", context={"parts": Part.of(form, LocationForm.parts)},
+        request, form, lambda values: actions.edit_location(actor=user, location=found, **values), title=_("Edit %s") % found,
+        submit_label=_("Save"), cancel_url=here, done=_("Saved."), done_url=here, breadcrumbs=path_below(user, found),
+        template="stations/station_form.html", context={"parts": Part.of(form, LocationForm.parts)},
+        latest=last_change(user, found, found.zone),
     )  # fmt: skip
 
 

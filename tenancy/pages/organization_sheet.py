@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from tenancy import actions, brand, hooks
 from tenancy.forms import AccessForm, AddressForm, CompensationForm, InvoiceForm, LookForm
+from tenancy.history import last_change
 from tenancy.inheritance import Inherited, chain, inherited
 from tenancy.links import link
 from tenancy.models import Organization, User
@@ -152,6 +153,7 @@ def tab_form(
     return form_page(
         request, form, save or (lambda values: actions.edit_organization(actor=user, organization=found, **values)),
         title=found.name, submit_label=_("Save"), cancel_url="", done=_("Saved."), done_url=request.get_full_path(),
+        latest=last_change(user, found),
         breadcrumbs=context["breadcrumbs"], template="tenancy/organization_form.html", context=context,
     )  # fmt: skip
 
@@ -224,9 +226,10 @@ def look(request: HttpRequest, pk: int) -> HttpResponse:
 
     @transaction.atomic
     def save(values: dict[str, Any]) -> None:
-        actions.edit_organization(actor=user, organization=found, colour=values["colour"])
-        if values["logo"] is not None or values.get("remove_logo"):
-            actions.set_logo(actor=user, organization=found, picture=values["logo"])
+        logo, remove = values.pop("logo", None), values.pop("remove_logo", False)
+        actions.edit_organization(actor=user, organization=found, **values)
+        if logo is not None or remove:
+            actions.set_logo(actor=user, organization=found, picture=logo)
 
     return tab_form(request, found, "look", form, save, preview=preview(user, found, above))
 

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from tenancy import actions
 from tenancy.actions.roles import touched_by, why_role_is_not_yours, why_role_stays, why_still_propagated
+from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, Role, ServiceAccess, Team, User
 from tenancy.pages.shared import FOUND, NAME, NUMBER, chosen_organization, paged, user_of
@@ -204,8 +205,6 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
     class Meta:
         model = Role
         fields = ("name", "description", "offered")
@@ -228,7 +227,6 @@ def role_add(request: HttpRequest) -> HttpResponse:
     form = RoleForm(request.POST or None)
 
     def save(values: dict[str, Any]) -> Role:
-        values.pop("version")
         return actions.create_role(actor=user, organization=at, **values)
 
     return form_page(
@@ -243,29 +241,14 @@ def role_edit(request: HttpRequest, pk: int) -> HttpResponse:
     found = visible_role(request, pk, MANAGE_ROLES)
     if reason := why_role_is_not_yours(user_of(request), found):
         return _refused(request, found, reason)
-    form = RoleForm(request.POST or None, instance=Role.objects.get(pk=pk), initial={"version": found.version})
-
-    def save(values: dict[str, Any]) -> Role:
-        version = values.pop("version")
-        try:
-            return actions.edit_role(actor=user_of(request), role=found, version=version, **values)
-        except ValidationError as error:
-            _take_version(form, error, pk)
-            raise
-
+    form = RoleForm(request.POST or None, instance=Role.objects.get(pk=pk))
+    user = user_of(request)
     return form_page(
-        request, form, save, title=_("Edit %s") % found, submit_label=_("Save"), cancel_url=found.get_absolute_url(), done=_("Saved."),
-        done_url=found.get_absolute_url(), breadcrumbs=[(_("Roles"), link("roles")), (found, found.get_absolute_url())],
-        intro=str(touched_by(found)),
+        request, form, lambda values: actions.edit_role(actor=user, role=found, **values), title=_("Edit %s") % found,
+        submit_label=_("Save"), cancel_url=found.get_absolute_url(), done=_("Saved."), done_url=found.get_absolute_url(),
+        breadcrumbs=[(_("Roles"), link("roles")), (found, found.get_absolute_url())],
+        intro=str(touched_by(found)), latest=last_change(user, found),
     )  # fmt: skip
-
-
-def _take_version(form: forms.BaseForm, error: ValidationError, pk: int) -> None:
-    """Told that somebody else was faster, the editor who saves once more means it."""
-    if getattr(error, "code", "") == "changed":
-        data: Any = form.data.copy()  # type: ignore[attr-defined]
-        data["version"] = str(Role.objects.values_list("version", flat=True).get(pk=pk))
-        form.data = data
 
 
 def _refused(request: HttpRequest, role: Role, reason: str) -> HttpResponse:
@@ -306,7 +289,7 @@ def role_rights(request: HttpRequest, pk: int) -> HttpResponse:
                 errors += error.messages
                 version = found.version
                 if getattr(error, "code", "") == "changed":
-                    errors.append(_changed(found))
+                    errors.append(_changed(user, found))
             else:
                 messages.success(request, _("Saved. It holds from the next click on."))
                 return redirect(link("role_rights", pk))
@@ -322,10 +305,12 @@ def role_rights(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "tenancy/role_rights.html", context)
 
 
-def _changed(role: Role) -> str:
-    return _("Now it gives: %s. Below are your switches; save again to put them in their place.") % (
+def _changed(user: User, role: Role) -> str:
+    now = _("Now it gives: %s. Below are your switches; save again to put them in their place.") % (
         ", ".join(f"“{RIGHTS[code].label}”" for code in role.held) or _("nothing but reading")
     )
+    by = last_change(user, role)("rights")
+    return _("%(who)s changed it last, on %(when)s.") % {"who": by[0], "when": by[1]} + " " + now if by else now
 
 
 def _ask(request: HttpRequest, role: Role, on: set[str], version: int) -> HttpResponse:
@@ -336,11 +321,6 @@ def _ask(request: HttpRequest, role: Role, on: set[str], version: int) -> HttpRe
     context = {
         "title": _("Change what %s gives?") % role,
         "consequences": said,
-    wanted = not found.propagated
-    if request.method == "POST" and request.POST.get("propagated") == str(int(found.propagated)):
-        on, off = _("Somebody else was faster: %s is propagated already."), _("Somebody else was faster: %s is not propagated any more.")
-        messages.info(request, (on if found.propagated else off) % found)
-        return redirect(found.get_absolute_url())
         "hidden": [("version", version), *(("rights", code) for code in sorted(on))],
         "submit_label": _("Change the role"),
         "cancel_url": link("role_rights", role.pk),
@@ -356,6 +336,11 @@ def role_propagate(request: HttpRequest, pk: int) -> HttpResponse:
     """Switches it on or off, whichever it is not. A POST says which is meant: of two who press the same button the second does not undo
     what the first has done."""
     found = visible_role(request, pk, MANAGE_ROLES)
+    wanted = not found.propagated
+    if request.method == "POST" and request.POST.get("propagated") == str(int(found.propagated)):
+        on, off = _("Somebody else was faster: %s is propagated already."), _("Somebody else was faster: %s is not propagated any more.")
+        messages.info(request, (on if found.propagated else off) % found)
+        return redirect(found.get_absolute_url())
     below = Organization.objects.visible_to(request.user).below(found.organization.path).count() - 1
     back, words = found.get_absolute_url(), {"role": found, "organization": found.organization, "count": below}
     crumbs = [(_("Roles"), link("roles")), (found, back)]

@@ -21,6 +21,7 @@ from django.utils.translation import ngettext
 
 from tenancy import actions
 from tenancy.actions.people import why_not_manage, why_user_is_kept, why_user_stays
+from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Invitation, Organization, Role, Team, User
 from tenancy.pages.invitations import invitation_address
@@ -369,6 +370,7 @@ def user_edit(request: HttpRequest, pk: int) -> HttpResponse:
         submit_label=_("Save"), cancel_url=found.get_absolute_url(), done=_("Saved."), done_url=found.get_absolute_url(),
         breadcrumbs=[(_("Users"), link("users")), (found, found.get_absolute_url())],
         intro=_("The e-mail address is the login and stays. Somebody with a new address is invited again.") if found.has_login else "",
+        latest=last_change(user_of(request), found),
     )  # fmt: skip
 
 
