@@ -49,6 +49,7 @@ class PartForm(forms.ModelForm):  # type: ignore[type-arg]
         """Shows the field to be read only, and says why, where it is not for this person to change it."""
         if self.user and (reason := why_not_set(self.user, name, self.instance.parent)):
             field = self.fields[name]
+            field.required = False
             field.disabled, field.help_text = True, f"{field.help_text} {reason}".strip()
 
     def clean(self) -> dict[str, Any]:

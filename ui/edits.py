@@ -106,10 +106,7 @@ class Edit:
                 said = _("Somebody else has changed this meanwhile. Now it is: %s.") % value
             self.form.add_error(name, said)
         if told:
-            self.form.add_error(
-                None, _("Somebody else was faster, so nothing is saved yet. Beside what both of you changed stands what it is now; "
-                        "below is what you entered. Save again to put it in its place.")
-            )  # fmt: skip
+            self.form.add_error(None, _("Somebody else was faster, so nothing is saved yet. Look at the marked fields, then save again."))
 
 
 def _sent(text: str) -> dict[str, Any]:
