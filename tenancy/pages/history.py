@@ -37,6 +37,7 @@ Rows = QuerySet[AuditEntry]
 LINES = 4  # told at once, of what changed together
 LONG = 80  # characters of a line
 NAME = {"td": {"class": "long-name"}}
+SENTENCE = {"td": {"class": "long-name sentence"}}  # with links in it
 
 
 def zone_for(request: HttpRequest) -> Any:
@@ -90,7 +91,7 @@ class ObjectFilter(HistoryFilter):
 
 
 class HistoryTable(Table):
-    what = django_tables2.Column(lazy("What"), accessor="object_name", orderable=False, attrs=NAME)
+    what = django_tables2.Column(lazy("What"), accessor="object_name", orderable=False, attrs=SENTENCE)
     changes = django_tables2.Column(lazy("Before → after"), orderable=False, empty_values=(), attrs={"td": {"class": "wide changes"}})
     who = django_tables2.Column(lazy("Who"), accessor="actor_name", orderable=False, empty_values=(), attrs={"td": {"class": "who"}})
     at = django_tables2.Column(lazy("When"))
