@@ -28,6 +28,7 @@ from stations.models import AccessMode, Station
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, User
+from tenancy.names import NameField
 from tenancy.pages.history import ObjectHistory
 from tenancy.personal import MASK, seen_value, sees, shown, where_seen
 from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for, may
@@ -218,6 +219,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ChargePass
         fields = ("organization", "uid", "nickname", "visible_number", "valid_until", "blocked")
+        field_classes = {"nickname": NameField}
         widgets = {"uid": forms.TextInput(attrs={"autocapitalize": "characters", "spellcheck": "false", "class": "font-monospace"})}
 
     valid_until = MomentField(

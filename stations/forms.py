@@ -15,6 +15,7 @@ from stations.actions import what_is_wrong_with, why_station_not_moved
 from stations.models import Connector, Location, Station, Transaction
 from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
 from tenancy.models import Organization, User
+from tenancy.names import NameField
 from tenancy.rights import MANAGE_STATIONS
 from ui.edits import Edit
 
@@ -72,6 +73,7 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Station
         fields = ("alias", "access_mode", *TECHNICAL)
+        field_classes = {"alias": NameField}
 
     parts = (
         (lazy("Which"), ("identities", "adopt")),
@@ -114,6 +116,7 @@ class StationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Station
         fields = ("alias", "location", "access_mode", "active", *TECHNICAL)
+        field_classes = {"alias": NameField}
 
     parts = (
         (lazy("Where"), ("alias", "location", "move", "access_mode")),

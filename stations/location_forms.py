@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -15,9 +14,11 @@ from django.utils.translation import gettext_lazy as lazy
 from stations.actions import why_location_not_moved
 from stations.models import AccessMode, Location
 from tenancy.compensation import KINDS, Given, amount_in_words, given_at
-from tenancy.forms import ParentChoice
+from tenancy.forms import Amount, ParentChoice
 from tenancy.models import Organization, User
+from tenancy.names import NameField
 from tenancy.rights import LABELS, MANAGE_LOCATIONS, MANAGE_RATES, PUBLISH_LOCATIONS, READ, READ_MONEY, holds
+from tenancy.validation import clean_country, clean_postal_code
 
 DETAILS = ("organization", "name", "street", "postal_code", "city", "country", "latitude", "longitude", "time_zone")
 ACCESS = ("access_mode", "published")
@@ -28,18 +29,6 @@ MEANINGS = {
     ),
 }
 COORDINATE = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
-
-
-class Amount(forms.DecimalField):
-    """Money as people type it: 0.23 or 0,23."""
-
-    widget = forms.TextInput
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {"inputmode": "decimal", "maxlength": "12"}
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
 
 
 def refused_right(right: str) -> str:
@@ -56,7 +45,7 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Location
         fields = (*DETAILS, *ACCESS, *KINDS)
         widgets = {"latitude": COORDINATE, "longitude": COORDINATE}
-        field_classes = {"organization": ParentChoice, "compensation_ac": Amount, "compensation_dc": Amount}
+        field_classes = {"organization": ParentChoice, "name": NameField, "compensation_ac": Amount, "compensation_dc": Amount}
 
     def __init__(self, *args: Any, user: User, organization: Organization | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,6 +118,11 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         if (values.get("latitude") is None) != (values.get("longitude") is None) and not {"latitude", "longitude"} & set(self.errors):
             self.add_error("longitude" if values.get("longitude") is None else "latitude", lazy("Enter both coordinates, or neither."))
+        if values.get("postal_code") and "country" not in self.errors:
+            try:
+                values["postal_code"] = clean_postal_code(values["postal_code"], values.get("country", ""))
+            except forms.ValidationError as error:
+                self.add_error("postal_code", error)
         owner = values.get("organization") or self.owner
         if owner and values.get("name"):
             same = Location.objects.visible_to(self.user).filter(organization=owner, name=values["name"])
@@ -137,10 +131,7 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
         return values
 
     def clean_country(self) -> str:
-        country = str(self.cleaned_data["country"]).upper()
-        if country and not re.fullmatch(r"[A-Z]{2}", country):
-            raise forms.ValidationError(lazy("A country is two letters, such as NL."))
-        return country
+        return clean_country(self.cleaned_data["country"])
 
 
 class DetailsForm(LocationForm):

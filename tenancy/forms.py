@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -15,10 +16,15 @@ from django.utils.translation import gettext_lazy as lazy
 from tenancy import validation
 from tenancy.actions.organizations import why_not_set
 from tenancy.models import Organization, User
+from tenancy.names import NameField
 from tenancy.pictures import LARGEST_FILE, Picture, picture_of
 from tenancy.rights import MANAGE_ORGANIZATIONS
 
 LONGEST_TYPED = 60  # signs of a number with spaces and dots; what is stored is shorter
+HINTS = {
+    "phone": lazy("With the country's prefix, such as +31 10 123 4567."),
+    "vat_number": lazy("Such as NL004495445B01."),
+}
 
 
 class ParentChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -28,6 +34,34 @@ class ParentChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
 
     def label_from_instance(self, obj: Any) -> str:
         return "\N{NO-BREAK SPACE}" * (3 * int(obj.depth - self.top)) + str(obj)
+
+
+class Amount(forms.DecimalField):
+    """Money as people type it: 0.23 or 0,23."""
+
+    widget = forms.TextInput
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {"inputmode": "decimal", "maxlength": "12"}
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Two digits after the point, more where there are more."""
+        return max(str(value.normalize()), f"{value:.2f}", key=len) if isinstance(value, Decimal) else value
+
+
+class PhoneField(forms.CharField):
+    """A phone number, stored as E.164; without a country's prefix it is one of `country`."""
+
+    country = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"max_length": LONGEST_TYPED, "help_text": HINTS["phone"]})
+
+    def clean(self, value: Any) -> Any:
+        return validation.clean_phone(super().clean(value), self.country)
 
 
 class PartForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -75,21 +109,12 @@ class PartForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_country(self) -> str:
         return validation.clean_country(self.cleaned_data["country"])
 
-    def clean_name(self) -> str:
-        return " ".join(str(self.cleaned_data["name"]).split())
-
     def told(self, name: str) -> str | None:
         """For the summary of what was entered."""
         value = self.cleaned_data.get(name)
         if name == "iban" and value:
             return validation.show_iban(value)
         return validation.show_phone(value) if name == "phone" and value else None
-
-
-HINTS = {
-    "phone": lazy("With the country's prefix, such as +31 10 123 4567."),
-    "vat_number": lazy("Such as NL004495445B01."),
-}
 
 
 def fitting_kinds(form: forms.BaseForm, kinds: set[str]) -> None:
@@ -104,7 +129,7 @@ class DetailsForm(PartForm):
     class Meta:
         model = Organization
         fields = ("parent", "kind", "name", "street", "postal_code", "city", "country")
-        field_classes = {"parent": ParentChoice}
+        field_classes = {"parent": ParentChoice, "name": NameField}
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,6 +147,7 @@ class ContactForm(PartForm):
     class Meta:
         model = Organization
         fields = ("contact_name", "email", "phone")
+        field_classes = {"contact_name": NameField}
 
 
 class AddressForm(PartForm):
@@ -130,6 +156,7 @@ class AddressForm(PartForm):
     class Meta:
         model = Organization
         fields = ("kind", "name", "street", "postal_code", "city", "country", *ContactForm.Meta.fields)
+        field_classes = {"name": NameField, "contact_name": NameField}
 
     def __init__(self, *args: Any, sees_contact: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -175,6 +202,7 @@ class CompensationForm(PartForm):
     class Meta:
         model = Organization
         fields = ("compensation_ac", "compensation_dc")
+        field_classes = {"compensation_ac": Amount, "compensation_dc": Amount}
         help_texts = {
             "compensation_ac": lazy("Ex VAT. Empty: as the organization above."),
             "compensation_dc": lazy("Ex VAT. Empty: as the organization above."),

@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 from tenancy import audit, rights
 from tenancy.models import Invitation, Organization, OrganizationGrant, Role, ServiceAccess, Team, User
 from tenancy.models.roles import PLACE_GRANTS, Grant
+from tenancy.names import same_name
 from tenancy.personal import called
 from tenancy.rights import MANAGE_ROLES, READ, RIGHTS, UPDATE_USER_ROLES, beyond, holds, words
 
@@ -92,7 +93,10 @@ def why_not_give(actor: User | None, codes: Iterable[str], organization: Organiz
 def why_role_is_not_yours(actor: User | None, role: Role) -> str:
     """Why `actor` cannot change `role`; empty when they can."""
     if actor and not holds(actor, MANAGE_ROLES, role.organization.path):
-        return _("Only %s itself changes its roles.") % role.organization
+        if holds(actor, READ, role.organization.path):
+            words = {"right": RIGHTS[MANAGE_ROLES].allows, "organization": role.organization}
+            return _("To change it you need the right to %(right)s at %(organization)s.") % words
+        return _("It belongs to an organization above, which propagates it to you: you can give it, and only its owner changes it.")
     if role.default == Role.Default.ADMINISTRATOR:
         return _("The role Administrator always gives every right and cannot be changed.")
     return ""
@@ -171,6 +175,7 @@ def why_not_assign(actor: User | None, role: Role, organization: Organization, u
 def create_role(*, actor: User | None, organization: Organization, rights: Sequence[str] = (), **fields: Any) -> Role:
     """`rights` are codes; ValidationError {"rights": …} when `actor` does not hold all of them at `organization`."""
     _refuse("rights", why_not_give(actor, rights, organization))
+    _refuse("name", _why_name_is_taken(organization, fields.get("name", "")))
     role = Role(organization=organization, rights=_sorted(rights), **fields)
     role.full_clean()
     role.save()
@@ -193,6 +198,8 @@ def edit_role(*, actor: User | None, role: Role, version: int | None = None, **f
         _refuse("rights", _why_not_take(actor, taken, role.organization))
     if fields.get("propagated") is False and role.propagated:
         _refuse("propagated", why_still_propagated(role))
+    if fields.get("name", role.name) != role.name:
+        _refuse("name", _why_name_is_taken(role.organization, fields["name"], role))
     before = {key: getattr(role, key) for key in fields}
     for key, value in fields.items():
         setattr(role, key, value)
@@ -425,6 +432,15 @@ def _sorted(codes: Iterable[str]) -> list[str]:
     if unknown := wanted - set(RIGHTS):
         raise ValidationError({"rights": _("There is no right “%s”.") % min(unknown)})
     return [code for code in RIGHTS if code in wanted]
+
+
+def _why_name_is_taken(organization: Organization, name: str, role: Role | None = None) -> str:
+    """Why no other role of `organization` can have this name. Whoever asks at the same time waits until the end of the transaction."""
+    list(Organization.objects.select_for_update(no_key=True).filter(pk=organization.pk).values_list("pk"))
+    for other in Role.objects.filter(organization=organization):
+        if other != role and same_name(other.name) == same_name(name):
+            return _("This organization already has a role with this name: %s.") % other
+    return ""
 
 
 def _refuse(field: str, reason: str) -> None:

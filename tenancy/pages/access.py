@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -84,6 +84,13 @@ def moments(since: Any, until: Any) -> tuple[datetime, datetime]:
     return datetime.combine(since, time(), zone), datetime.combine(until + timedelta(days=1), time(), zone)
 
 
+def days(access: ServiceAccess) -> tuple[str, str]:
+    """First and last day, as they were entered."""
+    zone = ZoneInfo(settings.PLATFORM_TIME_ZONE)
+    first, last = access.starts_at.astimezone(zone), (access.ends_at - timedelta(microseconds=1)).astimezone(zone)
+    return formats.date_format(first, "j M Y"), formats.date_format(last, "j M Y")
+
+
 def target_of(request: HttpRequest) -> tuple[Organization, Drill]:
     """What shall be opened: `?place=l7`, a location, or else the organization of `?at=`."""
     user = user_of(request)
@@ -144,6 +151,7 @@ def accesses(request: HttpRequest, pk: int) -> HttpResponse:
             "state": "off" if over else "waiting" if access.starts_at > now else "available",
             "word": _("Ended") if over else _("Begins later") if access.starts_at > now else _("Has access"),
             "over": over,
+            "days": days(access),
             "end_url": link("access_end", access.pk),
         })  # fmt: skip
     context = sheet(request, organization, "service") | {

@@ -24,8 +24,11 @@ from django.views.decorators.cache import never_cache
 
 from tenancy import actions, two_factor
 from tenancy.devices import device, is_phone
+from tenancy.forms import PhoneField
 from tenancy.models import User
+from tenancy.names import NameField
 from tenancy.pages.shared import user_of
+from tenancy.validation import show_phone
 from ui.forms import form_page
 
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -49,10 +52,13 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("name", "phone", "language", "time_zone")
+        field_classes = {"name": NameField, "phone": PhoneField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["phone"].country = self.instance.organization.country  # type: ignore[attr-defined]
+        self.initial["phone"] = show_phone(self.initial.get("phone", ""))
         self.fields["phone"].widget.attrs |= {"autocomplete": "tel", "type": "tel"}
         if len(settings.LANGUAGES) > 1:
             choices = [("", _("As the browser asks")), *settings.LANGUAGES]

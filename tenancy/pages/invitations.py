@@ -29,6 +29,7 @@ from tenancy import actions
 from tenancy.actions.invitations import find_invitation, why_void
 from tenancy.links import link, organization_link
 from tenancy.models import Invitation, User
+from tenancy.names import NameField
 from tenancy.pages.shared import NAME, user_of
 from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import MANAGE_USERS, UPDATE_USER_ROLES, Missing, anywhere, may
@@ -173,7 +174,7 @@ class InvitationList(ListPage):
 
 
 class AcceptForm(forms.Form):
-    name = forms.CharField(label=lazy("Your name"), max_length=100)
+    name = NameField(label=lazy("Your name"), max_length=100)
     password = forms.CharField(
         label=lazy("Password"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import django_filters
@@ -25,6 +26,8 @@ from tenancy.actions.roles import touched_by, why_role_is_not_yours, why_role_st
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, Role, ServiceAccess, Team, User
+from tenancy.names import NameField, same_name
+from tenancy.pages.access import days
 from tenancy.pages.shared import FOUND, NAME, NUMBER, chosen_organization, paged, user_of
 from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import (
@@ -67,6 +70,30 @@ def visible_role(request: HttpRequest, pk: int, right: str = "") -> Role:
 def owner(user: User, role: Role) -> SafeString | str:
     """Whose it is, as `user` may know it."""
     return organization_link(user, role.organization) if holds(user, READ, role.organization.path) else _("an organization above")
+
+
+def role_labels(user: User, roles: Iterable[Role]) -> dict[int, str]:
+    """What each of `roles` is called in a choice: its name, and beside it whose it is where another one reads the same."""
+    rows = {role.pk: role for role in roles}.values()  # each once
+    often = Counter(same_name(role.name) for role in rows)
+    return {role.pk: f"{role} · {_owner_in_words(user, role)}" if often[same_name(role.name)] > 1 else str(role) for role in rows}
+
+
+def _owner_in_words(user: User, role: Role) -> str:
+    return str(role.organization) if holds(user, READ, role.organization.path) else _("from above")
+
+
+class RoleChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """`offer` says what can be chosen, and to whom."""
+
+    labels: dict[int, str]
+
+    def offer(self, user: User, roles: QuerySet[Role]) -> None:
+        self.labels = role_labels(user, roles.select_related("organization"))
+        self.queryset = roles
+
+    def label_from_instance(self, obj: Any) -> str:
+        return self.labels.get(obj.pk, str(obj))
 
 
 # -- the list -----------------------------------------------------------------------------------------------------------------------------
@@ -135,7 +162,8 @@ class RoleList(ListPage):
     empty_title = lazy("No roles.")
 
     def get_queryset(self) -> QuerySet[Any]:
-        """Users are counted as far as they are seen: those at one's own organizations."""
+        """Users are counted as far as they are seen: those at one's own organizations. Drilled in, roles that belong there or below, and
+        those from above that can be given there."""
         user = user_of(self.request)
         if not anywhere(user, UPDATE_USER_ROLES):
             raise Missing(UPDATE_USER_ROLES)
@@ -143,7 +171,8 @@ class RoleList(ListPage):
         rows = roles_seen_by(user)
         if drill:
             rows = rows.filter(
-                Q(organization__path__startswith=drill.organization.path) | Q(organization__in=drill.organization.ancestor_ids)
+                Q(organization__path__startswith=drill.organization.path)
+                | Q(organization__in=drill.organization.ancestor_ids, propagated=True)
             )
         mine = Team.objects.visible_to(user, UPDATE_USER_ROLES)
         people = Count("teams__group__user", filter=Q(teams__in=mine), distinct=True)
@@ -198,7 +227,7 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
         "stays": why_role_stays(found),
         "unchangeable": why_role_is_not_yours(user_of(request), found),
         "accesses": [
-            (access, link("access_end", access.pk)) for access in accesses[:FOUND]
+            (access, days(access)[1], link("access_end", access.pk)) for access in accesses[:FOUND]
         ] if context["mine"] else [],
     }  # fmt: skip
     return render(request, "tenancy/role.html", context)
@@ -208,12 +237,10 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Role
         fields = ("name", "description", "offered")
+        field_classes = {"name": NameField}
         help_texts = {
             "offered": lazy("Organizations elsewhere can choose it when they let a service company in, and see its name and yours."),
         }
-
-    def clean_name(self) -> str:
-        return " ".join(self.cleaned_data["name"].split())
 
 
 def role_add(request: HttpRequest) -> HttpResponse:

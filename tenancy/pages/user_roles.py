@@ -18,6 +18,7 @@ from tenancy import actions, why
 from tenancy.actions.roles import why_administrator_stays, why_not_assign
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, Role, ServiceAccess, Team, User
+from tenancy.pages.roles import RoleChoice, role_labels
 from tenancy.pages.shared import chosen_organization, user_of
 from tenancy.pages.users import sheet, teams_here, visible_user
 from tenancy.rights import READ, RIGHTS, UPDATE_USER_ROLES, get_for, holds, may
@@ -41,24 +42,25 @@ def organization_for(request: HttpRequest, user: User) -> Organization:
 
 
 class GiveRoleForm(forms.Form):
-    role = forms.ModelChoiceField(queryset=Role.objects.none(), label=lazy("Role"), empty_label=lazy("Choose one"))
+    role = RoleChoice(queryset=Role.objects.none(), label=lazy("Role"), empty_label=lazy("Choose one"))
 
     def __init__(self, *args: Any, actor: User, user: User, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.refused: list[tuple[Role, str]] = []  # what cannot be given, and why
+        self.refused: list[tuple[str, str]] = []  # what cannot be given, and why
         roles = Role.objects.assignable_at(organization).select_related("organization")
         has = set(Team.objects.filter(group__user=user, organization=organization).values_list("role", flat=True))
-        able = []
+        labels, able = role_labels(actor, roles), []
         for role in roles:
             if role.pk in has:
                 continue
             if reason := why_not_assign(actor, role, organization, user):
-                self.refused.append((role, reason))
+                self.refused.append((labels[role.pk], reason))
             else:
                 able.append(role.pk)
         field = self.fields["role"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = roles.filter(pk__in=able)
+        assert isinstance(field, RoleChoice)
+        field.offer(actor, roles.filter(pk__in=able))
+        field.labels = labels
         self.any = bool(able)
 
 
@@ -80,9 +82,11 @@ def user_roles(request: HttpRequest, pk: int) -> HttpResponse:
             )
             return redirect(link("user_roles", pk))
     teams = teams_here(request, found).select_related("role__organization", "organization")
+    labels = role_labels(actor, [team.role for team in teams])
     held = [
         {
             "team": team,
+            "label": labels[team.role_id],
             "where": organization_link(actor, team.organization),
             "url": link("user_role_withdraw", pk, team.pk),
             "reason": why_not_assign(actor, team.role, team.organization, found) or why_administrator_stays(actor, found, team),

@@ -21,14 +21,17 @@ from django.utils.translation import ngettext
 
 from tenancy import actions
 from tenancy.actions.people import why_not_manage, why_user_is_kept, why_user_stays
+from tenancy.forms import PhoneField
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Invitation, Organization, Role, Team, User
+from tenancy.names import NameField
 from tenancy.pages.invitations import invitation_address
-from tenancy.pages.roles import roles_seen_by
+from tenancy.pages.roles import RoleChoice, role_labels, roles_seen_by
 from tenancy.pages.shared import MANY, NAME, chosen_organization, user_of
 from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import MANAGE_USERS, PERSONAL_DATA, READ, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
+from tenancy.validation import show_phone
 from ui.forms import confirm_page, form_page
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
@@ -54,7 +57,7 @@ class UserFilter(django_filters.FilterSet):
         label=lazy("State"), empty_label=lazy("Any"), method="with_state",
         choices=[("active", lazy("Active")), ("off", lazy("Deactivated")), ("never", lazy("Never logged in"))],
     )  # fmt: skip
-    role = django_filters.ModelChoiceFilter(label=lazy("Role"), empty_label=lazy("Any"), queryset=Role.objects.none(), method="with_role")
+    role = django_filters.ChoiceFilter(label=lazy("Role"), empty_label=lazy("Any"), choices=(), method="with_role")
 
     class Meta:
         model = User
@@ -63,7 +66,8 @@ class UserFilter(django_filters.FilterSet):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if anywhere(self.request.user, UPDATE_USER_ROLES):
-            self.filters["role"].queryset = roles_seen_by(user_of(self.request))
+            user = user_of(self.request)
+            self.filters["role"].extra["choices"] = list(role_labels(user, roles_seen_by(user)).items())
         else:
             del self.filters["role"]
 
@@ -83,8 +87,8 @@ class UserFilter(django_filters.FilterSet):
                 return rows.filter(is_active=True, last_login=None, email__isnull=False)
         return rows.filter(is_active=True, organization__closed=False)
 
-    def with_role(self, rows: QuerySet[User], name: str, value: Role) -> QuerySet[User]:
-        teams = Team.objects.visible_to(self.request.user, UPDATE_USER_ROLES).filter(role=value)
+    def with_role(self, rows: QuerySet[User], name: str, value: str) -> QuerySet[User]:
+        teams = Team.objects.visible_to(self.request.user, UPDATE_USER_ROLES).filter(role=int(value))
         return rows.filter(groups__in=teams.values("group")).distinct()
 
 
@@ -149,7 +153,7 @@ class UserTable(Table):
         return record.last_login.isoformat(timespec="seconds") if record.last_login else ""
 
     def render_phone(self, record: User) -> str:
-        return record.phone if sees(self.user, record) else MASK
+        return show_phone(record.phone) if sees(self.user, record) else MASK
 
     value_phone = render_phone
 
@@ -265,6 +269,7 @@ def sheet(request: HttpRequest, user: User, active: str) -> dict[str, Any]:
         "title": str(user) if seen else MASK,
         "person": user,
         "seen": seen,
+        "phone": show_phone(user.phone),
         "person_state": state_of(user),
         "breadcrumbs": crumbs,
         "actions": head,
@@ -291,30 +296,30 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("name", "phone")
+        field_classes = {"name": NameField, "phone": PhoneField}
 
-    def clean_name(self) -> str:
-        return " ".join(self.cleaned_data["name"].split())
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["phone"].country = organization.country  # type: ignore[attr-defined]
+        self.initial["phone"] = show_phone(self.initial.get("phone", ""))
 
 
 class InviteForm(forms.Form):
-    name = forms.CharField(label=lazy("Name"), max_length=100)
+    name = NameField(label=lazy("Name"), max_length=100)
     email = forms.EmailField(
         label=lazy("E-mail"), max_length=254, help_text=lazy("The invitation goes there; later it is what one logs in with.")
     )
-    role = forms.ModelChoiceField(
+    role = RoleChoice(
         queryset=Role.objects.none(), label=lazy("Role"), required=False, empty_label=lazy("None yet: may log in and sees nothing"),
         help_text=lazy("It holds here and everywhere below. Roles that give more than your own cannot be given."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, organization: Organization, sees_roles: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, organization: Organization, sees_roles: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if sees_roles:
-            self.fields["role"].queryset = Role.objects.assignable_at(organization)  # type: ignore[attr-defined]
+            self.fields["role"].offer(user, Role.objects.assignable_at(organization))  # type: ignore[attr-defined]
         else:
             del self.fields["role"]
-
-    def clean_name(self) -> str:
-        return " ".join(self.cleaned_data["name"].split())
 
 
 def user_invite(request: HttpRequest) -> HttpResponse:
@@ -325,7 +330,8 @@ def user_invite(request: HttpRequest) -> HttpResponse:
     organization = chosen_organization(request, MANAGE_USERS, drill.organization if drill else user.organization)
     if not may(user, MANAGE_USERS, organization):
         return redirect(link("organization_choose", to="user_invite"))
-    form = InviteForm(request.POST or None, organization=organization, sees_roles=may(user, UPDATE_USER_ROLES, organization))
+    sees_roles = may(user, UPDATE_USER_ROLES, organization)
+    form = InviteForm(request.POST or None, user=user, organization=organization, sees_roles=sees_roles)
 
     def save(values: dict[str, Any]) -> Invitation:
         return actions.invite_user(
@@ -351,7 +357,7 @@ def cardholder_add(request: HttpRequest) -> HttpResponse:
         return redirect(link("organization_choose", to="cardholder_add"))
 
     return form_page(
-        request, PersonForm(request.POST or None),
+        request, PersonForm(request.POST or None, organization=organization),
         lambda values: actions.create_user(actor=user, organization=organization, email=None, password=None, **values),
         title=_("Add a cardholder"), submit_label=_("Add"), cancel_url=link("users"), done=_("Cardholder added."),
         done_url=lambda made: made.get_absolute_url(), breadcrumbs=[(_("Users"), link("users"))],
@@ -364,7 +370,8 @@ def user_edit(request: HttpRequest, pk: int) -> HttpResponse:
     found = visible_user(request, pk, MANAGE_USERS)
     if not sees(request.user, found):
         raise Missing("personal_data", found.organization.path)
-    form = PersonForm(request.POST or None, instance=User.objects.visible_to(request.user).get(pk=pk))
+    row = User.objects.visible_to(request.user).get(pk=pk)
+    form = PersonForm(request.POST or None, instance=row, organization=found.organization)
     return form_page(
         request, form, lambda values: actions.edit_user(actor=user_of(request), user=found, **values), title=_("Edit %s") % found,
         submit_label=_("Save"), cancel_url=found.get_absolute_url(), done=_("Saved."), done_url=found.get_absolute_url(),

@@ -50,10 +50,10 @@ def test_editing_the_own_profile(tree: Tree, as_cy: Client) -> None:
     answer = as_cy.post("/account/", {"name": "Cy Twombly", "phone": "+31 10 1234567", "time_zone": "America/New_York"}, follow=True)
     assert "Your profile is saved." in answer.text
     tree.cy.refresh_from_db()
-    assert (tree.cy.name, tree.cy.phone, tree.cy.time_zone) == ("Cy Twombly", "+31 10 1234567", "America/New_York")
+    assert (tree.cy.name, tree.cy.phone, tree.cy.time_zone) == ("Cy Twombly", "+31101234567", "America/New_York")
     entry = AuditEntry.objects.get(verb="edit_own_profile")
     assert (entry.actor, entry.organization) == (tree.cy, tree.customer)
-    assert entry.changes == {"name": ["Cy", "Cy Twombly"], "phone": ["", "+31 10 1234567"], "time_zone": ["", "America/New_York"]}
+    assert entry.changes == {"name": ["Cy", "Cy Twombly"], "phone": ["", "+31101234567"], "time_zone": ["", "America/New_York"]}
     as_cy.post("/account/", {"name": "Cy Twombly", "phone": "+31 10 1234567", "time_zone": "America/New_York"})
     assert AuditEntry.objects.filter(verb="edit_own_profile").count() == 1, "nothing has changed"
 
@@ -71,7 +71,7 @@ def test_nobody_changes_their_address_or_organization(tree: Tree, as_cy: Client)
     [
         ("name", "", "This field is required."),
         ("name", "é" * 10_000, "at most 100 characters"),
-        ("phone", "1" * 10_000, "at most 32 characters"),
+        ("phone", "1" * 10_000, "at most 60 characters"),
         ("time_zone", "Mars/Olympus", "There is no such time zone."),
         ("time_zone", "../../etc/passwd", "There is no such time zone."),
     ],

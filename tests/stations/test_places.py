@@ -288,3 +288,29 @@ def test_it_costs_the_same_with_many(name: str, tree: Tree, as_bob: Client, djan
         place = create_location(actor=None, organization=tree.customer, name=f"L {number}", latitude=50 + number / 10, longitude=5)
         add_stations(actor=None, location=place, identities=[f"X-{number}", f"Y-{number}"], connectors=2)
     assert queries() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("country", "ZZ"), ("country", "12"), ("postal_code", "99"), ("name", "\u200b"), ("compensation_ac", "0,2,3")]
+)
+def test_what_organizations_refuse_locations_refuse_too(field: str, value: str, tree: Tree, as_bob: Client) -> None:
+    url = reverse("location_edit", args=[tree.location.pk])
+    answer = as_bob.post(url, typed(tree) | {field: value})
+    assert answer.status_code == 200
+    assert f'id="id_{field}_error"' in answer.text
+
+
+def test_money_is_typed_alike_everywhere(tree: Tree, as_bob: Client) -> None:
+    organization = reverse("organization_compensation", args=[tree.customer.pk])
+    as_bob.post(organization, {"compensation_ac": "0,23", "compensation_dc": " 0.4125 "})
+    as_bob.post(reverse("location_edit", args=[tree.location.pk]), typed(tree) | {"compensation_ac": "0,23"})
+    tree.customer.refresh_from_db()
+    tree.location.refresh_from_db()
+    assert (str(tree.customer.compensation_ac), str(tree.customer.compensation_dc)) == ("0.2300", "0.4125")
+    assert str(tree.location.compensation_ac) == "0.2300"
+    for url in (organization, reverse("location_edit", args=[tree.location.pk])):
+        field = re.search(r'<input[^>]*name="compensation_ac"[^>]*>', as_bob.get(url).text)
+        assert field
+        assert 'value="0.23"' in field[0]
+        assert 'inputmode="decimal"' in field[0]
+        assert 'type="text"' in field[0]

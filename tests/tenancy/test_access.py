@@ -208,3 +208,13 @@ def test_a_refusal_elsewhere_names_who_could_give_it_there(
         assert page.status_code == 403
         assert "An administrator of Harbour Offices can give you a role with the right" in page.text
         assert "Dan" not in page.text
+
+
+def test_the_days_are_shown_as_they_were_entered(tree: Tree, hotline: Role, as_bob: Client, as_dan: Client) -> None:
+    year = timezone.now().year + 1
+    give(as_bob, hotline, f"at={tree.customer.pk}", since=f"{year}-03-01", until=f"{year}-12-01")
+    page = as_bob.get(reverse("accesses", args=[tree.customer.pk])).text
+    assert f"1 Mar {year} – 1 Dec {year}" in page
+    assert "2 Dec" not in page
+    theirs = as_dan.get(reverse("role", args=[hotline.pk])).text
+    assert f"until 1 Dec {year}" in theirs

@@ -351,3 +351,51 @@ class GrantsFollow(TestCase):
             expected = {code for role, at in given if at <= node for code in held[role]}
             assert {code for code in RIGHTS if holds(user, code, organization.path)} == expected
             assert holds(user, rights.READ, organization.path) == any(at <= node for _role, at in given)
+
+
+# -- roles of the same name ---------------------------------------------------------------------------------------------------------------
+
+
+def test_roles_of_the_same_name_are_told_apart_by_their_owner(tree: Tree, as_bob: Client, as_ada: Client) -> None:
+    actions.create_role(actor=None, organization=tree.partner, name="viewer", propagated=True)
+    somebody_new = actions.create_user(actor=None, organization=tree.partner, email="new@example.org", name="New", password=None)
+    pages = (reverse("user_invite"), reverse("user_roles", args=[somebody_new.pk]), reverse("users"))
+    for url in pages:
+        page = as_bob.get(url).text
+        assert f"viewer · {tree.partner}</option>" in page, url
+        assert "Viewer · from above</option>" in page, url
+        assert ">Billing</option>" in page, "alone of its name"
+        assert f"Viewer · {tree.platform}" not in page, "what stands above Bob is not named"
+    assert f"Viewer · {tree.platform}</option>" in as_ada.get(reverse("users")).text
+
+
+def test_the_filter_by_role_says_which(tree: Tree, as_bob: Client) -> None:
+    viewer = Role.objects.get(default="viewer")
+    page = as_bob.get(reverse("users"), {"role": viewer.pk}).text
+    assert "Role: Viewer" in page
+    assert ">Cy</a>" in page
+    assert ">Bob</a>" not in page
+    assert ">Bob</a>" in as_bob.get(reverse("users"), {"role": "999999"}).text, "one that does not exist hides nothing"
+
+
+def test_who_may_not_change_the_roles_of_their_own_organization_is_told_which_right_is_missing(tree: Tree, client_of: ClientOf) -> None:
+    helper = somebody(tree.partner, role_with(tree.partner, "update_user_roles", name="Helper"))
+    own = role_with(tree.partner, name="Ours")
+    for url in (reverse("role", args=[own.pk]), reverse("role_rights", args=[own.pk])):
+        said = text(client_of(helper).get(url).text)
+        assert "you need the right to create, change, propagate and delete roles at Lumen Installers" in said
+        assert "propagates it to you" not in said
+    above = text(client_of(helper).get(reverse("role", args=[Role.objects.get(default="viewer").pk])).text)
+    assert "It belongs to an organization above, which propagates it to you" in above
+    assert "Green Grid Operations" not in above
+
+
+def test_drilled_in_only_roles_that_can_be_given_there_or_belong_below_are_listed(tree: Tree, as_bob: Client) -> None:
+    actions.create_role(actor=None, organization=tree.partner, name="Kept above")
+    actions.create_role(actor=None, organization=tree.partner, name="Handed down", propagated=True)
+    actions.create_role(actor=None, organization=tree.customer, name="Of the customer")
+    page = as_bob.get(reverse("roles"), {"in": f"o{tree.customer.pk}"}).text
+    assert "Handed down" in page
+    assert "Of the customer" in page
+    assert "Kept above" not in page
+    assert "Kept above" in as_bob.get(reverse("roles"), {"in": f"o{tree.partner.pk}"}).text

@@ -143,3 +143,24 @@ def test_nobody_resets_the_two_factor_login_of_who_may_more(tree: Tree, client_o
     unseeing = client_of(somebody(tree.partner, ["manage_users"]))
     assert "**** may do more than you" in text(unseeing.post(reverse("user_reset_two_factor", args=[tree.bob.pk])).text)
     assert Authenticator.objects.exists()
+
+
+@pytest.mark.parametrize("phone", ["0000 abc", "abc<script>", "+31 10", "1" * 10_000])
+def test_what_is_no_phone_number_is_refused_beside_its_field(phone: str, tree: Tree, as_bob: Client, as_cy: Client) -> None:
+    for client, url in (
+        (as_bob, reverse("cardholder_add")), (as_bob, reverse("user_edit", args=[tree.cy.pk])), (as_cy, reverse("profile")),
+    ):  # fmt: skip
+        answer = client.post(url, {"name": "Typed Name", "phone": phone})
+        assert 'id="id_phone_error"' in answer.text, url
+        assert 'value="Typed Name"' in answer.text, url
+    assert not User.objects.exclude(phone="").exists()
+
+
+def test_a_phone_number_is_kept_in_one_way_and_shown_readably(tree: Tree, as_bob: Client) -> None:
+    type(tree.customer).objects.filter(pk=tree.customer.pk).update(country="NL")
+    url = reverse("user_edit", args=[tree.cy.pk])
+    as_bob.post(url, {"name": "Cy", "phone": "010 404 80 00"})
+    tree.cy.refresh_from_db()
+    assert tree.cy.phone == "+31104048000", "without a prefix it is one of the organization's country"
+    assert "+31 10 404 8000" in as_bob.get(reverse("user", args=[tree.cy.pk])).text
+    assert 'value="+31 10 404 8000"' in as_bob.get(url).text
