@@ -250,6 +250,7 @@ def preview(user: User, found: Organization, nearest_first: list[Organization]) 
         "logo_url": brand.logo_url(logo.pk, logo.logo.digest) if logo else "",
         "css_url": brand.css_url(colour.source.pk, colour.value, "-preview") if colour.source else "",
         "logo_from": origin(logo),
+        "name_from": origin(named),
         "colour_from": origin(colour.source),
     }
 
