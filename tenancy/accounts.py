@@ -133,6 +133,7 @@ class ChangePasswordForm(Plain, account.ChangePasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = _("Your password now")
+        self.fields["password1"].label = _("The new password")
         self.fields["password2"].label = _("The new password once more")
 
 

@@ -8,7 +8,7 @@ are of people, and with `personal_name` that its name is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -281,7 +281,7 @@ class Reader:
         if value in choices:
             return str(choices[value])
         if isinstance(field, models.DateTimeField) and isinstance(value, str) and (moment := _moment(value)):
-            return exact(moment, self.zone)
+            return exact(moment - timedelta(seconds=1) if name == "ends_at" else moment, self.zone)  # the last day, not the first without
         return str(value)
 
 

@@ -6,6 +6,8 @@ document.querySelectorAll("input[data-colour]").forEach((field) => {
   picker.setAttribute("aria-label", field.labels[0] ? field.labels[0].textContent : field.name);
   const readable = () => /^#[0-9a-f]{6}$/i.test(field.value.trim());
   const follow = () => { if (readable()) picker.value = field.value.trim(); };
+  const here = document.querySelector(".brand-preview"), now = here ? getComputedStyle(here).getPropertyValue("--tblr-primary").trim() : "";
+  if (/^#[0-9a-f]{6}$/i.test(now)) picker.value = now; // nothing chosen: what counts now
   follow();
   picker.addEventListener("input", () => { field.value = picker.value; });
   field.addEventListener("input", follow);

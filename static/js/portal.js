@@ -18,6 +18,12 @@
     if (!["error", "warning"].includes(toast.dataset.level)) setTimeout(() => dismiss(toast), 6000);
   }
 
+  // Tabs that do not fit: the open one is in sight.
+  for (const tab of document.querySelectorAll(".tabs .nav-link.active")) {
+    const bar = tab.closest(".tabs"), where = tab.getBoundingClientRect();
+    bar.scrollLeft += where.left - bar.getBoundingClientRect().left - (bar.clientWidth - where.width) / 2;
+  }
+
   // Copy buttons: data-copy holds the text.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

@@ -82,7 +82,7 @@ def facts_of(user: User, location: Location) -> list[Fact]:
         Fact(
             _("Published"),
             _("Yes") if location.published else _("No"),
-            _("drivers see it in directories and on the public page") if location.published else _("drivers do not see it"),
+            _("– drivers see it in directories and on the public page") if location.published else _("– drivers do not see it"),
         ),
     ]
     if may(user, READ_MONEY, location):

@@ -147,7 +147,7 @@ def accesses(request: HttpRequest, pk: int) -> HttpResponse:
         over = access.ended_at or (access.ends_at if access.ends_at <= now else None)
         listed.append({
             "access": access,
-            "rights": [right.label for section in SECTIONS for right in section.rights if right.code in access.rights],
+            "rights": [right.allows for section in SECTIONS for right in section.rights if right.code in access.rights],
             "state": "off" if over else "waiting" if access.starts_at > now else "available",
             "word": _("Ended") if over else _("Begins later") if access.starts_at > now else _("Has access"),
             "over": over,

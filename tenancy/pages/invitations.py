@@ -57,7 +57,7 @@ class InvitationFilter(django_filters.FilterSet):
 class InvitationTable(Table):
     name = django_tables2.Column(lazy("Invited"), accessor="pk", orderable=False, attrs=NAME)
     organization = django_tables2.Column(lazy("Organization"), accessor="organization__name", attrs=NAME)
-    role = django_tables2.Column(lazy("Role"), accessor="role__name", orderable=False)
+    role = django_tables2.Column(lazy("Role"), accessor="role__name", orderable=False, attrs=NAME)
     sent_at = django_tables2.Column(lazy("Sent"))
     state = django_tables2.Column(lazy("State"), accessor="expires_at")
 

@@ -218,7 +218,8 @@ def organization_activate(request: HttpRequest, pk: int) -> HttpResponse:
             _("An organization above it is deactivated: until that is active again too, its people still cannot log in.") if still
             else _("Its people can log in again. Organizations below that were deactivated by themselves stay so."),
         ],
-        submit_label=_("Activate organization"), cancel_url=found.get_absolute_url(), done=_("%s is active.") % found,
+        submit_label=_("Activate organization"), submit_class="btn-primary",
+        cancel_url=found.get_absolute_url(), done=_("%s is active.") % found,
         done_url=found.get_absolute_url(), breadcrumbs=crumbs(user, found),
     )  # fmt: skip
 

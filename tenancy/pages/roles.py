@@ -202,8 +202,14 @@ def sheet(request: HttpRequest, role: Role, active: str) -> dict[str, Any]:
     if mine:
         head = [
             *([] if why_role_is_not_yours(user, role) else [Action(_("Edit"), link("role_edit", role.pk), icon="pencil")]),
-            Action(_("Stop propagating") if role.propagated else _("Propagate"), link("role_propagate", role.pk), icon="sitemap"),
-            Action(_("Delete"), link("role_delete", role.pk), icon="trash"),
+            *(
+                []
+                if role.default == Role.Default.ADMINISTRATOR
+                else [
+                    Action(_("Stop propagating") if role.propagated else _("Propagate"), link("role_propagate", role.pk), icon="sitemap"),
+                ]
+            ),
+            *([] if role.protected else [Action(_("Delete"), link("role_delete", role.pk), icon="trash")]),
         ]
     return {
         "title": role.name,
@@ -385,7 +391,8 @@ def role_propagate(request: HttpRequest, pk: int) -> HttpResponse:
     return confirm_page(
         request, lambda: actions.edit_role(actor=user_of(request), role=found, propagated=wanted), title=title,
         consequences=[str(touched_by(found)), *said], refusal=refusal or why_role_is_not_yours(user_of(request), found),
-        submit_label=submit, cancel_url=back, done=done, done_url=back, breadcrumbs=crumbs, hidden=[("propagated", int(wanted))],
+        submit_label=submit, submit_class="" if found.propagated else "btn-primary", cancel_url=back, done=done, done_url=back,
+        breadcrumbs=crumbs, hidden=[("propagated", int(wanted))],
     )  # fmt: skip
 
 

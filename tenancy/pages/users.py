@@ -95,7 +95,7 @@ class UserFilter(django_filters.FilterSet):
 class UserTable(Table):
     name = django_tables2.Column(lazy("User"), order_by=("shown_name", "pk"), attrs=NAME)
     organization = django_tables2.Column(lazy("Organization"), accessor="organization__name", attrs=NAME)
-    roles = django_tables2.Column(lazy("Roles"), accessor="pk", orderable=False)
+    roles = django_tables2.Column(lazy("Roles"), accessor="pk", orderable=False, attrs=NAME)
     state = django_tables2.Column(lazy("State"), accessor="is_active", orderable=False)
     last_login = django_tables2.Column(lazy("Last login"))
     phone = django_tables2.Column(lazy("Phone"), orderable=False)
@@ -210,6 +210,14 @@ class UserList(ListPage):
         shown: Any = Case(When(seen, then=F("name")), default=Value(""), output_field=CharField()) if seen else F("name")
         rows: QuerySet[Any] = super().get_queryset().annotate(shown_name=shown).order_by("shown_name", "pk")
         return rows
+
+    def excluded(self) -> list[str]:
+        """Who sees no roles anywhere gets no column of them: an empty one would say that there are none."""
+        return [*super().excluded(), *([] if anywhere(self.request.user, UPDATE_USER_ROLES) else ["roles"])]
+
+    def column_choice(self) -> list[tuple[str, str, bool, str]]:
+        choice = super().column_choice()
+        return choice if anywhere(self.request.user, UPDATE_USER_ROLES) else [one for one in choice if one[0] != "roles"]
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("organization")
@@ -406,7 +414,8 @@ def user_activate(request: HttpRequest, pk: int) -> HttpResponse:
     return confirm_page(
         request, lambda: actions.set_user_active(actor=user_of(request), user=found, active=True), title=_("Activate %s?") % name,
         consequences=[_("%s can log in again, with the roles from before.") % name],
-        refusal=why_not_manage(user_of(request), found), submit_label=_("Activate user"), cancel_url=found.get_absolute_url(),
+        refusal=why_not_manage(user_of(request), found), submit_label=_("Activate user"), submit_class="btn-primary",
+        cancel_url=found.get_absolute_url(),
         done=_("%s is active again.") % name, done_url=found.get_absolute_url(),
         breadcrumbs=[(_("Users"), link("users")), (name, found.get_absolute_url())],
     )  # fmt: skip

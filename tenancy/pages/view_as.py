@@ -45,7 +45,8 @@ def view_as(request: HttpRequest, pk: int) -> HttpResponse:
             _("It is written into the history of this user."),
         ],
         refusal=why_not_view_as(user_of(request), found), submit_label=_("View as this user"), cancel_url=found.get_absolute_url(),
-        done=_("You see the portal as %s now.") % name, done_url="/", breadcrumbs=[(name, found.get_absolute_url())],
+        done=_("You see the portal as %s now.") % name, done_url="/", submit_class="btn-primary",
+        breadcrumbs=[(_("Users"), link("users")), (name, found.get_absolute_url())],
     )  # fmt: skip
 
 

@@ -399,3 +399,13 @@ def test_drilled_in_only_roles_that_can_be_given_there_or_belong_below_are_liste
     assert "Of the customer" in page
     assert "Kept above" not in page
     assert "Kept above" in as_bob.get(reverse("roles"), {"in": f"o{tree.partner.pk}"}).text
+
+
+def test_what_a_role_always_is_offers_no_button_to_change_it(tree: Tree, as_ada: Client) -> None:
+    administrator, viewer = (Role.objects.get(default=default) for default in ("administrator", "viewer"))
+    page = as_ada.get(reverse("role", args=[administrator.pk])).text
+    assert reverse("role_propagate", args=[administrator.pk]) not in page
+    assert reverse("role_delete", args=[administrator.pk]) not in page
+    page = as_ada.get(reverse("role", args=[viewer.pk])).text
+    assert reverse("role_propagate", args=[viewer.pk]) in page
+    assert reverse("role_delete", args=[viewer.pk]) not in page

@@ -164,3 +164,11 @@ def test_a_phone_number_is_kept_in_one_way_and_shown_readably(tree: Tree, as_bob
     assert tree.cy.phone == "+31104048000", "without a prefix it is one of the organization's country"
     assert "+31 10 404 8000" in as_bob.get(reverse("user", args=[tree.cy.pk])).text
     assert 'value="+31 10 404 8000"' in as_bob.get(url).text
+
+
+def test_who_sees_no_roles_gets_no_column_of_them(as_cy: Client, as_bob: Client) -> None:
+    assert 'data-label="Roles"' in as_bob.get(reverse("users")).text
+    for query in ("", "?cols=name,roles", "?sort=roles"):
+        page = as_cy.get(reverse("users") + query).text
+        assert 'data-label="Roles"' not in page
+        assert ">Roles</a>" not in page
