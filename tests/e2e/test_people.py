@@ -139,9 +139,11 @@ def test_from_a_partner_to_a_technician_who_may_reset_and_nothing_else(visit: Ca
 PAGES = (
     "/organizations/add/", "/organizations/3/", "/organizations/3/edit/", "/organizations/3/invoice/", "/organizations/3/compensation/",
     "/organizations/3/look/", "/organizations/3/logging-in/", "/organizations/3/move/", "/organizations/3/deactivate/",
-    "/organizations/3/access/", "/organizations/3/history/", "/access/add/?at=3", "/locations/add/", "/users/", "/users/3/", "/users/3/edit/",
+    "/organizations/3/access/", "/organizations/3/history/", "/access/add/?at=3", "/locations/add/", "/users/", "/users/3/",
+    "/users/3/edit/",
     "/users/3/roles/", "/users/3/rights/", "/users/3/history/", "/users/invite/?at=3", "/users/add-cardholder/", "/users/invitations/",
-    "/users/3/view-as/", "/users/3/deactivate/", "/roles/", "/roles/1/", "/roles/1/permissions/", "/roles/7/permissions/", "/roles/7/users/",
+    "/users/3/view-as/", "/users/3/deactivate/", "/roles/", "/roles/1/", "/roles/1/permissions/", "/roles/7/permissions/",
+    "/roles/7/users/",
     "/roles/7/edit/", "/roles/7/delete/", "/roles/add/", "/history/", "/mails/", "/mails/1/", "/account/", "/account/sessions/",
     "/account/two-factor/", "/account/two-factor/app/", "/account/password/change/", "/search/?q=lumen", "/help/", "/help/roles/",
     "/help/what/", "/help/?q=invite",

@@ -207,7 +207,7 @@ def test_a_refusal_elsewhere_names_who_could_give_it_there(
         page = client_of(agent).get(address)
         assert page.status_code == 403
         assert "An administrator of Harbour Offices can give you a role with the right" in page.text
-        assert "Dan" not in page.text
+        assert "Dan can" not in page.text
 
 
 def test_the_days_are_shown_as_they_were_entered(tree: Tree, hotline: Role, as_bob: Client, as_dan: Client) -> None:

@@ -58,7 +58,7 @@ def test_a_host_gives_a_guest_another_role(team: Team, tree: Tree, as_bob: Clien
 
 
 def test_who_does_not_see_roles_or_names_meets_no_guest(team: Team, tree: Tree, as_cy: Client, client_of: ClientOf) -> None:
-    assert "Dan" not in as_cy.get(reverse("organization", args=[tree.customer.pk])).text
+    assert ">Dan<" not in as_cy.get(reverse("organization", args=[tree.customer.pk])).text
     assert as_cy.get(reverse("user_roles", args=[tree.dan.pk])).status_code == 404
     unseeing = client_of(somebody(tree.customer, ["update_user_roles"]))
     for url in (reverse("organization", args=[tree.customer.pk]), reverse("user_roles", args=[tree.dan.pk])):

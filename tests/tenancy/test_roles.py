@@ -287,7 +287,7 @@ def test_a_refused_page_names_the_right_and_who_can_give_it(tree: Tree, client_o
     assert "has not got the right to add, change, deactivate and delete stations here" in answer.text
     assert "Bob can give you a role with the right “Add, change, deactivate and delete stations”." in text(answer.text)
     answer = client_of(tree.cy).get(reverse("station_edit", args=[tree.station.pk]))
-    assert "Bob" not in answer.text, "people above are not named"
+    assert "Bob can" not in answer.text, "people above are not named"
     assert "An administrator of your organization, or of the one above it" in answer.text
 
 
