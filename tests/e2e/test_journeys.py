@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import DESKTOP, PHONE, Visitor, launch, visitor
+from tests.e2e.browser import DESKTOP, PHONE, Visitor
 from tests.e2e.portal import ADMIN_EMAIL, Portal
 from tests.e2e.station import station_at_hand
-from tests.programs import find
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if find("Chromium") is None:
-        pytest.skip("Chromium is not installed")
-    # Of this module only: while Playwright's loop runs, Django takes the whole thread for asynchronous.
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def visit(browser: Browser, portal: Portal, tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
-    """Opens windows; after the test none may have seen a fault."""
-    with ExitStack() as stack:
-        opened: list[Visitor] = []
-
-        def make(**options: object) -> Visitor:
-            opened.append(stack.enter_context(visitor(browser, portal, tmp_path, **options)))
-            return opened[-1]
-
-        yield make
-        assert [fault for one in opened for fault in one.faults] == []
 
 
 def test_logging_in_by_keyboard_and_a_wrong_password(visit: Callable[..., Visitor], portal: Portal) -> None:

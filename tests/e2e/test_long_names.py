@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.e2e.browser import DESKTOP, PHONE, launch, visitor
+from tests.e2e.browser import DESKTOP, PHONE, visitor
 from tests.e2e.portal import ADMIN_PASSWORD, Portal
-from tests.programs import find
 
 pytestmark = pytest.mark.browser
 
@@ -25,16 +23,6 @@ make = lambda at, email, role: create_user(actor=None, organization=at, email=em
 print(long.pk, make(long, "l" * 50 + "@" + "m" * 40 + ".example", role).pk, role.pk)
 make(platform, "long@example.org", Role.objects.get(default="administrator"))
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if find("Chromium") is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
 
 
 def within(page: Page, inner: str, outer: str) -> bool:
