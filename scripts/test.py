@@ -19,6 +19,10 @@ sys.path[:0] = [str(ROOT)]
 from bench.engines import engines  # noqa: E402
 from tests.programs import PROGRAMS, missing  # noqa: E402
 
+RUNS = {
+    "Parts": ("--ignore=tests/e2e", "--numprocesses=auto"),
+    "Whole portals": ("tests/e2e",),  # one after the other: they watch the clock
+}
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -46,16 +50,16 @@ def main() -> int:
     results: dict[str, int] = {}
     subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"], cwd=ROOT, check=True)
     print("\n== On the embedded default: SQLite and memory", flush=True)
-    results["embedded default"] = pytest("--ignore=tests/e2e", "--numprocesses=auto")
-    print("\n== Whole portals, with browsers and stations", flush=True)
-    results["whole portals"] = pytest("tests/e2e")  # one after the other: they watch the clock
+    for name, arguments in RUNS.items():
+        results[f"{name}, on the embedded default"] = pytest(*arguments)
     if {"PostgreSQL", "Redis"} & set(lacking):
         print("\n== PostgreSQL and Redis: NOT RUN", flush=True)
     else:
         print("\n== On PostgreSQL and Redis", flush=True)
         with engines() as started:
             url = {"DATABASE_URL": started.database_url, "REDIS_URL": started.redis_url}
-            results["PostgreSQL and Redis"] = pytest("-m", "engines", environment=os.environ | url)
+            for name, arguments in RUNS.items():
+                results[f"{name}, on PostgreSQL and Redis"] = pytest(*arguments, "-m", "engines", environment=os.environ | url)
     print()
     for name, code in results.items():
         print(f"{name}: {'passed' if code == 0 else f'FAILED (pytest says {code})'}")

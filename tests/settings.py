@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 # Nothing a test writes may touch the state of a portal that runs from this checkout.
 _var = tempfile.TemporaryDirectory(prefix="energycloud-test-", ignore_cleanup_errors=True)
 os.environ["ENERGYCLOUD_VAR"] = _var.name
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" * 4)
+# Tests on several cores: each worker has a database of Redis to itself, as pytest-django gives it one of PostgreSQL.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker and os.environ.get("REDIS_URL"):
+    os.environ["REDIS_URL"] = urlunsplit(urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{_worker.removeprefix('gw')}"))
 
 from energycloud.settings import *  # noqa: E402, F403
-from energycloud.settings import DATABASES, STORAGES  # noqa: E402
+from energycloud.settings import CHANNEL_LAYERS, DATABASES, EMBEDDED, STORAGES  # noqa: E402
 
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -20,6 +25,8 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 WHITENOISE_AUTOREFRESH = True  # no collectstatic before the tests
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 LANGUAGE_CODE = "en"
+if not EMBEDDED:
+    CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = _worker  # what is published reaches every database
 
 _default = DATABASES["default"]
 if _default["ENGINE"].endswith("sqlite3"):
