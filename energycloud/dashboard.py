@@ -23,7 +23,17 @@ from stations import explain
 from stations.cards import Faces
 from stations.models import Connection, Connector, Location, Station, Transaction
 from tenancy.models import Organization, User
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_ORGANIZATIONS, MANAGE_STATIONS, READ_TRANSACTIONS, anywhere, condition, may, reach
+from tenancy.rights import (
+    MANAGE_LOCATIONS,
+    MANAGE_ORGANIZATIONS,
+    MANAGE_STATIONS,
+    NOWHERE,
+    READ_TRANSACTIONS,
+    anywhere,
+    condition,
+    may,
+    reach,
+)
 from tenancy.scope import Drill
 from ui.templatetags.ui import own_zone
 
@@ -93,6 +103,7 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
         "concerns": concerns(user, drill, zone, connections),
         "anything": bool(connections),
         "steps": [] if connections else _first_steps(user, drill),
+        "no_role": reach(user) == NOWHERE,
         "connections": [
             Tile(explain.connection(value).state, explain.connection(value).word, connections[value], to("stations", connection=value))
             for value in CONNECTIONS

@@ -64,7 +64,7 @@ CHAPTERS = (
              ("users", "user_invite", "cardholder_add", "invitations")),
         Page("search", lazy("Find anything"), lazy("One field for stations, people, passes, transactions and these pages."), ("search",)),
         Page("account", lazy("Your account"),
-             lazy("Name, language and time zone, password, two-factor login, and where you are logged in."),
+             lazy("Name and time zone, password, two-factor login, and where you are logged in."),
              ("profile", "account_change_password", "mfa_index", "usersessions_list")),
     )),
     Chapter("roles", lazy("Roles and permissions"), (

@@ -212,7 +212,10 @@ class MomentField(forms.DateTimeField):
 
     def to_python(self, value: Any) -> datetime | None:
         with timezone.override(own_zone()):
-            return super().to_python(value)
+            found = super().to_python(value)
+        if found and not 1970 <= found.year < 9999:  # at the edges of the calendar there is no other zone to convert to
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return found
 
 
 class PassForm(forms.ModelForm):  # type: ignore[type-arg]

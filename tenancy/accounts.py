@@ -55,8 +55,8 @@ class LongestPassword:
 class AccountAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": _("E-mail or password is wrong. Capitals matter in the password."),
-        "too_many_login_attempts": _("Too many wrong tries. Wait five minutes, then try again."),
-        "rate_limited": _("Too many wrong tries. Wait five minutes, then try again."),
+        "too_many_login_attempts": _("Too many wrong tries. Wait five minutes. They count for the account and for your network."),
+        "rate_limited": _("Too many wrong tries. Wait five minutes. They count for the account and for your network."),
         "enter_current_password": _("This is not your password. Capitals matter."),
         "incorrect_password": _("This is not your password. Capitals matter."),
     }

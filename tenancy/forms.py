@@ -20,6 +20,7 @@ from tenancy.names import NameField
 from tenancy.pictures import LARGEST_FILE, Picture, picture_of
 from tenancy.rights import MANAGE_ORGANIZATIONS
 
+DEEPEST = 6  # steps that a list is indented by
 LONGEST_TYPED = 60  # signs of a number with spaces and dots; what is stored is shorter
 HINTS = {
     "phone": lazy("With the country's prefix, such as +31 10 123 4567."),
@@ -33,7 +34,7 @@ class ParentChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     top = 0
 
     def label_from_instance(self, obj: Any) -> str:
-        return "\N{NO-BREAK SPACE}" * (3 * int(obj.depth - self.top)) + str(obj)
+        return "\N{NO-BREAK SPACE}" * (3 * min(int(obj.depth - self.top), DEEPEST)) + str(obj)
 
 
 class Amount(forms.DecimalField):
@@ -264,6 +265,8 @@ class LookForm(PartForm):
         values = super().clean()
         if values.get("remove_logo"):
             values["logo"] = None
+        if self.errors and values.get("logo") and self.files.get("logo"):
+            self.add_error("logo", _("Choose the picture once more: it was not kept."))
         return values
 
     def told(self, name: str) -> str | None:

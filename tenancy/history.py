@@ -32,6 +32,8 @@ from tenancy.rights import (
     READ_CONFIGURATION,
     READ_MONEY,
     RIGHTS,
+    UPDATE_USER_ROLES,
+    condition,
     holds,
     may,
     path_of,
@@ -99,6 +101,7 @@ FIELDS: dict[str, Text] = {
 FIELD_RIGHTS = dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA) | dict.fromkeys(
     ("compensation_ac", "compensation_dc"), READ_MONEY
 )
+ROLE_FIELDS = {"role", "roles", "rights"}  # for those who see roles
 CARD = "idTag"  # in the payload of a command
 
 
@@ -156,7 +159,13 @@ def seen_with(user: User, own: Q) -> Q:
 def by_name(user: User, text: str) -> Q:
     """Entries about things with `text` in their name, but for names that `user` may not see."""
     hidden = [kind for kind in hooks.recorded_kinds if named_after_people(kind)]
-    return Q(object_name__icontains=text) & seen_with(user, ~Q(object_type__in=hidden) | Q(object_type="tenancy.user", object_id=user.pk))
+    seen = condition(user, UPDATE_USER_ROLES, AuditEntry)
+    roles = ~Q(object_type="tenancy.role") | seen if seen else Q()
+    return (
+        Q(object_name__icontains=text)
+        & roles
+        & seen_with(user, ~Q(object_type__in=hidden) | Q(object_type="tenancy.user", object_id=user.pk))
+    )
 
 
 def by_whom(user: User, text: str) -> Q:
@@ -212,6 +221,8 @@ class Reader:
         return entry.address if entry.actor_id == self.user.pk or self.sees_people(entry) else MASK
 
     def name(self, entry: AuditEntry) -> str:
+        if entry.object_type == "tenancy.role" and not self.holds(UPDATE_USER_ROLES, entry):
+            return MASK
         hidden = named_after_people(entry.object_type) and not self.about_self(entry) and not self.sees_people(entry)
         return MASK if hidden else entry.object_name
 
@@ -257,6 +268,8 @@ class Reader:
         return Line(title, "", _("card %s") % (card if self.sees_people(entry) else MASK))
 
     def _may_read(self, entry: AuditEntry, name: str) -> bool:
+        if name in ROLE_FIELDS and entry.object_type != "tenancy.serviceaccess" and not self.holds(UPDATE_USER_ROLES, entry):
+            return False
         if (needed := FIELD_RIGHTS.get(name)) and not self.holds(needed, entry):
             return False
         model = model_of(entry.object_type)

@@ -45,14 +45,15 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
 
 class TwoFactorMiddleware:
     """Whoever must have two-factor login and has not is led to set it up, and gets nothing else. `request.two_factor_for`: the
-    organization that requires it of them, as long as it is not set up."""
+    name of the organization that requires it of them, as long as it is not set up."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        required = two_factor.lacking(request.user) if isinstance(request.user, User) else None
-        request.two_factor_for = required  # type: ignore[attr-defined]
+        user = request.user if isinstance(request.user, User) else None
+        required = two_factor.lacking(user) if user else None
+        request.two_factor_for = two_factor.name_of(user, required) if user else ""  # type: ignore[attr-defined]
         if required is not None and not request.path.startswith(_ways_to_two_factor()):
             if request.headers.get("HX-Request"):  # a part of a page: the whole page must go
                 return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})

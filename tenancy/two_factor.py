@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenancy.models import Organization, User
 from tenancy.models.roles import PLACE_GRANTS, in_force
-from tenancy.rights import reach
+from tenancy.rights import READ, holds, reach
 
 Type = Authenticator.Type
 FACTORS = (Type.TOTP, Type.WEBAUTHN)  # recovery codes stand in for one of these
@@ -60,6 +60,14 @@ def lacking(user: User) -> Organization | None:
     return _requiring(user).exclude(Exists(factors_of(user).order_by())).first()
 
 
+def name_of(user: User, organization: Organization | None) -> str:
+    """Of the organization that requires it, as `user` may know it."""
+    if organization is None:
+        return ""
+    known = user.organization.path.startswith(organization.path) or holds(user, READ, organization.path)
+    return str(organization) if known else gettext("An organization that you work for")
+
+
 def why_factor_stays(user: User, factor: Any) -> str:
     """Why `factor` cannot be removed now; empty when it can."""
     if factor.type not in FACTORS or factors_of(user).exclude(pk=factor.pk).exists():
@@ -68,7 +76,7 @@ def why_factor_stays(user: User, factor: Any) -> str:
     if organization is None:
         return ""
     return gettext("%(organization)s requires two-factor login. Set up another app or key first, then remove this one.") % {
-        "organization": organization
+        "organization": name_of(user, organization)
     }
 
 

@@ -51,6 +51,7 @@ PASSED = {
     "tenancy/pages/organization_sheet.py:guests": "people who belong elsewhere; for those alone who see roles at it",
     "tenancy/pages/user_roles.py:user_with_roles": "only when one of the roles is read through the door; else visible_user reads again",
     "tenancy/pages/user_roles.py:_accesses": "of a user who was read through the door, at teams or organizations that were too",
+    "tenancy/pages/view_as.py:_note_end": "of whom the person looked at, for the record",
     "tenancy/pages/view_as.py:_why_not_let_in_too": "what must not be shown: it is counted and never shown itself",
     "tenancy/pages/letters.py:LetterList.get_queryset": "mails belong to no tenant; only who may everything at the platform sees them",
     "tenancy/pages/users.py:sheet": "of a user who was read through the door",

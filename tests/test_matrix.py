@@ -56,7 +56,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "organization_add": ("manage_organizations",), "location_add": ("manage_locations",), "stations_add": ("manage_stations",),
     "pass_add": ("manage_passes",), "user_invite": ("manage_users",), "cardholder_add": ("manage_users",),
     "invitations": ("manage_users",), "organization_choose": ("manage_users",), "roles": ("update_user_roles",),
-    "role_add": ("manage_roles",), "access_add": ("let_in",),
+    "role_add": ("manage_roles", "update_user_roles"), "access_add": ("let_in",),
 }  # fmt: skip
 # Pages of an object -> the rights that one needs at it; none: it is enough to see it
 OBJECT_PAGES: dict[str, tuple[str, ...]] = {
@@ -84,7 +84,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "user_rights": ("update_user_roles",), "user_history": ("read_audit",), "view_as": ("view_as",),
     "role": ("update_user_roles",), "role_rights": ("update_user_roles",), "role_users": ("update_user_roles",),
     "role_edit": ("manage_roles", "update_user_roles"), "role_propagate": ("manage_roles", "update_user_roles"),
-    "role_delete": ("manage_roles", "update_user_roles"), "role_history": ("read_audit",),
+    "role_delete": ("manage_roles", "update_user_roles"), "role_history": ("update_user_roles", "read_audit"),
 }  # fmt: skip
 # What a POST needs, where that is more than looking
 POSTS: dict[str, tuple[str, ...]] = {

@@ -135,5 +135,5 @@ def _alike(field: forms.Field, one: str | bool, other: str | bool) -> bool:
         return False
     try:
         return bool(field.to_python(one) == field.to_python(other))
-    except ValidationError:
+    except (ValidationError, ArithmeticError):  # a number that is none cannot even be compared
         return False

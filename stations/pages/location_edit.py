@@ -28,7 +28,7 @@ from stations.pages.locations import (
     path_below,
 )
 from stations.pages.map import locations_map
-from tenancy.actions.moves import newly_above
+from tenancy.actions.moves import companies_by_move, newly_above
 from tenancy.compensation import KINDS, amount_in_words, given_at
 from tenancy.history import last_change
 from tenancy.links import link
@@ -148,6 +148,7 @@ def what_changes(user: User, location: Location, to: Organization) -> list[str]:
         said.append(_("No longer seen by the people of: %s.") % names)
     if names := _names(user, gained):
         said.append(_("Seen from then on by the people of: %s, as far as their roles allow.") % names)
+    said += companies_by_move(user, lost, gained)
     stop, begin = hooks.cards_changed_by_move(user, own.path, to.path)
     if stop:
         said.append(

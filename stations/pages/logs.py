@@ -106,7 +106,10 @@ class LogFilter(forms.Form):
             if not self.cards:
                 rows = rows.exclude(frames.may_name_cards())
             in_call, in_answer = (
-                Q(**{f"{part}__icontains": text}) & ~Q(**{f"{part}__icontains": "authorizationkey"}) for part in ("call", "answer")
+                Q(**{f"{part}__icontains": text})
+                & ~Q(**{f"{part}__icontains": "authorizationkey"})
+                & ~Q(**{f"{part}__regex": "://[^/]*@"})  # with a password
+                for part in ("call", "answer")
             )
             rows = rows.filter(in_call | in_answer)
         if found.get("quiet"):

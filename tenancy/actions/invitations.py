@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
 
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from tenancy import audit, letters
 from tenancy.actions.people import create_user
 from tenancy.actions.roles import assign_role, why_not_assign
-from tenancy.models import INVITATION_LASTS, Invitation, Letter, Organization, Role, User
+from tenancy.models import INVITATION_LASTS, Invitation, Organization, Role, User
 from tenancy.personal import sees
 
-MAILS_AN_HOUR = 5  # to one address
+HOUR = 3600  # seconds
+MAILS_AN_HOUR = 5  # of one organization to one address
 Address = Callable[[str], str]  # token -> the link that the mail contains
 
 
@@ -99,6 +100,8 @@ def accept_invitation(*, invitation: Invitation, password: str | None = None, na
         user = create_user(
             actor=None, organization=invitation.organization, email=invitation.email, name=name or invitation.name, password=password
         )
+    elif invitation.role is None:
+        raise ValidationError(_("You have a login already, and this invitation gives no role. Ask whoever invited you to choose one."))
     elif user.email != invitation.email:
         raise ValidationError(_("This invitation is for %s.") % invitation.email)
     if invitation.role:
@@ -120,8 +123,10 @@ def _open(pk: int) -> Invitation:
 
 
 def _send(invitation: Invitation, address: Address) -> None:
-    if Letter.objects.filter(to=invitation.email, created_at__gt=timezone.now() - timedelta(hours=1)).count() >= MAILS_AN_HOUR:
-        raise ValidationError({"email": _("This address got %d mails within the last hour. Wait a while.") % MAILS_AN_HOUR})
+    key = f"invited:{invitation.organization_id}:{digest(invitation.email)}"
+    cache.add(key, 0, HOUR)
+    if cache.incr(key) > MAILS_AN_HOUR:
+        raise ValidationError({"email": _("%d mails went to this address within the last hour. Wait a while.") % MAILS_AN_HOUR})
     token = secrets.token_urlsafe(32)
     invitation.token_digest = digest(token)
     invitation.sent_at = timezone.now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from tenancy import audit
 from tenancy.actions.organizations import lock_tree, renew_closed
-from tenancy.models import MAX_PATH, Invitation, Organization, OrganizationGrant, Team, User
+from tenancy.models import MAX_PATH, Invitation, Organization, OrganizationGrant, ServiceAccess, Team, User
 from tenancy.models.roles import in_force
-from tenancy.rights import MANAGE_ORGANIZATIONS, beyond, holds, words
+from tenancy.rights import MANAGE_ORGANIZATIONS, READ, beyond, holds, words
 
 
 def keys(path: str) -> list[int]:
@@ -65,6 +65,19 @@ def why_not_moved(actor: User | None, from_path: str, to_path: str, place: int |
     )
 
 
+def companies_by_move(user: User, former: Collection[int], newly: Collection[int]) -> Iterator[str]:
+    """In words, which service companies a move shuts out and lets in: those at whole organizations that stand above before or after."""
+    for keys, said in (
+        (former, _("Service companies that were let in there no longer work here: %s.")),
+        (newly, _("Service companies that were let in there work here too from then on: %s.")),
+    ):
+        accesses = ServiceAccess.objects.visible_to(user, READ).filter(
+            organization__in=keys, place="", ended_at=None, ends_at__gt=timezone.now()
+        )
+        if names := sorted({str(access.team) for access in accesses.select_related("team__role", "team__organization")}):
+            yield said % ", ".join(names)
+
+
 # -- organizations ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -98,7 +111,7 @@ class Move:
             return _("%(parent)s is a %(kind)s; below it there can be: %(fitting)s. Change the kind first.") % {
                 "parent": parent, "kind": parent.get_kind_display(), "fitting": ", ".join(str(kind.label) for kind in fitting),
             }  # fmt: skip
-        if Organization.objects.filter(parent=parent, name=organization.name).exists():
+        if Organization.objects.filter(parent=parent, name__iexact=organization.name).exists():
             return _("%s has an organization with this name already. Rename one of them first.") % parent
         longest = self.subtree.aggregate(longest=Max(Length("path")))["longest"] or 0
         if longest - len(organization.path) + len(self.new_path) > MAX_PATH:

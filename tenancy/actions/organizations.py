@@ -14,10 +14,10 @@ from django.utils.translation import ngettext
 
 from tenancy import audit
 from tenancy.actions.roles import create_default_roles, why_role_stays
-from tenancy.models import MAX_PATH, Invitation, Logo, Organization, Role, ServiceAccess, Team, User
+from tenancy.models import MAX_PATH, AuditEntry, Invitation, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.personal import called
 from tenancy.pictures import Picture
-from tenancy.rights import LABELS, MANAGE_INVOICE_DATA, MANAGE_ORGANIZATIONS, READ, highest, holds
+from tenancy.rights import LABELS, MANAGE_INVOICE_DATA, MANAGE_ORGANIZATIONS, READ, UPDATE_USER_ROLES, highest, holds
 from tenancy.validation import mask_iban
 
 ORGANIZATION_FIELDS = (
@@ -193,13 +193,23 @@ def why_organization_stays(organization: Organization, actor: User | None = None
 def _what_hangs_on(actor: User | None, organization: Organization) -> list[str]:
     """Roles, invitations and accesses that are in use. Those that are not go with it."""
     said = []
+    sees_roles = actor is None or holds(actor, UPDATE_USER_ROLES, organization.path)
     for team in Team.objects.filter(organization=organization, group__user__isnull=False).distinct().select_related("role"):
         people = ", ".join(called(actor, user) for user in User.objects.filter(groups=team.group_id).select_related("organization")[:5])
-        said.append(_("The role %(role)s is held here by %(people)s. Take it away first.") % {"role": team.role, "people": people})
+        told = {"role": team.role, "people": people}
+        said.append(
+            _("The role %(role)s is held here by %(people)s. Take it away first.") % told
+            if sees_roles
+            else _("A role is held here by %(people)s. Somebody who sees roles takes it away first.") % told
+        )
     for role in Role.objects.filter(organization=organization):
         held_elsewhere = Team.objects.filter(role=role, group__user__isnull=False).exclude(organization=organization).exists()
         if (reason := why_role_stays(role)) and (held_elsewhere or not Team.objects.filter(role=role, group__user__isnull=False).exists()):
-            said.append(_("Its role %(role)s is in use: %(reason)s") % {"role": role, "reason": reason})
+            said.append(
+                _("Its role %(role)s is in use: %(reason)s") % {"role": role, "reason": reason}
+                if sees_roles
+                else _("A role of it is in use.")
+            )
     invitations = Invitation.objects.filter(organization=organization, accepted_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
     if count := invitations.count():
         said.append(ngettext("%d invitation is open. Withdraw it first.", "%d invitations are open. Withdraw them first.", count) % count)
@@ -232,6 +242,7 @@ def delete_organization(*, actor: User | None, organization: Organization) -> No
     roles, accesses = Role.objects.filter(organization=organization), ServiceAccess.objects.filter(organization=organization)
     gone = {"roles": [[role.name for role in roles], None], "accesses": [[str(access) for access in accesses], None]}
     audit.record(actor, "delete", organization, organization.parent, {name: pair for name, pair in gone.items() if pair[0]})
+    AuditEntry.objects.filter(organization=organization).update(organization=organization.parent)  # whose record it becomes
     # What nobody uses goes with it: accesses that are over, teams without people, roles that nobody holds.
     ServiceAccess.objects.filter(Q(organization=organization) | Q(team__organization=organization)).delete()
     ServiceAccess.objects.filter(team__role__organization=organization).delete()

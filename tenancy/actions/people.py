@@ -12,24 +12,35 @@ from tenancy import audit
 from tenancy.actions.roles import assign_role, lock_administrators, why_administrator_stays
 from tenancy.models import Organization, Role, Team, User
 from tenancy.personal import called
-from tenancy.rights import beyond, words
+from tenancy.rights import UPDATE_USER_ROLES, beyond, may, words
 
 
-def why_not_manage(actor: User | None, user: User) -> str:
-    """Why `actor`, who may manage users there, cannot switch off, delete or look through the eyes of `user`; empty when they can: nobody
-    gets power over somebody who may do more."""
+def why_not_manage(actor: User | None, user: User, *, everywhere: bool = False) -> str:
+    """Why `actor`, who may manage users there, cannot change, switch off or delete `user`; empty when they can: nobody gets power over
+    somebody who may do more above, at or below the organization they belong to. What others have given them elsewhere counts only when
+    `everywhere`: no stranger shields somebody from their own organization."""
     if actor is None:
         return ""
     if actor.pk == user.pk:
         return _("This is yourself. Ask another administrator.")
     lacking: set[str] = set()
+    home = user.organization.path
     for team in Team.objects.filter(group__user=user).select_related("role", "organization"):
-        lacking |= set(beyond(actor, ["read", *team.role.held], team.organization.path))
-    if lacking:
-        return _("%(user)s may do more than you: %(rights)s.") % {
-            "user": called(actor, user), "rights": words(lacking) or _("see organizations that you do not see"),
-        }  # fmt: skip
-    return ""
+        path = team.organization.path
+        if everywhere or path.startswith(home) or home.startswith(path):
+            lacking |= set(beyond(actor, ["read", *team.role.held], path))
+    if not lacking:
+        return ""
+    if not may(actor, UPDATE_USER_ROLES, user) or everywhere:
+        return _("%s may do more than you.") % called(actor, user)
+    return _("%(user)s may do more than you: %(rights)s.") % {
+        "user": called(actor, user), "rights": words(lacking) or _("see organizations that you do not see"),
+    }  # fmt: skip
+
+
+def why_not_edited(actor: User | None, user: User) -> str:
+    """Why `actor` cannot change what `user` is called; empty when they can. Oneself one may."""
+    return "" if actor and actor.pk == user.pk else why_not_manage(actor, user)
 
 
 def why_user_stays(actor: User | None, user: User) -> str:
@@ -71,6 +82,8 @@ def create_user(
 @transaction.atomic
 def edit_user(*, actor: User | None, user: User, **fields: Any) -> User:
     """Name, phone, language, time zone. An address is part of the login and never changes."""
+    if reason := why_not_edited(actor, user):
+        raise ValidationError(reason)
     before = {key: getattr(user, key) for key in fields}
     for key, value in fields.items():
         setattr(user, key, value)
@@ -100,6 +113,9 @@ def delete_user(*, actor: User | None, user: User) -> None:
     reason = why_not_manage(actor, user) or why_user_is_kept(actor, user)
     if reason:
         raise ValidationError(reason)
+    for team in Team.objects.filter(group__user=user).select_related("role", "organization"):
+        change = {"role": [team.role.name, None], "at": [team.organization.name, None]}
+        audit.record(actor, "withdraw_role", user, team.organization, change)
     audit.record(actor, "delete", user, user.organization, {"name": [user.name, None], "email": [user.email, None]})
     user.delete()
 

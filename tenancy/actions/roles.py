@@ -352,7 +352,10 @@ def end_access(*, actor: User | None, access: ServiceAccess) -> None:
     """By who gave it or by who has it. Over at once."""
     if ServiceAccess.objects.filter(pk=access.pk, ended_at=None).update(ended_at=timezone.now()):
         _derive(Team.objects.filter(pk=access.team_id))
-        audit.record(actor, "end_access", access, access.organization, {"ended_at": [None, timezone.now().isoformat()]})
+        ended, company = {"ended_at": [None, timezone.now().isoformat()]}, access.team.organization
+        audit.record(actor, "end_access", access, access.organization, ended)
+        if actor and actor.organization.path.startswith(company.path):  # given back: their own record tells it too
+            audit.record(actor, "end_access", access, company, ended)
 
 
 def sweep_accesses() -> int:

@@ -15,7 +15,10 @@ begin
   if tg_op = 'UPDATE'
     and to_jsonb(new) - 'actor_id' - 'organization_id' = to_jsonb(old) - 'actor_id' - 'organization_id'
     and (new.actor_id is null or new.actor_id is not distinct from old.actor_id)
-    and (new.organization_id is null or new.organization_id is not distinct from old.organization_id)
+    and (
+      new.organization_id is null or new.organization_id is not distinct from old.organization_id
+      or new.organization_id = (select parent_id from tenancy_organization where id = old.organization_id)
+    )
   then
     return new;
   end if;
@@ -29,7 +32,8 @@ SQLITE = f"""
 create trigger audit_is_never_changed before update on tenancy_auditentry
 when {" or ".join(f"new.{name} is not old.{name}" for name in COLUMNS)}
   or (new.actor_id is not null and new.actor_id is not old.actor_id)
-  or (new.organization_id is not null and new.organization_id is not old.organization_id)
+  or (new.organization_id is not null and new.organization_id is not old.organization_id
+    and new.organization_id is not (select parent_id from tenancy_organization where id = old.organization_id))
 begin
   select raise(abort, 'what is recorded is never changed');
 end;

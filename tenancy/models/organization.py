@@ -123,6 +123,10 @@ class Organization(models.Model):
             raise ValidationError({"kind": _misfit(self.parent, fitting)})
         if self.pk and any(child.kind not in self.Kind(self.kind).below for child in self.children.only("kind")):
             raise ValidationError({"kind": _("What belongs to it would not fit below this kind.")})
+        # Names that differ in their capitals alone are read as the same.
+        beside = Organization.objects.filter(parent=self.parent, name__iexact=self.name).exclude(pk=self.pk)
+        if self.parent and self.name and beside.exclude(name=self.name).exists():
+            raise ValidationError({"name": _("There is already an organization with this name here.")})
 
     @property
     def ancestor_ids(self) -> list[int]:

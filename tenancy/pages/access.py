@@ -69,6 +69,8 @@ class AccessForm(forms.Form):
         since, until = values.get("since"), values.get("until")
         if since and until and until < since:
             self.add_error("until", _("It must end after it begins."))
+        if since and since < timezone.localdate() - LONGEST:
+            self.add_error("since", _("At most five years ago."))
         if until and until > timezone.localdate() + LONGEST:
             self.add_error("until", _("At most five years from now: give it again then."))
         role, rights = values.get("role"), values.get("rights")

@@ -97,7 +97,7 @@ class TwoFactor(IndexView):
         factors = list(two_factor.factors_of(user))
         left = len(codes.get_unused_codes()) if codes else 0
         more = {
-            "required_by": two_factor.required_by(user),
+            "required_by": two_factor.name_of(user, two_factor.required_by(user)),
             "app": of.get(Authenticator.Type.TOTP),
             "keys": of.get(Authenticator.Type.WEBAUTHN, []),
             "on": bool(factors),

@@ -27,7 +27,7 @@ from tenancy.pages import organization_sheet, roles, users
 from tenancy.pages.organizations import trail
 from tenancy.pages.shared import user_of
 from tenancy.personal import MASK, sees
-from tenancy.rights import READ_AUDIT, Missing, anywhere, get_for
+from tenancy.rights import READ_AUDIT, UPDATE_USER_ROLES, Missing, anywhere, get_for
 from ui.lists import ListPage, Table
 from ui.periods import PERIODS, midnight, period, safe_midnight
 from ui.templatetags.ui import own_zone, when
@@ -275,6 +275,10 @@ class UserHistory(ObjectHistory):
 class RoleHistory(ObjectHistory):
     of = Role
     template_name = "tenancy/role_history.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        get_for(request.user, Role.objects.select_related("organization"), UPDATE_USER_ROLES, pk=kwargs["pk"])
+        return super().dispatch(request, *args, **kwargs)
 
     def get_context(self) -> dict[str, Any]:
         return roles.sheet(self.request, self.thing, "history")

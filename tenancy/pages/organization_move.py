@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,12 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenancy import actions, hooks
-from tenancy.actions.moves import Move, why_stays_on_top
+from tenancy.actions.moves import Move, companies_by_move, why_stays_on_top
 from tenancy.actions.organizations import why_not_deactivated, why_organization_stays
 from tenancy.inheritance import chain, inherited
 from tenancy.links import link
 from tenancy.models import Organization, User
-from tenancy.pages.organization_sheet import inherited_amount, money, organization_of
+from tenancy.pages.organization_sheet import inherited_amount, money, organization_of, source_name
 from tenancy.pages.organizations import trail
 from tenancy.pages.shared import FOUND, number_of, user_of
 from tenancy.rights import (
@@ -27,7 +28,7 @@ from tenancy.rights import (
     PERSONAL_DATA,
     READ,
     READ_MONEY,
-    Missing,
+    UPDATE_USER_ROLES,
     get_for,
     holds,
 )
@@ -54,7 +55,8 @@ def organization_move(request: HttpRequest, pk: int) -> HttpResponse:
         }  # fmt: skip
         return render(request, "ui/confirm.html", context)
     if not holds(user, MANAGE_ORGANIZATIONS, found.parent.path):
-        raise Missing(MANAGE_ORGANIZATIONS, found.parent.path)
+        above = source_name(user, found.parent)
+        raise PermissionDenied(_("It is moved by people of %s, where you don't hold the right to move organizations. Ask there.") % above)
     key = number_of(request, "to")
     if key is None:
         return _choose(request, found)
@@ -102,6 +104,7 @@ def consequences(user: User, move: Move) -> Iterator[str]:
     yield counted(user, move.organization)
     yield from _whose_people(user, move)
     yield from _roles(user, move)
+    yield from companies_by_move(user, move.former, move.newly)
     for more in hooks.move_consequences:
         yield from more(user, move.organization, move.parent)
     yield from _inheritance(user, move)
@@ -151,7 +154,7 @@ def _people(user: User, people: list[User]) -> str:
 
 
 def _roles(user: User, move: Move) -> Iterator[str]:
-    teams = list(move.teams_without_role().select_related("role"))
+    teams = list(move.teams_without_role().select_related("role__organization"))
     people = list(User.objects.visible_to(user).filter(groups__team__in=teams).select_related("organization").distinct())
     if people:
         said = ngettext(
@@ -159,7 +162,8 @@ def _roles(user: User, move: Move) -> Iterator[str]:
             "%(count)d users inside lose roles of organizations that are no longer above (%(roles)s): %(people)s.",
             len(people),
         )
-        roles = ", ".join(sorted({str(team.role) for team in teams}))
+        told = sorted({str(team.role) for team in teams if holds(user, UPDATE_USER_ROLES, team.role.organization.path)})
+        roles = ", ".join(told) or "****"
         yield said % {"count": len(people), "roles": roles, "people": _people(user, people)}
     if count := move.invitations_without_role().count():
         said = ngettext("%d open invitation to such a role is withdrawn.", "%d open invitations to such a role are withdrawn.", count)

@@ -251,8 +251,9 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def role_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    if not anywhere(user, MANAGE_ROLES):
-        raise Missing(MANAGE_ROLES)
+    for right in (UPDATE_USER_ROLES, MANAGE_ROLES):
+        if not anywhere(user, right):
+            raise Missing(right)
     drill = request.drill  # type: ignore[attr-defined]
     at = chosen_organization(request, MANAGE_ROLES, drill.organization if drill else user.organization)
     if not may(user, MANAGE_ROLES, at):

@@ -153,11 +153,16 @@ def _access(actor: User, access: ServiceAccess) -> dict[str, Any]:
     }
 
 
+def _may_know(actor: User, role: Role) -> bool:
+    """A role that is not propagated is its owner's own business."""
+    return role.propagated or holds(actor, UPDATE_USER_ROLES, role.organization.path)
+
+
 def _told(actor: User, sources: list[why.Source]) -> list[dict[str, Any]]:
     """As `actor` may know it: of an organization above their own they learn that there is one, not which."""
     return [
         {
-            "role": source.team.role.name,
+            "role": source.team.role.name if _may_know(actor, source.team.role) else _("a role"),
             "at": source.at if holds(actor, READ, source.at.path) else _("an organization above"),
             "by_access": source.by_access,
         }

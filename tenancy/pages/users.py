@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from tenancy import actions
-from tenancy.actions.people import why_not_manage, why_user_is_kept, why_user_stays
+from tenancy.actions.people import why_not_edited, why_not_manage, why_user_is_kept, why_user_stays
 from tenancy.forms import PhoneField
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
@@ -378,6 +378,12 @@ def user_edit(request: HttpRequest, pk: int) -> HttpResponse:
     found = visible_user(request, pk, MANAGE_USERS)
     if not sees(request.user, found):
         raise Missing("personal_data", found.organization.path)
+    if reason := why_not_edited(user_of(request), found):
+        context = {
+            "title": _("Edit %s") % found, "refusal": reason, "cancel_url": found.get_absolute_url(),
+            "breadcrumbs": [(_("Users"), link("users")), (found, found.get_absolute_url())],
+        }  # fmt: skip
+        return render(request, "ui/confirm.html", context)
     row = User.objects.visible_to(request.user).get(pk=pk)
     form = PersonForm(request.POST or None, instance=row, organization=found.organization)
     return form_page(

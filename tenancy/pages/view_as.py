@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -54,7 +57,7 @@ def why_not_view_as(actor: User, user: User) -> str:
     """Why not; empty when `actor` can. Nobody sees more through somebody else's eyes."""
     if not user.has_login or not user.is_active or user.organization.closed:
         return _("This user cannot log in, so there is nothing to see.")
-    return why_not_manage(actor, user) or _why_not_let_in_too(actor, user)
+    return why_not_manage(actor, user, everywhere=True) or _why_not_let_in_too(actor, user)
 
 
 def _why_not_let_in_too(actor: User, user: User) -> str:
@@ -67,6 +70,21 @@ def _why_not_let_in_too(actor: User, user: User) -> str:
     return ""
 
 
+def _note_end(real: User, seen: Any) -> None:
+    found = User.objects.filter(pk=seen).select_related("organization").first()
+    if found is not None:
+        with transaction.atomic():
+            audit.record(real, "view_as_end", found, found.organization)
+
+
+@receiver(user_logged_out)
+def end_with_logout(request: HttpRequest | None, **_rest: Any) -> None:
+    """Whoever logs out looks on no longer."""
+    real = getattr(request, "real_user", None)
+    if request is not None and real is not None and KEY in request.session:
+        _note_end(real, request.session[KEY])
+
+
 @require_POST
 def view_as_end(request: HttpRequest) -> HttpResponse:
     seen = request.session.pop(KEY, None)
@@ -74,9 +92,7 @@ def view_as_end(request: HttpRequest) -> HttpResponse:
     if seen is None or not isinstance(real, User):
         return redirect("/")
     found = User.objects.visible_to(real).filter(pk=seen).select_related("organization").first()
-    if found is not None:
-        with transaction.atomic():
-            audit.record(real, "view_as_end", found, found.organization)
+    _note_end(real, seen)
     messages.success(request, _("You are yourself again."))
     return redirect(link("user", seen) if found else "/")
 
@@ -95,7 +111,7 @@ class ViewAsMiddleware:
         real = request.user
         seen = User.objects.select_related("organization").filter(pk=key).first()
         if seen is None or not may(real, VIEW_AS, seen) or why_not_view_as(real, seen):
-            del request.session[KEY]
+            _note_end(real, request.session.pop(KEY))
             return self.get_response(request)
         request.real_user = real  # type: ignore[attr-defined]
         if request.path != reverse("view_as_end"):

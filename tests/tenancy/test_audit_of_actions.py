@@ -39,7 +39,7 @@ DERIVED = {
 }  # fmt: skip
 READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
-    "tenancy.lock_administrators", "tenancy.keys",
+    "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
 }  # fmt: skip
 

@@ -159,7 +159,7 @@ def test_an_invitation_is_not_sent_again_and_again(tree: Tree, as_bob: Client) -
     )
     for _number in range(6):
         answer = as_bob.post(reverse("invitations"), {"action": "again", "select": invitation.pk}, follow=True)
-    assert "This address got 5 mails within the last hour." in answer.text
+    assert "5 mails went to this address within the last hour." in answer.text
     assert Letter.objects.count() == 5
 
 
