@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,16 @@ from tests.programs import find
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 860}
+# Colours that fade are not looked at half-way.
+SETTLED = """async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  for (let left = 5; left; left--) {
+    await frame(); await frame();
+    const fading = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    if (!fading.length) return;
+    for (const one of fading) one.finish();
+  }
+}"""
 expect.set_options(timeout=10_000)
 
 
@@ -54,6 +64,26 @@ class Visitor:
         wanted = list(rules) or ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
         found = self.page.evaluate("runOnly => axe.run(document, { runOnly })", wanted)["violations"]
         return [{"rule": item["id"], "help": item["help"], "where": [node["html"][:160] for node in item["nodes"]][:6]} for item in found]
+
+    def flaws(self, paths: Iterable[str], missing: Iterable[str] = ()) -> dict[str, object]:
+        """What is wrong with these pages: not there, not accessible in one of the themes, or wider than a phone. Those of `missing` must
+        not be there."""
+        found: dict[str, object] = {}
+        for path in paths:
+            self.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+            answer = self.page.goto(self.portal.url + path)
+            assert answer is not None
+            if answer.status != (404 if path in missing else 200):
+                found[f"{path}: status"] = answer.status
+            for theme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+                self.page.evaluate(SETTLED)
+                if wrong := self.violations():
+                    found[f"{path}, {theme}"] = wrong
+            self.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+            if self.scrolls_sideways():
+                found[f"{path}, on a phone"] = "scrolls sideways"
+        return found
 
     def scrolls_sideways(self) -> bool:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
