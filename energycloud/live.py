@@ -1,6 +1,7 @@
 """The browser's websocket: which of the things on the open page have changed. It carries no content; the page asks for that itself.
 
-The browser sends {"subscribe": ["station:12", "in:o1", "in:all"]}, each time all it wants, and gets {"changed": [topics]}.
+The browser sends {"subscribe": ["station:12", "in:o1", "in:all"]}, each time all it wants, and gets {"changed": [topics]}. With "since",
+the time at which its page was made, it is told at once of single stations from which something came between that and now.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Collection, Coroutine
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +22,7 @@ from django.conf import settings
 from django.http import Http404
 
 from stations import nudges
-from stations.models import Station
+from stations.models import Frame, Station
 from tenancy import two_factor
 from tenancy.models import User
 from tenancy.scope import drill_of
@@ -28,6 +30,8 @@ from tenancy.scope import drill_of
 MAX_TOPICS = 200
 PAUSE = 0.2  # seconds between two messages to one browser
 FRESH = 50.0  # seconds after which it is asked again who this is and what this person may see
+LONGEST_LOAD = 60.0  # seconds that a page may take from being made to its first subscription
+COMMITTED_WITHIN = 1.0  # seconds after which what a station sent stands in the database
 LOGIN_ENDED = 4401  # close code
 
 log = logging.getLogger("energycloud.live")
@@ -68,6 +72,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if isinstance(wanted, list) and self.user is not None:
             topics = [topic for topic in wanted[:MAX_TOPICS] if isinstance(topic, str) and len(topic) <= 26]
             await self._look_up(topics)
+            if missed := await database_sync_to_async(_heard_since)(self.stations, content.get("since")):
+                await self.stations_changed({"stations": missed})
 
     async def stations_changed(self, event: dict[str, Any]) -> None:
         """A nudge from the gateways or the pages: see stations.nudges."""
@@ -121,6 +127,17 @@ def _log_failure(task: asyncio.Task[None]) -> None:
     """A browser that went away meanwhile is none."""
     if not task.cancelled() and (error := task.exception()) and not isinstance(error, OSError):
         log.error("live updates of a page failed; it goes on by polling", exc_info=error)
+
+
+def _heard_since(stations: dict[str, frozenset[int]], since: Any) -> list[int]:
+    """Those of the single stations that have sent something since then, in seconds of the epoch."""
+    if not isinstance(since, (int, float)) or not 0 <= time.time() - since < LONGEST_LOAD:
+        return []
+    single = [pk for topic, pks in stations.items() if topic.startswith("station:") for pk in pks]
+    at = datetime.fromtimestamp(since - COMMITTED_WITHIN, UTC)
+    return (
+        list(Frame.objects.filter(station__in=single, at__gt=at).order_by().values_list("station", flat=True).distinct()) if single else []
+    )
 
 
 def _stations_of(user: User, topics: Collection[str]) -> dict[str, frozenset[int]]:

@@ -42,8 +42,9 @@
   const subscribe = () => {
     const wanted = [...new Set(parts().map((part) => part.dataset.live))].sort();
     if (!socket || socket.readyState !== WebSocket.OPEN || wanted.join() === told) return;
+    const since = told === null && !lost ? Number(document.body.dataset.made) : undefined; // what came while the page was on its way
     told = wanted.join();
-    socket.send(JSON.stringify({ subscribe: wanted }));
+    socket.send(JSON.stringify({ subscribe: wanted, since }));
   };
 
   const connect = () => {

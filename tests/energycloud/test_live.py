@@ -12,11 +12,13 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator as Socket
 from django.test import Client
+from django.utils import timezone
 
 from energycloud import live
 from energycloud.asgi import application
 from stations import nudges
 from stations.actions import add_stations
+from stations.models import Frame
 from tenancy.models import Organization, User
 from tests.conftest import Tree
 
@@ -61,6 +63,22 @@ async def closed(socket: Socket) -> int | None:
     output = await socket.receive_output(timeout=3)
     assert output["type"] == "websocket.close"
     return int(output["code"])
+
+
+async def test_what_came_while_the_page_was_on_its_way_is_told_at_once(tree: Tree, client_of: Callable[[User], Client]) -> None:
+    """Between the making of a page and its subscription nobody would tell it; the stations that it does not show are no matter."""
+    client, now = await sync_to_async(client_of)(tree.cy), timezone.now()
+    await Frame.objects.acreate(
+        station=tree.station, at=now, direction="in", action="StatusNotification", call="[]", answer="[]", answered_at=now
+    )
+    mine, quiet = f"station:{tree.station.pk}", f"station:{tree.dc_station.pk}"
+    async with connected(client) as socket:
+        await socket.send_json_to({"subscribe": [mine, quiet, f"station:{tree.other_station.pk}"], "since": now.timestamp() - 0.5})
+        assert await heard(socket) == [mine]
+    for since in (now.timestamp() + 3600, now.timestamp() - 3600, "now", None, [1], True, -1e300, 1e300):
+        async with connected(client) as socket:
+            await socket.send_json_to({"subscribe": [mine], "since": since})
+            assert await socket.receive_nothing(0.3), since
 
 
 async def test_a_change_reaches_the_topics_it_concerns(tree: Tree, open_socket: Any) -> None:
