@@ -20,6 +20,7 @@ DOORS = {"visible_to", "get_for"}
 
 PASSED = {
     "energycloud/tick.py:enqueue_letters": "the clock's, for nobody who looks",
+    "energycloud/live.py:_heard_since": "of stations that were read through the door",
     "energycloud/attention.py:concerns": "a later command joins to rows read through the door; who knocks is the platform's",
     "passes/desk.py:Desk.known": "names a pass only to those who may see it; to others only that there is one",
     "passes/desk.py:Desk.changed_by_move": "given to visible_to before anything is counted",
