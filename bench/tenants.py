@@ -133,7 +133,7 @@ def measure(rounds: int) -> int:
     clients = []
     for email in (ADA, BOB):
         clients.append(Client(HTTP_HOST="127.0.0.1"))
-        clients[-1].force_login(User.objects.get(email=email), backend="allauth.account.auth_backends.AuthenticationBackend")
+        clients[-1].force_login(User.objects.get(email=email), backend="tenancy.accounts.Backend")
     queries: list[str] = []
 
     def counted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
