@@ -28,7 +28,7 @@ from tenancy.links import link, organization_link
 from tenancy.models import Organization, Role, ServiceAccess, Team, User
 from tenancy.names import NameField, same_name
 from tenancy.pages.access import days
-from tenancy.pages.shared import FOUND, NAME, NUMBER, chosen_organization, paged, user_of
+from tenancy.pages.shared import FOUND, NAME, NUMBER, paged, place_for_new, user_of
 from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import (
     MANAGE_ROLES,
@@ -251,12 +251,10 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def role_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    for right in (UPDATE_USER_ROLES, MANAGE_ROLES):
-        if not anywhere(user, right):
-            raise Missing(right)
-    drill = request.drill  # type: ignore[attr-defined]
-    at = chosen_organization(request, MANAGE_ROLES, drill.organization if drill else user.organization)
-    if not may(user, MANAGE_ROLES, at):
+    at = place_for_new(request, MANAGE_ROLES)
+    if not anywhere(user, UPDATE_USER_ROLES):  # the next page would be closed
+        raise Missing(UPDATE_USER_ROLES)
+    if at is None:
         return redirect(link("organization_choose", to="role_add"))
     form = RoleForm(request.POST or None)
 

@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest
 
 from tenancy.models import Organization, User
-from tenancy.rights import get_for
+from tenancy.rights import Missing, anywhere, get_for, may
 
 MANY = 50  # of one kind on a page
 NAME = {"td": {"class": "long-name"}}
@@ -33,6 +33,16 @@ def chosen_organization(request: HttpRequest, right: str, otherwise: Organizatio
     if key is None:
         return otherwise
     return get_for(user_of(request), Organization.objects.all(), right, pk=key)
+
+
+def place_for_new(request: HttpRequest, right: str) -> Organization | None:
+    """Where something new goes: that of `?at=`, that of the scope, or one's own. None where `right` is missing there and another is to be
+    chosen; Missing where it is held nowhere."""
+    user, drill = user_of(request), request.drill  # type: ignore[attr-defined]
+    found = chosen_organization(request, right, drill.organization if drill else user.organization)
+    if not anywhere(user, right):
+        raise Missing(right)
+    return found if may(user, right, found) else None
 
 
 def organizations_called(request: HttpRequest, right: str) -> tuple[str, list[Organization]]:

@@ -28,7 +28,7 @@ from tenancy.models import Invitation, Organization, Role, Team, User
 from tenancy.names import NameField
 from tenancy.pages.invitations import invitation_address
 from tenancy.pages.roles import RoleChoice, role_labels, roles_seen_by
-from tenancy.pages.shared import MANY, NAME, chosen_organization, user_of
+from tenancy.pages.shared import MANY, NAME, place_for_new, user_of
 from tenancy.personal import MASK, sees, where_seen
 from tenancy.rights import MANAGE_USERS, PERSONAL_DATA, READ, READ_AUDIT, UPDATE_USER_ROLES, VIEW_AS, Missing, anywhere, get_for, may
 from tenancy.validation import show_phone
@@ -332,11 +332,8 @@ class InviteForm(forms.Form):
 
 def user_invite(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    if not anywhere(user, MANAGE_USERS):
-        raise Missing(MANAGE_USERS)
-    drill = request.drill  # type: ignore[attr-defined]
-    organization = chosen_organization(request, MANAGE_USERS, drill.organization if drill else user.organization)
-    if not may(user, MANAGE_USERS, organization):
+    organization = place_for_new(request, MANAGE_USERS)
+    if organization is None:
         return redirect(link("organization_choose", to="user_invite"))
     sees_roles = may(user, UPDATE_USER_ROLES, organization)
     form = InviteForm(request.POST or None, user=user, organization=organization, sees_roles=sees_roles)
@@ -357,11 +354,8 @@ def user_invite(request: HttpRequest) -> HttpResponse:
 
 def cardholder_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    if not anywhere(user, MANAGE_USERS):
-        raise Missing(MANAGE_USERS)
-    drill = request.drill  # type: ignore[attr-defined]
-    organization = chosen_organization(request, MANAGE_USERS, drill.organization if drill else user.organization)
-    if not may(user, MANAGE_USERS, organization):
+    organization = place_for_new(request, MANAGE_USERS)
+    if organization is None:
         return redirect(link("organization_choose", to="cardholder_add"))
 
     return form_page(

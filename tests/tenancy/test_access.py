@@ -203,7 +203,13 @@ def test_a_refusal_elsewhere_names_who_could_give_it_there(
     tree: Tree, hotline: Role, agent: User, as_bob: Client, client_of: ClientOf
 ) -> None:
     give(as_bob, hotline, f"at={tree.customer.pk}")
-    for address in (f"{reverse('access_add')}?at={tree.customer.pk}", reverse("organization_edit", args=[tree.customer.pk])):
+    here = f"?at={tree.customer.pk}"
+    for address in (
+        reverse("access_add") + here,
+        reverse("user_invite") + here,
+        reverse("role_add") + here,
+        reverse("organization_edit", args=[tree.customer.pk]),
+    ):
         page = client_of(agent).get(address)
         assert page.status_code == 403
         assert "An administrator of Harbour Offices can give you a role with the right" in page.text
