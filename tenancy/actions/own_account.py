@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from tenancy import audit
-from tenancy.actions.people import why_not_manage
+from tenancy.actions.people import why_not_manage, write_fields
 from tenancy.models import User
 from tenancy.rights import MANAGE_USERS, Missing, may
 from tenancy.two_factor import NAMES
@@ -22,15 +22,7 @@ OWN_FIELDS = frozenset({"name", "phone", "language", "time_zone"})
 def edit_own_profile(*, actor: User, **fields: Any) -> User:
     """Name, phone, language and time zone; the address belongs to the login and is an administrator's business."""
     assert fields.keys() <= OWN_FIELDS, fields.keys() - OWN_FIELDS
-    user = User.objects.select_for_update(of=("self",)).get(pk=actor.pk)
-    before = {key: getattr(user, key) for key in fields}
-    for key, value in fields.items():
-        setattr(user, key, value)
-    user.full_clean(exclude=["password"])
-    user.save(update_fields=list(fields))
-    if changed := audit.differences(before, fields):
-        audit.record(actor, "edit_own_profile", user, user.organization, changed)
-    return user
+    return write_fields(actor, "edit_own_profile", actor, fields)
 
 
 @transaction.atomic

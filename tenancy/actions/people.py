@@ -84,13 +84,19 @@ def edit_user(*, actor: User | None, user: User, **fields: Any) -> User:
     """Name, phone, language, time zone. An address is part of the login and never changes."""
     if reason := why_not_edited(actor, user):
         raise ValidationError(reason)
+    return write_fields(actor, "edit", user, fields)
+
+
+def write_fields(actor: User | None, verb: str, user: User, fields: dict[str, Any]) -> User:
+    """The user as stored now, with `fields` and nothing else written over; recorded as `verb` where that changes something."""
+    user = User.objects.select_for_update(of=("self",)).select_related("organization").get(pk=user.pk)
     before = {key: getattr(user, key) for key in fields}
     for key, value in fields.items():
         setattr(user, key, value)
     user.full_clean(exclude=["password"])
     user.save(update_fields=list(fields))
     if changed := audit.differences(before, fields):
-        audit.record(actor, "edit", user, user.organization, changed)
+        audit.record(actor, verb, user, user.organization, changed)
     return user
 
 
