@@ -20,7 +20,7 @@ django.setup()
 from django.db import connection, transaction  # noqa: E402
 from django.db.models import Count  # noqa: E402
 
-from passes.models import ChargePass  # noqa: E402
+from passes.actions import create_pass  # noqa: E402
 from stations import credentials  # noqa: E402
 from stations.actions import CommandRefused, request_command  # noqa: E402
 from stations.models import (  # noqa: E402
@@ -55,7 +55,7 @@ def prepare(count: int) -> None:
     for number, tag in enumerate(tags):
         customer = create_organization(actor=None, parent=root, kind="customer", name=f"Customer {number}")
         locations.append(Location.objects.create(organization=customer, name=f"Location {number}"))
-        ChargePass.objects.create(organization=customer, uid=tag, nickname=f"Pass {number}")
+        create_pass(actor=None, organization=customer, uid=tag, nickname=f"Pass {number}")
     digest = credentials.digest(PASSWORD)
     stations = Station.objects.bulk_create(
         [Station(location=locations[i % CUSTOMERS], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)],

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from energycloud.text import LEAST, Text
-from passes.decision import REASONS
+from passes.reasons import REASONS
 from stations import explain
 from stations.models import AccessMode, Command
 from tenancy.actions.roles import DEFAULTS

@@ -7,13 +7,13 @@ class PassesConfig(AppConfig):
     verbose_name = _("Passes")
 
     def ready(self) -> None:
-        from passes.decision import decide
+        from passes.authorizing import authorize
         from passes.desk import Desk
         from passes.moves import passes_that_end
         from stations import hooks
         from tenancy.hooks import move_consequences, recorded_kinds
 
-        hooks.authorizer = decide
+        hooks.authorizer = authorize
         hooks.cards = Desk()
         recorded_kinds.append("passes.chargepass")
         move_consequences.append(passes_that_end)

@@ -1,60 +1,333 @@
-"""Who may charge: the verdict over a card held to a station."""
+"""The decision: may this card charge here, who pays, and why. Pure – it knows what `Facts` say and nothing else.
+
+The rules, in order (docs: domain, access modes and passes):
+
+1. At an open station every card charges, unchecked.
+2. The pass on the list of the station's organization speaks for the card; without one, that of the nearest organization above whose
+   listing holds below too. A blocked pass is refused, however the station would else take the card.
+3. Where the station whitelists and the pass is whitelisted, the driver charges free – within its validity and its restrictions.
+4. Where the station roams and a connected network knows the card and lets it charge, the driver pays; without the surcharge when the pass
+   is listed as roaming free. What a pass may no longer do free a public card may still do for the driver's own money.
+5. A card that charges already does not start a second time.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext_lazy as _
+from stations.hooks import START, STOP, Advice, Offer, Step, Verdict
+from stations.models import AccessMode, Settlement
 
-from passes.models import ChargePass, normalize_uid
-from stations.hooks import Offer, Verdict
-from stations.models import AccessMode
+FRESH = timedelta(minutes=10)  # how long what a provider said of a card holds for the start that follows
 
-# reason code -> sentence for people
-REASONS = {
-    "open": _("The station is open: any card may charge."),
-    "listed": _("The pass is on the organization's list."),
-    "unknown": _("No pass with this UID is on the list of the organization or of one above it."),
-    "blocked": _("The pass is blocked."),
-    "expired": _("The pass is no longer valid."),
+ACCEPTED, INVALID, BLOCKED, EXPIRED, CONCURRENT = "Accepted", "Invalid", "Blocked", "Expired", "ConcurrentTx"
+# OCPI AllowedType -> OCPP status and our reason
+ANSWERS = {
+    "BLOCKED": (BLOCKED, "network_blocked"),
+    "EXPIRED": (EXPIRED, "network_expired"),
+    "NO_CREDIT": (BLOCKED, "network_credit"),
+    "NOT_ALLOWED": (INVALID, "network_refused"),
 }
 
 
-class Listed(NamedTuple):
-    """What the decision needs of a pass; the ledger asks for hundreds of them a second."""
+class Limits(NamedTuple):
+    """Restrictions of a pass or a group (passes.models.Restricted). `record` and `key` say of which."""
 
-    uid: str
+    record: str
+    key: int
+    only_stations: Sequence[int] = ()
+    only_locations: Sequence[int] = ()
+    hours: Sequence[Mapping[str, object]] = ()
+    daily_kwh: int | None = None
+    monthly_kwh: int | None = None
+
+
+class PassFact(NamedTuple):
+    key: int
     organization_path: str
-    nickname: str
-    visible_number: str
-    blocked: bool
-    valid_until: datetime | None
+    holder: str
+    blocked: bool = False
+    user_off: bool = False
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    several_at_once: bool = False
+    group_id: str = ""
+    limits: Sequence[Limits] = ()  # its own and its group's, those that restrict something
 
 
-def decide(offers: Sequence[Offer]) -> list[Verdict]:
-    """One verdict per offer, one query for all. A pass counts at its organization and everywhere below."""
-    uids = {normalize_uid(offer.id_tag) for offer in offers}
-    listed: dict[str, list[Listed]] = defaultdict(list)
-    fields = ("uid", "organization__path", "nickname", "visible_number", "blocked", "valid_until")
-    for row in ChargePass.objects.filter(uid__in=uids).order_by().values_list(*fields):
-        listed[row[0]].append(Listed(*row))
-    return [_verdict(offer, listed.get(normalize_uid(offer.id_tag), ())) for offer in offers]
+class ListingFact(NamedTuple):
+    key: int
+    organization_path: str
+    whitelist: bool
+    roaming_free: bool
+    below: bool
+    charge_pass: PassFact
 
 
-def _verdict(offer: Offer, candidates: Sequence[Listed]) -> Verdict:
-    # The pass of the nearest organization speaks.
-    here = [p for p in candidates if offer.organization_path.startswith(p.organization_path)]
-    nearest = max(here, key=lambda p: len(p.organization_path), default=None)
-    holder = nearest.nickname or nearest.visible_number or nearest.uid if nearest else ""
-    if offer.access_mode == AccessMode.OPEN:
-        return Verdict("Accepted", "open", holder)
-    if nearest is None:
-        return Verdict("Invalid", "unknown")
-    if nearest.blocked:
-        return Verdict("Blocked", "blocked", holder)
-    if nearest.valid_until and nearest.valid_until <= offer.at:
-        return Verdict("Expired", "expired", holder)
-    return Verdict("Accepted", "listed", holder, nearest.valid_until)
+class ProviderFact(NamedTuple):
+    key: int
+    organization_path: str
+    realtime: bool = False
+    ask_unknown: bool = False
+
+
+class TokenFact(NamedTuple):
+    key: int
+    provider: ProviderFact
+    holder: str = ""
+    valid: bool = True
+    whitelist: str = "ALLOWED"
+    group_id: str = ""
+    last_updated: datetime | None = None
+    answer: str = ""
+    answered_at: datetime | None = None
+
+
+class Running(NamedTuple):
+    """An accepted transaction that goes on, at (station, connector number)."""
+
+    key: int
+    station: int
+    connector: int | None
+    started_at: datetime
+    pass_key: int | None
+    token_key: int | None
+
+
+class Used(NamedTuple):
+    """Energy charged in the day and in the month of the offer, in Wh."""
+
+    day: int = 0
+    month: int = 0
+
+
+class Facts(NamedTuple):
+    """What is known of one card at one moment."""
+
+    listings: Sequence[ListingFact] = ()
+    tokens: Sequence[TokenFact] = ()
+    providers: Sequence[ProviderFact] = ()
+    when_silent: str = "refuse"
+    policy_key: int = 0
+    running: Sequence[Running] = ()
+    used: Mapping[tuple[str, int], Used] = {}
+
+
+def decide(offer: Offer, facts: Facts) -> Verdict:
+    """The verdict. Its `ask` is not empty where a provider must be asked in real time first; what it says then goes into `offer.advice`."""
+    place, mode = offer.place, AccessMode(offer.place.access_mode)
+    where = (place.mode_from, place.station if place.mode_from == "station" else place.location)
+    listing = speaking(place.organization_path, facts.listings)
+    spoken = listing.charge_pass if listing else None
+    known = {"holder": spoken.holder, "pass_key": spoken.key, "group_id": spoken.group_id} if spoken else {}
+    if mode == AccessMode.OPEN:
+        return Verdict(ACCEPTED, "open", settlement=str(Settlement.OPEN), steps=(Step("open", True, *where),), **known)  # type: ignore[arg-type]
+
+    steps = [Step("known", True, "pass", spoken.key) if spoken else Step("known", False)]
+    invalid = limited = None  # why the pass itself may not charge, and why not here and now
+    if spoken:
+        for status, reason, step in _of_pass(offer, spoken):
+            steps.append(step)
+            if step.good is False and reason in ("blocked", "user_off"):
+                return Verdict(status, reason, steps=tuple(steps), **known)  # type: ignore[arg-type]
+            if step.good is False:
+                invalid = invalid or (status, reason)
+        for status, reason, step in _of_limits(offer, spoken, facts) if not invalid else ():
+            steps.append(step)
+            if not step.good:
+                limited = limited or (status, reason)
+    usable = not (invalid or limited)
+
+    steps.append(Step("whitelist_mode", mode.whitelists, *where))
+    if mode.whitelists and listing:
+        steps.append(Step("whitelisted", listing.whitelist, "listing", listing.key))
+        if listing.whitelist and usable:
+            return _accept(offer, facts, steps, "listed", Settlement.WHITELIST, spoken, None)
+
+    steps.append(Step("roaming_mode", mode.roams, *where))
+    token, allowed, ask = _network(offer, facts, steps) if mode.roams or not spoken else (None, "", ())
+    if ask and mode.roams:
+        return Verdict(INVALID, "network_silent", steps=tuple(steps), ask=ask, **known)  # type: ignore[arg-type]
+    if allowed == "ALLOWED" and mode.roams:
+        free = bool(listing and listing.roaming_free and usable)
+        if listing and free:
+            steps.append(Step("roaming_free", True, "listing", listing.key))
+        form = Settlement.ROAMING_FREE if free else Settlement.ROAMING
+        return _accept(offer, facts, steps, str(form), form, spoken, token)
+    status, reason = (
+        invalid
+        or (limited if listing and listing.whitelist and mode.whitelists else None)
+        or _refusal(mode, listing, token, allowed if mode.roams else "")
+    )
+    return Verdict(status, reason, token_key=token.key if token else None, steps=tuple(steps), **known)  # type: ignore[arg-type]
+
+
+def _refusal(mode: AccessMode, listing: ListingFact | None, token: TokenFact | None, allowed: str) -> tuple[str, str]:
+    """Why a card is not taken that nothing is wrong with by itself: (status, reason)."""
+    if allowed in ANSWERS:
+        return ANSWERS[allowed]
+    if allowed == "SILENT":
+        return INVALID, "network_silent"
+    if listing is None:
+        return INVALID, "mode" if token else "unknown"
+    if listing.whitelist and not mode.whitelists:
+        return INVALID, "mode"
+    if mode.roams and (listing.roaming_free or not mode.whitelists):
+        return INVALID, "network_unknown"
+    return INVALID, "mode" if listing.roaming_free else "not_listed"
+
+
+def speaking(path: str, listings: Iterable[ListingFact]) -> ListingFact | None:
+    """The listing that speaks for a card at the organization with this path: its own, or the nearest above that holds below too. A pass of
+    an organization that is neither above nor below the one that lists it (it was moved) speaks nowhere."""
+    best: ListingFact | None = None
+    for one in listings:
+        at, owner = one.organization_path, one.charge_pass.organization_path
+        if not (at == path or (one.below and path.startswith(at))) or not (at.startswith(owner) or owner.startswith(at)):
+            continue
+        if best is None or len(at) > len(best.organization_path):
+            best = one
+    return best
+
+
+def _of_pass(offer: Offer, spoken: PassFact) -> Iterable[tuple[str, str, Step]]:
+    """Blocked, and its validity: (status, reason, step)."""
+    yield BLOCKED, "blocked", Step("not_blocked", not spoken.blocked, "pass", spoken.key)
+    if spoken.user_off:
+        yield BLOCKED, "user_off", Step("user_active", False, "pass", spoken.key)
+    if spoken.valid_from:
+        yield INVALID, "not_yet", Step("begun", spoken.valid_from <= offer.at, "pass", spoken.key, spoken.valid_from.isoformat())
+    if spoken.valid_until:
+        yield EXPIRED, "expired", Step("not_over", spoken.valid_until > offer.at, "pass", spoken.key, spoken.valid_until.isoformat())
+
+
+def _of_limits(offer: Offer, spoken: PassFact, facts: Facts) -> Iterable[tuple[str, str, Step]]:
+    place = offer.place
+    for limits in spoken.limits:
+        record = (limits.record, limits.key)
+        if limits.only_stations or limits.only_locations:
+            here = place.station in limits.only_stations or place.location in limits.only_locations
+            yield BLOCKED, "not_here", Step("place", here, *record)
+        if limits.hours:
+            now = offer.at.astimezone(ZoneInfo(place.time_zone))
+            yield BLOCKED, "not_now", Step("hours", bool(window_end(limits.hours, now)), *record, f"{now:%H:%M}")
+        if offer.purpose == STOP:
+            continue
+        used = facts.used.get(record, Used())
+        for rule, most, so_far in (("day_energy", limits.daily_kwh, used.day), ("month_energy", limits.monthly_kwh, used.month)):
+            if most is not None:
+                yield BLOCKED, "used_up", Step(rule, so_far < most * 1000, *record, f"{so_far / 1000:.1f}/{most}")
+
+
+def window_end(hours: Sequence[Mapping[str, object]], now: datetime) -> datetime | None:
+    """When the window ends in which `now` (local) lies; None where it lies in none."""
+    ends = []
+    for window in hours:
+        days: Sequence[int] = window["days"]  # type: ignore[assignment]
+        begin, end = (time.fromisoformat(str(window[name])) for name in ("from", "to"))
+        for days_ago in (0, 1):
+            day = now.date() - timedelta(days=days_ago)
+            if day.weekday() not in days:
+                continue
+            last = day if begin < end else day + timedelta(days=1)
+            opens, closes = (datetime.combine(on, at, now.tzinfo) for on, at in ((day, begin), (last, end)))
+            if opens <= now < closes:
+                ends.append(closes)
+    return max(ends, default=None)
+
+
+def _connected(path: str, tokens: Iterable[TokenFact]) -> list[TokenFact]:
+    """Of providers connected at the organization or above; the nearest first."""
+    here = [token for token in tokens if path.startswith(token.provider.organization_path)]
+    return sorted(here, key=lambda token: (-len(token.provider.organization_path), not token.valid, token.key))
+
+
+def _network(offer: Offer, facts: Facts, steps: list[Step]) -> tuple[TokenFact | None, str, tuple[int, ...]]:
+    """The token that speaks; what its network says (an OCPI AllowedType, "SILENT", or empty: nobody knows the card); and whom to ask."""
+    path, advice = offer.place.organization_path, offer.advice
+    token = next(iter(_connected(path, facts.tokens)), None)
+    can_ask = offer.live and offer.purpose != STOP and AccessMode(offer.place.access_mode).roams
+    if token is None:
+        steps.append(Step("network", False))
+        ask = tuple(p.key for p in facts.providers if p.realtime and p.ask_unknown and path.startswith(p.organization_path))
+        if not ask or not can_ask:
+            return None, "", ()
+        if advice is None:
+            return None, "", ask
+        return None, _told(advice, None, facts, steps), ()
+    steps.append(Step("network", True, "token", token.key))
+    cached = _cached(token)
+    if token.provider.realtime and token.whitelist != "ALWAYS" and can_ask:
+        fresh = token.answered_at is not None and timedelta() <= offer.at - token.answered_at <= FRESH
+        if offer.purpose == START and fresh and advice is None:
+            steps.append(Step("asked", token.answer == "ALLOWED", "provider", token.provider.key, token.answer))
+            return token, token.answer, ()
+        if advice is None:
+            return token, "", (token.provider.key,)
+        if advice.allowed or token.whitelist == "NEVER":
+            return token, _told(advice, token, facts, steps), ()
+        steps.append(Step("asked", None, "provider", token.provider.key))
+    elif token.whitelist == "NEVER":
+        steps.append(Step("asked", None, "provider", token.provider.key))
+        return token, _policy(token, facts, steps), ()
+    steps.append(Step("network_valid", cached == "ALLOWED", "token", token.key, cached))
+    return token, cached, ()
+
+
+def _cached(token: TokenFact) -> str:
+    """What is known of the card without asking: the newer of what the provider told of it and what it last answered."""
+    if token.answer and token.answered_at and (token.last_updated is None or token.answered_at >= token.last_updated):
+        return token.answer
+    return "ALLOWED" if token.valid else "BLOCKED"
+
+
+def _told(advice: Advice, token: TokenFact | None, facts: Facts, steps: list[Step]) -> str:
+    if advice.allowed:
+        steps.append(Step("asked", advice.allowed == "ALLOWED", "provider", advice.provider, advice.allowed))
+        return advice.allowed
+    steps.append(Step("asked", None, "provider", advice.provider))
+    return _policy(token, facts, steps)
+
+
+def _policy(token: TokenFact | None, facts: Facts, steps: list[Step]) -> str:
+    """Nobody answered and nothing is cached that may decide: what the organization has chosen for this."""
+    yes = facts.when_silent == "any" or (facts.when_silent == "known" and token is not None and token.valid)
+    steps.append(Step("policy", yes, "policy", facts.policy_key, facts.when_silent))
+    return "ALLOWED" if yes else "SILENT"
+
+
+def _accept(
+    offer: Offer, facts: Facts, steps: list[Step], reason: str, form: Settlement, spoken: PassFact | None, token: TokenFact | None
+) -> Verdict:
+    """Accepted, unless the card charges elsewhere already."""
+    pass_key, token_key = spoken.key if spoken else None, token.key if token else None
+    status, group = ACCEPTED, (spoken.group_id if spoken else "") or (token.group_id if token else "")
+    if offer.purpose == START and not (spoken and spoken.several_at_once):
+        for other in facts.running:
+            same = other.pass_key == pass_key if pass_key else other.token_key == token_key and other.token_key is not None
+            elsewhere = (other.station, other.connector) != (offer.place.station, offer.connector)
+            if same and elsewhere and other.started_at <= offer.at:
+                steps.append(Step("concurrent", False, "transaction", other.key))
+                status, reason, form = CONCURRENT, "concurrent", Settlement.OPEN
+                break
+    return Verdict(
+        status, reason, (spoken.holder if spoken else "") or (token.holder if token else ""), _expiry(offer, spoken, form),
+        str(form) if status == ACCEPTED else "", group, pass_key, token_key, tuple(steps),
+    )  # fmt: skip
+
+
+def _expiry(offer: Offer, spoken: PassFact | None, form: Settlement) -> datetime | None:
+    """How long the station may remember that the card charges: until its validity, its hours or the day of its energy end."""
+    if spoken is None or form not in (Settlement.WHITELIST, Settlement.ROAMING_FREE):
+        return None
+    ends = [spoken.valid_until] if spoken.valid_until else []
+    local = offer.at.astimezone(ZoneInfo(offer.place.time_zone)) if spoken.limits else offer.at
+    for limits in spoken.limits:
+        if limits.hours and (end := window_end(limits.hours, local)):
+            ends.append(end)
+        if limits.daily_kwh is not None or limits.monthly_kwh is not None:
+            ends.append(datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo))
+    return min(ends, default=None)

@@ -6,14 +6,15 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from passes.decision import REASONS
-from passes.models import ChargePass, check_uid, normalize_uid
-from stations.hooks import Card
+from passes.models import ChargePass, Listing, check_uid, normalize_uid
+from passes.reasons import REASONS
+from stations.hooks import Card, Place
+from stations.models import AccessMode
 from tenancy.actions.moves import keys
 from tenancy.personal import sees
 from tenancy.rights import PERSONAL_DATA
@@ -53,10 +54,14 @@ class Desk:
         found = ChargePass.objects.visible_to(user, PERSONAL_DATA).filter(Q(nickname__icontains=text) | Q(visible_number__icontains=text))
         return list(found.order_by("pk").values_list("uid", flat=True)[:MOST_FOUND])
 
-    def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
+    def startable(self, user: User | AnonymousUser, place: Place) -> list[tuple[str, str]]:
+        if not AccessMode(place.access_mode).whitelists and not AccessMode(place.access_mode).roams:
+            return []
+        now = timezone.now()
         usable = (
             ChargePass.objects.visible_to(user, PERSONAL_DATA)
-            .filter(Q(valid_until=None) | Q(valid_until__gt=timezone.now()), organization__in=keys(organization_path), blocked=False)
+            .filter(Q(valid_until=None) | Q(valid_until__gt=now), Q(valid_from=None) | Q(valid_from__lte=now), blocked=False)
+            .filter(listings__in=listed(place.organization_path).filter(whitelist=True))
             .order_by("nickname", "uid")[:MOST_CHOICES]
         )
         return list({charge_pass.uid: str(charge_pass) for charge_pass in usable}.items())
@@ -66,11 +71,17 @@ class Desk:
         valid = ChargePass.objects.filter(Q(valid_until=None) | Q(valid_until__gt=now), blocked=False).order_by()
 
         def gone(path: str, other: str) -> int:
-            """Those that charge at the one and not at the other."""
-            here, there = (valid.filter(organization__in=keys(where)) for where in (path, other))
+            """Those that charge free at the one and not at the other."""
+            here, there = (valid.filter(listings__in=listed(where).filter(whitelist=True)) for where in (path, other))
             return here.visible_to(user).exclude(uid__in=there.values("uid")).values("uid").distinct().count()
 
         return gone(from_path, to_path), gone(to_path, from_path)
+
+
+def listed(path: str) -> QuerySet[Listing]:
+    """The listings that hold at the stations of the organization with this path: its own, and those above that hold below too."""
+    *above, own = keys(path)
+    return Listing.objects.filter(Q(organization=own) | Q(organization__in=above, below=True))
 
 
 def _url(charge_pass: ChargePass) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -11,39 +11,105 @@ from django.utils.functional import Promise
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+    from stations.models import Station
     from tenancy.models import User
+
+AUTHORIZE, START, STOP = "authorize", "start", "stop"
+
+
+class Place(NamedTuple):
+    """A station, as far as it matters for who may charge there. `mode_from` says where the access mode is set."""
+
+    station: int
+    location: int
+    organization_path: str
+    access_mode: str
+    mode_from: str  # "station" or "location"
+    time_zone: str
+
+
+# What `place_from` needs of a station
+PLACE_FIELDS = ("pk", "location_id", "location__organization__path", "access_mode", "location__access_mode", "location__time_zone")
+
+
+def place_from(pk: int, location: int, path: str, own_mode: str, inherited_mode: str, time_zone: str) -> Place:
+    return Place(pk, location, path, own_mode or inherited_mode, "station" if own_mode else "location", time_zone)
+
+
+def place_of(station: Station) -> Place:
+    at = station.location
+    return place_from(station.pk, at.pk, at.organization.path, station.access_mode, at.access_mode, at.time_zone)
+
+
+class Advice(NamedTuple):
+    """What a card provider said when it was asked in real time; `allowed` (OCPI AllowedType) is empty where it did not answer in time."""
+
+    provider: int = 0
+    allowed: str = ""
+    token: int = 0
+    group_id: str = ""
 
 
 class Offer(NamedTuple):
-    """A card held to a station."""
+    """A card held to a station. `purpose`: to be authorized, to start, or to stop a transaction. `live` says that it happens now and is not
+    reported later; `advice` is what providers said, None when nobody was asked yet."""
 
-    organization_path: str
-    access_mode: str
+    place: Place
     id_tag: str
     at: datetime
+    connector: int | None = None
+    purpose: str = AUTHORIZE
+    live: bool = True
+    advice: Advice | None = None
+
+
+class Step(NamedTuple):
+    """One rule that was looked at. `good`: it speaks for charging, against it, or (None) neither. `record` is the kind of thing on which
+    that rests and `key` its primary key, `detail` what more there is to say."""
+
+    rule: str
+    good: bool | None
+    record: str = ""
+    key: int = 0
+    detail: str = ""
 
 
 class Verdict(NamedTuple):
     """What may be charged with a card, and why.
 
-    `status` is OCPP's AuthorizationStatus, `reason` a word for our own log; `holder` names the pass for people,
-    `expiry` is for the station.
+    `status` is OCPP's AuthorizationStatus, `reason` a word for our own log; `holder` names the pass for people, `expiry` is for the station
+    (how long it may remember this), `group_id` its parent id. `ask` names providers that must be asked before this stands.
     """
 
     status: str
     reason: str
     holder: str = ""
     expiry: datetime | None = None
+    settlement: str = ""
+    group_id: str = ""
+    pass_key: int | None = None
+    token_key: int | None = None
+    steps: tuple[Step, ...] = ()
+    ask: tuple[int, ...] = ()
 
 
 # Decides over many offers in a constant number of queries; called inside the ledger's transaction.
 authorizer: Callable[[Sequence[Offer]], list[Verdict]] | None = None
+# Asks the providers that a verdict names; never raises, and answers within their deadlines. Not called inside a transaction.
+inquirer: Callable[[Offer, Sequence[int]], Awaitable[Advice]] | None = None
+# Called when who may charge at stations may have changed: their keys. Inside the transaction that changes it.
+access_changed: list[Callable[[Collection[int]], None]] = []
 
 
 def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     if authorizer is None:
         raise RuntimeError("no app decides who may charge: `passes` must be installed")
     return authorizer(offers) if offers else []
+
+
+def tell_access_changed(stations: Collection[int]) -> None:
+    for listener in access_changed:
+        listener(stations)
 
 
 class Card(NamedTuple):
@@ -69,8 +135,8 @@ class Cards(Protocol):
     def named(self, user: User | AnonymousUser, text: str) -> list[str]:
         """UIDs of passes that `user` may see and whose name or number contains `text`; a bounded number of them."""
 
-    def startable(self, user: User | AnonymousUser, organization_path: str) -> list[tuple[str, str]]:
-        """(UID, name) of passes that `user` may see and that may charge at a station of this organization."""
+    def startable(self, user: User | AnonymousUser, place: Place) -> list[tuple[str, str]]:
+        """(UID, name) of passes that `user` may see and that may charge at this station."""
 
     def changed_by_move(self, user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:
         """Of the cards that `user` may see: how many that charge at the organization with `from_path` do not at the other, and how many

@@ -24,6 +24,8 @@ DETAILS = ("organization", "name", "street", "postal_code", "city", "country", "
 ACCESS = ("access_mode", "published")
 MEANINGS = {
     AccessMode.OPEN: lazy("Anybody charges, with any card and without a check. The owner pays; the cost is not passed on."),
+    AccessMode.ROAMING: lazy("Public: any card of a connected network charges. Its holder pays, and the owner is reimbursed."),
+    AccessMode.ROAMING_WHITELIST: lazy("Both: whitelisted passes charge free, cards of connected networks are paid for by their holders."),
     AccessMode.WHITELIST: lazy(
         "Only passes on the list of the organization, or of one above it, charge. It is free for the driver; the owner pays."
     ),

@@ -60,6 +60,8 @@ VERBS: dict[str, Verb] = {
     "publish": Verb(lazy("Published"), lazy("Published the {kind} {name}")),
     "unpublish": Verb(lazy("Unpublished"), lazy("Unpublished the {kind} {name}")),
     "move_away": Verb(lazy("Moved away"), lazy("Moved an organization away from {name}")),
+    "list": Verb(lazy("Changed what a pass may"), lazy("Changed what the {kind} {name} may at an organization")),
+    "unlist": Verb(lazy("Took a pass off a list"), lazy("Took the {kind} {name} off the list of an organization")),
     "deactivate": Verb(lazy("Deactivated"), lazy("Deactivated the {kind} {name}")),
     "activate": Verb(lazy("Activated"), lazy("Activated the {kind} {name}")),
     "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),

@@ -45,10 +45,12 @@ RESET_STATIONS = "reset_stations"
 CHANGE_AVAILABILITY = "change_availability"
 TRIGGER_MESSAGES = "trigger_messages"
 CLEAR_CACHE = "clear_cache"
+UPDATE_LOCAL_LISTS = "update_local_lists"
 READ_CONFIGURATION = "read_configuration"
 CHANGE_CONFIGURATION = "change_configuration"
 UPDATE_FIRMWARE = "update_firmware"
 MANAGE_PASSES = "manage_passes"
+MANAGE_NETWORKS = "manage_networks"
 MANAGE_USERS = "manage_users"
 PERSONAL_DATA = "personal_data"
 UPDATE_USER_ROLES = "update_user_roles"
@@ -102,12 +104,14 @@ SECTIONS = (
         Right(CHANGE_AVAILABILITY, _("Put in and out of service"), _("put stations and connectors in and out of service")),
         Right(TRIGGER_MESSAGES, _("Ask for a message"), _("ask stations for a message")),
         Right(CLEAR_CACHE, _("Clear the card cache"), _("clear the card cache of stations")),
+        Right(UPDATE_LOCAL_LISTS, _("Send local lists"), _("send stations the list of cards that charge while they are offline")),
         Right(READ_CONFIGURATION, _("Read the configuration"), _("read the configuration of stations")),
         Right(CHANGE_CONFIGURATION, _("Change the configuration"), _("change the configuration of stations")),
         Right(UPDATE_FIRMWARE, _("Update the firmware"), _("update the firmware of stations")),
     )),
     Section(_("Passes"), (
         Right(MANAGE_PASSES, _("Add, change, block and delete passes"), _("add, change, block and delete passes")),
+        Right(MANAGE_NETWORKS, _("Connect card providers"), _("connect card providers and see the cards they tell of")),
     ), _("See passes")),
     Section(_("Users and roles"), (
         Right(MANAGE_USERS, _("Invite, change and deactivate users"), _("invite, change and deactivate users")),

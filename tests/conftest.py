@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from passes.models import ChargePass
+from passes.models import ChargePass, Listing
 from stations.actions import add_stations, create_location
 from stations.models import AccessMode, Connector, Location, Station
 from tenancy.actions import create_organization, create_user
@@ -75,6 +75,7 @@ def tree(db: None) -> Tree:
     )  # fmt: skip
     ((other_station, _),) = add_stations(actor=None, location=other_location, identities=["VOLT-0001"], password=STATION_PASSWORD)
     charge_pass = ChargePass.objects.create(organization=customer, uid=CARD, nickname="Pool car 1", visible_number="NL-TNM-B12345-6")
+    Listing.objects.create(charge_pass=charge_pass, organization=customer, uid=CARD, whitelist=True)
     return Tree(platform, partner, customer, other_partner, other_customer, *people, location, station, dc_station,
                 other_location, other_station, charge_pass)  # fmt: skip
 

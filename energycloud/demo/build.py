@@ -15,7 +15,7 @@ from energycloud.demo import data, stations_file
 from energycloud.demo.history import History, stamp
 from energycloud.simulator.fleet import Known, read_json, write_private
 from energycloud.simulator.makes import MAKES, Make
-from passes.models import ChargePass
+from passes.models import ChargePass, Listing
 from stations import credentials
 from stations.actions import add_stations, create_location, edit_connector, edit_station, renew_password
 from stations.models import Connector, CurrentType, Knock, Location, SecurityEvent, Station, StatusChange, Transaction, UnmatchedMessage
@@ -180,7 +180,11 @@ def _passes(rng: random.Random, organizations: dict[str, Organization]) -> dict[
     made["noord"][-1].valid_until = timezone.now() - timedelta(days=20)
     made["alpen"] = [ChargePass(organization=organizations["alpen"], uid=f"04{rng.getrandbits(48):012X}", nickname="Technician")]
     made["vandalen"] = [ChargePass(organization=organizations["vandalen"], uid=f"04{rng.getrandbits(48):012X}", nickname="Technician")]
-    ChargePass.objects.bulk_create([p for passes in made.values() for p in passes])
+    every = ChargePass.objects.bulk_create([p for passes in made.values() for p in passes])
+    # A technician's pass of a partner is taken at all its customers; all others at their own organization.
+    Listing.objects.bulk_create(
+        Listing(charge_pass=p, organization=p.organization, uid=p.uid, whitelist=True, below=p.nickname == "Technician") for p in every
+    )
     return made
 
 

@@ -15,7 +15,18 @@ from django.db.models import Count
 from stations import hooks
 from stations.gateway import bulk, doors, outbound
 from stations.gateway.doors import STATUS_FIELDS
-from stations.gateway.entries import Answered, Connect, ConnectorState, Disconnect, Entry, Known, OpenTransaction, Received, StationState
+from stations.gateway.entries import (
+    Answered,
+    Connect,
+    ConnectorState,
+    Disconnect,
+    Entry,
+    Known,
+    OpenTransaction,
+    Question,
+    Received,
+    StationState,
+)
 from stations.models import (
     Availability,
     CardOffer,
@@ -42,7 +53,9 @@ MAX_SERIES = 400  # per connector; enough for every measurand on every phase, no
 MAX_UNMATCHED = 200  # inbox rows per station; the log keeps the rest
 
 STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
-CARD_OFFER_FIELDS = ("station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action")
+CARD_OFFER_FIELDS = (
+    "station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action", "settlement", "pass_key", "token_key", "steps",
+)  # fmt: skip
 CLOSING_FIELDS = ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems")
 
 _Stopped = tuple[Known, events.Ended, Received]
@@ -88,6 +101,7 @@ class Book:
         self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
         self.notes: dict[int, dict[str, Any]] = {}  # station pk -> fields that change rarely
         self.security: list[SecurityEvent] = []
+        self.questions: dict[Entry, Question] = {}  # what has to be asked first: not booked now
 
     # -- the way of a batch -------------------------------------------------------------------------------------------------------
 
@@ -96,6 +110,8 @@ class Book:
         received = [entry for entry in self.batch if isinstance(entry, Received)]
         outcomes: dict[Entry, Any] = dict(doors.connect([entry for entry in self.batch if isinstance(entry, Connect)], self.changed))
         self._read(received)
+        outcomes.update(self.questions)
+        received = [entry for entry in received if entry not in self.questions]
         answers: dict[Entry, dict[str, Any] | str | None] = {}
         for entry in received:
             self._hear(entry.state, entry.at)
@@ -194,19 +210,21 @@ class Book:
     def _judge(self, cards: list[tuple[Received, str]]) -> dict[Received, hooks.Verdict]:
         if not cards:
             return {}
-        fields = ("pk", "access_mode", "location__access_mode", "location__organization__path")
-        places = {
-            pk: (own or inherited, path)
-            for pk, own, inherited, path in Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards})
-            .order_by()
-            .values_list(*fields)
-        }
-        offers = []
+        stations = Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards}).order_by()
+        places = {row[0]: hooks.place_from(*row) for row in stations.values_list(*hooks.PLACE_FIELDS)}
+        offers = {}
         for entry, id_tag in cards:
-            mode, path = places.get(entry.state.station_id, ("", ""))
-            at = entry.event.at.at if isinstance(entry.event, events.Started) else None
-            offers.append(hooks.Offer(path, mode, id_tag, effective(at, entry.at) or entry.at))
-        return dict(zip((entry for entry, _tag in cards), hooks.authorize(offers), strict=True))
+            if place := places.get(entry.state.station_id):
+                offers[entry] = _offer(entry, place, id_tag)
+        verdicts = {entry: hooks.Verdict("Invalid", "unknown") for entry, _tag in cards}  # of a station that is deleted meanwhile
+        verdicts.update(zip(offers, hooks.authorize(list(offers.values())), strict=True))
+        if hooks.inquirer:
+            self.questions = {
+                entry: Question(offers[entry], verdict.ask)
+                for entry, verdict in verdicts.items()
+                if verdict.ask and entry.future is not None and entry.advice is None
+            }
+        return verdicts
 
     # -- one message -----------------------------------------------------------------------------------------------------------------
 
@@ -269,13 +287,16 @@ class Book:
         info = {"status": verdict.status}
         if verdict.expiry:
             info["expiryDate"] = iso(verdict.expiry)
+        if verdict.group_id:
+            info["parentIdTag"] = verdict.group_id[:20]
         return info
 
     def _offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
         verdict = self.verdicts[entry]
-        self.offers.append(
-            (entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action)
-        )
+        self.offers.append((
+            entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action,
+            verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps),
+        ))  # fmt: skip
         self.changed.add(entry.state.station_id)
 
     def _status(self, entry: Received, event: events.Status) -> dict[str, Any] | str:
@@ -381,7 +402,7 @@ class Book:
             problems.append(Transaction.Problem.REFUSED_CARD)
         row = Transaction(
             station_id=entry.state.station_id, connector_id=connector.pk, id_tag=event.id_tag, verdict=verdict.status,
-            started_at=started or entry.at,
+            settlement=verdict.settlement, pass_key=verdict.pass_key, token_key=verdict.token_key, started_at=started or entry.at,
             reported_start=event.at.text, start_received_at=entry.at, meter_start=event.meter_start, problems=[str(p) for p in problems],
         )  # fmt: skip
         still_open = [running.pk for running in entry.state.open.values() if running.connector_pk == connector.pk]
@@ -575,6 +596,16 @@ class Book:
             answered_at=entry.at,
             failed=True,
         )
+
+
+def _offer(entry: Received, place: hooks.Place, id_tag: str) -> hooks.Offer:
+    event = entry.event
+    if isinstance(event, events.Started):
+        at = effective(event.at.at, entry.at) or entry.at
+        live = entry.at - at < CLOCK_TOLERANCE
+        return hooks.Offer(place, id_tag, at, event.connector, hooks.START, live, entry.advice)
+    purpose = hooks.STOP if isinstance(event, events.Ended) else hooks.AUTHORIZE
+    return hooks.Offer(place, id_tag, entry.at, None, purpose, True, entry.advice)
 
 
 def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:

@@ -19,7 +19,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from stations import credentials
-from stations.gateway.entries import Attached, Connect, Received, Refused, StationState
+from stations.gateway.entries import Attached, Connect, Question, Received, Refused, StationState
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.models.infrastructure import IDENTITY
 from stations.ocpp import frames, v16
@@ -126,11 +126,16 @@ class StationConsumer(AsyncConsumer):
                 if unreadable > MAX_UNREADABLE:
                     await self.close(POLICY_VIOLATION)
                     return
-            future = entry.future = loop.create_future()
             hub.in_flight += 1
             try:
+                entry.future = loop.create_future()
                 ledger.submit(entry)
-                answer = await future
+                answer = await entry.future
+                if isinstance(answer, Question):
+                    entry.advice = await hub.inquire(answer)
+                    entry.future = loop.create_future()
+                    ledger.submit(entry)
+                    answer = await entry.future
                 if answer is not None and not self.is_closing():
                     await self._send({"type": "websocket.send", "text": answer})
             finally:

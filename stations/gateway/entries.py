@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from stations.hooks import Advice, Offer
 from stations.ocpp.events import Channel, Event
 from stations.ocpp.frames import CallError, CallResult, OcppError
 
@@ -100,9 +101,10 @@ class Disconnect(Entry):
 
 
 class Received(Entry):
-    """A CALL of a station, or what it sent instead. Outcome: the text to answer with, or None for no answer."""
+    """A CALL of a station, or what it sent instead. Outcome: the text to answer with, or None for no answer; or a Question, and then
+    nothing is booked: it is submitted again with the `advice` that answers it."""
 
-    __slots__ = ("action", "event", "message_id", "state", "text")
+    __slots__ = ("action", "advice", "event", "message_id", "state", "text")
 
     def __init__(
         self,
@@ -116,6 +118,14 @@ class Received(Entry):
     ) -> None:
         super().__init__(at, future)
         self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event
+        self.advice: Advice | None = None
+
+
+class Question(NamedTuple):
+    """Card providers have to be asked before a card can be decided on."""
+
+    offer: Offer
+    providers: tuple[int, ...]
 
 
 class Answered(Entry):

@@ -21,9 +21,9 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
-from stations import nudges
+from stations import hooks, nudges
 from stations.gateway import outbound
-from stations.gateway.entries import Answered, Disconnect
+from stations.gateway.entries import Answered, Disconnect, Question
 from stations.gateway.ledger import Ledger
 from stations.gateway.throttle import MAX_KEYS, Throttle
 from stations.models import Command, GatewayProcess, Station
@@ -37,6 +37,7 @@ log = logging.getLogger("stations.gateway")
 
 POLL = 0.5  # seconds between re-reads of the queue when no nudge arrives
 BEAT = 10.0
+LONGEST_INQUIRY = 12.0  # seconds; each provider has a shorter deadline of its own
 COMPARE_EVERY = 3  # beats between looks at which of our sockets are still rightful
 ANNOUNCE_EVERY = 0.2
 PATIENCE = 5.0  # seconds that the end of the process waits for the database
@@ -113,6 +114,17 @@ class Hub:
         if self.connections.get(consumer.station_id) is consumer:
             del self.connections[consumer.station_id]
         self.ledger.submit(Disconnect(datetime.now(UTC), consumer.station_id, consumer.generation))
+
+    # -- cards ---------------------------------------------------------------------------------------------------------------------------
+
+    async def inquire(self, question: Question) -> hooks.Advice:
+        """What card providers say of a card; nothing where they do not answer in time. No fault of theirs or ours is a refusal."""
+        assert hooks.inquirer is not None
+        try:
+            return await asyncio.wait_for(hooks.inquirer(question.offer, question.providers), LONGEST_INQUIRY)
+        except Exception as error:
+            log.warning("providers %s could not be asked: %s", question.providers, type(error).__name__)
+            return hooks.Advice(question.providers[0])
 
     # -- commands ------------------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-from stations.models.charging import CardOffer, MeterSample, MeterSeries, SignedMeterValue, Transaction, UnmatchedMessage
+from stations.models.charging import CardOffer, MeterSample, MeterSeries, Settlement, SignedMeterValue, Transaction, UnmatchedMessage
 from stations.models.infrastructure import (
     AccessMode,
     Availability,
@@ -28,6 +28,7 @@ __all__ = [
     "MeterSample",
     "MeterSeries",
     "SecurityEvent",
+    "Settlement",
     "SignedMeterValue",
     "Station",
     "StatusChange",

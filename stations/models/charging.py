@@ -13,6 +13,15 @@ from tenancy.links import link
 from tenancy.rights import READ_TRANSACTIONS, VisibleQuerySet
 
 
+class Settlement(models.TextChoices):
+    """Who pays for a charge: the form in which it is settled."""
+
+    OPEN = "open", _("Open")
+    WHITELIST = "whitelist", _("Whitelisting")
+    ROAMING = "roaming", _("Roaming")
+    ROAMING_FREE = "roaming_free", _("Roaming free")
+
+
 class TransactionQuerySet(VisibleQuerySet["Transaction"]):
     def with_energy(self) -> TransactionQuerySet:
         """Adds `energy` in Wh: what the meter says at the end, or by the last value while it runs."""
@@ -42,6 +51,10 @@ class Transaction(models.Model):
     stop_id_tag = models.CharField(max_length=36, blank=True)
     # What the card's verdict was when the station reported the start
     verdict = models.CharField(max_length=20)
+    settlement = models.CharField(_("Settlement"), max_length=12, choices=Settlement.choices, blank=True)
+    # Keys of the pass that spoke for the card, and of its token in a roaming network (passes.ChargePass, passes.RoamingToken)
+    pass_key = models.BigIntegerField(null=True)
+    token_key = models.BigIntegerField(null=True)
     # In force: the station's time where it is plausible, else ours
     started_at = models.DateTimeField(_("Start"))
     ended_at = models.DateTimeField(_("End"), null=True, blank=True)
@@ -67,6 +80,9 @@ class Transaction(models.Model):
             models.Index(fields=["station", "-started_at"], name="transaction_by_station"),
             models.Index(fields=["-started_at", "-id"], name="transaction_by_start"),
             models.Index(fields=["connector", "station"], name="transaction_open", condition=Q(ended_at=None)),
+            models.Index(fields=["pass_key", "-started_at"], name="transaction_by_pass", condition=Q(pass_key__isnull=False)),
+            models.Index(fields=["pass_key"], name="transaction_open_pass", condition=Q(ended_at=None, pass_key__isnull=False)),
+            models.Index(fields=["token_key"], name="transaction_open_token", condition=Q(ended_at=None, token_key__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -151,6 +167,12 @@ class CardOffer(models.Model):
     holder = models.CharField(max_length=60, blank=True)
     verdict = models.CharField(_("Verdict"), max_length=20)
     reason = models.CharField(_("Reason"), max_length=30)
+    settlement = models.CharField(_("Settlement"), max_length=12, choices=Settlement.choices, blank=True)
+    # As of Transaction
+    pass_key = models.BigIntegerField(null=True)
+    token_key = models.BigIntegerField(null=True)
+    # What was looked at, in order: stations.hooks.Step, each as a list
+    steps = models.JSONField(default=list)
     # Authorize, StartTransaction, StopTransaction
     action = models.CharField(max_length=20)
 
@@ -158,7 +180,11 @@ class CardOffer(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["station", "-at"], name="card_offer_by_station")]
+        indexes = [
+            models.Index(fields=["station", "-at"], name="card_offer_by_station"),
+            models.Index(fields=["-at", "-id"], name="card_offer_by_time"),
+            models.Index(fields=["pass_key", "-at"], name="card_offer_by_pass", condition=Q(pass_key__isnull=False)),
+        ]
 
 
 class UnmatchedMessage(models.Model):

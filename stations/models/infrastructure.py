@@ -26,10 +26,20 @@ MAX_CONNECTORS = 32  # a station that reports a higher number gets an error: tab
 
 
 class AccessMode(models.TextChoices):
-    """Who may charge. The roaming modes join with the roaming networks."""
+    """Who may charge."""
 
     OPEN = "open", _("Open: any card")
-    WHITELIST = "whitelist", _("Whitelist: passes of the organization")
+    WHITELIST = "whitelist", _("Whitelisting: passes of the organization")
+    ROAMING = "roaming", _("Roaming: cards of connected networks")
+    ROAMING_WHITELIST = "roaming_whitelist", _("Roaming and whitelisting")
+
+    @property
+    def whitelists(self) -> bool:
+        return self in (AccessMode.WHITELIST, AccessMode.ROAMING_WHITELIST)
+
+    @property
+    def roams(self) -> bool:
+        return self in (AccessMode.ROAMING, AccessMode.ROAMING_WHITELIST)
 
 
 class Availability(models.TextChoices):
@@ -79,7 +89,7 @@ class Location(models.Model):
     latitude = models.FloatField(_("Latitude"), null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)])
     longitude = models.FloatField(_("Longitude"), null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)])
     time_zone = models.CharField(_("Time zone"), max_length=40, default=default_time_zone, validators=[check_time_zone])
-    access_mode = models.CharField(_("Access mode"), max_length=12, choices=AccessMode.choices, default=AccessMode.WHITELIST)
+    access_mode = models.CharField(_("Access mode"), max_length=20, choices=AccessMode.choices, default=AccessMode.WHITELIST)
     # Shown to drivers in directories and on the public page of a station
     published = models.BooleanField(_("Published"), default=False)
     # What the owner gets for a kWh that others charge here, in EUR ex VAT; empty: as the organization
@@ -190,7 +200,7 @@ class Station(models.Model):
         _("May connect"), default=True, help_text=_("Off: the station is deactivated and its connections are refused.")
     )
     # Empty: the location's
-    access_mode = models.CharField(_("Access mode"), max_length=12, choices=AccessMode.choices, blank=True)
+    access_mode = models.CharField(_("Access mode"), max_length=20, choices=AccessMode.choices, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     # Technical data, entered by people

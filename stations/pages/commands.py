@@ -79,7 +79,7 @@ class StartForm(ControlForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         station, user = self.situation.station, self.situation.user
-        passes = hooks.cards.startable(user, station.location.organization.path) if hooks.cards else []
+        passes = hooks.cards.startable(user, hooks.place_of(station)) if hooks.cards else []
         if passes:
             field = forms.ChoiceField(
                 label=_("Pass"), choices=[("", _("Another card: type its UID")), *passes], required=False, initial=passes[0][0]
@@ -102,7 +102,8 @@ class StartForm(ControlForm):
             except ValidationError as error:
                 raise ValidationError({"uid": error}) from error
         station = self.situation.station
-        offer = hooks.Offer(station.location.organization.path, station.effective_access_mode, uid, timezone.now())
+        connector = cleaned.get("connector")
+        offer = hooks.Offer(hooks.place_of(station), uid, timezone.now(), connector=connector.number if connector else None, live=False)
         (verdict,) = hooks.authorize([offer])
         if verdict.status != "Accepted":
             raise ValidationError(

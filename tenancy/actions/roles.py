@@ -36,7 +36,7 @@ DEFAULTS: dict[Role.Default, tuple[str, Collection[str]]] = {
         {
             rights.MANAGE_STATIONS, rights.READ_TRANSACTIONS, rights.READ_LOGS, rights.START_CHARGING, rights.STOP_CHARGING,
             rights.UNLOCK_CONNECTORS, rights.RESET_STATIONS, rights.CHANGE_AVAILABILITY, rights.TRIGGER_MESSAGES, rights.CLEAR_CACHE,
-            rights.READ_CONFIGURATION, rights.CHANGE_CONFIGURATION, rights.UPDATE_FIRMWARE,
+            rights.UPDATE_LOCAL_LISTS, rights.READ_CONFIGURATION, rights.CHANGE_CONFIGURATION, rights.UPDATE_FIRMWARE,
         },
     ),
     Role.Default.BILLING: (

@@ -111,6 +111,7 @@ class Portal:
         """The value of a Python expression over the models, evaluated beside the portal."""
         code = (
             "import json; from stations.models import *; from tenancy.models import *; from passes.models import *; "
+            "from passes.actions import create_pass; "
             f"print(json.dumps({expression}, default=str))"
         )
         done = self.manage("shell", "--verbosity=0", "--no-imports", "--command", code)

@@ -43,7 +43,7 @@ async def send(portal: Portal, identity: str, action: str, payload: dict[str, An
 @pytest.fixture(scope="module")
 def station_password(portal: Portal) -> str:
     password = portal.add_station("E2E-1", "--connectors", "2")
-    portal.ask(f"ChargePass.objects.create(organization=Organization.objects.get(), uid={CARD!r}, nickname='Pool car').pk")
+    portal.ask(f"create_pass(actor=None, organization=Organization.objects.get(), uid={CARD!r}, nickname='Pool car').pk")
     return password
 
 

@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from energycloud import trigrams
 from energycloud.near import near
 from energycloud.search import find
+from passes.actions import create_pass
 from passes.models import ChargePass
 from stations.actions import add_stations
 from stations.models import Connector, Station, Transaction
@@ -268,7 +269,7 @@ def test_without_the_extension_the_search_goes_on(tree: Tree, monkeypatch: pytes
 
 def test_the_kind_with_the_best_hit_comes_first(tree: Tree) -> None:
     add_stations(actor=None, location=tree.location, identities=["AT-POOL-CAR-11"])
-    ChargePass.objects.create(organization=tree.customer, uid="AABBCCDD", nickname="Pool-car-1")
+    create_pass(actor=None, organization=tree.customer, uid="AABBCCDD", nickname="Pool-car-1")
     groups = find(tree.bob, "pool-car-1", 10)
     assert [group.icon for group in groups] == ["id-badge-2", "charging-pile"]
 
@@ -332,7 +333,7 @@ def test_odd_texts_find_nothing_and_break_nothing(as_bob: Client, tree: Tree, te
 def test_names_are_text_and_never_markup(as_bob: Client, tree: Tree) -> None:
     evil = "<script>alert(1)</script>"
     Station.objects.filter(pk=tree.station.pk).update(alias=f"Gate {evil}", serial_number=evil[:50])
-    ChargePass.objects.create(organization=tree.customer, uid="AABBCCDD", nickname=f"Gate {evil}")
+    create_pass(actor=None, organization=tree.customer, uid="AABBCCDD", nickname=f"Gate {evil}")
     for headers in ({}, HTMX):
         for query in ("gate", evil):
             response = as_bob.get("/search/", {"q": query}, headers=headers)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from passes.actions import create_pass
 from passes.models import ChargePass
 from stations.models import (
     CardOffer,
@@ -120,7 +121,7 @@ def test_at_an_open_station_every_card_works(wire: Wire, tree: Tree) -> None:
 
 
 def test_a_pass_of_another_tenant_is_no_pass_here(wire: Wire, tree: Tree) -> None:
-    ChargePass.objects.create(organization=tree.other_customer, uid="AABBCCDD")
+    create_pass(actor=None, organization=tree.other_customer, uid="AABBCCDD")
     assert wire.call("Authorize", {"idTag": "AABBCCDD"})["idTagInfo"]["status"] == "Invalid"
 
 

@@ -15,9 +15,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from passes.decision import decide
+from passes.actions import create_pass
+from passes.authorizing import authorize
 from passes.models import ChargePass
-from stations.hooks import Offer
+from stations.hooks import Offer, place_of
 from stations.models import Station
 from tenancy.models import AuditEntry
 from tests.conftest import CARD, Tree
@@ -83,8 +84,8 @@ def test_a_pass_of_others_is_not_there(tree: Tree, as_dan: Client) -> None:
     ],
 )
 def test_filters(query: str, found: set[str] | None, tree: Tree, as_bob: Client) -> None:
-    ChargePass.objects.create(organization=tree.partner, uid="AA", nickname="Lost", blocked=True)
-    ChargePass.objects.create(organization=tree.customer, uid="BB", nickname="Old", valid_until=timezone.now() - timedelta(days=1))
+    create_pass(actor=None, organization=tree.partner, uid="AA", nickname="Lost", blocked=True)
+    create_pass(actor=None, organization=tree.customer, uid="BB", nickname="Old", valid_until=timezone.now() - timedelta(days=1))
     answer = as_bob.get(f"{reverse('passes')}?{query.format(other=tree.other_customer.pk)}")
     if found is None:
         assert answer.status_code == 404
@@ -93,7 +94,7 @@ def test_filters(query: str, found: set[str] | None, tree: Tree, as_bob: Client)
 
 
 def test_drilled_into_an_organization_the_list_has_its_passes_only(tree: Tree, as_ada: Client) -> None:
-    ChargePass.objects.create(organization=tree.other_customer, uid="CC", nickname="Guest")
+    create_pass(actor=None, organization=tree.other_customer, uid="CC", nickname="Guest")
     names = re.findall(r">(Pool car 1|Guest)</a>", as_ada.get(reverse("passes"), {"in": f"o{tree.partner.pk}"}).content.decode())
     assert names == ["Pool car 1"]
 
@@ -113,7 +114,7 @@ def test_a_list_costs_the_same_with_thirty_passes_as_with_three(
 
 
 def test_names_are_harmless_in_pages_and_files(tree: Tree, as_bob: Client) -> None:
-    ChargePass.objects.create(organization=tree.customer, uid="=1+1", nickname="<script>alert(1)</script>", visible_number='=cmd()|"A1"')
+    create_pass(actor=None, organization=tree.customer, uid="=1+1", nickname="<script>alert(1)</script>", visible_number='=cmd()|"A1"')
     page = as_bob.get(reverse("passes")).content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
@@ -137,9 +138,7 @@ def test_many_are_blocked_after_a_confirmation_and_let_in_again(tree: Tree, as_b
 def verdict(tree: Tree, card: str, station: Station | None = None) -> str:
     """What the station hears when this card is held to it."""
     at = station or tree.station
-    path, mode = at.location.organization.path, at.effective_access_mode
-    offer = Offer(id_tag=card, organization_path=path, access_mode=mode, at=timezone.now())
-    (answer,) = decide([offer])
+    (answer,) = authorize([Offer(place_of(at), card, timezone.now())])
     return answer.status
 
 
@@ -221,7 +220,7 @@ def test_an_edit_is_saved_and_recorded_with_before_and_after(tree: Tree, as_bob:
 
 
 def test_a_refused_edit_changes_nothing_and_keeps_what_was_typed(tree: Tree, as_bob: Client) -> None:
-    ChargePass.objects.create(organization=tree.customer, uid="EE", nickname="Van")
+    create_pass(actor=None, organization=tree.customer, uid="EE", nickname="Van")
     answer = as_bob.post(reverse("pass_edit", args=[tree.charge_pass.pk]), typed(tree, uid="ee", nickname="Renamed"))
     assert "This organization already has a pass with this UID: Van." in beside(answer, "uid")
     assert 'value="Renamed"' in answer.content.decode()

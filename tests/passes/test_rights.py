@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from passes.actions import create_pass, edit_pass
 from passes.models import ChargePass
 from tenancy import rights
 from tenancy.models import User
@@ -23,7 +24,7 @@ SECRETS = ("Pool car 1", UID, "NL-TNM-B12345-6")
 
 @pytest.fixture
 def world(tree: Tree) -> Tree:
-    ChargePass.objects.filter(pk=tree.charge_pass.pk).update(uid=UID)
+    edit_pass(actor=None, charge_pass=tree.charge_pass, uid=UID)
     tree.charge_pass.refresh_from_db()
     return tree
 
@@ -50,8 +51,8 @@ def test_named_for_who_may_see_them(world: Tree, as_bob: Client) -> None:
 
 
 def test_no_filter_and_no_order_tells_what_is_masked(world: Tree, as_cy: Client) -> None:
-    ChargePass.objects.create(organization=world.customer, uid="FF000001", nickname="Aardvark")
-    ChargePass.objects.create(organization=world.customer, uid="AA000002", nickname="Zebra")
+    create_pass(actor=None, organization=world.customer, uid="FF000001", nickname="Aardvark")
+    create_pass(actor=None, organization=world.customer, uid="AA000002", nickname="Zebra")
     page = as_cy.get(reverse("passes"))
     assert 'name="q"' not in page.text.split('id="main"')[1]
     for text in (UID, "Pool", "nonsense"):

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from passes.models import ChargePass
+from passes.actions import create_pass, list_pass
 from stations.actions import create_location, edit_station, move_location
 from stations.models import Location, Station, Transaction
 from tenancy.actions import assign_role, create_organization, create_role, create_user, edit_organization, let_in, team_of
@@ -63,9 +63,9 @@ def test_what_changes_is_said_before_anything_is_done(tree: Tree, sibling: Organ
         station=tree.station, connector=tree.connector, transaction_id="7", id_tag="X", verdict="Accepted", started_at=timezone.now(),
         reported_start="x", start_received_at=timezone.now(), meter_start=1000,
     )  # fmt: skip
-    ChargePass.objects.create(organization=sibling, uid="0A0B0C0D")
-    ChargePass.objects.create(organization=sibling, uid="0A0B0C0E", blocked=True)
-    ChargePass.objects.create(organization=tree.partner, uid="11223344")
+    create_pass(actor=None, organization=sibling, uid="0A0B0C0D")
+    create_pass(actor=None, organization=sibling, uid="0A0B0C0E", blocked=True)
+    create_pass(actor=None, organization=tree.partner, uid="11223344", below=True)
     edit_organization(actor=None, organization=tree.customer, compensation_ac=Decimal("0.23"))
     edit_organization(actor=None, organization=sibling, compensation_ac=Decimal("0.20"))
     access = service(tree, [MANAGE_STATIONS], place=f"l{tree.location.pk}", place_name="Quay 7")
@@ -171,7 +171,8 @@ def test_passes_of_people_above_are_not_counted(tree: Tree, client_of: Callable[
     sub = create_organization(actor=None, parent=tree.customer, kind="sub", name="Annex")
     administrator = Role.objects.get(default="administrator")
     ann = create_user(actor=None, organization=tree.customer, email="ann@example.org", name="Ann", password=PASSWORD, role=administrator)
-    ChargePass.objects.create(organization=tree.partner, uid="11223344")
+    create_pass(actor=None, organization=tree.partner, uid="11223344", below=True)
+    list_pass(actor=None, charge_pass=tree.charge_pass, organization=tree.customer, below=True)
     said = text(client_of(ann).post(url_of(tree), {"organization": sub.pk}))
     assert "pass" not in said
     assert "Seen from then on by the people of: Annex" in said

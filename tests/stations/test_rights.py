@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from energycloud.context import shell
 from energycloud.live import _stations_of
+from passes.actions import edit_pass
 from stations.actions import add_stations, create_location
 from stations.controls import CONTROLS
 from stations.models import CardOffer, Command, ConfigurationKey, Frame, Location, SignedMeterValue, Station, Transaction, UnmatchedMessage
@@ -44,7 +45,7 @@ def world(tree: Tree) -> Tree:
     online(station)
     for number in (0, 2):
         report(station, number, "Available")
-    type(tree.charge_pass).objects.filter(pk=tree.charge_pass.pk).update(uid=CARD)
+    edit_pass(actor=None, charge_pass=tree.charge_pass, uid=CARD)
     running = charging(station, tag=CARD)
     ended = Transaction.objects.create(
         station=station, connector=tree.connector, transaction_id="9001", id_tag=CARD, stop_id_tag="99887766AA", verdict="Accepted",

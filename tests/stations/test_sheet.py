@@ -86,7 +86,7 @@ def test_every_fact_names_its_source(station: Station, as_bob: Client) -> None:
     shown = text(page(as_bob, station))
     assert "Make and model Alfen BV NG910 told by the station" in shown
     assert "Firmware 6.4.0-4210 told by the station" in shown
-    assert "Access mode Whitelist: passes of the organization from location" in shown
+    assert "Access mode Whitelisting: passes of the organization from location" in shown
     Station.objects.filter(pk=station.pk).update(access_mode="open")
     assert "Access mode Open: any card set at this station" in text(page(as_bob, station))
 
@@ -396,7 +396,7 @@ def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bo
     words = ["Soft reset", "stopped from the portal", "InvalidTLSVersion", "Started", "Card 04FF", "Connector 1", "Latest connection"]
     places = [shown.index(word, shown.index("What happened")) for word in words]
     assert places == sorted(places)
-    assert "No pass with this UID is on the list" in shown
+    assert "No pass with this UID is on the organization" in shown
     only = text(page(as_bob, station, "station_activity_live", "?kind=card"))
     assert "Card 04FF" in only
     assert "Soft reset" not in only

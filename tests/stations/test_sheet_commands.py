@@ -131,7 +131,7 @@ def test_the_connector_is_chosen_where_several_are_possible(station: Station, as
 @pytest.mark.parametrize(
     ("uid", "why"),
     [
-        ("04FFFFFFFFFFFF", "No pass with this UID is on the list"),
+        ("04FFFFFFFFFFFF", "No pass with this UID is on the organization"),
         ("NL-TNM-B12345-6", "This looks like the number printed on the card"),
         ("", "Choose a pass, or type the UID of a card."),
         ("0" * 30, "at most 20 characters"),

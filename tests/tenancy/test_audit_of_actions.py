@@ -163,6 +163,17 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     ),
     "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
     "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
+    "passes.list_pass": lambda t: cards.list_pass(actor=t.ada, charge_pass=t.charge_pass, organization=t.partner, whitelist=True),
+    "passes.unlist_pass": lambda t: cards.unlist_pass(
+        actor=t.ada, listing=cards.list_pass(actor=None, charge_pass=t.charge_pass, organization=t.partner, whitelist=True)
+    ),
+    "passes.create_group": lambda t: cards.create_group(actor=t.ada, organization=t.customer, name="Fitters"),
+    "passes.edit_group": lambda t: cards.edit_group(
+        actor=t.ada, group=cards.create_group(actor=None, organization=t.customer, name="Fitters"), monthly_kwh=300
+    ),
+    "passes.delete_group": lambda t: cards.delete_group(
+        actor=t.ada, group=cards.create_group(actor=None, organization=t.customer, name="Fitters")
+    ),
     "passes.create_pass": lambda t: cards.create_pass(actor=t.ada, organization=t.customer, uid="04FFEE11"),
     "passes.edit_pass": lambda t: cards.edit_pass(actor=t.ada, charge_pass=t.charge_pass, blocked=True),
     "passes.delete_pass": lambda t: cards.delete_pass(actor=t.ada, charge_pass=t.charge_pass),

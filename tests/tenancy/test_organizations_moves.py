@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from passes.models import ChargePass
+from passes.actions import create_pass
 from tenancy.actions import (
     activate_organization,
     assign_role,
@@ -222,7 +222,7 @@ def test_roles_of_those_who_were_above_are_taken_away_inside(tree: Tree, as_ada:
 
 def test_what_else_changes_is_said_before(tree: Tree, as_ada: Client) -> None:
     edit_organization(actor=None, organization=tree.partner, compensation_ac=Decimal("0.23"), colour="#112233", require_two_factor=True)
-    ChargePass.objects.create(organization=tree.partner, uid="04FFFFFF")
+    create_pass(actor=None, organization=tree.partner, uid="04FFFFFF")
     assign_role(actor=None, user=tree.bob, role=Role.objects.get(default="viewer"), organization=tree.customer)
     asked = text(as_ada.get(move_url(tree.customer, tree.other_partner)))
     for sentence in (

@@ -1,0 +1,162 @@
+"""Reads what decisions need and lets them be made: many offers in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, Sum
+
+from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, decide
+from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
+from stations.hooks import START, STOP, Offer, Verdict
+from stations.models import AccessMode, Connector, Transaction
+
+# Statuses of a connector at which no car can be charging
+IDLE = (Connector.Status.AVAILABLE, Connector.Status.UNAVAILABLE, Connector.Status.RESERVED)
+_LIMITS = ("only_stations", "only_locations", "hours", "daily_kwh", "monthly_kwh")
+_PASS = (
+    "pk", "organization__path", "nickname", "visible_number", "uid", "blocked", "valid_from", "valid_until", "several_at_once",
+    "user__is_active", "group_id", "group__group_id", *_LIMITS, *(f"group__{name}" for name in _LIMITS),
+)  # fmt: skip
+_LISTING = ("uid", "pk", "organization__path", "whitelist", "roaming_free", "below", *(f"charge_pass__{name}" for name in _PASS))
+_TOKEN = (
+    "uid", "pk", "visual_number", "contract_id", "valid", "whitelist", "group_id", "last_updated", "answer", "answered_at",
+    "provider", "provider__organization__path", "provider__realtime", "provider__ask_unknown",
+)  # fmt: skip
+
+
+def authorize(offers: Sequence[Offer]) -> list[Verdict]:
+    """One verdict per offer, in order: a card that one of them accepts to start charges already for those behind it."""
+    facts = _Reader(offers)
+    verdicts = []
+    for offer in offers:
+        verdict = decide(offer, facts.of(offer))
+        facts.add(offer, verdict)
+        verdicts.append(verdict)
+    return verdicts
+
+
+class _Reader:
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self.uids = {offer.id_tag: normalize_uid(offer.id_tag) for offer in offers}
+        lines = {path for offer in offers for path in line(offer.place.organization_path)}
+        checked = [offer for offer in offers if offer.place.access_mode != AccessMode.OPEN]
+        roaming = [offer for offer in offers if AccessMode(offer.place.access_mode).roams]
+        self.listings = self._listings(lines)
+        strange = {uid for uid in self.uids.values() if uid not in self.listings}
+        wanted = {self.uids[offer.id_tag] for offer in roaming} | ({self.uids[offer.id_tag] for offer in checked} & strange)
+        self.tokens = _tokens(wanted, lines) if wanted else {}
+        self.providers = _providers(lines) if any(self.uids[offer.id_tag] not in self.tokens for offer in roaming) else []
+        asked = any(offer.advice or not offer.live for offer in roaming) or any(
+            token.whitelist == "NEVER" for tokens in self.tokens.values() for token in tokens
+        )
+        self.policies = dict(_policies(lines)) if asked else {}
+        self.running = self._running([offer for offer in checked if offer.purpose == START])
+        self.used = self._used([offer for offer in checked if offer.purpose != STOP])
+
+    def of(self, offer: Offer) -> Facts:
+        uid, path = self.uids[offer.id_tag], offer.place.organization_path
+        policy = next((self.policies[above] for above in reversed(line(path)) if above in self.policies), ("refuse", 0))
+        return Facts(
+            self.listings.get(uid, ()), self.tokens.get(uid, ()), self.providers, *policy, self.running,
+            self.used.get((offer.place.time_zone, offer.at.date()), {}),
+        )  # fmt: skip
+
+    def add(self, offer: Offer, verdict: Verdict) -> None:
+        if offer.purpose == START and verdict.status == "Accepted" and not verdict.ask:
+            place = offer.place
+            self.running.append(Running(0, place.station, offer.connector, offer.at, verdict.pass_key, verdict.token_key))
+
+    def _listings(self, lines: Iterable[str]) -> dict[str, list[ListingFact]]:
+        """By UID: those at the organizations of the stations, and those above that hold below too."""
+        found: dict[str, list[ListingFact]] = defaultdict(list)
+        keys = {int(path.rstrip("/").rpartition("/")[2]) for path in lines}
+        rows = Listing.objects.filter(uid__in=set(self.uids.values()), organization__in=keys).order_by()
+        for uid, pk, path, whitelist, roaming_free, below, *values in rows.values_list(*_LISTING):
+            found[uid].append(ListingFact(pk, path, whitelist, roaming_free, below, _pass(values)))
+        return found
+
+    def _running(self, starts: Sequence[Offer]) -> list[Running]:
+        """Accepted transactions of these cards that go on, as far as their stations tell: an old one that a station forgot to end, or one
+        at a station that is gone, keeps nobody from charging."""
+        uids = {self.uids[offer.id_tag] for offer in starts}
+        passes = {one.charge_pass.key for uid in uids for one in self.listings.get(uid, ())}
+        tokens = {token.key for uid in uids for token in self.tokens.get(uid, ())}
+        if not passes and not tokens:
+            return []
+        rows: Iterable[Any] = (
+            Transaction.objects.filter(Q(pass_key__in=passes) | Q(token_key__in=tokens), ended_at=None, verdict="Accepted")
+            .filter(station__connected=True)
+            .exclude(connector__status__in=IDLE)
+            .order_by()
+            .values_list("pk", "station_id", "connector__number", "started_at", "pass_key", "token_key", "problems")
+        )
+        return [Running(*row) for *row, problems in rows if Transaction.Problem.NOT_ENDED not in problems]
+
+    def _used(self, offers: Sequence[Offer]) -> dict[tuple[str, Any], dict[tuple[str, int], Used]]:
+        """By time zone and day: energy of the passes and groups that are limited in it."""
+        wanted: dict[tuple[str, Any], tuple[datetime, set[tuple[str, int]]]] = {}
+        for offer in offers:
+            for one in self.listings.get(self.uids[offer.id_tag], ()):
+                limited = {
+                    (limits.record, limits.key)
+                    for limits in one.charge_pass.limits
+                    if limits.daily_kwh is not None or limits.monthly_kwh is not None
+                }
+                if limited:
+                    key = (offer.place.time_zone, offer.at.date())
+                    wanted.setdefault(key, (offer.at, set()))[1].update(limited)
+        return {key: {record: used(*record, at, key[0]) for record in records} for key, (at, records) in wanted.items()}
+
+
+def used(record: str, key: int, at: datetime, time_zone: str) -> Used:
+    """Energy that a pass, or all passes of a group together, charged in the day and month of `at`, by the start of the transactions."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    passes: Any = [key] if record == "pass" else ChargePass.objects.filter(group=key).values("pk")
+    rows: Any = Transaction.objects.filter(pass_key__in=passes, started_at__gte=month).with_energy()
+    found = rows.filter(energy__gt=0).order_by().aggregate(day=Sum("energy", filter=Q(started_at__gte=day)), month=Sum("energy"))
+    return Used(found["day"] or 0, found["month"] or 0)
+
+
+def line(path: str) -> list[str]:
+    """The paths of an organization and of those above it, the highest first."""
+    parts = path.strip("/").split("/")
+    return ["/" + "/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1)]
+
+
+def limits_of(thing: ChargePass | PassGroup) -> Limits:
+    return Limits("pass" if isinstance(thing, ChargePass) else "group", thing.pk, *(getattr(thing, name) for name in _LIMITS))
+
+
+def _pass(values: Sequence[Any]) -> PassFact:
+    (pk, path, nickname, number, uid, blocked, valid_from, valid_until, several, user_active, group, group_id, *rest) = values
+    own, groups = rest[: len(_LIMITS)], rest[len(_LIMITS) :]
+    limits = [Limits(*each) for each in (("pass", pk, *own), ("group", group, *groups)) if any(each[2:])]
+    return PassFact(
+        pk, path, nickname or number or uid, blocked, user_active is False, valid_from, valid_until, several, group_id or "", limits
+    )
+
+
+def _tokens(uids: Iterable[str], lines: Iterable[str]) -> dict[str, list[TokenFact]]:
+    found: dict[str, list[TokenFact]] = defaultdict(list)
+    rows = RoamingToken.objects.filter(uid__in=set(uids), provider__active=True, provider__organization__path__in=set(lines)).order_by()
+    for uid, pk, number, contract, valid, whitelist, group, updated, answer, answered_at, *provider in rows.values_list(*_TOKEN):
+        fact = ProviderFact(*provider)
+        found[uid].append(TokenFact(pk, fact, number or contract, valid, whitelist, group[:20], updated, answer, answered_at))
+    return found
+
+
+def _providers(lines: Iterable[str]) -> list[ProviderFact]:
+    rows = Provider.objects.filter(active=True, realtime=True, ask_unknown=True, organization__path__in=set(lines)).order_by("pk")
+    return [ProviderFact(*row) for row in rows.values_list("pk", "organization__path", "realtime", "ask_unknown")]
+
+
+def _policies(lines: Iterable[str]) -> Iterable[tuple[str, tuple[str, int]]]:
+    rows = RoamingPolicy.objects.filter(organization__path__in=set(lines)).order_by()
+    return ((path, (silent, pk)) for path, silent, pk in rows.values_list("organization__path", "when_silent", "pk"))

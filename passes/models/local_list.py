@@ -1,0 +1,50 @@
+"""The local authorization list of a station: who may charge while it is offline (OCPP 1.6 §3.5.1, SendLocalList)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from stations.models import Command, Station
+from tenancy.rights import VisibleQuerySet
+
+
+class LocalList(models.Model):
+    """What a station has on its list, and what is on its way. A station without a row was never given one."""
+
+    class State(models.TextChoices):
+        IN_STEP = "in_step", _("In step")
+        WAITING = "waiting", _("Waits to be sent")
+        SENDING = "sending", _("On its way")
+        FAILED = "failed", _("The station refused it")
+        UNSUPPORTED = "unsupported", _("The station has no local list")
+
+    tenant_path = "station__location__organization__path"
+    place_lookup = "station__location"
+
+    station = models.OneToOneField(Station, models.CASCADE, related_name="local_list")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    # Of the list on the station; 0 is an empty one
+    version = models.PositiveIntegerField(default=0)
+    # What the station has: UID -> idTagInfo (OCPP 1.6 §7.29)
+    entries = models.JSONField(default=dict)
+    # When it is looked at next: something that it is made of has changed, or will
+    due_at = models.DateTimeField(null=True)
+    # What is on its way: the list it makes, and the command that carries it
+    sending = models.JSONField(null=True)
+    command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")
+    full_next = models.BooleanField(default=False)
+    failures = models.PositiveSmallIntegerField(default=0)
+    # What the station answered last, where that was no
+    problem = models.CharField(max_length=200, blank=True)
+    # Passes that did not fit
+    left_out = models.PositiveIntegerField(default=0)
+    synced_at = models.DateTimeField(null=True)
+
+    objects = VisibleQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="local_list_due", condition=models.Q(due_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return str(self.station)
