@@ -1,11 +1,7 @@
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 
-from passes import pages
+from passes.pages import passes
 
 urlpatterns: list[URLPattern] = [
-    path("passes/", pages.PassList.as_view(), name="passes"),
-    path("passes/add/", pages.pass_add, name="pass_add"),
-    path("passes/<int:pk>/", pages.pass_edit, name="pass_edit"),
-    path("passes/<int:pk>/history/", pages.PassHistory.as_view(), name="pass_history"),
-    path("passes/<int:pk>/delete/", pages.pass_delete, name="pass_delete"),
+    *passes.urlpatterns,
 ]

@@ -14,7 +14,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -354,3 +354,12 @@ def pass_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 class PassHistory(ObjectHistory):
     of = ChargePass
+
+
+urlpatterns: list[URLPattern] = [
+    path("passes/", PassList.as_view(), name="passes"),
+    path("passes/add/", pass_add, name="pass_add"),
+    path("passes/<int:pk>/", pass_edit, name="pass_edit"),
+    path("passes/<int:pk>/history/", PassHistory.as_view(), name="pass_history"),
+    path("passes/<int:pk>/delete/", pass_delete, name="pass_delete"),
+]

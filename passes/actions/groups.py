@@ -1,0 +1,39 @@
+"""Every write to groups of passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from passes.models import PassGroup
+from tenancy import audit
+from tenancy.models import Organization, User
+
+
+@transaction.atomic
+def create_group(*, actor: User | None, organization: Organization, **fields: Any) -> PassGroup:
+    group = PassGroup(organization=organization, **fields)
+    group.full_clean()
+    group.save()
+    audit.record(actor, "create", group, organization, audit.differences({}, fields))
+    return group
+
+
+@transaction.atomic
+def edit_group(*, actor: User | None, group: PassGroup, **fields: Any) -> PassGroup:
+    before = {name: getattr(group, name) for name in fields}
+    for name, value in fields.items():
+        setattr(group, name, value)
+    group.full_clean()
+    group.save(update_fields=list(fields))
+    if changed := audit.differences(before, fields):
+        audit.record(actor, "edit", group, group.organization, changed)
+    return group
+
+
+@transaction.atomic
+def delete_group(*, actor: User | None, group: PassGroup) -> None:
+    """Its passes stay, without its restrictions."""
+    audit.record(actor, "delete", group, group.organization, {"name": [group.name, None]})
+    group.delete()
