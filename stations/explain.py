@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.models import Availability, Command, Connection, Connector
+from stations.models import Availability, Command, Connection, Connector, Settlement
 from stations.ocpp import v16
 from tenancy.models import User
 from tenancy.personal import person
@@ -259,6 +259,16 @@ STOP_REASONS: dict[str, Text] = {
     "Remote": lazy("stopped from the portal"),
     "SoftReset": lazy("soft reset"),
     "UnlockCommand": lazy("unlocked from the portal"),
+}
+
+# Who pays: the form in which a charge is settled
+SETTLEMENTS: dict[str, Meaning] = {
+    Settlement.OPEN: Meaning(OFF, Settlement.OPEN.label, lazy("The station is open: the owner pays.")),
+    Settlement.WHITELIST: Meaning(OFF, Settlement.WHITELIST.label, lazy("The driver charges free; the owner pays.")),
+    Settlement.ROAMING: Meaning(OFF, Settlement.ROAMING.label, lazy("The card holder pays; the owner is reimbursed.")),
+    Settlement.ROAMING_FREE: Meaning(
+        OFF, Settlement.ROAMING_FREE.label, lazy("The card holder pays, without the roaming surcharge; the owner is reimbursed.")
+    ),
 }
 
 VERDICTS: dict[str, Meaning] = {

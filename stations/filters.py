@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
 from stations import hooks
-from stations.models import Transaction
+from stations.models import Settlement, Transaction
 from tenancy.personal import where_seen
 from tenancy.rights import PERSONAL_DATA, anywhere
 from ui.periods import PERIODS, midnight, period, safe_midnight
@@ -47,6 +47,7 @@ class TransactionFilter(django_filters.FilterSet):
         method="in_state",
         choices=[("running", lazy("Running")), ("ended", lazy("Ended")), ("problem", lazy("With a problem"))],
     )
+    settlement = django_filters.ChoiceFilter(label=lazy("Settlement"), empty_label=lazy("Any"), choices=Settlement.choices)
     station = django_filters.CharFilter(label=lazy("Station"), method="at_station", max_length=60)
     card = django_filters.CharFilter(label=lazy("Card"), method="with_card", max_length=60)
 

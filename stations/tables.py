@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain
 from stations.cards import Faces
-from stations.models import Transaction
+from stations.models import Settlement, Transaction
 from ui.templatetags.ui import duration, kwh, state, when
 
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end"}}
@@ -43,13 +43,14 @@ class TransactionTable(django_tables2.Table):
     end = django_tables2.Column(lazy("End"), accessor="ended_at", empty_values=())
     duration = django_tables2.Column(lazy("Duration"), accessor="span", attrs=NUMBER)
     energy = django_tables2.Column(lazy("Energy"), attrs=NUMBER)
+    settlement = django_tables2.Column(lazy("Settlement"), empty_values=())
     state = django_tables2.Column(lazy("State"), accessor="ended_at", empty_values=(), orderable=False)
     stop_reason = django_tables2.Column(lazy("Stop reason"), empty_values=())
     organization = django_tables2.Column(lazy("Organization"), accessor="station__location__organization__name")
 
     class Meta:
         model = Transaction
-        fields = ("number", "station", "card", "start", "end", "duration", "energy", "state", "stop_reason", "organization")
+        fields = ("number", "station", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "organization")
         sequence = fields
 
     @functools.cached_property
@@ -126,6 +127,12 @@ class TransactionTable(django_tables2.Table):
         """kWh."""
         return record.energy_wh / 1000
 
+    def render_settlement(self, record: Transaction) -> str:
+        return self.value_settlement(record) or "–"
+
+    def value_settlement(self, record: Transaction) -> str:
+        return str(Settlement(record.settlement).label) if record.settlement else ""
+
     def render_state(self, record: Transaction) -> SafeString:
         more: list[str] = record.problem_labels
         if not more and not record.running and record.stop_reason:
@@ -153,7 +160,7 @@ class StationTransactionTable(TransactionTable):
 
     class Meta:
         model = Transaction
-        fields = ("number", "connector", "card", "start", "end", "duration", "energy", "state", "stop_reason")
+        fields = ("number", "connector", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason")
         sequence = fields
         exclude = ("station", "organization")
 

@@ -100,6 +100,7 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "organization": organization_link(request.user, station.location.organization),
         "verdict": verdict,
         "reason": hooks.reason_label(offer.reason) if offer else verdict.sentence,
+        "settlement": explain.SETTLEMENTS.get(row.settlement),
         "stop_reason": explain.STOP_REASONS.get(row.stop_reason, row.stop_reason),
         "advice": problems.advice(row),
         "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}" if may(request.user, READ_LOGS, row) else "",
