@@ -11,11 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from energycloud.demo import data, stations_file
+from energycloud.demo import cards, data, stations_file
 from energycloud.demo.history import History, stamp
 from energycloud.simulator.fleet import Known, read_json, write_private
 from energycloud.simulator.makes import MAKES, Make
-from passes.models import ChargePass, Listing
+from passes.models import ChargePass, RoamingToken
 from stations import credentials
 from stations.actions import add_stations, create_location, edit_connector, edit_station, renew_password
 from stations.models import Connector, CurrentType, Knock, Location, SecurityEvent, Station, StatusChange, Transaction, UnmatchedMessage
@@ -38,7 +38,12 @@ def build() -> list[tuple[str, str]]:
     """Make it all; returns the logins of its people as (e-mail, password). The platform must exist."""
     rng, now = random.Random(SEED), timezone.now()
     organizations = _organizations()
-    passes = _passes(rng, organizations)
+    people = [(email, secrets.token_urlsafe(12)) for _key, _name, email, _role in data.PEOPLE]
+    for (key, name, _email, role), (email, password) in zip(data.PEOPLE, people, strict=True):
+        create_user(
+            actor=None, organization=organizations[key], email=email, name=name, password=password, role=Role.objects.get(default=role)
+        )
+    every = cards.make(rng, organizations, now)
     history = History(rng, now)
     known: list[tuple[int, Known]] = []
     identities = iter(_identities())
@@ -50,25 +55,24 @@ def build() -> list[tuple[str, str]]:
             city=place.city, country=place.country, latitude=place.latitude, longitude=place.longitude, time_zone=place.time_zone,
             access_mode=place.access_mode,
         )  # fmt: skip
-        cards = [p for key in _line(place.owner) for p in passes.get(key, ()) if not p.blocked and p.valid_until is None]
         for make_key, alias, trait in place.stations:
             make, evse = MAKES[make_key], evse + 10
             station, password = _station(location, next(identities), make, alias, evse)
             registers: list[int] = []
+            taken = cards.accepted(station, every, now)
             if trait != "never":
-                registers = history.live(station, make, place.habit, cards, _last_seen(rng, now, trait))
+                registers = history.live(station, make, place.habit, taken, _last_seen(rng, now, trait))
                 for number, register in enumerate(registers, 1):
                     station.connectors.filter(number=number).update(energy_register=register)
                 _was_connected(rng, station, make, trait, now)
+            if alias in data.REFUSALS:
+                name, count = data.REFUSALS[alias]
+                known_card = ChargePass.objects.filter(organization=organization, nickname=name).first()
+                history.refused(station, known_card.uid if known_card else "", count)
             if trait in SIMULATED:
-                known.append((TRAITS.index(trait), _known(station, password, make_key, trait, [p.uid for p in cards], registers)))
+                known.append((TRAITS.index(trait), _known(station, password, make_key, trait, taken, registers)))
     history.write()
     _problems(now)
-    people = [(email, secrets.token_urlsafe(12)) for _key, _name, email, _role in data.PEOPLE]
-    for (key, name, _email, role), (email, password) in zip(data.PEOPLE, people, strict=True):
-        create_user(
-            actor=None, organization=organizations[key], email=email, name=name, password=password, role=Role.objects.get(default=role)
-        )
     _service(organizations, now)
     stranger = _stranger()
     Knock.objects.get_or_create(identity=stranger.identity, defaults={
@@ -88,16 +92,14 @@ def mend() -> int:
     if entries and all(digests.get(entry.identity) == credentials.digest(entry.password) for entry in entries if entry.identity in digests):
         return 0
     known: list[tuple[int, Known]] = []
+    every = [*ChargePass.objects.values_list("uid", flat=True), *RoamingToken.objects.values_list("uid", flat=True)[: cards.TOKENS]]
     described = dict(zip(_identities(), _described(), strict=True))
     for station in Station.objects.filter(identity__in=digests, active=True).select_related("location__organization"):
         make_key, trait = described[station.identity]
         if trait in SIMULATED:
             password = renew_password(actor=None, station=station)
-            cards = ChargePass.objects.filter(
-                organization__in=[*station.location.organization.ancestor_ids, station.location.organization_id]
-            )
             registers = station.connectors.exclude(number=0).order_by("number").values_list("energy_register", flat=True)
-            uids = list(cards.filter(blocked=False, valid_until=None).values_list("uid", flat=True))
+            uids = cards.accepted(station, every, timezone.now())
             known.append(
                 (TRAITS.index(trait), _known(station, password, make_key, trait, uids, [round(register or 0) for register in registers]))
             )
@@ -106,9 +108,9 @@ def mend() -> int:
     return len(known)
 
 
-def _known(station: Station, password: str, make: str, trait: str, cards: list[str], registers: list[int]) -> Known:
+def _known(station: Station, password: str, make: str, trait: str, uids: list[str], registers: list[int]) -> Known:
     begin = trait if trait in ("charging", "broken") else "idle"
-    return Known(station.identity, password, make, serial=station.identity, cards=cards, begin=begin, registers=registers)
+    return Known(station.identity, password, make, serial=station.identity, cards=uids, begin=begin, registers=registers)
 
 
 def _stranger() -> Known:
@@ -154,38 +156,6 @@ def _service(organizations: dict[str, Organization], now: datetime) -> None:
         starts_at=now - timedelta(days=3), ends_at=now + timedelta(days=27), place=f"l{location.pk}", place_name=place,
         reason="Nights in the holidays",
     )  # fmt: skip
-
-
-def _line(key: str) -> list[str]:
-    """An organization and those above it."""
-    parents = {org.key: org.parent for org in data.ORGANIZATIONS}
-    line = []
-    while key:
-        line.append(key)
-        key = parents[key]
-    return line
-
-
-def _passes(rng: random.Random, organizations: dict[str, Organization]) -> dict[str, list[ChargePass]]:
-    made: dict[str, list[ChargePass]] = {}
-    for org in data.ORGANIZATIONS:
-        made[org.key] = [
-            ChargePass(
-                organization=organizations[org.key], uid=f"04{rng.getrandbits(48):012X}", nickname=nickname,
-                visible_number=f"{org.country}-TNM-{'BCD'[rng.randrange(3)]}{rng.randint(10_000, 99_999)}-{rng.randint(1, 9)}",
-            )
-            for nickname in org.passes
-        ]  # fmt: skip
-    made["haven"][-1].blocked = True
-    made["noord"][-1].valid_until = timezone.now() - timedelta(days=20)
-    made["alpen"] = [ChargePass(organization=organizations["alpen"], uid=f"04{rng.getrandbits(48):012X}", nickname="Technician")]
-    made["vandalen"] = [ChargePass(organization=organizations["vandalen"], uid=f"04{rng.getrandbits(48):012X}", nickname="Technician")]
-    every = ChargePass.objects.bulk_create([p for passes in made.values() for p in passes])
-    # A technician's pass of a partner is taken at all its customers; all others at their own organization.
-    Listing.objects.bulk_create(
-        Listing(charge_pass=p, organization=p.organization, uid=p.uid, whitelist=True, below=p.nickname == "Technician") for p in every
-    )
-    return made
 
 
 def _station(location: Location, identity: str, make: Make, alias: str, evse: int) -> tuple[Station, str]:

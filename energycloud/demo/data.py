@@ -17,28 +17,68 @@ class Org:
     country: str
     email: str
     phone: str
-    # Passes: (nickname, visible number)
-    passes: tuple[str, ...] = ()
 
 
 ORGANIZATIONS = (
     Org("vandalen", "", "partner", "Van Dalen Laadtechniek", "Atoomweg 63", "3542 AB", "Utrecht", "NL", "service@vandalen.example", "+31 30 555 0142"),
     Org("alpen", "", "partner", "Alpenstrom Elektrotechnik", "Innrain 52", "6020", "Innsbruck", "AT", "technik@alpenstrom.example", "+43 512 555 018"),
     Org("haven", "vandalen", "customer", "Havenkwartier Kantoren", "Wilhelminakade 909", "3072 AP", "Rotterdam", "NL", "facilitair@havenkwartier.example",
-        "+31 10 555 0177", ("Pool car 1", "Pool car 2", "Pool car 3", "S. de Boer", "M. Yilmaz", "T. Janssen", "Reception spare")),
-    Org("vries", "haven", "sub", "P. de Vries (home)", "Kerkstraat 14", "2611 GX", "Delft", "NL", "p.devries@havenkwartier.example", "+31 6 5550 1188",
-        ("P. de Vries",)),
-    Org("noord", "vandalen", "customer", "Noordlijn Logistiek", "Osloweg 110", "9723 BX", "Groningen", "NL", "wagenpark@noordlijn.example", "+31 50 555 0121",
-        ("Van 11", "Van 12", "Van 14", "Van 17", "Truck 3", "Planner", "Workshop")),
+        "+31 10 555 0177"),
+    Org("vries", "haven", "sub", "P. de Vries (home)", "Kerkstraat 14", "2611 GX", "Delft", "NL", "p.devries@havenkwartier.example", "+31 6 5550 1188"),
+    Org("noord", "vandalen", "customer", "Noordlijn Logistiek", "Osloweg 110", "9723 BX", "Groningen", "NL", "wagenpark@noordlijn.example", "+31 50 555 0121"),
     Org("schelde", "vandalen", "customer", "Hotel Scheldezicht", "Jan van Rijswijcklaan 191", "2020", "Antwerpen", "BE", "receptie@scheldezicht.example",
-        "+32 3 555 01 64", ("Guest card A", "Guest card B", "Guest card C", "Kitchen van")),
-    Org("seeblick", "alpen", "customer", "Hotel Seeblick Bregenz", "Seestraße 5", "6900", "Bregenz", "AT", "rezeption@seeblick.example", "+43 5574 555 01",
-        ("Gast 1", "Gast 2", "Gast 3", "Shuttle")),
+        "+32 3 555 01 64"),
+    Org("seeblick", "alpen", "customer", "Hotel Seeblick Bregenz", "Seestraße 5", "6900", "Bregenz", "AT", "rezeption@seeblick.example", "+43 5574 555 01"),
     Org("garagen", "alpen", "customer", "Stadtgaragen Salzburg", "Südtiroler Platz 1", "5020", "Salzburg", "AT", "betrieb@stadtgaragen.example",
-        "+43 662 555 0139", ("Dauerparker 104", "Dauerparker 117", "Dauerparker 230", "Hausmeister")),
-    Org("linzer", "garagen", "sub", "Garage Linzer Gasse", "Linzer Gasse 20", "5020", "Salzburg", "AT", "linzergasse@stadtgaragen.example", "+43 662 555 0152",
-        ("Mieter Linzer Gasse",)),
+        "+43 662 555 0139"),
+    Org("linzer", "garagen", "sub", "Garage Linzer Gasse", "Linzer Gasse 20", "5020", "Salzburg", "AT", "linzergasse@stadtgaragen.example", "+43 662 555 0152"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Card:
+    """A pass. `public` cards are among those of the provider; `also` is another organization that whitelists it."""
+
+    name: str
+    holder: str = ""
+    public: bool = False
+    roaming_free: bool = False
+    unlisted: bool = False
+    also: str = ""
+    below: bool = False
+    blocked: bool = False
+    expired: bool = False
+    group: str = ""
+    office_hours: bool = False
+    monthly_kwh: int = 0
+
+
+# A card provider of the platform: (name, country, party id)
+PROVIDER = ("ChargeNet Europe", "NL", "CNE")
+# (organization, name, group id, kWh a month)
+GROUPS = (("noord", "Vans Groningen", "NOORD-VANS", 4000), ("garagen", "Dauerparker", "DAUERPARKER", None))
+CARDS: dict[str, tuple[Card, ...]] = {
+    "haven": (
+        Card("Pool car 1"), Card("Pool car 2"), Card("Pool car 3"), Card("S. de Boer", "Saskia de Boer"), Card("M. Yilmaz", "Murat Yilmaz"),
+        Card("M. Yilmaz, key fob", "Murat Yilmaz"), Card("T. Janssen", "Tessa Janssen", public=True, roaming_free=True),
+        Card("Reception spare", blocked=True),
+    ),
+    "vries": (Card("P. de Vries", "Pieter de Vries", also="haven"), Card("P. de Vries, ChargeNet", "Pieter de Vries", public=True, roaming_free=True)),
+    "noord": (
+        Card("Van 11", group="Vans Groningen"), Card("Van 12", group="Vans Groningen"), Card("Van 14", group="Vans Groningen"),
+        Card("Van 17", group="Vans Groningen"), Card("Truck 3"), Card("Planner", "Anouk Visser", office_hours=True, monthly_kwh=250),
+        Card("Workshop", expired=True),
+    ),
+    "schelde": (Card("Guest card A"), Card("Guest card B"), Card("Guest card C"), Card("Kitchen van")),
+    "seeblick": (Card("Gast 1"), Card("Gast 2"), Card("Gast 3"), Card("Shuttle", public=True, roaming_free=True)),
+    "garagen": (
+        Card("Dauerparker 104", group="Dauerparker"), Card("Dauerparker 117", group="Dauerparker"),
+        Card("Dauerparker 230", "Eva Gruber", group="Dauerparker", public=True, unlisted=True), Card("Hausmeister"),
+    ),
+    "linzer": (Card("Mieter Linzer Gasse"),),
+    "alpen": (Card("Technician", below=True),),
+    "vandalen": (Card("Technician", below=True),),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,9 +102,9 @@ LOCATIONS = (
     Place("haven", "Wilhelminakade", "Wilhelminakade 909", "3072 AP", "Rotterdam", "NL", 51.9045, 4.4868, "Europe/Amsterdam", "whitelist", "office", (
         ("alfen-double", "P1 gate", "charging"), ("alfen-double", "P1 left", "lively"), ("alfen-double", "P1 right", "idle"),
         ("zaptec", "P2 row A 1", "charging"), ("zaptec", "P2 row A 2", "idle"), ("zaptec", "P2 row A 3", "idle"), ("abb-dc", "Visitors fast", "broken"))),
-    Place("haven", "Coolsingel", "Coolsingel 42", "3011 AD", "Rotterdam", "NL", 51.9228, 4.4790, "Europe/Amsterdam", "whitelist", "office", (
+    Place("haven", "Coolsingel", "Coolsingel 42", "3011 AD", "Rotterdam", "NL", 51.9228, 4.4790, "Europe/Amsterdam", "roaming_whitelist", "office", (
         ("evbox", "Basement 1", "idle"), ("evbox", "Basement 2", "offline"), ("keba", "Basement 3", "idle"))),
-    Place("vries", "De Vries, Delft", "Kerkstraat 14", "2611 GX", "Delft", "NL", 52.0125, 4.3590, "Europe/Amsterdam", "whitelist", "home", (
+    Place("vries", "De Vries, Delft", "Kerkstraat 14", "2611 GX", "Delft", "NL", 52.0125, 4.3590, "Europe/Amsterdam", "roaming_whitelist", "home", (
         ("wallbox", "Drive", "idle"),)),
     Place("noord", "Depot Groningen", "Osloweg 110", "9723 BX", "Groningen", "NL", 53.2030, 6.6050, "Europe/Amsterdam", "whitelist", "depot", (
         ("mennekes", "Dock 1", "charging"), ("mennekes", "Dock 2", "idle"), ("mennekes", "Dock 3", "idle"), ("kempower", "Truck lane", "lively"))),
@@ -74,20 +114,23 @@ LOCATIONS = (
         ("alpitronic-150", "Hof", "idle"), ("keba", "Tor 2", "silent"))),
     Place("schelde", "Hotel Scheldezicht", "Jan van Rijswijcklaan 191", "2020", "Antwerpen", "BE", 51.1925, 4.4030, "Europe/Brussels", "open", "hotel", (
         ("easee", "Courtyard 1", "lively"), ("easee", "Courtyard 2", "idle"), ("wallbox", "Front", "idle"))),
-    Place("schelde", "Noorderlaan", "Noorderlaan 147", "2030", "Antwerpen", "BE", 51.2490, 4.4210, "Europe/Brussels", "open", "motorway", (
+    Place("schelde", "Noorderlaan", "Noorderlaan 147", "2030", "Antwerpen", "BE", 51.2490, 4.4210, "Europe/Brussels", "roaming", "motorway", (
         ("alpitronic-300", "Pylon 1", "charging"), ("alpitronic-300", "Pylon 2", "idle"))),
-    Place("seeblick", "Hotel Seeblick", "Seestraße 5", "6900", "Bregenz", "AT", 47.5045, 9.7455, "Europe/Vienna", "open", "hotel", (
+    Place("seeblick", "Hotel Seeblick", "Seestraße 5", "6900", "Bregenz", "AT", 47.5045, 9.7455, "Europe/Vienna", "roaming_whitelist", "hotel", (
         ("keba", "Tiefgarage 1", "charging"), ("keba", "Tiefgarage 2", "idle"), ("mennekes", "Vorplatz", "deactivated"))),
-    Place("garagen", "Bahnhofsgarage", "Südtiroler Platz 1", "5020", "Salzburg", "AT", 47.8130, 13.0455, "Europe/Vienna", "open", "garage", (
+    Place("garagen", "Bahnhofsgarage", "Südtiroler Platz 1", "5020", "Salzburg", "AT", 47.8130, 13.0455, "Europe/Vienna", "roaming", "garage", (
         ("alfen-single", "Ebene 1 Platz 12", "idle"), ("alfen-single", "Ebene 1 Platz 13", "idle"), ("alfen-single", "Ebene 1 Platz 14", "idle"),
         ("alpitronic-150", "Schnelllader", "lively"))),
-    Place("garagen", "Mirabell", "Mirabellplatz 5", "5020", "Salzburg", "AT", 47.8055, 13.0425, "Europe/Vienna", "open", "garage", (
+    Place("garagen", "Mirabell", "Mirabellplatz 5", "5020", "Salzburg", "AT", 47.8055, 13.0425, "Europe/Vienna", "roaming", "garage", (
         ("zaptec", "Mirabell 1", "never"), ("zaptec", "Mirabell 2", "never"), ("zaptec", "Mirabell 3", "never"))),
     Place("linzer", "Linzer Gasse", "Linzer Gasse 20", "5020", "Salzburg", "AT", 47.8028, 13.0470, "Europe/Vienna", "whitelist", "garage", (
         ("easee", "Mieter 1", "idle"), ("easee", "Mieter 2", "offline"))),
     Place("alpen", "Werkstatt Innsbruck", "Innrain 52", "6020", "Innsbruck", "AT", 47.2630, 11.3845, "Europe/Vienna", "whitelist", "office", (
         ("wallbox", "Werkstatt", "idle"), ("kempower", "Prüfplatz", "never"))),
 )  # fmt: skip
+
+# Stations (by alias) that refuse cards again and again, with how many: of strangers, or ("Workshop") always the same pass
+REFUSALS = {"P2 row A 3": ("", 14), "Dock 2": ("Workshop", 7)}
 
 # People with a login: (organization, name, e-mail, role there)
 PEOPLE = (

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, time, timedelta
 from django.db.models import CharField, F
 from django.db.models.functions import Cast
 
+from energycloud.demo.cards import uid
 from energycloud.simulator.cars import Car, ac_power, dc_power, some_car
 from energycloud.simulator.makes import Make
-from passes.models import ChargePass
+from passes.authorizing import authorize
+from stations.hooks import Offer, place_of
 from stations.models import AccessMode, CardOffer, Connector, MeterSample, MeterSeries, Station, StatusChange, Transaction
 
 DAYS = 35
@@ -39,14 +41,14 @@ class History:
     offers: list[CardOffer] = field(default_factory=list)
     changes: list[StatusChange] = field(default_factory=list)
 
-    def live(self, station: Station, make: Make, habit: str, passes: Sequence[ChargePass], until: datetime) -> list[int]:
+    def live(self, station: Station, make: Make, habit: str, cards: Sequence[str], until: datetime) -> list[int]:
         """The past of one station up to `until`; returns the registers of its meters, in Wh, by connector."""
         registers = []
         for connector in station.connectors.all():
             if connector.number:
                 register = float(self.rng.randint(200_000, 9_000_000))
                 for car, begin, end in self.visits(station, make, habit, until):
-                    register = self.visit(station, connector, make, passes, car, begin, end, register)
+                    register = self.visit(station, connector, make, cards, car, begin, end, register)
                 registers.append(round(register))
         return registers
 
@@ -70,15 +72,13 @@ class History:
                     free_from = end + timedelta(minutes=rng.uniform(5, 40))
 
     def visit(
-        self, station: Station, connector: Connector, make: Make, passes: Sequence[ChargePass], car: Car, begin: datetime, end: datetime,
+        self, station: Station, connector: Connector, make: Make, cards: Sequence[str], car: Car, begin: datetime, end: datetime,
         register: float,
     ) -> float:  # fmt: skip
         """One car; returns what the meter shows afterwards."""
         rng = self.rng
-        charge_pass, tag = rng.choice(passes), ""
-        listed = station.effective_access_mode != AccessMode.OPEN or rng.random() < 0.4
-        tag = charge_pass.uid if listed else f"04{rng.getrandbits(48):012X}"
-        holder, reason = (str(charge_pass) if listed else ""), "listed" if station.effective_access_mode != AccessMode.OPEN else "open"
+        anybody = station.effective_access_mode == AccessMode.OPEN and rng.random() < 0.6
+        tag = uid(rng) if anybody else rng.choice(cards)
         started = begin + timedelta(seconds=rng.randint(8, 60))
         meter_start, soc, at = round(register), rng.uniform(15, 65), started
         step, recent = PROBE[make.current_type], begin > self.now - timedelta(days=4)
@@ -103,34 +103,26 @@ class History:
             end_received_at=end, meter_start=meter_start, meter_last=round(register), meter_stop=round(register),
             stop_reason=reason_to_stop,
         ))  # fmt: skip
-        shown = {"station": station, "connector_number": connector.number}
         if rng.random() < 0.06:  # somebody else was here before
-            self.offers.append(CardOffer(
-                station=station, at=begin - timedelta(minutes=2), id_tag=f"04{rng.getrandbits(48):012X}", action="Authorize",
-                **({"verdict": "Invalid", "reason": "unknown"} if reason == "listed" else {"verdict": "Accepted", "reason": "open"}),
-            ))  # fmt: skip
-        self.offers.append(
-            CardOffer(
-                station=station,
-                at=begin + timedelta(seconds=4),
-                id_tag=tag,
-                holder=holder,
-                verdict="Accepted",
-                reason=reason,
-                action="Authorize",
-            )
-        )
-        self.offers.append(
-            CardOffer(**shown, at=started, id_tag=tag, holder=holder, verdict="Accepted", reason=reason, action="StartTransaction")
-        )
+            self.offers.append(CardOffer(station=station, at=begin - timedelta(minutes=2), id_tag=uid(rng), action="Authorize"))
+        shown = {"station": station, "connector_number": connector.number, "id_tag": tag}
+        self.offers.append(CardOffer(**shown, at=begin + timedelta(seconds=4), action="Authorize"))
+        self.offers.append(CardOffer(**shown, at=started, action="StartTransaction"))
         if recent:
             away = end + timedelta(seconds=rng.randint(20, 200))
             for when, status in ((begin, "Preparing"), (started, "Charging"), (end, "Finishing"), (away, "Available")):
                 self.changes.append(StatusChange(connector=connector, at=when, received_at=when, status=status, error_code="NoError"))
         return register
 
+    def refused(self, station: Station, card: str, count: int) -> None:
+        """In the last days `count` cards were held to the reader in vain: always this one, or each time another."""
+        for _number in range(count):
+            at = self.now - timedelta(hours=self.rng.uniform(1, 100))
+            self.offers.append(CardOffer(station=station, at=at, id_tag=card or uid(self.rng), action="Authorize"))
+
     def write(self) -> None:
         self.transactions.sort(key=lambda row: row.started_at)
+        self._decide()
         Transaction.objects.bulk_create(self.transactions, batch_size=500)
         Transaction.objects.filter(transaction_id="").update(transaction_id=Cast(F("pk"), CharField()))
         CardOffer.objects.bulk_create(sorted(self.offers, key=lambda row: row.at), batch_size=500)
@@ -152,6 +144,18 @@ class History:
         MeterSample.objects.bulk_create(
             [MeterSample(series_id=series_id, at=at, value=value) for (series_id, at), value in numbers.items()], batch_size=5000
         )
+
+    def _decide(self) -> None:
+        """Every card as it is decided on, by the rules that are in force."""
+        begun = {(row.station_id, row.started_at): row for row in self.transactions}
+        for first in range(0, len(self.offers), 500):
+            some = self.offers[first : first + 500]
+            asked = [Offer(place_of(row.station), row.id_tag, row.at, row.connector_number, live=False) for row in some]
+            for row, verdict in zip(some, authorize(asked), strict=True):
+                row.verdict, row.reason, row.holder, row.steps = verdict.status, verdict.reason, verdict.holder, list(verdict.steps)
+                charge = begun.get((row.station_id, row.at)) if row.action == "StartTransaction" else None
+                for told in (row, charge) if charge else (row,):
+                    told.settlement, told.pass_key, told.token_key = verdict.settlement, verdict.pass_key, verdict.token_key
 
 
 def stamp(at: datetime) -> str:
