@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import Q
 from django.utils.translation import ngettext
 
-from passes.models import ChargePass
+from passes.models import Listing
 from tenancy.actions.moves import Move
 from tenancy.models import Organization, User
 
 
 def passes_that_end(user: User, organization: Organization, parent: Organization) -> Iterator[str]:
-    """Those of organizations that are no longer above: they work at their own stations and below."""
-    move = Move(organization, parent)
-    if count := ChargePass.objects.filter(organization__in=move.former, blocked=False).count():
+    """Those on the lists of organizations that are no longer above, or listed across the line that is cut; and those that begin to count."""
+    move, working = Move(organization, parent), Listing.objects.filter(charge_pass__blocked=False)
+    within = Q(organization__path__startswith=organization.path), Q(charge_pass__organization__path__startswith=organization.path)
+    cut = within[0] & Q(charge_pass__organization__in=move.former) | within[1] & Q(organization__in=move.former)
+    if count := working.filter(Q(organization__in=move.former, below=True) | cut).count():
         yield (
             ngettext(
                 "%d pass on the lists of organizations that are no longer above is not accepted at its stations any more.",
@@ -23,7 +26,7 @@ def passes_that_end(user: User, organization: Organization, parent: Organization
             )
             % count
         )
-    if count := ChargePass.objects.filter(organization__in=move.newly, blocked=False).count():
+    if count := working.filter(organization__in=move.newly, below=True).count():
         yield (
             ngettext(
                 "%d pass of organizations that are newly above is accepted at its stations.",

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from passes.actions import create_pass
+from passes.actions import create_pass, list_pass
 from tenancy.actions import (
     activate_organization,
     assign_role,
@@ -222,11 +222,13 @@ def test_roles_of_those_who_were_above_are_taken_away_inside(tree: Tree, as_ada:
 
 def test_what_else_changes_is_said_before(tree: Tree, as_ada: Client) -> None:
     edit_organization(actor=None, organization=tree.partner, compensation_ac=Decimal("0.23"), colour="#112233", require_two_factor=True)
-    create_pass(actor=None, organization=tree.partner, uid="04FFFFFF")
+    create_pass(actor=None, organization=tree.partner, uid="04FFFFFE")  # there alone
+    create_pass(actor=None, organization=tree.partner, uid="04FFFFFF", below=True)
+    list_pass(actor=None, charge_pass=tree.charge_pass, organization=tree.partner, whitelist=True)
     assign_role(actor=None, user=tree.bob, role=Role.objects.get(default="viewer"), organization=tree.customer)
     asked = text(as_ada.get(move_url(tree.customer, tree.other_partner)))
     for sentence in (
-        "1 pass on the lists of organizations that are no longer above is not accepted",
+        "2 passes on the lists of organizations that are no longer above are not accepted",
         "AC from 0.23 to – EUR",
         "another logo or another colour",
         "need not log in with two factors any more",
