@@ -13,7 +13,7 @@ from tenancy.models import Organization, User
 
 
 def passes_that_end(user: User, organization: Organization, parent: Organization) -> Iterator[str]:
-    """Those on the lists of organizations that are no longer above, or listed across the line that is cut; and those that begin to count."""
+    """Those on the lists of organizations that are no longer above or listed across the cut line, and those that begin to."""
     move, working = Move(organization, parent), Listing.objects.filter(charge_pass__blocked=False)
     within = Q(organization__path__startswith=organization.path), Q(charge_pass__organization__path__startswith=organization.path)
     cut = within[0] & Q(charge_pass__organization__in=move.former) | within[1] & Q(organization__in=move.former)
