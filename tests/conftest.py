@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from passes.models import ChargePass, Listing
 from stations.actions import add_stations, create_location
 from stations.models import AccessMode, Connector, Location, Station
 from tenancy.actions import create_organization, create_user
 from tenancy.models import Organization, Role, User
+from tests.snapshot import Snapshot
 
 PASSWORD = "correct-horse-battery"
 STATION_PASSWORD = "station-secret-0123456789"
@@ -45,8 +47,7 @@ class Tree:
         return Connector.objects.get(station=self.station, number=1)
 
 
-@pytest.fixture
-def tree(db: None) -> Tree:
+def grow_tree() -> Tree:
     """Platform > partner > customer > location > two stations, and the same beside it with one station for the stranger."""
     platform = create_organization(actor=None, parent=None, kind="platform", name="Green Grid Operations")
     partner = create_organization(actor=None, parent=platform, kind="partner", name="Lumen Installers")
@@ -78,6 +79,18 @@ def tree(db: None) -> Tree:
     Listing.objects.create(charge_pass=charge_pass, organization=customer, uid=CARD, whitelist=True)
     return Tree(platform, partner, customer, other_partner, other_customer, *people, location, station, dc_station,
                 other_location, other_station, charge_pass)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def grown(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Snapshot[Tree]:
+    """What the tree of each test is copied from. A module whose tests all need more there makes its own."""
+    with django_db_blocker.unblock():
+        return Snapshot(grow_tree)
+
+
+@pytest.fixture
+def tree(db: None, grown: Snapshot[Tree]) -> Tree:
+    return grown.again()
 
 
 @pytest.fixture(autouse=True)

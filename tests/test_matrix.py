@@ -15,13 +15,15 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from stations.controls import CONTROLS
 from stations.models import Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
 from tenancy import actions
 from tenancy.models import AuditEntry, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
-from tests.conftest import CARD, Tree
+from tests.conftest import CARD, Tree, grow_tree
+from tests.snapshot import Snapshot
 from tests.tenancy.people import role_with, somebody
 from ui.lists import ListPage
 
@@ -146,9 +148,9 @@ ROUTES = sorted(str(pattern.name) for pattern in patterns(get_resolver()))
 KNOWN = PUBLIC | ACCOUNT | OWN_FACTORS | PLATFORM_ONLY | LISTS.keys() | OBJECT_PAGES.keys() | {"station_command"}
 
 
-@pytest.fixture
-def world(tree: Tree) -> Tree:
-    """One of everything that has a page, at the organization that Dan must never learn of."""
+def grow_world() -> Tree:
+    """The tree, and one of everything that has a page, at the organization that Dan must never learn of."""
+    tree = grow_tree()
     now = timezone.now()
     transaction = Transaction.objects.create(
         station=tree.station, connector=tree.connector, transaction_id="71", id_tag=CARD, verdict="Accepted", started_at=now,
@@ -176,6 +178,17 @@ def world(tree: Tree) -> Tree:
     actions.invite_user(
         actor=tree.bob, organization=tree.customer, email="eve@example.org", name="Eve Invited", role=None, address=lambda token: token
     )
+    return tree
+
+
+@pytest.fixture(scope="module")
+def grown(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Snapshot[Tree]:
+    with django_db_blocker.unblock():
+        return Snapshot(grow_world)
+
+
+@pytest.fixture
+def world(tree: Tree) -> Tree:
     return tree
 
 
