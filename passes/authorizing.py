@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
-from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, decide
+from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, decide, speaking
 from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
 from stations.hooks import START, STOP, Offer, Verdict
 from stations.models import AccessMode, Connector, Transaction
@@ -27,6 +28,9 @@ _TOKEN = (
     "uid", "pk", "visual_number", "contract_id", "valid", "whitelist", "group_id", "last_updated", "answer", "answered_at",
     "provider", "provider__organization__path", "provider__realtime", "provider__ask_unknown",
 )  # fmt: skip
+
+Record = tuple[str, int]  # "pass" or "group", and its key
+Day = tuple[str, date]  # time zone, and the date there
 
 
 def authorize(offers: Sequence[Offer]) -> list[Verdict]:
@@ -47,8 +51,11 @@ class _Reader:
         checked = [offer for offer in offers if offer.place.access_mode != AccessMode.OPEN]
         roaming = [offer for offer in offers if AccessMode(offer.place.access_mode).roams]
         self.listings = self._listings(lines)
-        strange = {uid for uid in self.uids.values() if uid not in self.listings}
-        wanted = {self.uids[offer.id_tag] for offer in roaming} | ({self.uids[offer.id_tag] for offer in checked} & strange)
+        # Where nobody's list speaks for a card it is told from one that no network knows either
+        strange = (
+            offer for offer in checked if speaking(offer.place.organization_path, self.listings.get(self.uids[offer.id_tag], ())) is None
+        )
+        wanted = {self.uids[offer.id_tag] for offer in (*roaming, *strange)}
         self.tokens = _tokens(wanted, lines) if wanted else {}
         self.providers = _providers(lines) if any(self.uids[offer.id_tag] not in self.tokens for offer in roaming) else []
         asked = any(offer.advice or not offer.live for offer in roaming) or any(
@@ -63,11 +70,11 @@ class _Reader:
         policy = next((self.policies[above] for above in reversed(line(path)) if above in self.policies), ("refuse", 0))
         return Facts(
             self.listings.get(uid, ()), self.tokens.get(uid, ()), self.providers, *policy, self.running,
-            self.used.get((offer.place.time_zone, offer.at.date()), {}),
+            self.used.get(_day(offer), {}),
         )  # fmt: skip
 
     def add(self, offer: Offer, verdict: Verdict) -> None:
-        if offer.purpose == START and verdict.status == "Accepted" and not verdict.ask:
+        if offer.purpose == START and offer.connector and verdict.status == "Accepted" and not verdict.ask:
             place = offer.place
             self.running.append(Running(0, place.station, offer.connector, offer.at, verdict.pass_key, verdict.token_key))
 
@@ -97,31 +104,48 @@ class _Reader:
         )
         return [Running(*row) for *row, problems in rows if Transaction.Problem.NOT_ENDED not in problems]
 
-    def _used(self, offers: Sequence[Offer]) -> dict[tuple[str, Any], dict[tuple[str, int], Used]]:
-        """By time zone and day: energy of the passes and groups that are limited in it."""
-        wanted: dict[tuple[str, Any], tuple[datetime, set[tuple[str, int]]]] = {}
+    def _used(self, offers: Sequence[Offer]) -> dict[Day, dict[Record, Used]]:
+        """By day: energy of the passes and groups that are limited in it."""
+        wanted: dict[Day, set[Record]] = defaultdict(set)
         for offer in offers:
             for one in self.listings.get(self.uids[offer.id_tag], ()):
-                limited = {
-                    (limits.record, limits.key)
-                    for limits in one.charge_pass.limits
-                    if limits.daily_kwh is not None or limits.monthly_kwh is not None
-                }
-                if limited:
-                    key = (offer.place.time_zone, offer.at.date())
-                    wanted.setdefault(key, (offer.at, set()))[1].update(limited)
-        return {key: {record: used(*record, at, key[0]) for record in records} for key, (at, records) in wanted.items()}
+                for limits in one.charge_pass.limits:
+                    if limits.daily_kwh is not None or limits.monthly_kwh is not None:
+                        wanted[_day(offer)].add((limits.record, limits.key))
+        return {day: _energy(records, *day) for day, records in wanted.items()}
+
+
+def _day(offer: Offer) -> Day:
+    """The day of an offer where it is made, which is not the same everywhere."""
+    zone = offer.place.time_zone
+    return zone, offer.at.astimezone(ZoneInfo(zone)).date()
+
+
+def _energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record, Used]:
+    """Energy that passes, or all passes of a group together, charged in the day and in its month until then, by the start of the
+    transactions."""
+    begins, ends, month = (
+        datetime.combine(on, time(), ZoneInfo(time_zone)).astimezone(UTC) for on in (day, day + timedelta(days=1), day.replace(day=1))
+    )
+    done: Any = Transaction.objects.filter(started_at__gte=month, started_at__lt=ends).order_by().with_energy().filter(energy__gt=0)
+    sums = {"of_day": Coalesce(Sum("energy", filter=Q(started_at__gte=begins)), 0), "of_month": Sum("energy")}
+    found: dict[Record, Used] = {}
+    if passes := [key for record, key in records if record == "pass"]:
+        rows = done.filter(pass_key__in=passes).values("pass_key").annotate(**sums)
+        found |= {("pass", key): Used(*energy) for key, *energy in rows.values_list("pass_key", *sums)}
+    if groups := [key for record, key in records if record == "group"]:
+        members = ChargePass.objects.filter(group__in=groups).order_by()
+        rows = done.filter(pass_key__in=members.values("pk")).annotate(
+            group=Subquery(ChargePass.objects.filter(pk=OuterRef("pass_key")).order_by().values("group"))
+        )
+        found |= {("group", key): Used(*energy) for key, *energy in rows.values("group").annotate(**sums).values_list("group", *sums)}
+    return found
 
 
 def used(record: str, key: int, at: datetime, time_zone: str) -> Used:
-    """Energy that a pass, or all passes of a group together, charged in the day and month of `at`, by the start of the transactions."""
-    local = at.astimezone(ZoneInfo(time_zone))
-    day = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    passes: Any = [key] if record == "pass" else ChargePass.objects.filter(group=key).values("pk")
-    rows: Any = Transaction.objects.filter(pass_key__in=passes, started_at__gte=month).with_energy()
-    found = rows.filter(energy__gt=0).order_by().aggregate(day=Sum("energy", filter=Q(started_at__gte=day)), month=Sum("energy"))
-    return Used(found["day"] or 0, found["month"] or 0)
+    """Energy that a pass, or all passes of a group together, charged in the day and month of `at`."""
+    day = at.astimezone(ZoneInfo(time_zone)).date()
+    return _energy([(record, key)], time_zone, day).get((record, key), Used())
 
 
 def line(path: str) -> list[str]:

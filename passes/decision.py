@@ -233,7 +233,8 @@ def window_end(hours: Sequence[Mapping[str, object]], now: datetime) -> datetime
             if day.weekday() not in days:
                 continue
             last = day if begin < end else day + timedelta(days=1)
-            opens, closes = (datetime.combine(on, at, now.tzinfo) for on, at in ((day, begin), (last, end)))
+            # In the hour that comes twice, now and the end are in the same one of the two
+            opens, closes = (datetime.combine(on, at, now.tzinfo).replace(fold=now.fold) for on, at in ((day, begin), (last, end)))
             if opens <= now < closes:
                 ends.append(closes)
     return max(ends, default=None)
@@ -307,9 +308,10 @@ def _accept(
     status, group = ACCEPTED, (spoken.group_id if spoken else "") or (token.group_id if token else "")
     if offer.purpose == START and not (spoken and spoken.several_at_once):
         for other in facts.running:
-            same = other.pass_key == pass_key if pass_key else other.token_key == token_key and other.token_key is not None
+            same = (pass_key and other.pass_key == pass_key) or (token_key and other.token_key == token_key)
             elsewhere = (other.station, other.connector) != (offer.place.station, offer.connector)
-            if same and elsewhere and other.started_at <= offer.at:
+            # Clocks of stations differ: of what happens now, what we know of came first
+            if same and elsewhere and (offer.live or other.started_at <= offer.at):
                 steps.append(Step("concurrent", False, "transaction", other.key))
                 status, reason, form = CONCURRENT, "concurrent", Settlement.OPEN
                 break
