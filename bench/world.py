@@ -20,7 +20,7 @@ django.setup()
 from django.db import connection, transaction  # noqa: E402
 from django.db.models import Count  # noqa: E402
 
-from passes.actions import create_pass  # noqa: E402
+from passes.models import ChargePass, Listing  # noqa: E402
 from stations import credentials  # noqa: E402
 from stations.actions import CommandRefused, request_command  # noqa: E402
 from stations.models import (  # noqa: E402
@@ -49,13 +49,20 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
 
 
 def prepare(count: int) -> None:
-    """A platform, CUSTOMERS customers with a location and a pass each, and `count` stations of two connectors spread over them."""
+    """A platform, CUSTOMERS customers with a location each, and `count` stations of two connectors and as many passes spread over them."""
     root = Organization.objects.filter(parent=None).first() or create_organization(actor=None, parent=None, kind="platform", name="Bench")
-    locations, tags = [], [f"04A2B3C4D5{number:04X}" for number in range(CUSTOMERS)]
-    for number, tag in enumerate(tags):
+    locations, tags = [], [f"04A2B3C4D5{number:04X}" for number in range(count)]
+    for number in range(CUSTOMERS):
         customer = create_organization(actor=None, parent=root, kind="customer", name=f"Customer {number}")
         locations.append(Location.objects.create(organization=customer, name=f"Location {number}"))
-        create_pass(actor=None, organization=customer, uid=tag, nickname=f"Pass {number}")
+    # A card for each station: one that charges at another already is refused
+    passes = ChargePass.objects.bulk_create(
+        (ChargePass(organization=locations[i % CUSTOMERS].organization, uid=tag, nickname=f"Pass {i}") for i, tag in enumerate(tags)),
+        batch_size=2000,
+    )
+    Listing.objects.bulk_create(
+        (Listing(charge_pass=one, organization_id=one.organization_id, uid=one.uid, whitelist=True) for one in passes), batch_size=2000
+    )
     digest = credentials.digest(PASSWORD)
     stations = Station.objects.bulk_create(
         [Station(location=locations[i % CUSTOMERS], identity=f"bench-{i:05d}", password_digest=digest) for i in range(count)],
@@ -64,7 +71,7 @@ def prepare(count: int) -> None:
     Connector.objects.bulk_create([Connector(station=station, number=number) for station in stations for number in (0, 1)], batch_size=4000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    print(json.dumps({"password": PASSWORD, "stations": [(station.identity, tags[i % CUSTOMERS]) for i, station in enumerate(stations)]}))
+    print(json.dumps({"password": PASSWORD, "stations": [(station.identity, tags[i]) for i, station in enumerate(stations)]}))
 
 
 def commands(seconds: float, rate: float) -> None:

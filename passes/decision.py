@@ -14,7 +14,7 @@ The rules, in order (docs: domain, access modes and passes):
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -322,7 +322,7 @@ def _accept(
 
 
 def _expiry(offer: Offer, spoken: PassFact | None, form: Settlement) -> datetime | None:
-    """How long the station may remember that the card charges: until its validity, its hours or the day of its energy end."""
+    """How long the station may remember that the card charges: until its validity, its hours or the day of its energy end. In UTC."""
     if spoken is None or form not in (Settlement.WHITELIST, Settlement.ROAMING_FREE):
         return None
     ends = [spoken.valid_until] if spoken.valid_until else []
@@ -332,4 +332,4 @@ def _expiry(offer: Offer, spoken: PassFact | None, form: Settlement) -> datetime
             ends.append(end)
         if limits.daily_kwh is not None or limits.monthly_kwh is not None:
             ends.append(datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo))
-    return min(ends, default=None)
+    return min((end.astimezone(UTC) for end in ends), default=None)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 
 from passes.authorizing import authorize
 from passes.models import ChargePass, Listing, Provider, RoamingToken
 from stations import hooks
-from stations.hooks import AUTHORIZE, START, Offer, Place, Verdict
+from stations.hooks import AUTHORIZE, START, Offer, Verdict
 from stations.models import AccessMode, Connector, Station, Transaction
 from tenancy.actions import create_organization
-from tenancy.models import Organization, User
+from tenancy.models import User
 from tests.conftest import Tree
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +123,7 @@ POSITIONS = {
     "customer": True, "customer+": True, "partner": False, "partner+": True, "platform": False, "platform+": True,
     "sub": False, "sub+": False, "stranger": False, "stranger+": False, "strange partner": False, "strange partner+": False,
 }  # fmt: skip
-# Several lists: the nearest speaks. `same` is one pass, listed twice; without it they are different passes with one UID, and `!` is blocked.
+# Several lists: the nearest speaks. `same` is one pass, listed twice, `two` are different passes with one UID; `!` is blocked.
 NEAREST = """
  same   customer:.    partner+:W     not_listed
  same   customer:W    partner+:.     LIST
@@ -141,7 +142,7 @@ NEAREST = """
  two    stranger:W    sub:W          unknown
 """
 # How a pass is made that is in a state, which table speaks of it, and the word that stands in it for the reason
-STATES = {
+STATES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "fine": (FINE, "", {}),
     "valid now": (FINE, "", {"valid_from": NOW, "valid_until": NOW + DAY}),
     "restricted to here and now": (FINE, "", {"hours": [{"days": [2], "from": "12:30", "to": "13:30"}], "daily_kwh": 1}),
@@ -195,12 +196,12 @@ class World:
         self.passes: dict[tuple[str, int], ChargePass] = {}
         self.listings: list[tuple[tuple[str, int], Listing]] = []
         self.tokens: dict[str, RoamingToken] = {}
-        self.transactions: list[tuple[str, dict[str, object]]] = []
+        self.transactions: list[tuple[str, dict[str, Any]]] = []
 
     def uid(self) -> str:
         return f"04{len(self.passes) + len(self.tokens):012X}"
 
-    def listed(self, uid: str, where: str, switches: str, *, same: bool = False, **fields: object) -> None:
+    def listed(self, uid: str, where: str, switches: str, *, same: bool = False, **fields: Any) -> None:
         """A pass of the organization that lists it; or one that is there already, listed once more."""
         organization = self.at[where.rstrip("+")]
         key = next(key for key in self.passes if key[0] == uid) if same else (uid, organization.pk)
@@ -211,7 +212,7 @@ class World:
     def network(self, uid: str, name: str) -> None:
         self.tokens[uid] = RoamingToken(provider=self.networks[name], uid=uid, contract_id=f"C{uid}", valid=name != "not_valid")
 
-    def transaction(self, uid: str, **fields: object) -> None:
+    def transaction(self, uid: str, **fields: Any) -> None:
         self.transactions.append((uid, fields))
 
     def write(self) -> None:
