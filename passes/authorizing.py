@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, decide, speaking
 from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
+from passes.prepared import Prepared
 from stations.hooks import START, STOP, Offer, Verdict
 from stations.models import AccessMode, Connector, Transaction
 
@@ -23,11 +24,44 @@ _PASS = (
     "pk", "organization__path", "nickname", "visible_number", "uid", "blocked", "valid_from", "valid_until", "several_at_once",
     "user__is_active", "group_id", "group__group_id", *_LIMITS, *(f"group__{name}" for name in _LIMITS),
 )  # fmt: skip
-_LISTING = ("uid", "pk", "organization__path", "whitelist", "roaming_free", "below", *(f"charge_pass__{name}" for name in _PASS))
+_LISTING = ("uid", "pk", "organization", "whitelist", "roaming_free", "below", *(f"charge_pass__{name}" for name in _PASS))
 _TOKEN = (
     "uid", "pk", "visual_number", "contract_id", "valid", "whitelist", "group_id", "last_updated", "answer", "answered_at",
-    "provider", "provider__organization__path", "provider__realtime", "provider__ask_unknown",
+    "provider", "provider__organization", "provider__realtime", "provider__ask_unknown",
 )  # fmt: skip
+
+_LISTINGS = Prepared(
+    lambda uids, organizations: (
+        Listing.objects.filter(uid__in=uids).filter(organization__in=organizations).order_by().values_list(*_LISTING)
+    )
+)
+_TOKENS = Prepared(
+    lambda uids, organizations: (
+        RoamingToken.objects.filter(uid__in=uids)
+        .filter(provider__active=True, provider__organization__in=organizations)
+        .order_by()
+        .values_list(*_TOKEN)
+    )
+)
+_PROVIDERS = Prepared(
+    lambda organizations: (
+        Provider.objects.filter(active=True, realtime=True, ask_unknown=True)
+        .filter(organization__in=organizations)
+        .order_by("pk")
+        .values_list("pk", "organization", "realtime", "ask_unknown")
+    )
+)
+# Accepted transactions that go on, as far as their stations tell: an old one that a station forgot to end, or one at a station that is
+# gone, keeps nobody from charging.
+_RUNNING = Prepared(
+    lambda passes, tokens: (
+        Transaction.objects.filter(Q(pass_key__in=passes) | Q(token_key__in=tokens))
+        .filter(ended_at=None, verdict="Accepted", station__connected=True)
+        .exclude(connector__status__in=IDLE)
+        .order_by()
+        .values_list("pk", "station", "connector__number", "started_at", "pass_key", "token_key", "problems")
+    )
+)
 
 Record = tuple[str, int]  # "pass" or "group", and its key
 Day = tuple[str, date]  # time zone, and the date there
@@ -47,7 +81,8 @@ def authorize(offers: Sequence[Offer]) -> list[Verdict]:
 class _Reader:
     def __init__(self, offers: Sequence[Offer]) -> None:
         self.uids = {offer.id_tag: normalize_uid(offer.id_tag) for offer in offers}
-        lines = {path for offer in offers for path in line(offer.place.organization_path)}
+        # Organizations whose lists and networks may hold: those of the stations, and those above them
+        lines = {_key(path): path for offer in offers for path in line(offer.place.organization_path)}
         checked = [offer for offer in offers if offer.place.access_mode != AccessMode.OPEN]
         roaming = [offer for offer in offers if AccessMode(offer.place.access_mode).roams]
         self.listings = self._listings(lines)
@@ -61,7 +96,7 @@ class _Reader:
         asked = any(offer.advice or not offer.live for offer in roaming) or any(
             token.whitelist == "NEVER" for tokens in self.tokens.values() for token in tokens
         )
-        self.policies = dict(_policies(lines)) if asked else {}
+        self.policies = dict(_policies(lines.values())) if asked else {}
         self.running = self._running([offer for offer in checked if offer.purpose == START])
         self.used = self._used([offer for offer in checked if offer.purpose != STOP])
 
@@ -78,30 +113,21 @@ class _Reader:
             place = offer.place
             self.running.append(Running(0, place.station, offer.connector, offer.at, verdict.pass_key, verdict.token_key))
 
-    def _listings(self, lines: Iterable[str]) -> dict[str, list[ListingFact]]:
-        """By UID: those at the organizations of the stations, and those above that hold below too."""
+    def _listings(self, lines: Mapping[int, str]) -> dict[str, list[ListingFact]]:
+        """By UID: those at the organizations of the stations and above."""
         found: dict[str, list[ListingFact]] = defaultdict(list)
-        keys = {int(path.rstrip("/").rpartition("/")[2]) for path in lines}
-        rows = Listing.objects.filter(uid__in=set(self.uids.values()), organization__in=keys).order_by()
-        for uid, pk, path, whitelist, roaming_free, below, *values in rows.values_list(*_LISTING):
-            found[uid].append(ListingFact(pk, path, whitelist, roaming_free, below, _pass(values)))
+        for uid, pk, organization, whitelist, roaming_free, below, *values in _LISTINGS.rows(set(self.uids.values()), lines):
+            found[uid].append(ListingFact(pk, lines[organization], whitelist, roaming_free, below, _pass(values)))
         return found
 
     def _running(self, starts: Sequence[Offer]) -> list[Running]:
-        """Accepted transactions of these cards that go on, as far as their stations tell: an old one that a station forgot to end, or one
-        at a station that is gone, keeps nobody from charging."""
+        """Transactions of these cards."""
         uids = {self.uids[offer.id_tag] for offer in starts}
         passes = {one.charge_pass.key for uid in uids for one in self.listings.get(uid, ())}
         tokens = {token.key for uid in uids for token in self.tokens.get(uid, ())}
         if not passes and not tokens:
             return []
-        rows: Iterable[Any] = (
-            Transaction.objects.filter(Q(pass_key__in=passes) | Q(token_key__in=tokens), ended_at=None, verdict="Accepted")
-            .filter(station__connected=True)
-            .exclude(connector__status__in=IDLE)
-            .order_by()
-            .values_list("pk", "station_id", "connector__number", "started_at", "pass_key", "token_key", "problems")
-        )
+        rows = _RUNNING.rows(passes or {0}, tokens or {0})
         return [Running(*row) for *row, problems in rows if Transaction.Problem.NOT_ENDED not in problems]
 
     def _used(self, offers: Sequence[Offer]) -> dict[Day, dict[Record, Used]]:
@@ -127,7 +153,8 @@ def _energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record
     begins, ends, month = (
         datetime.combine(on, time(), ZoneInfo(time_zone)).astimezone(UTC) for on in (day, day + timedelta(days=1), day.replace(day=1))
     )
-    done: Any = Transaction.objects.filter(started_at__gte=month, started_at__lt=ends).order_by().with_energy().filter(energy__gt=0)
+    everything: Any = Transaction.objects
+    done = everything.filter(started_at__gte=month, started_at__lt=ends).order_by().with_energy().filter(energy__gt=0)
     sums = {"of_day": Coalesce(Sum("energy", filter=Q(started_at__gte=begins)), 0), "of_month": Sum("energy")}
     found: dict[Record, Used] = {}
     if passes := [key for record, key in records if record == "pass"]:
@@ -146,6 +173,10 @@ def used(record: str, key: int, at: datetime, time_zone: str) -> Used:
     """Energy that a pass, or all passes of a group together, charged in the day and month of `at`."""
     day = at.astimezone(ZoneInfo(time_zone)).date()
     return _energy([(record, key)], time_zone, day).get((record, key), Used())
+
+
+def _key(path: str) -> int:
+    return int(path.rstrip("/").rpartition("/")[2])
 
 
 def line(path: str) -> list[str]:
@@ -167,18 +198,20 @@ def _pass(values: Sequence[Any]) -> PassFact:
     )
 
 
-def _tokens(uids: Iterable[str], lines: Iterable[str]) -> dict[str, list[TokenFact]]:
+def _tokens(uids: Collection[str], lines: Mapping[int, str]) -> dict[str, list[TokenFact]]:
     found: dict[str, list[TokenFact]] = defaultdict(list)
-    rows = RoamingToken.objects.filter(uid__in=set(uids), provider__active=True, provider__organization__path__in=set(lines)).order_by()
-    for uid, pk, number, contract, valid, whitelist, group, updated, answer, answered_at, *provider in rows.values_list(*_TOKEN):
-        fact = ProviderFact(*provider)
+    for uid, pk, number, contract, valid, whitelist, group, updated, answer, answered_at, *provider in _TOKENS.rows(uids, lines):
+        fact = _provider(*provider, lines=lines)
         found[uid].append(TokenFact(pk, fact, number or contract, valid, whitelist, group[:20], updated, answer, answered_at))
     return found
 
 
-def _providers(lines: Iterable[str]) -> list[ProviderFact]:
-    rows = Provider.objects.filter(active=True, realtime=True, ask_unknown=True, organization__path__in=set(lines)).order_by("pk")
-    return [ProviderFact(*row) for row in rows.values_list("pk", "organization__path", "realtime", "ask_unknown")]
+def _providers(lines: Mapping[int, str]) -> list[ProviderFact]:
+    return [_provider(*row, lines=lines) for row in _PROVIDERS.rows(lines)]
+
+
+def _provider(key: int, organization: int, realtime: bool, ask_unknown: bool, *, lines: Mapping[int, str]) -> ProviderFact:
+    return ProviderFact(key, lines[organization], realtime, ask_unknown)
 
 
 def _policies(lines: Iterable[str]) -> Iterable[tuple[str, tuple[str, int]]]:
