@@ -391,8 +391,8 @@ class Book:
         key = (entry.state.station_id, connector.pk, event.id_tag, event.meter_start, event.at.text)
         same = self.starts.get(key)
         if same is not None and (same.running or effective(event.at.at, entry.at)):
-            # The station did not get our answer the first time.
-            return {"transactionId": same, "idTagInfo": self._id_tag_info(verdict)}
+            # The station did not get our answer the first time: what we have said of the card stands.
+            return {"transactionId": same, "idTagInfo": self._id_tag_info(verdict) | {"status": same.verdict}}
         self._offer(entry, event.id_tag, event.connector)
         started = effective(event.at.at, entry.at)
         problems = []

@@ -146,7 +146,8 @@ def test_what_counts_as_charging(tree: Tree, change: dict[str, Any], status: str
     ChargePass.objects.update(several_at_once=change.get("several_at_once", False))
     Transaction.objects.create(
         station=at, connector=connector, id_tag=CARD, verdict=change.get("verdict", "Accepted"), meter_start=0,
-        pass_key=tree.charge_pass.pk, started_at=NOW - timedelta(hours=1), start_received_at=NOW, problems=change.get("problems", []), ended_at=change.get("ended_at"),
+        pass_key=tree.charge_pass.pk, started_at=NOW - timedelta(hours=1), start_received_at=NOW,
+        problems=change.get("problems", []), ended_at=change.get("ended_at"),
     )  # fmt: skip
     assert offered(tree.station, purpose=START).status == status
     assert offered(tree.station).status == "Accepted", "only a start is refused"
