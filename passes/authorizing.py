@@ -78,6 +78,12 @@ def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     return verdicts
 
 
+def facts_of(offers: Sequence[Offer]) -> list[Facts]:
+    """What is known for each of them, for who looks at rules that did not decide."""
+    facts = _Reader(offers)
+    return [facts.of(offer) for offer in offers]
+
+
 class _Reader:
     def __init__(self, offers: Sequence[Offer]) -> None:
         self.uids = {offer.id_tag: normalize_uid(offer.id_tag) for offer in offers}

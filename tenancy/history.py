@@ -62,6 +62,8 @@ VERBS: dict[str, Verb] = {
     "move_away": Verb(lazy("Moved away"), lazy("Moved an organization away from {name}")),
     "list": Verb(lazy("Changed what a pass may"), lazy("Changed what the {kind} {name} may at an organization")),
     "unlist": Verb(lazy("Took a pass off a list"), lazy("Took the {kind} {name} off the list of an organization")),
+    "block": Verb(lazy("Blocked"), lazy("Blocked the {kind} {name}")),
+    "unblock": Verb(lazy("Unblocked"), lazy("Unblocked the {kind} {name}")),
     "deactivate": Verb(lazy("Deactivated"), lazy("Deactivated the {kind} {name}")),
     "activate": Verb(lazy("Activated"), lazy("Activated the {kind} {name}")),
     "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),
@@ -97,7 +99,7 @@ FIELDS: dict[str, Text] = {
     "ended_at": lazy("Ended"), "closed": lazy("Closed by an organization above"), "path": lazy("Place in the tree"),
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
     "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
-    "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"),
+    "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"), "reason": lazy("Reason"),
 }  # fmt: skip
 # Who may read these values, wherever they stand
 FIELD_RIGHTS = dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA) | dict.fromkeys(

@@ -2,9 +2,12 @@
 
 from passes.actions.groups import create_group, delete_group, edit_group
 from passes.actions.lists import list_pass, unlist_pass, why_not_listed
+from passes.actions.moves import move_pass, what_moves, why_pass_not_moved
 from passes.actions.passes import create_pass, delete_pass, edit_pass
+from passes.actions.states import block_pass, unblock_pass
 
 __all__ = [
+    "block_pass",
     "create_group",
     "create_pass",
     "delete_group",
@@ -12,6 +15,10 @@ __all__ = [
     "edit_group",
     "edit_pass",
     "list_pass",
+    "move_pass",
+    "unblock_pass",
     "unlist_pass",
+    "what_moves",
     "why_not_listed",
+    "why_pass_not_moved",
 ]

@@ -86,7 +86,7 @@ class ChargePass(Restricted):
         NON_PUBLIC = "non_public", _("Non-public: a card or tag of one's own")
 
     tenant_path = "organization__path"
-    personal_name, personal_fields = True, ("uid", "visible_number", "nickname", "user")
+    personal_name, personal_fields = True, ("uid", "visible_number", "nickname", "user", "reason")
     page_right = MANAGE_PASSES
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="passes", verbose_name=_("Organization"))
@@ -126,7 +126,7 @@ class ChargePass(Restricted):
         return self.nickname or self.visible_number or self.uid
 
     def get_absolute_url(self) -> str:
-        return link("pass_edit", self.pk)
+        return link("pass", self.pk)
 
     def clean(self) -> None:
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:

@@ -18,6 +18,7 @@ import passes.actions
 import stations.actions
 import tenancy.actions
 from passes import actions as cards
+from passes.models import ChargePass
 from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
@@ -41,6 +42,7 @@ READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
     "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
+    "passes.what_moves",
 }  # fmt: skip
 
 
@@ -176,6 +178,9 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     ),
     "passes.create_pass": lambda t: cards.create_pass(actor=t.ada, organization=t.customer, uid="04FFEE11"),
     "passes.edit_pass": lambda t: cards.edit_pass(actor=t.ada, charge_pass=t.charge_pass, blocked=True),
+    "passes.block_pass": lambda t: cards.block_pass(actor=t.ada, charge_pass=t.charge_pass, reason="lost"),
+    "passes.unblock_pass": lambda t: cards.unblock_pass(actor=t.ada, charge_pass=blocked(t)),
+    "passes.move_pass": lambda t: cards.move_pass(actor=t.ada, charge_pass=t.charge_pass, organization=t.partner),
     "passes.delete_pass": lambda t: cards.delete_pass(actor=t.ada, charge_pass=t.charge_pass),
 }
 
@@ -196,6 +201,11 @@ def actions() -> set[str]:
         if inspect.isfunction(inspect.unwrap(function)) and function.__module__.startswith(package.__name__)
         if not name.startswith(("_", "why_"))
     }
+
+
+def blocked(tree: Tree) -> ChargePass:
+    cards.block_pass(actor=None, charge_pass=tree.charge_pass)
+    return tree.charge_pass
 
 
 def test_every_action_is_in_the_table() -> None:
