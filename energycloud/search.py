@@ -136,7 +136,7 @@ KINDS = (
         "passes", lazy("Passes"), "id-badge-2", lambda user: ChargePass.objects.visible_to(user, PERSONAL_DATA),
         fields=("nickname", "visible_number", "uid"), around=("organization__name",), shown=("nickname", "visible_number", "uid"),
         sought={"uid": lambda text: normalize_uid(text.whole) or text.whole}, joins=("organization",),
-        url=lambda row: link("pass_edit", row.pk),
+        url=lambda row: link("pass", row.pk),
         detail=lambda row: _joined(row.visible_number if row.nickname else "", row.uid, row.organization.name),
     ),
     Kind(

@@ -37,3 +37,8 @@ command_words: list[Callable[[str, dict[str, Any], bool], str]] = []
 organization_tabs: list[Callable[[HttpRequest, Organization], Iterable[tuple[str, Any, str]]]] = []
 # Each says, in sentences, what else changes when the organization comes to belong to another parent.
 move_consequences: list[Callable[[User, Organization, Organization], Iterable[str]]] = []
+# Each gives more tabs of the page of a user: (name, label, URL), those that the person who asks may open.
+user_tabs: list[Callable[[HttpRequest, User], Iterable[tuple[str, Any, str]]]] = []
+# Each says, in sentences, what else it means for somebody when these people (keys or a queryset) are "deactivate"d, "deactivate_many",
+# "activate"d or "delete"d.
+user_consequences: list[Callable[[User, Any, str], Iterable[str]]] = []

@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from passes.models import Listing, PassGroup
 from stations.controls import CONTROLS
 from stations.models import Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
 from tenancy import actions
@@ -53,10 +54,11 @@ POST_ONLY = {"knock_forget", "inbox_dismiss", "view_as_end"}
 # Lists and forms for something new -> the rights that one needs somewhere; what they show is limited to the person
 LISTS: dict[str, tuple[str, ...]] = {
     "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
-    "passes": (), "users": (), "view_as_end": (),
+    "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
     "organization_add": ("manage_organizations",), "location_add": ("manage_locations",), "stations_add": ("manage_stations",),
-    "pass_add": ("manage_passes",), "user_invite": ("manage_users",), "cardholder_add": ("manage_users",),
+    "pass_add": ("manage_passes",), "pass_group_add": ("manage_passes",),
+    "user_invite": ("manage_users",), "cardholder_add": ("manage_users",),
     "invitations": ("manage_users",), "organization_choose": ("manage_users",), "roles": ("update_user_roles",),
     "role_add": ("manage_roles", "update_user_roles"), "access_add": ("let_in",),
 }  # fmt: skip
@@ -79,8 +81,13 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_dismiss": ("correct_transactions",),
-    "pass_edit": (), "pass_delete": ("manage_passes",), "pass_history": ("read_audit",),
-    "user": (), "user_edit": ("manage_users", "personal_data"), "user_deactivate": ("manage_users",), "user_activate": ("manage_users",),
+    "pass": (), "pass_lists": (), "pass_restrictions": (), "pass_history": ("read_audit",), "pass_edit": ("manage_passes",),
+    "pass_block": ("manage_passes",), "pass_unblock": ("manage_passes",), "pass_move": ("manage_passes",),
+    "pass_delete": ("manage_passes",), "listing_off": ("manage_passes",),
+    "pass_group": (), "pass_group_edit": ("manage_passes",), "pass_group_restrictions": ("manage_passes",),
+    "pass_group_delete": ("manage_passes",), "pass_group_history": ("read_audit",),
+    "user": (), "user_passes": (),
+    "user_edit": ("manage_users", "personal_data"), "user_deactivate": ("manage_users",), "user_activate": ("manage_users",),
     "user_delete": ("manage_users",), "user_reset_two_factor": ("manage_users",),
     "user_roles": ("update_user_roles",), "user_role_withdraw": ("update_user_roles",),
     "user_rights": ("update_user_roles",), "user_history": ("read_audit",), "view_as": ("view_as",),
@@ -90,7 +97,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # What a POST needs, where that is more than looking
 POSTS: dict[str, tuple[str, ...]] = {
-    "pass_edit": ("manage_passes",), "role_rights": ("update_user_roles", "manage_roles"),
+    "pass_lists": ("manage_passes",), "pass_restrictions": ("manage_passes",), "role_rights": ("update_user_roles", "manage_roles"),
     "organization_compensation": ("read_money", "manage_rates"),
 }  # fmt: skip
 # Either of these opens the page too, so who may not has neither
@@ -100,7 +107,7 @@ ALSO: dict[str, tuple[str, ...]] = {"location_edit": ("manage_rates",)}
 # Needs the right at the organization above too
 AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
-GONE = {"inbox_dismiss", "pass_delete", "role_delete"}
+GONE = {"inbox_dismiss", "pass_delete", "pass_group_delete", "role_delete"}
 
 
 def _one(model: Any) -> Callable[[Tree], dict[str, Any]]:
@@ -116,6 +123,8 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "transaction": lambda tree: {"pk": Transaction.objects.get(station=tree.station).pk},
     "inbox": lambda tree: {"pk": UnmatchedMessage.objects.get(station=tree.station).pk},
     "pass": lambda tree: {"pk": tree.charge_pass.pk},
+    "listing": _one(Listing),
+    "pass_group": _one(PassGroup),
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
@@ -133,7 +142,12 @@ EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "user_role_withdraw": lambda tree: {"team_pk": Team.objects.get(organization=tree.customer, role__default="viewer").pk},
 }
 QUERY = {"organization_choose": "?to=user_invite"}
-NEW_OBJECT_OF = {"connector_add": "station"}
+NEW_OBJECT_OF = {
+    "connector_add": "station",
+    **dict.fromkeys(
+        ("pass_group", "pass_group_edit", "pass_group_restrictions", "pass_group_delete", "pass_group_history"), "pass_group"
+    ),
+}
 
 
 def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
@@ -166,6 +180,7 @@ def grow_world() -> Tree:
         station=tree.station, at=now, direction="in", action="Heartbeat", call='[2,"1","Heartbeat",{}]', answer="[3]", answered_at=now
     )
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
+    PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")
     Logo.objects.create(organization=tree.customer, png=b"x", width=1, height=1, digest="d" * 64)
     role_with(tree.customer, "reset_stations", name="Of the harbour", propagated=False)
@@ -288,7 +303,7 @@ def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callabl
 
 SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
-    "Pool car 1", "bob@example.org", "STRANGER-1",
+    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import django_filters
 import django_tables2
 import tablib
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Page, Paginator
@@ -52,6 +53,9 @@ class BulkAction:
 
     `consequences(request, rows)` gives the sentences of the confirmation; without it nothing is asked. `refusal(request, rows)` says why
     it cannot be done to these, or is empty. `run(request, rows)` does it and returns what to tell.
+
+    `form(request, data)` is a form of what must be known first; the confirmation shows it. What then comes of it is said and asked once
+    more by `then(request, rows)`, if there is one. Both of these and `run` read it from the request, when it is in order.
     """
 
     slug: str
@@ -61,6 +65,8 @@ class BulkAction:
     icon: str = ""
     refusal: Callable[[HttpRequest, QuerySet[Any]], str] | None = None
     right: str = ""  # rows where the user does not hold it are left out
+    form: Callable[[HttpRequest, Any], forms.Form] | None = None
+    then: Callable[[HttpRequest, QuerySet[Any]], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -299,13 +305,21 @@ class ListPage(View):
             messages.error(request, _("Your role does not allow this at any of them."))
             return redirect(back)
         refusal = action.refusal(request, rows) if action.refusal else ""
-        if refusal or (action.consequences and request.POST.get("confirmed") != "1"):
+        confirmed = request.POST.get("confirmed") == "1"
+        form = action.form(request, request.POST if confirmed else None) if action.form else None
+        chosen_well = form is None or (confirmed and form.is_valid())
+        again = form is not None and chosen_well and action.then is not None and request.POST.get("sure") != "1"
+        if refusal or again or not chosen_well or (action.consequences and not confirmed):
+            says = action.then if again else action.consequences
             hidden = [("action", action.slug), *((("all", "1"),) if everything else (("select", key) for key in chosen))]
             context = {
                 "title": f"{action.label}?",
-                "consequences": [*action.consequences(request, rows), *left] if action.consequences and not refusal else (),
+                "consequences": [*says(request, rows), *left] if says and not refusal else (),
                 "refusal": refusal,
-                "hidden": hidden,
+                "hidden": [*hidden, ("sure", "1"), *((name, request.POST.get(name, "")) for name in form.fields)]
+                if again and form
+                else hidden,
+                "form": None if again else form,
                 "submit_label": action.label,
                 "cancel_url": back,
                 "breadcrumbs": [*self.breadcrumbs(), (self.get_title(), back)],

@@ -30,16 +30,27 @@ def reversed_uid(uid: str) -> str:
     return bytes.fromhex(uid)[::-1].hex().upper() if _BYTES.fullmatch(uid) else ""
 
 
+def usual_uid(uid: str) -> bool:
+    """Whether it has the length of those of cards."""
+    return bool(_BYTES.fullmatch(uid))
+
+
+def is_printed_number(text: str) -> bool:
+    """Whether this looks like the number printed on a card, a contract id, and like no UID."""
+    uid = normalize_uid(text).replace("*", "")
+    return bool(re.match(r"^[A-Z]{2}[A-Z0-9]{3}[A-Z]?\d{2}", uid)) and not re.fullmatch(r"[0-9A-F]+", uid)
+
+
 def check_uid(uid: str) -> None:
-    if not 1 <= len(uid) <= 20:
-        raise ValidationError(_("A UID has at most 20 characters, usually 8 or 14 hexadecimal digits."))
-    if re.match(r"^[A-Z]{2}[A-Z0-9]{3}[A-Z]?\d{2}", uid) and not re.fullmatch(r"[0-9A-F]+", uid):
+    if is_printed_number(uid):
         raise ValidationError(
             _(
                 "This looks like the number printed on the card. The UID is what the reader sends: 8, 14 or 20 hexadecimal digits, "
                 "shown in the station's activity."
             )
         )
+    if not 1 <= len(uid) <= 20:
+        raise ValidationError(_("A UID has at most 20 characters, usually 8 or 14 hexadecimal digits."))
     if not re.fullmatch(r"[\x21-\x7e]+", uid):
         raise ValidationError(_("A UID has letters and digits only."))
 

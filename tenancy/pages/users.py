@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from tenancy import actions
+from tenancy import actions, hooks
 from tenancy.actions.people import why_not_edited, why_not_manage, why_user_is_kept, why_user_stays
 from tenancy.forms import PhoneField
 from tenancy.history import last_change
@@ -182,11 +182,16 @@ def activate(request: HttpRequest, rows: Any) -> str:
     return _set_active(request, rows, active=True)
 
 
+def what_else(request: HttpRequest, people: Any, what: str) -> list[str]:
+    return [sentence for says in hooks.user_consequences for sentence in says(user_of(request), people, what)]
+
+
 def what_deactivating_does(request: HttpRequest, rows: Any) -> list[str]:
     count = rows.filter(is_active=True).count()
     return [
         ngettext("%d user is logged out and can no longer log in.", "%d users are logged out and can no longer log in.", count) % count,
-        _("Their passes and what they did stay. Passes are blocked on the page of passes."),
+        *what_else(request, rows.filter(is_active=True).values("pk"), "deactivate_many"),
+        _("What they did stays."),
     ]
 
 
@@ -252,6 +257,8 @@ def tabs_of(request: HttpRequest, user: User, active: str) -> list[tuple[Any, st
         tabs.append(("overview", _("Overview"), link("user", user.pk)))
     if active in ("roles", "rights") or may(request.user, UPDATE_USER_ROLES, user):
         tabs += [("roles", _("Roles"), link("user_roles", user.pk)), ("rights", _("What they may do"), link("user_rights", user.pk))]
+    for more in hooks.user_tabs:
+        tabs += more(request, user)
     if may(request.user, READ_AUDIT, user):
         tabs.append(("history", _("History"), link("user_history", user.pk)))
     return [(label, url, name == active, None) for name, label, url in tabs]
@@ -400,7 +407,7 @@ def user_deactivate(request: HttpRequest, pk: int) -> HttpResponse:
         request, lambda: actions.set_user_active(actor=user_of(request), user=found, active=False), title=_("Deactivate %s?") % name,
         consequences=[
             _("%s is logged out and can no longer log in. Roles stay and hold again after activating.") % name,
-            _("Passes are not touched: block them on their own page."),
+            *what_else(request, [found.pk], "deactivate"),
         ],
         refusal=why_not_manage(user_of(request), found) or why_user_stays(user_of(request), found), submit_label=_("Deactivate user"),
         cancel_url=found.get_absolute_url(), done=_("%s is deactivated.") % name, done_url=found.get_absolute_url(),
@@ -413,7 +420,7 @@ def user_activate(request: HttpRequest, pk: int) -> HttpResponse:
     name = _name(request, found)
     return confirm_page(
         request, lambda: actions.set_user_active(actor=user_of(request), user=found, active=True), title=_("Activate %s?") % name,
-        consequences=[_("%s can log in again, with the roles from before.") % name],
+        consequences=[_("%s can log in again, with the roles from before.") % name, *what_else(request, [found.pk], "activate")],
         refusal=why_not_manage(user_of(request), found), submit_label=_("Activate user"), submit_class="btn-primary",
         cancel_url=found.get_absolute_url(),
         done=_("%s is active again.") % name, done_url=found.get_absolute_url(),
@@ -426,7 +433,9 @@ def user_delete(request: HttpRequest, pk: int) -> HttpResponse:
     name = _name(request, found)
     return confirm_page(
         request, lambda: actions.delete_user(actor=user_of(request), user=found), title=_("Delete %s?") % name,
-        consequences=[_("%s is gone, with all roles. What they did stays in the history.") % name],
+        consequences=[
+            _("%s is gone, with all roles. What they did stays in the history.") % name, *what_else(request, [found.pk], "delete"),
+        ],
         refusal=why_not_manage(user_of(request), found) or why_user_is_kept(user_of(request), found), submit_label=_("Delete user"),
         cancel_url=found.get_absolute_url(), done=_("%s is deleted.") % name, done_url=link("users"),
         breadcrumbs=[(_("Users"), link("users")), (name, found.get_absolute_url())],

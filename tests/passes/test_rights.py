@@ -33,7 +33,8 @@ def addresses(tree: Tree) -> list[str]:
     listed = reverse("passes")
     return [
         listed, f"{listed}?export=csv", f"{listed}?export=xlsx", f"{listed}?in=o{tree.customer.pk}", f"{listed}?sort=-uid",
-        reverse("pass_edit", args=[tree.charge_pass.pk]), reverse("pass_delete", args=[tree.charge_pass.pk]),
+        *(reverse(name, args=[tree.charge_pass.pk]) for name in ("pass", "pass_edit", "pass_lists", "pass_restrictions", "pass_block")),
+        reverse("listings"), f"{reverse('listings')}?export=csv", reverse("pass_delete", args=[tree.charge_pass.pk]),
     ]  # fmt: skip
 
 
@@ -64,11 +65,13 @@ def test_no_filter_and_no_order_tells_what_is_masked(world: Tree, as_cy: Client)
 
 def test_an_edit_without_names_changes_only_what_is_seen(world: Tree, client_of: Login) -> None:
     client, url = client_of(with_rights(world, rights.MANAGE_PASSES)), reverse("pass_edit", args=[world.charge_pass.pk])
-    assert list(client.get(url).context["form"].fields) == ["valid_until", "blocked"]
-    answer = client.post(url, {"blocked": "on", "uid": "DEADBEEF", "nickname": "Mine"}, follow=True)
+    assert list(client.get(url).context["form"].fields) == [
+        "kind", "group", "valid_from", "valid_until", "several_at_once",
+    ]  # fmt: skip
+    answer = client.post(url, {"several_at_once": "on", "kind": "non_public", "uid": "DEADBEEF", "nickname": "Mine"}, follow=True)
     assert [secret for secret in SECRETS if secret in answer.text] == []
     world.charge_pass.refresh_from_db()
-    assert (world.charge_pass.blocked, world.charge_pass.uid, world.charge_pass.nickname) == (True, UID, "Pool car 1")
+    assert (world.charge_pass.several_at_once, world.charge_pass.uid, world.charge_pass.nickname) == (True, UID, "Pool car 1")
 
 
 def test_a_second_pass_with_the_same_card_names_no_masked_one(world: Tree, client_of: Login) -> None:
@@ -79,7 +82,7 @@ def test_a_second_pass_with_the_same_card_names_no_masked_one(world: Tree, clien
 
 
 def test_who_may_only_read_gets_a_page_to_read(world: Tree, client_of: Login) -> None:
-    client, url = client_of(with_rights(world, rights.PERSONAL_DATA)), reverse("pass_edit", args=[world.charge_pass.pk])
+    client, url = client_of(with_rights(world, rights.PERSONAL_DATA)), reverse("pass", args=[world.charge_pass.pk])
     page = body(client, url)
     assert all(secret in page for secret in SECRETS)
     assert "<form" not in page.split('id="main"')[1]
@@ -91,8 +94,7 @@ def test_who_may_only_read_gets_a_page_to_read(world: Tree, client_of: Login) ->
 def test_changing_needs_the_right(name: str, world: Tree, as_cy: Client, as_dan: Client) -> None:
     url = reverse(name, args=[] if name == "pass_add" else [world.charge_pass.pk])
     assert as_cy.post(url, {"uid": "AA00BB11", "organization": world.customer.pk}).status_code == 403
-    if name != "pass_edit":
-        assert as_cy.get(url).status_code == 403
+    assert as_cy.get(url).status_code == 403
     if name != "pass_add":
         assert as_dan.post(url).status_code == 404
     assert list(ChargePass.objects.values_list("uid", "blocked")) == [(UID, False)]

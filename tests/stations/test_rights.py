@@ -142,7 +142,7 @@ def test_with_the_right_they_are_named(world: Tree, client_of: Login) -> None:
 def test_a_viewer_sees_transactions_without_their_cards(world: Tree, as_cy: Client) -> None:
     page = body(as_cy, reverse("transactions"))
     assert "****" in page
-    assert reverse("pass_edit", args=[world.charge_pass.pk]) not in page
+    assert reverse("pass", args=[world.charge_pass.pk]) not in page
     assert 'name="card"' not in page
 
 
@@ -390,7 +390,7 @@ def test_a_guest_at_one_location_learns_of_nothing_else(world: Tree, guest: User
     client = client_of(guest)
     hidden = Location.objects.get(name="Hidden Yard")
     for url in (reverse("organization", args=[world.customer.pk]), reverse("location", args=[hidden.pk]),
-                reverse("station", args=[Station.objects.get(identity="HID-1").pk]), reverse("pass_edit", args=[world.charge_pass.pk]),
+                reverse("station", args=[Station.objects.get(identity="HID-1").pk]), reverse("pass", args=[world.charge_pass.pk]),
                 f"{reverse('stations')}?in=o{world.customer.pk}", f"{reverse('stations')}?in=l{hidden.pk}"):  # fmt: skip
         assert client.get(url).status_code == 404, url
     for name in ("passes", "organizations"):

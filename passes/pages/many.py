@@ -1,0 +1,209 @@
+"""What is done to many passes of the list at once: each says before what happens to how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from passes import actions
+from passes.forms import GroupChoice
+from passes.models import Listing, PassGroup
+from passes.pages.pass_acts import MoveForm, ReasonForm
+from passes.pages.sheet import JOINS
+from tenancy.models import Organization
+from tenancy.pages.shared import user_of
+from tenancy.rights import MANAGE_PASSES
+from ui.lists import BulkAction
+
+REASONS = 3  # why some are left out
+
+
+class GroupForm(forms.Form):
+    group = GroupChoice(
+        queryset=PassGroup.objects.none(), label=lazy("Group"), required=False, empty_label=lazy("None: take them out of their groups"),
+        help_text=lazy("Passes of other organizations than the group's are left out."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["group"]
+        assert isinstance(field, GroupChoice)
+        rows = PassGroup.objects.visible_to(user, MANAGE_PASSES).select_related("organization")
+        field.queryset, field.several_organizations = rows.order_by("organization__path", "name"), True
+
+
+def values_of(form: forms.Form) -> dict[str, Any]:
+    """What was chosen in a form that was found to be in order."""
+    form.is_valid()
+    return form.cleaned_data
+
+
+# -- blocking ---------------------------------------------------------------------------------------------------------------------------
+
+
+def reason_form(request: HttpRequest, data: Any) -> forms.Form:
+    return ReasonForm(data)
+
+
+def block(request: HttpRequest, rows: Any) -> str:
+    return _set_blocked(request, rows, actions.block_pass, blocked=True)
+
+
+def unblock(request: HttpRequest, rows: Any) -> str:
+    return _set_blocked(request, rows, actions.unblock_pass, blocked=False)
+
+
+def _set_blocked(request: HttpRequest, rows: Any, act: Callable[..., bool], *, blocked: bool) -> str:
+    reason = values_of(reason_form(request, request.POST))["reason"]
+    found = list(rows.filter(blocked=not blocked).select_related("organization"))
+    count = sum(act(actor=user_of(request), charge_pass=charge_pass, reason=reason) for charge_pass in found)
+    if blocked:
+        return ngettext("%d pass is blocked.", "%d passes are blocked.", count) % count
+    return ngettext("%d pass may charge again.", "%d passes may charge again.", count) % count
+
+
+def what_blocking_does(request: HttpRequest, rows: Any) -> list[str]:
+    count = rows.filter(blocked=False).count()
+    return [ngettext("%d pass is refused from the next charge on.", "%d passes are refused from the next charge on.", count) % count]
+
+
+def what_unblocking_does(request: HttpRequest, rows: Any) -> list[str]:
+    count = rows.filter(blocked=True).count()
+    return [ngettext("%d pass charges again as its lists say.", "%d passes charge again as their lists say.", count) % count]
+
+
+# -- groups -----------------------------------------------------------------------------------------------------------------------------
+
+
+def group_form(request: HttpRequest, data: Any) -> forms.Form:
+    return GroupForm(data, user=user_of(request))
+
+
+def fitting(rows: Any, group: PassGroup | None) -> Any:
+    if group is None:
+        return rows.exclude(group=None)
+    return rows.filter(organization=group.organization_id).exclude(group=group.pk)
+
+
+def how_many_grouped(request: HttpRequest, rows: Any) -> list[str]:
+    count = rows.count()
+    return [ngettext("%d pass is chosen.", "%d passes are chosen.", count) % count]
+
+
+def what_grouping_does(request: HttpRequest, rows: Any) -> list[str]:
+    group = values_of(group_form(request, request.POST))["group"]
+    changed = fitting(rows, group)
+    count, all_of_them = changed.count(), rows.count()
+    if group is None:
+        said = ngettext("%d pass leaves its group.", "%d passes leave their groups.", count) % count
+        return [said, _("The restrictions and the group ids of the groups no longer hold for them.")]
+    words = {"count": count, "group": group}
+    found = [ngettext("%(count)d pass comes into %(group)s.", "%(count)d passes come into %(group)s.", count) % words]
+    if group.restricted:
+        found.append(_("The restrictions of the group hold for them from then on."))
+    if group.group_id:
+        found.append(_("They have the group id %s then, and may stop each other's charging.") % group.group_id)
+    if left := all_of_them - count:
+        said = ngettext(
+            "%d is left out: it is in the group already, or belongs to another organization.",
+            "%d are left out: they are in the group already, or belong to other organizations.",
+            left,
+        )
+        found.append(said % left)
+    return found
+
+
+def set_group(request: HttpRequest, rows: Any) -> str:
+    group = values_of(group_form(request, request.POST))["group"]
+    count = 0
+    for charge_pass in list(fitting(rows, group).select_related("organization", "group")):
+        actions.edit_pass(actor=user_of(request), charge_pass=charge_pass, group=group)
+        count += 1
+    return ngettext("%d pass is changed.", "%d passes are changed.", count) % count
+
+
+# -- to another organization --------------------------------------------------------------------------------------------------------------
+
+
+def move_form(request: HttpRequest, data: Any) -> forms.Form:
+    return MoveForm(data, user=user_of(request))
+
+
+def what_moving_does(request: HttpRequest, rows: Any) -> list[str]:
+    to: Organization = values_of(move_form(request, request.POST))["organization"]
+    user, moved, kept = user_of(request), [], []
+    for charge_pass in rows.select_related(*JOINS):
+        if why := actions.why_pass_not_moved(user, charge_pass, to):
+            kept.append(why)
+        else:
+            moved.append(actions.what_moves(charge_pass, to))
+    words = {"count": len(moved), "organization": to}
+    said = [
+        ngettext("%(count)d pass moves to %(organization)s.", "%(count)d passes move to %(organization)s.", len(moved)) % words,
+        *_counted(sum(len(one.end) for one in moved), lambda n: ngettext("%d list loses a pass.", "%d entries on lists end.", n)),
+        *_counted(sum(not one.user_fits for one in moved), lambda n: ngettext("%d loses its user.", "%d lose their users.", n)),
+        *_counted(sum(not one.group_fits for one in moved), lambda n: ngettext("%d leaves its group.", "%d leave their groups.", n)),
+        *_counted(len(kept), lambda n: ngettext("%d stays where it is:", "%d stay where they are:", n)),
+    ]
+    return [*said, *list(dict.fromkeys(kept))[:REASONS]]
+
+
+def _counted(count: int, words: Callable[[int], str]) -> Sequence[str]:
+    return [words(count) % count] if count else []
+
+
+def move(request: HttpRequest, rows: Any) -> str:
+    to: Organization = values_of(move_form(request, request.POST))["organization"]
+    count = 0
+    for charge_pass in list(rows.select_related(*JOINS)):
+        try:
+            actions.move_pass(actor=user_of(request), charge_pass=charge_pass, organization=to)
+        except ValidationError:  # it was said before
+            continue
+        count += 1
+    return ngettext("%d pass is moved.", "%d passes are moved.", count) % count
+
+
+# -- deleting -----------------------------------------------------------------------------------------------------------------------------
+
+
+def what_deleting_does(request: HttpRequest, rows: Any) -> list[str]:
+    count, lists = rows.count(), Listing.objects.visible_to(request.user).filter(charge_pass__in=rows.order_by().values("pk")).count()
+    return [
+        ngettext(
+            "%d pass is deleted. It is refused at whitelisting stations from the next charge on.",
+            "%d passes are deleted. They are refused at whitelisting stations from the next charge on.",
+            count,
+        )
+        % count,
+        ngettext("That takes %d entry off lists.", "That takes %d entries off lists.", lists) % lists,
+        _("Their transactions stay."),
+    ]
+
+
+def delete(request: HttpRequest, rows: Any) -> str:
+    found = list(rows.select_related("organization"))
+    for charge_pass in found:
+        actions.delete_pass(actor=user_of(request), charge_pass=charge_pass)
+    return ngettext("%d pass is deleted.", "%d passes are deleted.", len(found)) % len(found)
+
+
+bulk_actions: tuple[BulkAction, ...] = (
+    BulkAction("block", lazy("Block"), block, what_blocking_does, icon="ban", right=MANAGE_PASSES, form=reason_form),
+    BulkAction("unblock", lazy("Unblock"), unblock, what_unblocking_does, icon="circle-check", right=MANAGE_PASSES, form=reason_form),
+    BulkAction(
+        "group", lazy("Set group"), set_group, how_many_grouped, icon="users-group", right=MANAGE_PASSES, form=group_form,
+        then=what_grouping_does,
+    ),
+    BulkAction(
+        "move", lazy("Move"), move, how_many_grouped, icon="arrows-move", right=MANAGE_PASSES, form=move_form, then=what_moving_does,
+    ),
+    BulkAction("delete", lazy("Delete"), delete, what_deleting_does, icon="trash", right=MANAGE_PASSES),
+)  # fmt: skip
