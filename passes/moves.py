@@ -29,8 +29,8 @@ def passes_that_end(user: User, organization: Organization, parent: Organization
     if count := working.filter(organization__in=move.newly, below=True).count():
         yield (
             ngettext(
-                "%d pass of organizations that are newly above is accepted at its stations.",
-                "%d passes of organizations that are newly above are accepted at its stations.",
+                "%d pass on the lists of organizations that are newly above is accepted at its stations.",
+                "%d passes on the lists of organizations that are newly above are accepted at its stations.",
                 count,
             )
             % count

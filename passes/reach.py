@@ -28,12 +28,20 @@ from tenancy.rights import READ, holds
 
 Text = str | Promise
 
+# Settlement -> in a word or two, and who pays; empty: it does not charge
+IN_A_WORD: dict[str, Text] = {
+    Settlement.OPEN: lazy("Free"),
+    Settlement.WHITELIST: lazy("Free"),
+    Settlement.ROAMING: lazy("Paid"),
+    Settlement.ROAMING_FREE: lazy("Paid"),
+    "": lazy("Not at all"),
+}
 WHO_PAYS: dict[str, Text] = {
-    Settlement.OPEN: lazy("Free, as for any card: the owner of the station pays"),
-    Settlement.WHITELIST: lazy("Free for the driver: the owner of the station pays"),
-    Settlement.ROAMING: lazy("The holder of the card pays"),
-    Settlement.ROAMING_FREE: lazy("The holder of the card pays, without the roaming surcharge"),
-    "": lazy("Does not charge"),
+    Settlement.OPEN: lazy("for any card; the owner of the station pays"),
+    Settlement.WHITELIST: lazy("for the driver; the owner of the station pays"),
+    Settlement.ROAMING: lazy("by the holder of the card"),
+    Settlement.ROAMING_FREE: lazy("by the holder of the card, without the roaming surcharge"),
+    "": "",
 }
 DOTS = {Settlement.OPEN: "available", Settlement.WHITELIST: "available", Settlement.ROAMING: "busy", Settlement.ROAMING_FREE: "busy"}
 ORDER = ["whitelist", "open", "roaming_free", "roaming", ""]
@@ -49,6 +57,10 @@ class Works(NamedTuple):
     number: int
     why: Text = ""
     url: str = ""
+
+    @property
+    def word(self) -> Text:
+        return IN_A_WORD[self.form]
 
     @property
     def who_pays(self) -> Text:

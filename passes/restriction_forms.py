@@ -176,6 +176,7 @@ class RestrictionsForm(forms.ModelForm):  # type: ignore[type-arg]
             labels = [(pk, f"{row.location} · {row}" if name == "stations" else str(row)) for pk, row in places.rows.items()]
             self.fields[name].choices = labels  # type: ignore[attr-defined]
             self.fields[name].widget = forms.CheckboxSelectMultiple(choices=labels)
+            self.fields[name].many = places.more  # type: ignore[attr-defined]
             self.initial[name] = list(thing.only_stations if name == "stations" else thing.only_locations)
         self.initial["hours"] = windows_of(thing.hours)
         count = len(self.hidden_stations) + len(self.hidden_locations)

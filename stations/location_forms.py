@@ -27,7 +27,7 @@ MEANINGS = {
     AccessMode.ROAMING: lazy("Public: any card of a connected network charges. Its holder pays, and the owner is reimbursed."),
     AccessMode.ROAMING_WHITELIST: lazy("Both: whitelisted passes charge free, cards of connected networks are paid for by their holders."),
     AccessMode.WHITELIST: lazy(
-        "Only passes on the list of the organization, or of one above it, charge. It is free for the driver; the owner pays."
+        "Only passes that are whitelisted on the list of the organization charge. It is free for the driver; the owner pays."
     ),
 }
 COORDINATE = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})

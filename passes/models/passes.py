@@ -37,8 +37,8 @@ def usual_uid(uid: str) -> bool:
 
 def is_printed_number(text: str) -> bool:
     """Whether this looks like the number printed on a card, a contract id, and like no UID."""
-    uid = normalize_uid(text).replace("*", "")
-    return bool(re.match(r"^[A-Z]{2}[A-Z0-9]{3}[A-Z]?\d{2}", uid)) and not re.fullmatch(r"[0-9A-F]+", uid)
+    uid = normalize_uid(text)
+    return bool(re.match(r"^[A-Z]{2}[A-Z0-9]{3}[A-Z]?\d{2}", uid.replace("*", ""))) and not re.fullmatch(r"[0-9A-F]+", uid)
 
 
 def check_uid(uid: str) -> None:

@@ -386,21 +386,21 @@ def done(count: int) -> str:
     return ngettext("%d pass is changed.", "%d passes are changed.", count) % count
 
 
-SWITCHINGS: tuple[tuple[str, str, bool, Any, str], ...] = (
-    ("whitelist", "whitelist", True, lazy("Whitelist"), "circle-check"),
-    ("unwhitelist", "whitelist", False, lazy("Not whitelisted"), "circle-x"),
-    ("roaming-free", "roaming_free", True, lazy("Roaming free"), "world"),
-    ("not-roaming-free", "roaming_free", False, lazy("Not roaming free"), "world-off"),
+SWITCHINGS: tuple[tuple[str, str, bool, Any], ...] = (
+    ("whitelist", "whitelist", True, lazy("Whitelist on")),
+    ("unwhitelist", "whitelist", False, lazy("Whitelist off")),
+    ("roaming-free", "roaming_free", True, lazy("Roaming free on")),
+    ("not-roaming-free", "roaming_free", False, lazy("Roaming free off")),
 )
 
 
 def switchings(listings: Callable[[HttpRequest, Any], Any]) -> tuple[BulkAction, ...]:
     """Bulk actions that set a switch; `listings(request, rows)` are those that the rows of the list mean."""
 
-    def make(slug: str, name: str, on: bool, label: Any, icon: str) -> BulkAction:
+    def make(slug: str, name: str, on: bool, label: Any) -> BulkAction:
         return BulkAction(
             slug, label, lambda request, rows: done(switch(request, listings(request, rows), name, on)),
-            lambda request, rows: what_switching_does(listings(request, rows), name, on), icon=icon, right=MANAGE_PASSES,
+            lambda request, rows: what_switching_does(listings(request, rows), name, on), icon="list-check", right=MANAGE_PASSES,
         )  # fmt: skip
 
     return tuple(make(*one) for one in SWITCHINGS)

@@ -147,7 +147,12 @@ def what_moving_does(request: HttpRequest, rows: Any) -> list[str]:
     words = {"count": len(moved), "organization": to}
     said = [
         ngettext("%(count)d pass moves to %(organization)s.", "%(count)d passes move to %(organization)s.", len(moved)) % words,
-        *_counted(sum(len(one.end) for one in moved), lambda n: ngettext("%d list loses a pass.", "%d entries on lists end.", n)),
+        *_counted(sum(len(one.end) for one in moved), lambda n: ngettext("%d entry on a list ends.", "%d entries on lists end.", n)),
+        *(
+            [_("They come onto the list there with the switches they have at their own organization.")]
+            if any(one.new for one in moved)
+            else []
+        ),
         *_counted(sum(not one.user_fits for one in moved), lambda n: ngettext("%d loses its user.", "%d lose their users.", n)),
         *_counted(sum(not one.group_fits for one in moved), lambda n: ngettext("%d leaves its group.", "%d leave their groups.", n)),
         *_counted(len(kept), lambda n: ngettext("%d stays where it is:", "%d stay where they are:", n)),

@@ -39,7 +39,7 @@ def pass_block(request: HttpRequest, pk: int) -> HttpResponse:
     user, found = user_of(request), pass_of(request, pk, MANAGE_PASSES)
     name, here = name_of(user, found), link("pass", pk)
     return form_page(
-        request, ReasonForm(request.POST or None),
+        request, ReasonForm(request.POST if request.method == "POST" else None),
         lambda values: actions.block_pass(actor=user, charge_pass=found, reason=values["reason"]),
         title=_("Block %s?") % name, submit_label=_("Block pass"), cancel_url=here, done=_("%s is blocked.") % name, done_url=here,
         breadcrumbs=[*crumbs(found), (name, here)], template="ui/confirm.html",
@@ -55,7 +55,7 @@ def pass_unblock(request: HttpRequest, pk: int) -> HttpResponse:
     user, found = user_of(request), pass_of(request, pk, MANAGE_PASSES)
     name, here = name_of(user, found), link("pass", pk)
     return form_page(
-        request, ReasonForm(request.POST or None),
+        request, ReasonForm(request.POST if request.method == "POST" else None),
         lambda values: actions.unblock_pass(actor=user, charge_pass=found, reason=values["reason"]),
         title=_("Unblock %s?") % name, submit_label=_("Unblock pass"), cancel_url=here, done=_("%s is unblocked.") % name, done_url=here,
         breadcrumbs=[*crumbs(found), (name, here)], template="ui/confirm.html",

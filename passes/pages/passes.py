@@ -114,7 +114,7 @@ class PassTable(Table):
     uid = django_tables2.Column(lazy("UID"), order_by="shown_uid")
     visible_number = django_tables2.Column(lazy("Visible number"), order_by="shown_number")
     user = django_tables2.Column(lazy("User"), orderable=False, empty_values=())
-    kind = django_tables2.Column(lazy("Kind"))
+    kind = django_tables2.Column(lazy("Kind"), attrs={"td": {"class": "text-nowrap"}})
     organization = django_tables2.Column(lazy("Organization"), accessor="organization__name")
     lists = django_tables2.Column(lazy("Lists"), accessor="pk", orderable=False)
     group = django_tables2.Column(lazy("Group"), accessor="group__name")
@@ -125,7 +125,9 @@ class PassTable(Table):
         default = "–"
 
     def render_name(self, record: ChargePass) -> SafeString:
-        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), name_of(user_of(self.request), record))
+        number = self._shown(record, record.visible_number if record.nickname else "")
+        name = name_of(user_of(self.request), record)
+        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), name, number)
 
     def value_name(self, record: ChargePass) -> str:
         return self._shown(record, record.nickname)
@@ -213,7 +215,7 @@ class PassList(ListPage):
     title = lazy("Passes")
     intro = lazy("A pass works at the stations of those organizations on whose lists it is, as its switches there say.")
     export_name = "passes"
-    hidden_columns = ("group", "valid_until")
+    hidden_columns = ("visible_number", "group", "valid_until")
     empty_title = lazy("No passes yet.")
     empty_text = lazy("Add the cards of those who may charge. What the reader sends of a card is in the activity of the station.")
     bulk_actions = (*bulk_actions[:2], *switchings(own_listings), *bulk_actions[2:])

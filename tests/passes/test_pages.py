@@ -53,7 +53,7 @@ def exported(client: Client, **query: str) -> str:
 
 def test_the_list_has_a_pass_with_its_organization_and_state(tree: Tree, as_bob: Client) -> None:
     shown = as_bob.get(reverse("passes"))
-    assert f"Pool car 1 {CARD} NL-TNM-B12345-6 – Non-public Harbour Offices whitelisted Valid" in text(shown)
+    assert f"Pool car 1 NL-TNM-B12345-6 {CARD} – Non-public Harbour Offices whitelisted Valid" in text(shown)
     assert reverse("pass", args=[tree.charge_pass.pk]) in shown.content.decode()
 
 
