@@ -144,9 +144,7 @@ EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
 QUERY = {"organization_choose": "?to=user_invite"}
 NEW_OBJECT_OF = {
     "connector_add": "station",
-    **dict.fromkeys(
-        ("pass_group", "pass_group_edit", "pass_group_restrictions", "pass_group_delete", "pass_group_history"), "pass_group"
-    ),
+    **dict.fromkeys(("pass_group", "pass_group_edit", "pass_group_restrictions", "pass_group_delete", "pass_group_history"), "pass_group"),
 }
 
 
