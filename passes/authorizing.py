@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, decide, speaking
+from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, connected, decide, speaking
 from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
 from passes.prepared import Prepared
 from stations.hooks import START, STOP, Offer, Verdict
@@ -98,7 +98,8 @@ class _Reader:
         )
         wanted = {self.uids[offer.id_tag] for offer in (*roaming, *strange)}
         self.tokens = _tokens(wanted, lines) if wanted else {}
-        self.providers = _providers(lines) if any(self.uids[offer.id_tag] not in self.tokens for offer in roaming) else []
+        nobodys = any(not connected(offer.place.organization_path, self.tokens.get(self.uids[offer.id_tag], ())) for offer in roaming)
+        self.providers = _providers(lines) if nobodys else []
         asked = any(offer.advice or not offer.live for offer in roaming) or any(
             token.whitelist == "NEVER" for tokens in self.tokens.values() for token in tokens
         )

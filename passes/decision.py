@@ -240,7 +240,7 @@ def window_end(hours: Sequence[Mapping[str, object]], now: datetime) -> datetime
     return max(ends, default=None)
 
 
-def _connected(path: str, tokens: Iterable[TokenFact]) -> list[TokenFact]:
+def connected(path: str, tokens: Iterable[TokenFact]) -> list[TokenFact]:
     """Of providers connected at the organization or above; the nearest first."""
     here = [token for token in tokens if path.startswith(token.provider.organization_path)]
     return sorted(here, key=lambda token: (-len(token.provider.organization_path), not token.valid, token.key))
@@ -249,7 +249,7 @@ def _connected(path: str, tokens: Iterable[TokenFact]) -> list[TokenFact]:
 def _network(offer: Offer, facts: Facts, steps: list[Step]) -> tuple[TokenFact | None, str, tuple[int, ...]]:
     """The token that speaks; what its network says (an OCPI AllowedType, "SILENT", or empty: nobody knows the card); and whom to ask."""
     path, advice = offer.place.organization_path, offer.advice
-    token = next(iter(_connected(path, facts.tokens)), None)
+    token = next(iter(connected(path, facts.tokens)), None)
     can_ask = offer.live and offer.purpose != STOP and AccessMode(offer.place.access_mode).roams
     if token is None:
         steps.append(Step("network", False))

@@ -155,3 +155,25 @@ def test_what_counts_as_charging(tree: Tree, change: dict[str, Any], status: str
         late = NOW - timedelta(hours=2)
         assert offered(tree.station, purpose=START, at=late, live=False).status == "Accepted", "reported late: it began before that one"
         assert offered(tree.station, purpose=START, at=late, live=True).status == "ConcurrentTx", "a clock that is behind"
+
+
+def test_what_is_decided_together_is_decided_as_if_alone(tree: Tree, strange: ChargePass) -> None:
+    """A network asks about unknown cards; the stranger's network knows the card, which is not told by the answer to us."""
+    asking = Provider.objects.create(
+        organization=tree.partner, name="Hub", country_code="NL", party_id="HUB", realtime=True, ask_unknown=True
+    )
+    theirs = Provider.objects.create(organization=tree.other_partner, name="TNM", country_code="NL", party_id="TNM")
+    RoamingToken.objects.bulk_create(RoamingToken(provider=theirs, uid=uid, contract_id="NL-TNM-1") for uid in (CARD, "0455AA66"))
+    stations = Station.objects.select_related("location__organization").order_by("-pk")
+    for uids in ((CARD,), ("0455AA66",), (CARD, "0455AA66", "0477")):
+        offers = [
+            Offer(hooks.place_of(station)._replace(access_mode=mode), uid, NOW)
+            for station in stations
+            for uid in uids
+            for mode in AccessMode
+        ]
+        together = authorize(offers)
+        assert together == [authorize([offer])[0] for offer in offers]
+        asked = {(offer.place.organization_path, offer.id_tag) for offer, verdict in zip(offers, together, strict=True) if verdict.ask}
+        assert asked == {(tree.customer.path, uid) for uid in uids}, "ours, which no network that is connected here has told of"
+        assert {verdict.ask for verdict in together} == {(), (asking.pk,)}
