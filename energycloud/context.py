@@ -19,7 +19,7 @@ from tenancy.brand import brand_of
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.pages.letters import sees_letters
-from tenancy.rights import MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
+from tenancy.rights import MANAGE_NETWORKS, MANAGE_STATIONS, READ_AUDIT, READ_TRANSACTIONS, UPDATE_USER_ROLES, anywhere, at_platform, reach
 from tenancy.scope import Drill
 
 
@@ -97,6 +97,9 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
             entry(_("Organizations"), "organizations", icon="sitemap"),
             entry(_("Users"), "users", icon="users"),
         ]
+    if anywhere(user, MANAGE_NETWORKS):
+        at = next(number for number, one in enumerate(entries) if one.icon == "sitemap") if member else len(entries)
+        entries.insert(at, entry(_("Networks"), "providers", icon="affiliate"))
     if anywhere(user, UPDATE_USER_ROLES):
         entries.append(entry(_("Roles"), "roles", icon="shield-check"))
     if anywhere(user, READ_AUDIT):

@@ -54,6 +54,14 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
     return value.upper()
 
 
+def party(name: str, default: str) -> tuple[str, str]:
+    """A party of OCPI: its country code and party id, such as NL*ECL."""
+    found = re.fullmatch(r"([A-Z]{2})\*?([A-Z0-9]{3})", text(name, default).upper())
+    if not found:
+        raise ImproperlyConfigured(f"{name} must be a country code and a party id such as NL*ECL, not {text(name)!r}.")
+    return found[1], found[2]
+
+
 def zone(name: str, default: str) -> str:
     """A time zone's name."""
     value = text(name, default)

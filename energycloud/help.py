@@ -94,6 +94,9 @@ CHAPTERS = (
     )),
     Chapter("passes", lazy("Charge passes"), (
         Page("passes", lazy("Passes"), lazy("Who may charge, and why a card is refused."), ("passes", "pass_add")),
+        Page("networks", lazy("How do I connect a card provider?"),
+             lazy("So that cards of roaming networks charge at your stations, and what happens when a network does not answer."),
+             ("providers", "provider_add")),
     )),
     Chapter("troubleshooting", lazy("Troubleshooting"), (
         Page("offline", lazy("Why is my station offline?"), lazy("What keeps a station away, and how to find out."), ("stations",)),
@@ -107,7 +110,7 @@ OPENS: dict[str, Any] = {
     "dashboard": lazy("Dashboard"), "search": lazy("Search"), "organizations": lazy("Organizations"),
     "organization_add": lazy("Add an organization"), "locations": lazy("Locations"), "location_add": lazy("Add a location"),
     "map": lazy("Map"), "stations": lazy("Stations"), "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
-    "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"), "users": lazy("Users"),
+    "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"), "providers": lazy("Networks"), "provider_add": lazy("Connect a provider"), "users": lazy("Users"),
     "user_invite": lazy("Invite a user"), "cardholder_add": lazy("Add a cardholder"), "invitations": lazy("Invitations"),
     "roles": lazy("Roles"), "role_add": lazy("Create a role"), "access_add": lazy("Let a service company in"), "history": lazy("History"),
     "profile": lazy("Profile"), "account_change_password": lazy("Password"), "mfa_index": lazy("Two-factor login"),
@@ -127,6 +130,7 @@ EXPLAINS: dict[str, str] = {
     "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
     "listing": "passes", "user_passes": "passes",
+    "providers": "networks", "provider": "networks", "provider_history": "history", "organization_roaming": "networks",
     "users": "users", "user": "users", "user_history": "history", "user_role": "roles-assign", "user_roles": "roles-assign",
     "user_rights": "roles-assign", "cardholder": "users", "invitations": "users", "letters": "users", "letter": "users",
     "view_as": "view-as",

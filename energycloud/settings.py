@@ -239,6 +239,9 @@ STATION_PENDING_AFTER = env.number("STATION_PENDING_AFTER", 30 * 60, least=1)
 STATION_OFFLINE_AFTER = env.number("STATION_OFFLINE_AFTER", 60 * 60, least=1)
 # A closed socket counts as offline after this grace; stations that come back sooner were never gone.
 STATION_CLOSED_GRACE = env.number("STATION_CLOSED_GRACE", 60, least=1)
+# Roaming networks (OCPI): as which party we connect, and whether providers may stand in a private network.
+OCPI_PARTY = env.party("OCPI_PARTY", "NL*ECL")
+OCPI_PRIVATE_ADDRESSES = env.flag("OCPI_PRIVATE_ADDRESSES", False)
 FRAME_RETENTION_DAYS = env.number("FRAME_RETENTION_DAYS", 90, least=1)
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -11,6 +11,7 @@ import django_rq
 from django.db import close_old_connections
 from django.utils import timezone
 
+from passes.ocpi import jobs as networks
 from stations import partitions
 from stations.gateway import upkeep
 from tenancy import letters
@@ -34,6 +35,8 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (5, upkeep.sweep),
     (5, upkeep.expire_commands),
     (30, enqueue_letters),
+    (30, networks.enqueue_due),
+    (600, networks.begin_nightly),
     (3600, enqueue_purge),
     (3600, sweep_accesses),
     (6 * 3600, partitions.prepare),

@@ -7,16 +7,21 @@ class PassesConfig(AppConfig):
     verbose_name = _("Passes")
 
     def ready(self) -> None:
+        from passes import realtime
         from passes.authorizing import authorize
         from passes.desk import Desk
         from passes.moves import passes_that_end
         from passes.pages import users
+        from passes.pages.networks import roaming_tab
         from stations import hooks
-        from tenancy.hooks import move_consequences, recorded_kinds, user_consequences, user_tabs
+        from tenancy.hooks import move_consequences, organization_tabs, recorded_kinds, user_consequences, user_tabs
 
         hooks.authorizer = authorize
         hooks.cards = Desk()
-        recorded_kinds.extend(["passes.chargepass", "passes.passgroup"])
+        recorded_kinds.extend(["passes.chargepass", "passes.passgroup", "passes.provider"])
+        hooks.inquirer = realtime.inquire
+        hooks.closers.append(realtime.close)
+        organization_tabs.append(roaming_tab)
         move_consequences.append(passes_that_end)
         user_tabs.append(users.tab)
         user_consequences.append(users.what_it_means)

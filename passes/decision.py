@@ -30,6 +30,7 @@ ANSWERS = {
     "EXPIRED": (EXPIRED, "network_expired"),
     "NO_CREDIT": (BLOCKED, "network_credit"),
     "NOT_ALLOWED": (INVALID, "network_refused"),
+    "UNKNOWN": (INVALID, "network_unknown"),  # those that were asked about a card that nobody told of
 }
 
 
@@ -262,7 +263,8 @@ def _network(offer: Offer, facts: Facts, steps: list[Step]) -> tuple[TokenFact |
     steps.append(Step("network", True, "token", token.key))
     cached = _cached(token)
     if token.provider.realtime and token.whitelist != "ALWAYS" and can_ask:
-        fresh = token.answered_at is not None and timedelta() <= offer.at - token.answered_at <= FRESH
+        # By the station's clock, which may say the whole second only, or be behind
+        fresh = token.answered_at is not None and abs(offer.at - token.answered_at) <= FRESH
         if offer.purpose == START and fresh and advice is None:
             steps.append(Step("asked", token.answer == "ALLOWED", "provider", token.provider.key, token.answer))
             return token, token.answer, ()

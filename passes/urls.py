@@ -1,6 +1,7 @@
 from django.urls import URLPattern
 
-from passes.pages import groups, lists, pass_acts, pass_form, passes, restrictions, sheet, users
+from passes.ocpi import receiver
+from passes.pages import groups, lists, network_cards, networks, pass_acts, pass_form, passes, restrictions, sheet, users
 
 urlpatterns: list[URLPattern] = [
     *passes.urlpatterns,
@@ -11,4 +12,7 @@ urlpatterns: list[URLPattern] = [
     *pass_acts.urlpatterns,
     *users.urlpatterns,
     *sheet.urlpatterns,
+    *networks.urlpatterns,
+    *network_cards.urlpatterns,
+    *receiver.urlpatterns,
 ]

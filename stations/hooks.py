@@ -97,6 +97,8 @@ class Verdict(NamedTuple):
 authorizer: Callable[[Sequence[Offer]], list[Verdict]] | None = None
 # Asks the providers that a verdict names; never raises, and answers within their deadlines. Not called inside a transaction.
 inquirer: Callable[[Offer, Sequence[int]], Awaitable[Advice]] | None = None
+# Called when a gateway process comes to its end, on its event loop: what inquirers have opened is closed.
+closers: list[Callable[[], Awaitable[None]]] = []
 # Called when who may charge at stations may have changed: their keys. Inside the transaction that changes it.
 access_changed: list[Callable[[Collection[int]], None]] = []
 

@@ -90,6 +90,10 @@ VERBS: dict[str, Verb] = {
     "sessions_ended": Verb(lazy("Ended sessions"), lazy("Ended own sessions")),
     "view_as": Verb(lazy("Viewed the portal as somebody"), lazy("Began to view the portal as {name}")),
     "view_as_end": Verb(lazy("Ended a view as somebody"), lazy("No longer views the portal as {name}")),
+    "invite_provider": Verb(lazy("Made a registration token"), lazy("Made a registration token for the {kind} {name}")),
+    "connect_provider": Verb(lazy("Registered a card provider"), lazy("The {kind} {name} registered")),
+    "disconnect_provider": Verb(lazy("Disconnected a card provider"), lazy("Disconnected the {kind} {name}")),
+    "fetch_cards": Verb(lazy("Fetched all cards"), lazy("Had all cards of the {kind} {name} fetched")),
     "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
     "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
 }
@@ -100,6 +104,7 @@ FIELDS: dict[str, Text] = {
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
     "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
     "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"), "reason": lazy("Reason"),
+    "tokens_url": lazy("Address of its cards"), "when_silent": lazy("When a network does not answer"),
 }  # fmt: skip
 # Who may read these values, wherever they stand
 FIELD_RIGHTS = dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA) | dict.fromkeys(

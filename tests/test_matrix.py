@@ -17,7 +17,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from passes.models import Listing, PassGroup
+from passes.actions import create_provider
+from passes.models import Listing, PassGroup, Provider, RoamingToken
 from stations.controls import CONTROLS
 from stations.models import Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
 from tenancy import actions
@@ -51,6 +52,9 @@ PLATFORM_LISTS = {"knocking", "letters"}
 # Answer to POST only
 POST_ONLY = {"knock_forget", "inbox_dismiss", "view_as_end"}
 
+# For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
+MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token"}
+
 # Lists and forms for something new -> the rights that one needs somewhere; what they show is limited to the person
 LISTS: dict[str, tuple[str, ...]] = {
     "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
@@ -61,6 +65,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "user_invite": ("manage_users",), "cardholder_add": ("manage_users",),
     "invitations": ("manage_users",), "organization_choose": ("manage_users",), "roles": ("update_user_roles",),
     "role_add": ("manage_roles", "update_user_roles"), "access_add": ("let_in",),
+    "providers": ("manage_networks",), "provider_add": ("manage_networks",),
 }  # fmt: skip
 # Pages of an object -> the rights that one needs at it; none: it is enough to see it
 OBJECT_PAGES: dict[str, tuple[str, ...]] = {
@@ -88,6 +93,9 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "pass_group_delete": ("manage_passes",), "pass_group_history": ("read_audit",),
     "user": (), "user_passes": (),
     "user_edit": ("manage_users", "personal_data"), "user_deactivate": ("manage_users",), "user_activate": ("manage_users",),
+    "provider": ("manage_networks",), "provider_edit": ("manage_networks",), "provider_register": ("manage_networks",),
+    "provider_fetch": ("manage_networks",), "provider_disconnect": ("manage_networks",), "provider_delete": ("manage_networks",),
+    "provider_cards": ("manage_networks",), "provider_history": ("read_audit",), "organization_roaming": ("manage_networks",),
     "user_delete": ("manage_users",), "user_reset_two_factor": ("manage_users",),
     "user_roles": ("update_user_roles",), "user_role_withdraw": ("update_user_roles",),
     "user_rights": ("update_user_roles",), "user_history": ("read_audit",), "view_as": ("view_as",),
@@ -107,7 +115,7 @@ ALSO: dict[str, tuple[str, ...]] = {"location_edit": ("manage_rates",)}
 # Needs the right at the organization above too
 AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
-GONE = {"inbox_dismiss", "pass_delete", "pass_group_delete", "role_delete"}
+GONE = {"inbox_dismiss", "pass_delete", "pass_group_delete", "provider_delete", "role_delete"}
 
 
 def _one(model: Any) -> Callable[[Tree], dict[str, Any]]:
@@ -125,6 +133,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "pass": lambda tree: {"pk": tree.charge_pass.pk},
     "listing": _one(Listing),
     "pass_group": _one(PassGroup),
+    "provider": _one(Provider),
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
@@ -157,7 +166,7 @@ def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
 
 
 ROUTES = sorted(str(pattern.name) for pattern in patterns(get_resolver()))
-KNOWN = PUBLIC | ACCOUNT | OWN_FACTORS | PLATFORM_ONLY | LISTS.keys() | OBJECT_PAGES.keys() | {"station_command"}
+KNOWN = PUBLIC | MACHINES | ACCOUNT | OWN_FACTORS | PLATFORM_ONLY | LISTS.keys() | OBJECT_PAGES.keys() | {"station_command"}
 
 
 def grow_world() -> Tree:
@@ -177,6 +186,8 @@ def grow_world() -> Tree:
     Frame.objects.create(
         station=tree.station, at=now, direction="in", action="Heartbeat", call='[2,"1","Heartbeat",{}]', answer="[3]", answered_at=now
     )
+    provider = create_provider(actor=None, organization=tree.customer, name="Roamio", country_code="NL", party_id="RMO")
+    RoamingToken.objects.create(provider=provider, uid="04ROAM", contract_id="NL-RMO-C1")
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")
@@ -229,7 +240,9 @@ def members(tree: Tree, needed: tuple[str, ...], route: str) -> dict[str, User]:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | OWN_FACTORS | PLATFORM_ONLY | {"station_command"}])
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | PLATFORM_ONLY | {"station_command"}]
+)
 def test_every_page_for_every_person(route: str, method: str, world: Tree, client_of: Callable[[User], Client]) -> None:
     url = reverse(route) if route in ACCOUNT else url_of(route, world)
 
@@ -301,7 +314,7 @@ def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callabl
 
 SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
-    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour",
+    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio",
 )  # fmt: skip
 
 
@@ -337,7 +350,7 @@ def test_the_scope_of_a_stranger_does_not_exist(route: str, world: Tree, as_dan:
 HOSTILE = ("", "0", "-1", "abc", "\x00", "'\"><script>", "=cmd()", "9" * 40, "2026-13-45", "1e400", "é" * 300, "../../etc", "%", "_")
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | OWN_FACTORS | ACCOUNT | {"help_page"}])
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | ACCOUNT | {"help_page"}])
 def test_nothing_that_is_typed_into_an_address_breaks_a_page(route: str, world: Tree, as_ada: Client) -> None:
     """Numbers larger than any key are nothing; parameters that make no sense are passed over or answered with 404, never with a fault."""
     if route not in LISTS.keys() | PLATFORM_LISTS:

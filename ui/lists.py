@@ -25,6 +25,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.encoding import force_str
+from django.utils.functional import cached_property
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -32,10 +33,36 @@ from django.views import View
 from import_export.formats.base_formats import XLSX
 
 from ui.downloads import download
+from ui.templatetags.ui import grouped
 
 PAGE_SIZES = (25, 50, 100, 200)
 MAX_EXPORT = {"csv": 200_000, "xlsx": 100_000}  # rows
 RANGES = ("min", "max", "after", "before")  # how the fields of a range end
+
+
+MOST_COUNTED = 10_000  # rows of a list of millions that are counted
+
+
+def counted_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
+    """How many, but no more than one above `most`: for tables in which counting all takes longer than anybody waits."""
+    return len(rows.order_by().values_list("pk", flat=True)[: most + 1])
+
+
+def up_to(count: int, most: int = MOST_COUNTED) -> str:
+    """What `counted_up_to` gave, for people."""
+    return _("more than %s") % grouped(most) if count > most else grouped(count)
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """For lists of millions: counts, and leafs, no further than MOST_COUNTED. Who looks for more filters."""
+
+    @cached_property
+    def count(self) -> int:  # type: ignore[override]
+        return counted_up_to(self.object_list)
+
+    @property
+    def shown_count(self) -> str:
+        return up_to(self.count)
 
 
 @dataclass(frozen=True)
@@ -100,6 +127,7 @@ class ListPage(View):
     live = False  # refreshed when something in its scope changes
     hidden_columns: Sequence[str] = ()
     bulk_actions: Sequence[BulkAction] = ()
+    paginator_class: type[Paginator[Any]] = Paginator
 
     # -- what a page may say for itself ---------------------------------------------------------------------------------------------
 
@@ -149,7 +177,7 @@ class ListPage(View):
             return self.export(rows, wanted)
         ordered = self.sorted_rows(rows)
         per_page = self.per_page()
-        paginator = Paginator(ordered, per_page)
+        paginator = self.paginator_class(ordered, per_page)
         page = paginator.get_page(request.GET.get("page"))
         start = (page.number - 1) * per_page
         shown = self.table(list(self.for_page(ordered)[start : start + per_page]), sort=False)

@@ -4,21 +4,41 @@ from passes.actions.groups import create_group, delete_group, edit_group
 from passes.actions.lists import list_pass, unlist_pass, why_not_listed
 from passes.actions.moves import move_pass, what_moves, why_pass_not_moved
 from passes.actions.passes import create_pass, delete_pass, edit_pass
+from passes.actions.providers import (
+    connect_provider,
+    create_provider,
+    delete_provider,
+    disconnect_provider,
+    edit_provider,
+    fetch_cards,
+    invite_provider,
+    set_roaming_policy,
+    why_not_fetched,
+)
 from passes.actions.states import block_pass, unblock_pass
 
 __all__ = [
     "block_pass",
+    "connect_provider",
     "create_group",
     "create_pass",
+    "create_provider",
     "delete_group",
     "delete_pass",
+    "delete_provider",
+    "disconnect_provider",
     "edit_group",
     "edit_pass",
+    "edit_provider",
+    "fetch_cards",
+    "invite_provider",
     "list_pass",
     "move_pass",
+    "set_roaming_policy",
     "unblock_pass",
     "unlist_pass",
     "what_moves",
+    "why_not_fetched",
     "why_not_listed",
     "why_pass_not_moved",
 ]

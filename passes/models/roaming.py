@@ -16,6 +16,14 @@ from tenancy.rights import MANAGE_NETWORKS, VisibleQuerySet
 class Provider(models.Model):
     """A card provider (OCPI: eMSP) or a network of them. Its cards are taken at the organization and everywhere below."""
 
+    class Pull(models.TextChoices):
+        """How far fetching its cards has come."""
+
+        WAITING = "waiting", _("Waits to begin")
+        RUNNING = "running", _("Being fetched")
+        DONE = "done", _("All fetched")
+        FAILED = "failed", _("Failed")
+
     tenant_path = "organization__path"
     page_right = MANAGE_NETWORKS
 
@@ -39,6 +47,34 @@ class Provider(models.Model):
         _("Wait at most (ms)"), default=2000, validators=[MinValueValidator(200), MaxValueValidator(10_000)],
         help_text=_("Then what is known of the card counts."),
     )  # fmt: skip
+    nightly = models.BooleanField(
+        _("Fetch changes each night"), default=False, help_text=_("For providers that do not tell of every change by themselves.")
+    )
+    # The connection (OCPI 2.2.1 §7). What they log in with here is kept as a keyed digest, what we log in with there is sealed.
+    registration_digest = models.CharField(max_length=64, blank=True, editable=False)
+    registration_until = models.DateTimeField(null=True, editable=False)
+    login_digest = models.CharField(max_length=64, blank=True, editable=False)
+    sealed_token = models.TextField(blank=True, editable=False)
+    versions_url = models.CharField(max_length=255, blank=True, editable=False)
+    tokens_url = models.CharField(max_length=255, blank=True, editable=False)
+    registered_at = models.DateTimeField(null=True, editable=False)
+    # Since when real-time authorization gets no answer; None: it does, or nobody was asked
+    silent_since = models.DateTimeField(null=True, editable=False)
+    # Fetching all cards: `pull_url` is the page that comes next, `pull_due_at` when a worker looks at it (None: nothing to do)
+    pull_state = models.CharField(max_length=8, choices=Pull.choices, blank=True, editable=False)
+    pull_from = models.DateTimeField(null=True, editable=False)  # only what was changed since
+    pull_url = models.CharField(max_length=1000, blank=True, editable=False)
+    pull_due_at = models.DateTimeField(null=True, editable=False)
+    pull_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    pull_count = models.PositiveIntegerField(default=0, editable=False)
+    pull_unread = models.PositiveIntegerField(default=0, editable=False)  # objects that are no cards of theirs
+    pull_total = models.PositiveIntegerField(null=True, editable=False)
+    pull_problem = models.CharField(max_length=200, blank=True, editable=False)
+    pull_started_at = models.DateTimeField(null=True, editable=False)
+    pull_ended_at = models.DateTimeField(null=True, editable=False)
+    pulled_at = models.DateTimeField(null=True, editable=False)  # when the last one began that came to its end
+    # It is being deleted: its cards go first, piece by piece
+    leaving_since = models.DateTimeField(null=True, editable=False)
 
     objects = VisibleQuerySet.as_manager()
 
@@ -52,6 +88,13 @@ class Provider(models.Model):
                 name="provider_party_unique",
                 violation_error_message=_("This organization is already connected to this party."),
             ),
+            *(
+                models.UniqueConstraint(fields=[field], condition=~Q(**{field: ""}), name=f"provider_{field}_unique")
+                for field in ("registration_digest", "login_digest")
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pull_due_at"], name="provider_pull_due", condition=Q(pull_due_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -59,6 +102,10 @@ class Provider(models.Model):
 
     def get_absolute_url(self) -> str:
         return link("provider", self.pk)
+
+    @property
+    def pulling(self) -> bool:
+        return self.pull_state in (self.Pull.WAITING, self.Pull.RUNNING)
 
 
 class RoamingToken(models.Model):
@@ -100,6 +147,10 @@ class RoamingToken(models.Model):
     valid = models.BooleanField(_("Valid"), default=True)
     whitelist = models.CharField(_("Whitelist"), max_length=15, choices=Whitelist.choices, default=Whitelist.ALLOWED)
     language = models.CharField(_("Language"), max_length=2, blank=True)
+    # The UID as the provider writes it, where that differs; and whose card it is, where a network told of one of another party
+    told_uid = models.CharField(max_length=36, blank=True, editable=False)
+    country_code = models.CharField(max_length=2, blank=True, editable=False)
+    party_id = models.CharField(max_length=3, blank=True, editable=False)
     last_updated = models.DateTimeField(_("Updated"), default=timezone.now)
     # What real-time authorization said last
     answer = models.CharField(max_length=11, choices=Allowed.choices, blank=True, editable=False)
@@ -116,7 +167,11 @@ class RoamingToken(models.Model):
             models.UniqueConstraint(fields=["uid", "provider", "type"], name="roaming_token_unique"),
             models.CheckConstraint(condition=~Q(uid=""), name="roaming_token_uid_not_empty"),
         ]
-        indexes = [models.Index(fields=["provider", "uid"], name="roaming_token_by_provider")]
+        indexes = [
+            models.Index(fields=["provider", "uid"], name="roaming_token_by_provider"),
+            models.Index(fields=["provider", "contract_id"], name="roaming_token_by_contract"),
+            models.Index(fields=["provider", "visual_number"], name="roaming_token_by_number", condition=~Q(visual_number="")),
+        ]
 
     def __str__(self) -> str:
         return self.visual_number or self.contract_id

@@ -292,6 +292,8 @@ class Hub:
                 task.cancel()
             if not self._tasks or not (await asyncio.wait(list(self._tasks), timeout=0.2))[1]:
                 break
+        for close in hooks.closers:
+            await close()
         await self.loop.run_in_executor(None, self.ledger.stop)
         if not self.ledger.abandoned:
             await self._in_delivery(_farewell, self.name)

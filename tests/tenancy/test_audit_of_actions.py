@@ -18,7 +18,8 @@ import passes.actions
 import stations.actions
 import tenancy.actions
 from passes import actions as cards
-from passes.models import ChargePass
+from passes.models import ChargePass, Provider
+from passes.ocpi.keys import digest
 from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
@@ -103,6 +104,20 @@ def knock(tree: Tree) -> Any:
     return Knock.objects.all()
 
 
+def provider(tree: Tree, actor: User | None = None) -> Provider:
+    return cards.create_provider(actor=actor, organization=tree.partner, name="Roamio", country_code="NL", party_id="RMO")
+
+
+def connected(tree: Tree, actor: User | None = None) -> Provider:
+    one = provider(tree)
+    spent = digest(cards.invite_provider(actor=None, provider=one))
+    cards.connect_provider(
+        actor=actor, provider=one, spent=spent, token="t", versions_url="https://emsp.example/v", tokens_url="https://emsp.example/t"
+    )
+    one.refresh_from_db()
+    return one
+
+
 WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.create_organization": lambda t: people.create_organization(actor=t.ada, parent=t.partner, kind="customer", name="New"),
     "tenancy.edit_organization": lambda t: people.edit_organization(actor=t.ada, organization=t.customer, city="Delft"),
@@ -181,6 +196,14 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "passes.block_pass": lambda t: cards.block_pass(actor=t.ada, charge_pass=t.charge_pass, reason="lost"),
     "passes.unblock_pass": lambda t: cards.unblock_pass(actor=t.ada, charge_pass=blocked(t)),
     "passes.move_pass": lambda t: cards.move_pass(actor=t.ada, charge_pass=t.charge_pass, organization=t.partner),
+    "passes.create_provider": lambda t: provider(t, actor=t.ada),
+    "passes.edit_provider": lambda t: cards.edit_provider(actor=t.ada, provider=provider(t), realtime=True),
+    "passes.invite_provider": lambda t: cards.invite_provider(actor=t.ada, provider=provider(t)),
+    "passes.connect_provider": lambda t: connected(t, actor=t.ada),
+    "passes.disconnect_provider": lambda t: cards.disconnect_provider(actor=t.ada, provider=connected(t)),
+    "passes.delete_provider": lambda t: cards.delete_provider(actor=t.ada, provider=provider(t)),
+    "passes.fetch_cards": lambda t: cards.fetch_cards(actor=t.ada, provider=connected(t)),
+    "passes.set_roaming_policy": lambda t: cards.set_roaming_policy(actor=t.ada, organization=t.customer, when_silent="any"),
     "passes.delete_pass": lambda t: cards.delete_pass(actor=t.ada, charge_pass=t.charge_pass),
 }
 
