@@ -213,7 +213,7 @@ def provider_of(request: HttpRequest, pk: int) -> Provider:
 def head_of(request: HttpRequest, found: Provider) -> dict[str, Any]:
     """What all pages of a provider show: where it hangs, its state, what can be done, its tabs."""
     user, pk = user_of(request), found.pk
-    above = [*trail(user, found.organization), (organization_link(user, found.organization), found.organization.get_absolute_url())]
+    above = [*trail(user, found.organization), (found.organization, found.organization.get_absolute_url())]
     tabs = [("provider", _("Overview")), ("provider_cards", _("Cards"))]
     if holds(user, READ_AUDIT, found.organization.path):
         tabs.append(("provider_history", _("History")))
