@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='roamingtoken',
-            index=models.Index(condition=models.Q(('visual_number', ''), _negated=True), fields=['provider', 'visual_number'], name='roaming_token_by_number'),
+            index=models.Index(fields=['provider', 'visual_number'], name='roaming_token_by_number'),
         ),
         migrations.AddConstraint(
             model_name='provider',

@@ -170,7 +170,7 @@ class RoamingToken(models.Model):
         indexes = [
             models.Index(fields=["provider", "uid"], name="roaming_token_by_provider"),
             models.Index(fields=["provider", "contract_id"], name="roaming_token_by_contract"),
-            models.Index(fields=["provider", "visual_number"], name="roaming_token_by_number", condition=~Q(visual_number="")),
+            models.Index(fields=["provider", "visual_number"], name="roaming_token_by_number"),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ from passes.ocpi.objects import SUCCESS
 
 MOST_BYTES = 8 * 1024 * 1024  # of an answer with a page of cards
 MOST_ANSWER = 64 * 1024  # of any other
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # addresses of IPv4 in those of IPv6
 MOST_TRIED = 3  # addresses of one host
 LONGEST = 60.0  # seconds for a whole answer, however slowly it drips
 
@@ -82,8 +83,10 @@ def _public(found: Iterable[Any]) -> list[str]:
     good = []
     for address in addresses:
         ip = ipaddress.ip_address(address)
-        mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
-        if ip.is_global and mapped.is_global and not ip.is_multicast:
+        inside = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
+        if ip in NAT64:
+            inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if ip.is_global and inside.is_global and not ip.is_multicast:
             good.append(address)
     if not good:
         raise httpcore.ConnectError("it stands in a private network")
@@ -205,7 +208,8 @@ def read(response: httpx.Response, body: bytes) -> Answer:
         found = None
     code = found.get("status_code") if isinstance(found, dict) else None
     if isinstance(found, dict) and isinstance(code, int) and not isinstance(code, bool):
-        return Answer(status, code, str(found.get("status_message") or "")[:200], found.get("data"), response.headers)
+        said = "".join(sign if sign.isprintable() else " " for sign in str(found.get("status_message") or "")[:200])
+        return Answer(status, code, said, found.get("data"), response.headers)
     if status >= 400:
         return Answer(status, 0, "", None, response.headers)
     raise Unusable("its answer is no OCPI", status)

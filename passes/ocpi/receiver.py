@@ -117,12 +117,17 @@ def authenticated(request: HttpRequest, *, registration: bool) -> Caller:
         if caller is not None and (registration or not caller.registering):
             cache.add(f"ocpi-good:{digest}", 1, KNOWN_FOR)
             return caller
-    cache.add(counted, 0, WINDOW)
-    try:
-        cache.incr(counted)
-    except ValueError:
-        pass  # the minute has just ended
+    _count(counted)
     raise Refused(401, objects.CLIENT_ERROR, "This needs a valid credentials token.", WWW_Authenticate="Token")
+
+
+def _count(key: str) -> int:
+    """How often this has happened within a minute, this time included."""
+    cache.add(key, 0, WINDOW)
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # the minute has just ended
+        return 1
 
 
 def _caller(token: str, digest: str) -> Caller | None:
@@ -196,9 +201,7 @@ def ours(request: HttpRequest, provider: Provider, token: str) -> dict[str, Any]
 
 def endpoints_of(provider: Provider, theirs: objects.Credentials) -> str:
     """Where the other side has its cards: its versions, then its endpoints (§7.1.1). No transaction is open meanwhile."""
-    counted = f"ocpi-handshake:{provider.pk}"
-    cache.add(counted, 0, WINDOW)
-    if cache.incr(counted) > HANDSHAKES:
+    if _count(f"ocpi-handshake:{provider.pk}") > HANDSHAKES:
         raise Refused(429, objects.CLIENT_ERROR, "Too many attempts to register. Wait a minute.", Retry_After=str(WINDOW))
     try:
         with client.synchronous(HANDSHAKE_TIMEOUT) as caller:
@@ -275,7 +278,5 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^ocpi/versions/?\Z", versions, name="ocpi_versions"),
     re_path(r"^ocpi/2\.2\.1/?\Z", version, name="ocpi_version"),
     re_path(r"^ocpi/2\.2\.1/credentials/?\Z", credentials, name="ocpi_credentials"),
-    re_path(
-        r"^ocpi/cpo/2\.2\.1/tokens/(?P<country_code>[A-Za-z]{2})/(?P<party_id>[A-Za-z0-9]{3})/(?P<uid>[^/]+)/?\Z", token, name="ocpi_token"
-    ),
+    re_path(r"^ocpi/cpo/2\.2\.1/tokens/(?P<country_code>[^/]+)/(?P<party_id>[^/]+)/(?P<uid>[^/]+)/?\Z", token, name="ocpi_token"),
 ]

@@ -3,6 +3,7 @@ written for each of millions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from django.db import transaction
 from passes.models import Provider, RoamingToken
 from passes.ocpi.objects import Card
 
+_PARTY = re.compile(r"[A-Za-z]{2}\*[A-Za-z0-9]{3}")
 _FIELDS = (
     "told_uid", "country_code", "party_id", "contract_id", "visual_number", "issuer", "group_id", "valid", "whitelist", "language",
     "last_updated",
@@ -25,7 +27,9 @@ class Kept(NamedTuple):
 
 def takes(provider: Provider, country_code: str, party_id: str) -> bool:
     """Whether a provider may tell of cards of this party: of its own, and one that stands for a network of many of any."""
-    return provider.ask_unknown or (country_code.upper(), party_id.upper()) == (provider.country_code, provider.party_id)
+    if provider.ask_unknown:
+        return bool(_PARTY.fullmatch(f"{country_code}*{party_id}"))
+    return (country_code.upper(), party_id.upper()) == (provider.country_code, provider.party_id)
 
 
 @transaction.atomic
