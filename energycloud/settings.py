@@ -244,6 +244,12 @@ OCPI_PARTY = env.party("OCPI_PARTY", "NL*ECL")
 OCPI_PRIVATE_ADDRESSES = env.flag("OCPI_PRIVATE_ADDRESSES", False)
 FRAME_RETENTION_DAYS = env.number("FRAME_RETENTION_DAYS", 90, least=1)
 
+# Imports: what is uploaded, what an XLSX file unpacks to, and how many rows.
+IMPORT_MAX_BYTES = env.number("IMPORT_MAX_BYTES", 500_000_000, least=1000)
+IMPORT_MAX_UNPACKED_BYTES = env.number("IMPORT_MAX_UNPACKED_BYTES", 200_000_000, least=1000)
+IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 5_000_000, least=1)
+IMPORT_MAX_XLSX_ROWS = env.number("IMPORT_MAX_XLSX_ROWS", 200_000, least=1)
+
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,

@@ -16,6 +16,7 @@ from stations import partitions
 from stations.gateway import upkeep
 from tenancy import letters
 from tenancy.actions import sweep_accesses
+from tenancy.imports import jobs as imports
 from tenancy.models import Letter
 
 log = logging.getLogger("energycloud.tick")
@@ -37,8 +38,10 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (30, enqueue_letters),
     (30, networks.enqueue_due),
     (600, networks.begin_nightly),
+    (15, imports.enqueue_due),
     (3600, enqueue_purge),
     (3600, sweep_accesses),
+    (3600, imports.forget_old),
     (6 * 3600, partitions.prepare),
 ]
 

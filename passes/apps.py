@@ -10,10 +10,12 @@ class PassesConfig(AppConfig):
         from passes import realtime
         from passes.authorizing import authorize
         from passes.desk import Desk
+        from passes.imports import PASSES, TOKENS
         from passes.moves import passes_that_end
         from passes.pages import users
         from passes.pages.networks import roaming_tab
         from stations import hooks
+        from tenancy import imports
         from tenancy.hooks import move_consequences, organization_tabs, recorded_kinds, user_consequences, user_tabs
 
         hooks.authorizer = authorize
@@ -25,3 +27,4 @@ class PassesConfig(AppConfig):
         move_consequences.append(passes_that_end)
         user_tabs.append(users.tab)
         user_consequences.append(users.what_it_means)
+        imports.KINDS |= {kind.slug: kind for kind in (PASSES, TOKENS)}

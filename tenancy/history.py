@@ -94,6 +94,9 @@ VERBS: dict[str, Verb] = {
     "connect_provider": Verb(lazy("Registered a card provider"), lazy("The {kind} {name} registered")),
     "disconnect_provider": Verb(lazy("Disconnected a card provider"), lazy("Disconnected the {kind} {name}")),
     "fetch_cards": Verb(lazy("Fetched all cards"), lazy("Had all cards of the {kind} {name} fetched")),
+    "upload_import": Verb(lazy("Uploaded a file"), lazy("Uploaded the file {name} to import it")),
+    "import": Verb(lazy("Imported a file"), lazy("Imported the file {name}")),
+    "cancel_import": Verb(lazy("Cancelled an import"), lazy("Cancelled the import of {name}")),
     "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
     "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
 }

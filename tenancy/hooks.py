@@ -25,7 +25,7 @@ organization_counts: dict[str, Callable[[User], dict[str, int]]] = {}
 
 # The history. Kinds of objects of which something is recorded, as `label_lower`.
 recorded_kinds: list[str] = [
-    "tenancy.organization", "tenancy.user", "tenancy.invitation", "tenancy.role", "tenancy.serviceaccess",
+    "tenancy.organization", "tenancy.user", "tenancy.invitation", "tenancy.role", "tenancy.serviceaccess", "tenancy.import",
 ]  # fmt: skip
 # Kind -> which entries belong to the history of one of these, where these are more than the entries about itself.
 belonging_entries: dict[str, Callable[[Any], Q]] = {

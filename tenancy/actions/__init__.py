@@ -1,5 +1,6 @@
 """Every write to organizations, people and roles: one transaction each, the audit row inside it."""
 
+from tenancy.actions.imports import cancel_import, start_import, upload_import
 from tenancy.actions.invitations import accept_invitation, invite_user, send_again, withdraw_invitation
 from tenancy.actions.moves import move_organization
 from tenancy.actions.organizations import (
@@ -34,6 +35,7 @@ __all__ = [
     "accept_invitation",
     "activate_organization",
     "assign_role",
+    "cancel_import",
     "create_default_roles",
     "create_organization",
     "create_role",
@@ -56,9 +58,11 @@ __all__ = [
     "send_again",
     "set_logo",
     "set_user_active",
+    "start_import",
     "sweep_accesses",
     "team_of",
     "touched_by",
+    "upload_import",
     "why_not_deactivated",
     "why_organization_stays",
     "why_role_stays",

@@ -1,0 +1,296 @@
+"""Passes from a file. The same columns are what the list of passes exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from import_export.widgets import Widget
+
+from passes.actions.imports import create_passes, edit_passes, own_listings
+from passes.models import ChargePass, Listing, PassGroup, check_uid, normalize_uid
+from tenancy.imports import Column as Told
+from tenancy.imports import Kind
+from tenancy.imports.rows import Choice, Column, Moment, Rows, Text, YesNo, number_made, text_of
+from tenancy.links import link
+from tenancy.models import Import, Organization, User
+from tenancy.names import same_name
+from tenancy.personal import MASK, person, sees, where_seen
+from tenancy.rights import MANAGE_PASSES
+
+GOOD_LENGTHS = (8, 14, 20)
+PERSONAL = ("nickname", "visible_number", "user")
+COLUMNS = (
+    Told("uid", lazy("What the reader sends, 8, 14 or 20 hexadecimal digits. Format the column as text. A pass that its organization "
+         "already has is changed, else it is new."), "04A2B3C4D5E680", required=True, personal=True),
+    Told("visible_number", lazy("Printed on the card."), "NL-TNM-B12345-6", personal=True),
+    Told("nickname", lazy("What you call it."), "Pool car 1", personal=True),
+    Told("user", lazy("E-mail address or name of a person whom you see here."), "eve@example.org", personal=True),
+    Told("kind", lazy("public: a card of a card provider; non_public: a card or tag of your own. Empty: non_public for a new pass."),
+         "non_public"),
+    Told("valid_from", lazy("A day or a time. Empty: always has been."), "2026-01-01"),
+    Told("valid_until", lazy("A day (it counts to its end) or a time. Empty: no end."), "2027-12-31"),
+    Told("blocked", lazy("yes or no. Empty: no for a new pass."), "no"),
+    Told("group", lazy("Name of a group of passes of the organization."), ""),
+    Told("whitelist", lazy("yes or no: the driver charges free, the owner pays. Empty: yes for a new non-public pass, no for a public one."),
+         "yes"),
+    Told("roaming_free", lazy("yes or no: the card roams without the roaming surcharge. Empty: no for a new pass."), "no"),
+    Told("organization", lazy("Name of the organization, or of one below it, where you may manage passes. Empty: the one chosen."), ""),
+)  # fmt: skip
+
+
+def check_typed(value: Any) -> str:
+    """The UID in a cell; ValidationError where the spreadsheet has spoilt it."""
+    if number_made(value):
+        raise ValidationError(
+            _("The spreadsheet has changed this UID into a number: format the column as text, then type or paste it again.")
+        )
+    text = text_of(value).removeprefix("'")
+    if text == MASK:
+        raise ValidationError(_("This UID is masked, so it cannot be told which pass it is."))
+    if not text:
+        raise ValidationError(_("A UID is needed."))
+    return normalize_uid(text)
+
+
+class Resolved(Widget):
+    """The cell was looked up before, together with all others of the part."""
+
+    def __init__(self, find: Any) -> None:
+        super().__init__()
+        self.find = find
+
+    def clean(self, value: Any, row: Any = None, **rest: Any) -> Any:
+        return self.find(value)
+
+
+def field(name: str) -> Any:
+    return ChargePass._meta.get_field(name)
+
+
+class PassRows(Rows):
+    uid = Column("uid", Text(field("uid")))
+    visible_number = Column("visible_number", Text(field("visible_number")))
+    nickname = Column("nickname", Text(field("nickname"), name=True))
+    kind = Column("kind", Choice(field("kind")), keeps=True)
+    valid_from = Column("valid_from", Moment())
+    valid_until = Column("valid_until", Moment(ends=True))
+    blocked = Column("blocked", YesNo(), keeps=True)
+    whitelist = Column("whitelist", YesNo(), keeps=True)
+    roaming_free = Column("roaming_free", YesNo(), keeps=True)
+
+    def __init__(self, user: User, organization: Organization, options: dict[str, Any]) -> None:
+        super().__init__([column.name for column in COLUMNS])
+        self.user, self.home = user, organization
+        self.fields["uid"] = Column("uid", Resolved(lambda value: self.uids[self.at]))
+        self.fields["user"] = Column("user", Resolved(self._person))
+        self.fields["group"] = Column("group", Resolved(self._group))
+        self.fields["organization"] = Column("organization", Resolved(lambda value: self.places[self.at]))
+        self.organizations: dict[str, list[Organization]] | None = None
+
+    # -- what is read together --------------------------------------------------------------------------------------------------------
+
+    def prepare(self, rows: Sequence[dict[str, Any]]) -> None:
+        self.uids, self.places = [_or_error(check_typed, row["uid"]) for row in rows], [_or_error(self._place, row) for row in rows]
+        keys = {
+            (place.pk, uid)
+            for place, uid in zip(self.places, self.uids, strict=True)
+            if isinstance(uid, str) and not isinstance(place, ValidationError)
+        }
+        places, uids = {place for place, _uid in keys}, {uid for _place, uid in keys}
+        found = ChargePass.objects.filter(organization__in=places, uid__in=uids).select_related(
+            "organization", "user__organization", "group"
+        )
+        self.known = {(one.organization_id, one.uid): one for one in found if (one.organization_id, one.uid) in keys}
+        # The list of an organization may hold a pass of another one with this UID: nothing else of it is told
+        listed = Listing.objects.filter(organization__in=places, uid__in=uids).select_related("charge_pass")
+        self.taken: set[tuple[int, str]] = set()
+        for listing in listed:
+            key = listing.organization_id, listing.uid
+            if key not in self.known or self.known[key].pk != listing.charge_pass_id:
+                self.taken.add(key)
+            else:
+                self.known[key].whitelist, self.known[key].roaming_free = listing.whitelist, listing.roaming_free  # type: ignore[attr-defined]
+        for one in self.known.values():
+            one.__dict__.setdefault("whitelist", False)
+            one.__dict__.setdefault("roaming_free", False)
+        people = {text_of(row.get("user")).casefold() for row in rows} - {"", MASK}
+        self.people: dict[str, list[User]] = {}
+        if people:
+            for one in (
+                User.objects.visible_to(self.user).filter(where_seen(self.user, User) | Q(pk=self.user.pk))
+                .annotate(lower_name=Lower("name")).filter(Q(email__in=people) | Q(lower_name__in=people)).select_related("organization")
+            ):  # fmt: skip
+                for text in {(one.email or "").casefold(), one.name.casefold()} & people:
+                    self.people.setdefault(text, []).append(one)
+        self.groups = (
+            {(group.organization_id, same_name(group.name)): group for group in PassGroup.objects.filter(organization__in=places)}
+            if any(text_of(row.get("group")) for row in rows)
+            else {}
+        )
+
+    def _place(self, row: dict[str, Any]) -> Organization:
+        text = same_name(text_of(row.get("organization")))
+        if not text or text == same_name(self.home.name):
+            return self.home
+        if self.organizations is None:
+            self.organizations = {}
+            for one in Organization.objects.visible_to(self.user, MANAGE_PASSES).below(self.home.path):
+                self.organizations.setdefault(same_name(one.name), []).append(one)
+        found = self.organizations.get(text, [])
+        if not found:
+            raise ValidationError(_("There is no organization with this name where you may manage passes, %s or below it.") % self.home)
+        if len(found) > 1:
+            raise ValidationError(_("There are several organizations with this name. Import them one by one, at each of them."))
+        return found[0]
+
+    # -- a row ------------------------------------------------------------------------------------------------------------------------
+
+    def key_at(self, index: int, row: dict[str, Any]) -> Any:
+        errors = {
+            name: found
+            for name, found in (("uid", self.uids[index]), ("organization", self.places[index]))
+            if isinstance(found, ValidationError)
+        }
+        if errors:
+            raise ValidationError(errors)
+        return self.places[index].pk, self.uids[index]  # type: ignore[union-attr]
+
+    def init_instance(self, row: dict[str, Any] | None = None) -> ChargePass:
+        found = ChargePass(organization=self.places[self.at], uid=self.uids[self.at])  # type: ignore[misc]
+        public = text_of((row or {}).get("kind")).casefold() == ChargePass.Kind.PUBLIC
+        found.whitelist, found.roaming_free = not public, False  # type: ignore[attr-defined]
+        return found
+
+    def after_init_instance(self, instance: Any, new: bool, row: Any, **rest: Any) -> None:
+        super().after_init_instance(instance, new, row, **rest)
+        self.one = instance
+
+    def import_instance(self, instance: Any, row: dict[str, Any], **rest: Any) -> None:
+        hidden = instance.pk and not sees(self.user, instance)
+        if hidden:  # as the form does: who does not see whose it is does not change it either, and learns nothing by trying
+            errors = {
+                name: ValidationError(_("Your role does not show names and card numbers here, so this cannot be changed. Leave it empty."))
+                for name in PERSONAL
+                if name in row and text_of(row[name]) not in ("", MASK)
+            }
+            if errors:
+                raise ValidationError(errors)
+            row = {**row, **{name: MASK for name in PERSONAL if name in row}}
+        super().import_instance(instance, row, **rest)
+
+    def check(self, instance: Any, new: bool, row: dict[str, Any], errors: dict[str, Any]) -> None:
+        try:
+            check_uid(instance.uid)
+            instance.clean()
+        except ValidationError as error:
+            for name, found in (error.error_dict if hasattr(error, "error_dict") else {"uid": error.error_list}).items():
+                errors.setdefault(name, found)
+        if new and (instance.organization_id, instance.uid) in self.taken:
+            errors.setdefault("uid", ValidationError(_("%s already has a pass with this UID on its list.") % instance.organization))
+        if errors:
+            return
+        if new and len(instance.uid) not in GOOD_LENGTHS:
+            self.warn("uid", instance.uid, odd_length(instance.uid))
+        if instance.kind == ChargePass.Kind.PUBLIC and instance.whitelist and (new or self.changes(instance)):
+            self.warn(
+                "whitelist", "yes", _("The owner pays for what this public card charges. Most are to be settled: then whitelist is no.")
+            )
+
+    def _person(self, value: Any) -> User | None:
+        text = text_of(value).casefold()
+        if not text:
+            return None
+        found = self.people.get(text, [])
+        if len(found) > 1:
+            found = [one for one in found if one.pk == self.one.user_id] or found
+        if not found:
+            raise ValidationError(_("Nobody whom you see here has this e-mail address or name."))
+        if len(found) > 1:
+            raise ValidationError(_("Several people have this name. Write the e-mail address."))
+        return found[0]
+
+    def _group(self, value: Any) -> PassGroup | None:
+        text = same_name(text_of(value))
+        if not text:
+            return None
+        if self.one.group and same_name(self.one.group.name) == text:
+            return self.one.group  # type: ignore[no-any-return]
+        found = self.groups.get((self.one.organization_id, text))
+        if found is None:
+            raise ValidationError(_("%s has no group of passes with this name.") % self.one.organization)
+        return found
+
+    # -- all of them ------------------------------------------------------------------------------------------------------------------
+
+    def bulk_write(self, new: list[Any], changed: list[Any]) -> None:
+        if new:
+            create_passes(actor=self.user, passes=new, fields=[*dict.fromkeys(["uid", *self.columns, "whitelist", "roaming_free"])])
+        if changed:
+            edit_passes(actor=self.user, changes=[(one, self.changes(one)) for one in changed])
+
+
+def odd_length(uid: str) -> str:
+    words = {"uid": len(uid)}
+    return _("A UID has 8, 14 or 20 digits, this one has %(uid)d. Has the spreadsheet taken leading zeros away?") % words
+
+
+def _or_error(find: Any, value: Any) -> Any:
+    try:
+        return find(value)
+    except ValidationError as error:
+        return error
+
+
+def key(row: dict[str, Any]) -> str:
+    uid = row["uid"]
+    if number_made(uid) or text_of(uid) in ("", MASK):
+        return ""
+    return f"{normalize_uid(text_of(uid).removeprefix(chr(39)))} {same_name(text_of(row.get('organization')))}"
+
+
+def exported(user: User, passes: Iterable[ChargePass]) -> Iterator[list[Any]]:
+    """The lines of an export that can be imported again: names of the columns, then a line for each pass, which comes with its
+    organization, user and group."""
+    yield [column.name for column in COLUMNS]
+    passes = list(passes)
+    moment, yes = Moment(), YesNo()
+    for start in range(0, len(passes), 500):
+        some = passes[start : start + 500]
+        switches = {listing.charge_pass_id: listing for listing in own_listings(some)}
+        for one in some:
+            seen, listing, own = sees(user, one), switches.get(one.pk), one.user
+            name = person(user, own, own.organization.path) if own else ""
+            yield [
+                *((value if seen or not value else MASK) for value in (one.uid, one.visible_number, one.nickname)),
+                "" if own is None else (own.email or name) if seen and name != MASK else MASK,
+                one.kind, moment.render(one.valid_from), moment.render(one.valid_until), yes.render(one.blocked),
+                one.group.name if one.group else "", yes.render(listing and listing.whitelist), yes.render(listing and listing.roaming_free),
+                one.organization.name,
+            ]  # fmt: skip
+
+
+def done_url(of: Import) -> str:
+    return link("passes", **{"in": f"o{of.organization_id}"})
+
+
+PASSES = Kind(
+    slug="passes",
+    title=lazy("Passes"),
+    intro=lazy("Passes that are there already are changed in the columns that the file has; the others are added."),
+    right=MANAGE_PASSES,
+    columns=COLUMNS,
+    resource=PassRows,
+    form="passes.pages.imports.PassImportForm",
+    done_url=done_url,
+    done_label=lazy("Show the passes"),
+    list_url="passes",
+    most_rows=20_000,
+    key=key,
+    part_rows=500,
+)
