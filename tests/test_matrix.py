@@ -22,7 +22,7 @@ from passes.models import Listing, PassGroup, Provider, RoamingToken
 from stations.controls import CONTROLS
 from stations.models import Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
 from tenancy import actions
-from tenancy.models import AuditEntry, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
+from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
 from tests.conftest import CARD, Tree, grow_tree
 from tests.snapshot import Snapshot
@@ -50,7 +50,7 @@ OWN_FACTORS = {
 PLATFORM_ONLY = {"knocking", "knock_forget", "letters", "letter"}
 PLATFORM_LISTS = {"knocking", "letters"}
 # Answer to POST only
-POST_ONLY = {"knock_forget", "inbox_dismiss", "view_as_end"}
+POST_ONLY = {"knock_forget", "inbox_dismiss", "view_as_end", "import_run", "import_cancel"}
 
 # For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
 MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token"}
@@ -66,6 +66,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "invitations": ("manage_users",), "organization_choose": ("manage_users",), "roles": ("update_user_roles",),
     "role_add": ("manage_roles", "update_user_roles"), "access_add": ("let_in",),
     "providers": ("manage_networks",), "provider_add": ("manage_networks",),
+    "imports": ("manage_passes",), "import_add": ("manage_passes",), "import_template": ("manage_passes",),
 }  # fmt: skip
 # Pages of an object -> the rights that one needs at it; none: it is enough to see it
 OBJECT_PAGES: dict[str, tuple[str, ...]] = {
@@ -91,6 +92,8 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "pass_delete": ("manage_passes",), "listing_off": ("manage_passes",),
     "pass_group": (), "pass_group_edit": ("manage_passes",), "pass_group_restrictions": ("manage_passes",),
     "pass_group_delete": ("manage_passes",), "pass_group_history": ("read_audit",),
+    "import": ("manage_passes",), "import_live": ("manage_passes",), "import_errors": ("manage_passes",),
+    "import_run": ("manage_passes",), "import_cancel": ("manage_passes",),
     "user": (), "user_passes": (),
     "user_edit": ("manage_users", "personal_data"), "user_deactivate": ("manage_users",), "user_activate": ("manage_users",),
     "provider": ("manage_networks",), "provider_edit": ("manage_networks",), "provider_register": ("manage_networks",),
@@ -109,7 +112,10 @@ POSTS: dict[str, tuple[str, ...]] = {
     "organization_compensation": ("read_money", "manage_rates"),
 }  # fmt: skip
 # Either of these opens the page too, so who may not has neither
-ALSO: dict[str, tuple[str, ...]] = {"location_edit": ("manage_rates",)}
+ALSO: dict[str, tuple[str, ...]] = {
+    "location_edit": ("manage_rates",), "imports": ("manage_networks",),
+    "import_add": ("manage_networks",), "import_template": ("manage_networks",),
+}  # fmt: skip
 
 
 # Needs the right at the organization above too
@@ -134,6 +140,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "listing": _one(Listing),
     "pass_group": _one(PassGroup),
     "provider": _one(Provider),
+    "import": _one(Import),
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
@@ -213,6 +220,10 @@ def grown(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Snapshot
 
 @pytest.fixture
 def world(tree: Tree) -> Tree:
+    Import.objects.create(
+        organization=tree.customer, kind="passes", actor=tree.bob, actor_name="Bob", file_name="Harbour.csv", format="csv",
+        state=Import.State.CHECKED, rows=1, new=1,
+    )  # fmt: skip
     return tree
 
 
@@ -314,7 +325,7 @@ def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callabl
 
 SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
-    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio",
+    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv",
 )  # fmt: skip
 
 

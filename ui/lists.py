@@ -359,10 +359,15 @@ class ListPage(View):
 
     # -- export -------------------------------------------------------------------------------------------------------------------------
 
+    def lines(self, table: Table) -> Iterator[Sequence[Any]]:
+        """The names of the columns, then the rows, of an export."""
+        lines: Iterator[Sequence[Any]] = table.as_values()
+        return lines
+
     def export(self, rows: QuerySet[Any], wanted: str) -> HttpResponseBase:
         """All rows that match, with the columns chosen. A text that a spreadsheet would run as a formula is made harmless."""
         table = self.table(list(self.for_page(self.sorted_rows(rows))[: MAX_EXPORT[wanted]]), sort=False)
-        lines = table.as_values()
+        lines = self.lines(table)
         name = f"{self.export_name}-{timezone.now():%Y%m%d-%H%M}.{wanted}"
         if wanted == "csv":
             return download(self.request, _csv(lines), name, "text/csv; charset=utf-8")

@@ -29,7 +29,7 @@ COLUMNS = (
     Told("uid", lazy("What the reader sends, 8, 14 or 20 hexadecimal digits. Format the column as text. A pass that its organization "
          "already has is changed, else it is new."), "04A2B3C4D5E680", required=True, personal=True),
     Told("visible_number", lazy("Printed on the card."), "NL-TNM-B12345-6", personal=True),
-    Told("nickname", lazy("What you call it."), "Pool car 1", personal=True),
+    Told("nickname", lazy("What you call it."), "Car of the yard", personal=True),
     Told("user", lazy("E-mail address or name of a person whom you see here."), "eve@example.org", personal=True),
     Told("kind", lazy("public: a card of a card provider; non_public: a card or tag of your own. Empty: non_public for a new pass."),
          "non_public"),
@@ -37,7 +37,7 @@ COLUMNS = (
     Told("valid_until", lazy("A day (it counts to its end) or a time. Empty: no end."), "2027-12-31"),
     Told("blocked", lazy("yes or no. Empty: no for a new pass."), "no"),
     Told("group", lazy("Name of a group of passes of the organization."), ""),
-    Told("whitelist", lazy("yes or no: the driver charges free, the owner pays. Empty: yes for a new non-public pass, no for a public one."),
+    Told("whitelist", lazy("yes or no: the driver charges free, the owner pays. Empty: yes for a new one, no if it is public."),
          "yes"),
     Told("roaming_free", lazy("yes or no: the card roams without the roaming surcharge. Empty: no for a new pass."), "no"),
     Told("organization", lazy("Name of the organization, or of one below it, where you may manage passes. Empty: the one chosen."), ""),
@@ -115,7 +115,7 @@ class PassRows(Rows):
             if key not in self.known or self.known[key].pk != listing.charge_pass_id:
                 self.taken.add(key)
             else:
-                self.known[key].whitelist, self.known[key].roaming_free = listing.whitelist, listing.roaming_free  # type: ignore[attr-defined]
+                self.known[key].whitelist, self.known[key].roaming_free = listing.whitelist, listing.roaming_free
         for one in self.known.values():
             one.__dict__.setdefault("whitelist", False)
             one.__dict__.setdefault("roaming_free", False)
@@ -159,10 +159,10 @@ class PassRows(Rows):
         }
         if errors:
             raise ValidationError(errors)
-        return self.places[index].pk, self.uids[index]  # type: ignore[union-attr]
+        return self.places[index].pk, self.uids[index]
 
     def init_instance(self, row: dict[str, Any] | None = None) -> ChargePass:
-        found = ChargePass(organization=self.places[self.at], uid=self.uids[self.at])  # type: ignore[misc]
+        found = ChargePass(organization=self.places[self.at], uid=self.uids[self.at])
         public = text_of((row or {}).get("kind")).casefold() == ChargePass.Kind.PUBLIC
         found.whitelist, found.roaming_free = not public, False  # type: ignore[attr-defined]
         return found
@@ -270,8 +270,8 @@ def exported(user: User, passes: Iterable[ChargePass]) -> Iterator[list[Any]]:
                 *((value if seen or not value else MASK) for value in (one.uid, one.visible_number, one.nickname)),
                 "" if own is None else (own.email or name) if seen and name != MASK else MASK,
                 one.kind, moment.render(one.valid_from), moment.render(one.valid_until), yes.render(one.blocked),
-                one.group.name if one.group else "", yes.render(listing and listing.whitelist), yes.render(listing and listing.roaming_free),
-                one.organization.name,
+                one.group.name if one.group else "", yes.render(listing and listing.whitelist),
+                yes.render(listing and listing.roaming_free), one.organization.name,
             ]  # fmt: skip
 
 

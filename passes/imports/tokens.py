@@ -55,15 +55,15 @@ class TokenRows(Rows):
 
     def __init__(self, user: User, organization: Organization, options: dict[str, Any]) -> None:
         super().__init__([column.name for column in COLUMNS])
-        found = Provider.objects.visible_to(user, MANAGE_NETWORKS).filter(pk=options.get("provider"), organization=organization).first()
+        found = Provider.objects.visible_to(user, MANAGE_NETWORKS).filter(pk=options["provider"], organization=organization).first()
         if found is None:
             raise Refused(_("This card provider is not there any more, or not for you."))
         self.provider = found
-        self.fields["uid"] = Column("uid", Resolved(lambda value: self.keys[self.at][0]))  # type: ignore[index]
+        self.fields["uid"] = Column("uid", Resolved(lambda value: self.keys[self.at][0]))
 
     def prepare(self, rows: Sequence[dict[str, Any]]) -> None:
         types = self.fields["type"].widget
-        self.keys: list[tuple[str, str] | ValidationError] = []
+        self.keys: list[Any] = []  # (uid, type), or what is wrong with them
         for row in rows:
             try:
                 uid = check_typed(row["uid"])
@@ -88,7 +88,7 @@ class TokenRows(Rows):
         return found
 
     def init_instance(self, row: dict[str, Any] | None = None) -> RoamingToken:
-        uid, kind = self.keys[self.at]  # type: ignore[misc]
+        uid, kind = self.keys[self.at]
         found = RoamingToken(provider=self.provider, uid=uid, type=kind, last_updated=self.now)
         self.known[uid, kind] = found  # the same card again, further below, changes this one
         return found

@@ -20,7 +20,8 @@ from tenancy.rights import MANAGE_NETWORKS, MANAGE_PASSES
 
 class PassImportForm(ImportForm):
     to = forms.ModelChoiceField(
-        label=lazy("Organization"), queryset=Organization.objects.none(), help_text=lazy("Whose passes they are, where the file says nothing else.")
+        label=lazy("Organization"), queryset=Organization.objects.none(),
+        help_text=lazy("Whose passes they are, where the file says nothing else."),
     )  # fmt: skip
     field_order = ("to", "file")
 
@@ -57,7 +58,7 @@ class TokenImportForm(ImportForm):
         assert isinstance(field, forms.ModelChoiceField)
         rows = request.drill.limit(Provider.objects.visible_to(user, MANAGE_NETWORKS))  # type: ignore[attr-defined]
         field.queryset = rows.select_related("organization")
-        field.label_from_instance = lambda one: f"{one.name} · {one.organization}"  # type: ignore[method-assign]
+        field.label_from_instance = lambda obj: f"{obj.name} · {obj.organization}"  # type: ignore[method-assign]
         field.empty_label = _("Choose one")
         self.initial["provider"] = number_of(request, "provider")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import django_filters
@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from passes.imports.passes import exported
 from passes.models import ChargePass, Listing, PassGroup, normalize_uid
 from passes.pages.lists import organizations_for, switchings, words_of
 from passes.pages.many import bulk_actions
@@ -231,8 +232,13 @@ class PassList(ListPage):
         listings = Listing.objects.visible_to(self.request.user).select_related("organization")
         return rows.select_related(*JOINS).prefetch_related(Prefetch("listings", listings, to_attr="seen_listings"))
 
+    def lines(self, table: Table) -> Iterator[Sequence[Any]]:
+        """What can be imported again: every column of the import, whatever is shown."""
+        return exported(user_of(self.request), (row.record for row in table.rows))
+
     def get_actions(self) -> Sequence[Action]:
         add = [Action(_("Add a pass"), link("pass_add"), icon="plus")] if anywhere(self.request.user, MANAGE_PASSES) else []
+        add += [Action(_("Import"), link("import_add", kind="passes"), icon="upload")] if add else []
         return [*add, Action(_("Lists"), link("listings"), icon="list-check"), Action(_("Groups"), link("pass_groups"), icon="users-group")]
 
     def get_empty_action(self) -> Action | None:

@@ -21,6 +21,7 @@ import openpyxl
 from django.conf import settings
 from django.utils.translation import gettext as _
 from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
 
 from tenancy.imports import Column, Kind, Refused
 from tenancy.models import Import, ImportPart
@@ -57,11 +58,11 @@ def keep(of: Import, file: IO[bytes]) -> None:
 
 def kept(of: Import) -> IO[bytes]:
     """The file that `keep` kept."""
-    file = SpooledTemporaryFile(max_size=IN_MEMORY)
+    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (who asks for it closes it)
     for piece in of.pieces.filter(raw=True).order_by("number").values_list("content", flat=True).iterator(chunk_size=4):
         file.write(bytes(piece))
     file.seek(0)
-    return file  # type: ignore[return-value]
+    return file
 
 
 # -- its rows -----------------------------------------------------------------------------------------------------------------------------
@@ -103,7 +104,8 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, Cells]]:
     except csv.Error as error:
         raise Refused(_("This is no CSV file that can be read: %s.") % error) from error
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()  # else it would close what is not its own
 
 
 def _unquoted(line: str) -> str:
@@ -142,7 +144,8 @@ def _sheet(file: IO[bytes]) -> Iterator[tuple[int, Cells]]:
             sheet = book.worksheets[0]
             rows = sheet.iter_rows(max_row=EXCEL_ROWS, max_col=MOST_COLUMNS, values_only=True)
             for number, cells in enumerate(rows, sheet.min_row if isinstance(sheet.min_row, int) else 1):
-                yield number, [_plain(cell) for cell in cells]
+                used = next((place for place in range(len(cells), 0, -1) if cells[place - 1] is not None), 0)
+                yield number, [_plain(cell) for cell in cells[:used]]
         finally:
             book.close()
     except Refused:
@@ -281,7 +284,7 @@ def template_xlsx(title: str, columns: Iterable[Column]) -> bytes:
             cell = sheet.cell(row, number, value)
             cell.number_format = "@"
         sheet.cell(1, number).font = Font(bold=True)
-        sheet.column_dimensions[sheet.cell(1, number).column_letter].width = max(14, len(column.example) + 2)
+        sheet.column_dimensions[get_column_letter(number)].width = max(14, len(column.example) + 2)
         notes.append([column.name, _("yes") if column.required else "", str(column.explanation), column.example])
         notes.cell(number + 1, 3).alignment = Alignment(wrap_text=True, vertical="top")
     for letter, width in zip("ABCD", (18, 10, 80, 26), strict=True):

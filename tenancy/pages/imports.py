@@ -226,6 +226,7 @@ def import_template(request: HttpRequest) -> HttpResponse:
     """The header, an example, and in XLSX a sheet that explains the columns."""
     kind = kind_for(request)
     check_right(user_of(request), kind)
+    bool(request.drill)  # type: ignore[attr-defined]  # a scope that is not theirs is 404 here too
     form = "xlsx" if request.GET.get("format") == "xlsx" else "csv"
     content = files.template_xlsx(str(kind.title), kind.columns) if form == "xlsx" else files.template_csv(kind.columns)
     return HttpResponse(

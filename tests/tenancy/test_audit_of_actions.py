@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import import_module
+from io import BytesIO
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ import passes.actions
 import stations.actions
 import tenancy.actions
 from passes import actions as cards
+from passes.actions import imports as many
 from passes.models import ChargePass, Provider
 from passes.ocpi.keys import digest
 from stations import actions as fleet
@@ -26,7 +28,8 @@ from stations.actions.knocking import forget_knocks
 from stations.models import Command, Connector, Knock, Station, UnmatchedMessage
 from tenancy import actions as people
 from tenancy.history import VERBS
-from tenancy.models import AuditEntry, Invitation, Role, ServiceAccess, Team, User
+from tenancy.imports import KINDS, jobs
+from tenancy.models import AuditEntry, Import, Invitation, Role, ServiceAccess, Team, User
 from tenancy.pictures import Picture
 from tests.conftest import CARD, PASSWORD, Tree
 from tests.energycloud.accounts import with_app
@@ -37,13 +40,13 @@ pytestmark = pytest.mark.django_db
 # They write what belongs to another action, which records it, or what follows from it
 DERIVED = {
     "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses", "tenancy.renew_closed",
-    "stations.save", "tenancy.write_fields",
+    "stations.save", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens",
 }  # fmt: skip
 READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
     "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
-    "passes.what_moves",
+    "passes.what_moves", "passes.own_listings",
 }  # fmt: skip
 
 
@@ -118,6 +121,23 @@ def connected(tree: Tree, actor: User | None = None) -> Provider:
     return one
 
 
+def uploaded(tree: Tree) -> Import:
+    file = BytesIO(f"uid,blocked\n{CARD},yes\nAA112233,no\n".encode())
+    return people.upload_import(actor=tree.ada, kind=KINDS["passes"], organization=tree.customer, file=file, name="passes.csv")
+
+
+def whitelisted(tree: Tree) -> ChargePass:
+    one = ChargePass(organization=tree.customer, uid="AA445566")
+    one.whitelist, one.roaming_free = True, False  # type: ignore[attr-defined]
+    return one
+
+
+def checked(tree: Tree) -> Import:
+    of = uploaded(tree)
+    jobs.run(of.pk)
+    return Import.objects.get(pk=of.pk)
+
+
 WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.create_organization": lambda t: people.create_organization(actor=t.ada, parent=t.partner, kind="customer", name="New"),
     "tenancy.edit_organization": lambda t: people.edit_organization(actor=t.ada, organization=t.customer, city="Delft"),
@@ -158,6 +178,9 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.withdraw_role": lambda t: people.withdraw_role(actor=t.ada, user=t.cy, team=viewers(t)),
     "tenancy.let_in": let_in,
     "tenancy.end_access": lambda t: people.end_access(actor=t.ada, access=given(t)),
+    "tenancy.upload_import": uploaded,
+    "tenancy.start_import": lambda t: people.start_import(actor=t.ada, of=checked(t)),
+    "tenancy.cancel_import": lambda t: people.cancel_import(actor=t.ada, of=uploaded(t)),
     "stations.create_location": lambda t: fleet.create_location(actor=t.ada, organization=t.customer, name="New"),
     "stations.edit_location": lambda t: fleet.edit_location(actor=t.ada, location=t.location, name="New"),
     "stations.publish_location": lambda t: fleet.publish_location(actor=t.ada, location=t.location, published=True),
@@ -180,6 +203,8 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     ),
     "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
     "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
+    "passes.create_passes": lambda t: many.create_passes(actor=t.ada, passes=[whitelisted(t)], fields=["uid"]),
+    "passes.edit_passes": lambda t: many.edit_passes(actor=t.ada, changes=[(t.charge_pass, {"blocked": (False, True)})]),
     "passes.list_pass": lambda t: cards.list_pass(actor=t.ada, charge_pass=t.charge_pass, organization=t.partner, whitelist=True),
     "passes.unlist_pass": lambda t: cards.unlist_pass(
         actor=t.ada, listing=cards.list_pass(actor=None, charge_pass=t.charge_pass, organization=t.partner, whitelist=True)
