@@ -38,7 +38,9 @@ def write_file(file: Any, rows: int, edition: int) -> None:
         if edition == 2 and number % 100 == 99:
             continue
         valid = "no" if edition == 2 and number % 10 == 0 else "yes"
-        line = f"{uid},RFID,NL-TNM-C{number:08}-X,NL-TNM-B{number:06}-{number % 10},The New Mobility,{valid},ALLOWED,nl,2026-01-02T03:04:05Z\n"
+        line = (
+            f"{uid},RFID,NL-TNM-C{number:08}-X,NL-TNM-B{number:06}-{number % 10},The New Mobility,{valid},ALLOWED,nl,2026-01-02T03:04:05Z\n"
+        )
         file.write(line.encode())
     file.seek(0)
 
@@ -106,7 +108,10 @@ def measure(rows: int) -> int:
         said = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in took.items())
         speed = of.rows / took["importing"]
         print(f"{words}: {of.rows:,} rows, {said}")
-        print(f"{words}: checked {of.rows / took['checking']:,.0f} rows/s, written {speed:,.0f} rows/s, ratio {speed / ceiling:.2f}", flush=True)
+        print(
+            f"{words}: checked {of.rows / took['checking']:,.0f} rows/s, written {speed:,.0f} rows/s, ratio {speed / ceiling:.2f}",
+            flush=True,
+        )
         expected = (rows, 0, 0, 0) if edition == 1 else (0, rows // 10, of.rows - rows // 10, rows // 100)
         wrong += (of.new, of.changed, of.unchanged, of.ended) != expected or of.state != "done"
     print(f"memory: {peak():.0f} MB at most with {rows:,} rows, ratio {peak() / few:.2f}")

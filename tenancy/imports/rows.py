@@ -128,21 +128,23 @@ class Moment(Widget):
         text = text_of(value)
         if not text:
             return None
-        wrong = ValidationError(_("Write a date such as 2027-12-31, or with a time: 2027-12-31T18:00."))
-        if number_made(value):
-            raise wrong
+        if isinstance(value, int | float):
+            raise self._wrong()
         if found := _GERMAN.fullmatch(text):
             text = f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}" + (f"T{found[4]:0>5}" if found[4] else "")
         try:
             day = parse_date(text) if len(text) <= 10 else None
             moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001 (its zone follows)
             if moment is None or not 1970 < moment.year < 9999:
-                raise wrong
+                raise self._wrong()
             if day and self.ends:
                 moment += timedelta(days=1)
             return (moment if moment.tzinfo else timezone.make_aware(moment, own_zone())).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise wrong from None
+            raise self._wrong() from None
+
+    def _wrong(self) -> ValidationError:
+        return ValidationError(_("Write a date such as 2027-12-31, or with a time: 2027-12-31T18:00."))
 
     def render(self, value: Any, obj: Any = None, **rest: Any) -> str:
         return timezone.localtime(value, own_zone()).isoformat() if value else ""

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('file_name', models.CharField(max_length=200, verbose_name='File')),
                 ('format', models.CharField(max_length=4)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='When')),
-                ('state', models.CharField(choices=[('uploaded', 'Being read'), ('checking', 'Being checked'), ('checked', 'Waits for you'), ('importing', 'Being imported'), ('done', 'Imported'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='uploaded', max_length=9, verbose_name='State')),
+                ('state', models.CharField(choices=[('uploaded', 'Being read'), ('checking', 'Being checked'), ('checked', 'Checked'), ('importing', 'Being imported'), ('done', 'Imported'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='uploaded', max_length=9, verbose_name='State')),
                 ('options', models.JSONField(default=dict)),
                 ('columns', models.JSONField(default=list)),
                 ('unknown', models.JSONField(default=list)),

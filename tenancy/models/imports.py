@@ -23,7 +23,7 @@ class Import(models.Model):
     class State(models.TextChoices):
         UPLOADED = "uploaded", _("Being read")
         CHECKING = "checking", _("Being checked")
-        CHECKED = "checked", _("Waits for you")
+        CHECKED = "checked", _("Checked")
         IMPORTING = "importing", _("Being imported")
         DONE = "done", _("Imported")
         FAILED = "failed", _("Failed")
