@@ -30,7 +30,7 @@ COLUMNS = (
          "already has is changed, else it is new."), "04A2B3C4D5E680", required=True, personal=True),
     Told("visible_number", lazy("Printed on the card."), "NL-TNM-B12345-6", personal=True),
     Told("nickname", lazy("What you call it."), "Car of the yard", personal=True),
-    Told("user", lazy("E-mail address or name of a person whom you see here."), "eve@example.org", personal=True),
+    Told("user", lazy("E-mail address or name of a person of the organization, or of one below it."), "eve@example.org", personal=True),
     Told("kind", lazy("public: a card of a card provider; non_public: a card or tag of your own. Empty: non_public for a new pass."),
          "non_public"),
     Told("valid_from", lazy("A day or a time. Empty: always has been."), "2026-01-01"),
@@ -123,7 +123,7 @@ class PassRows(Rows):
         self.people: dict[str, list[User]] = {}
         if people:
             for one in (
-                User.objects.visible_to(self.user).filter(where_seen(self.user, User) | Q(pk=self.user.pk))
+                User.objects.visible_to(self.user, MANAGE_PASSES).filter(where_seen(self.user, User))
                 .annotate(lower_name=Lower("name")).filter(Q(email__in=people) | Q(lower_name__in=people)).select_related("organization")
             ):  # fmt: skip
                 for text in {(one.email or "").casefold(), one.name.casefold()} & people:
@@ -203,17 +203,20 @@ class PassRows(Rows):
             )
 
     def _person(self, value: Any) -> User | None:
-        text = text_of(value).casefold()
+        text, own = text_of(value).casefold(), self.one.user
         if not text:
             return None
+        if own and text in ((own.email or "").casefold(), own.name.casefold()) and person(self.user, own, own.organization.path) != MASK:
+            return own  # type: ignore[no-any-return]  # also one of elsewhere: may stay
         found = self.people.get(text, [])
-        if len(found) > 1:
-            found = [one for one in found if one.pk == self.one.user_id] or found
+        here = [one for one in found if one.organization.path.startswith(self.one.organization.path)]
         if not found:
             raise ValidationError(_("Nobody whom you see here has this e-mail address or name."))
-        if len(found) > 1:
+        if not here:
+            raise ValidationError(_("This user belongs neither to %s nor to something below it.") % self.one.organization)
+        if len(here) > 1:
             raise ValidationError(_("Several people have this name. Write the e-mail address."))
-        return found[0]
+        return here[0]
 
     def _group(self, value: Any) -> PassGroup | None:
         text = same_name(text_of(value))

@@ -118,6 +118,7 @@ def test_a_file_is_checked_shown_and_then_written(tree: Tree, as_bob: Client) ->
         (["****"], "uid", "masked"),
         (["AA112233", "nobody@example.org"], "user", "Nobody whom you see"),
         (["AA112233", "dan@example.org"], "user", "Nobody whom you see"),
+        (["AA112233", "bob@example.org"], "user", "belongs neither to Harbour Offices"),
         (["AA112233", "", "Hotel Seeblick"], "organization", "no organization with this name"),
         (["AA112233", "", "", "Fitters"], "group", "no group of passes"),
         (["AA112233", "", "", "", "perhaps"], "blocked", "yes or no"),
