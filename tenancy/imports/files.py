@@ -142,8 +142,8 @@ def _sheet(file: IO[bytes]) -> Iterator[tuple[int, Cells]]:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
             sheet = book.worksheets[0]
-            rows = sheet.iter_rows(max_row=EXCEL_ROWS, max_col=MOST_COLUMNS, values_only=True)
-            for number, cells in enumerate(rows, sheet.min_row if isinstance(sheet.min_row, int) else 1):
+            rows = sheet.iter_rows(min_row=1, max_row=EXCEL_ROWS, max_col=MOST_COLUMNS, values_only=True)
+            for number, cells in enumerate(rows, 1):
                 used = next((place for place in range(len(cells), 0, -1) if cells[place - 1] is not None), 0)
                 yield number, [_plain(cell) for cell in cells[:used]]
         finally:

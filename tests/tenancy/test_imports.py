@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import openpyxl
@@ -89,6 +89,21 @@ def test_text_files_of_every_sort(content: bytes, tree: Tree) -> None:
     actions.start_import(actor=tree.bob, of=Import.objects.get(pk=of.pk))
     jobs.run(of.pk)
     assert ChargePass.objects.get(uid="AA000001").nickname == "Käthe"
+
+
+def test_a_spreadsheet_that_begins_further_down(tree: Tree, as_bob: Client) -> None:
+    """Its rows are counted as the spreadsheet counts them; days and numbers come as they were meant."""
+    head, row = ["nickname", "uid", "valid_until"], [4711, "AA000001", date(2027, 12, 31)]
+    content = sheet([], [], head, row, [None], ["x", 12345678, None])
+    of = actions.upload_import(actor=tree.bob, kind=PASSES, organization=tree.customer, file=io.BytesIO(content), name="p.xlsx")
+    jobs.run(of.pk)
+    of.refresh_from_db()
+    assert [cell for line in of.sample for cell in line["cells"] if line["type"] == "new"] == [
+        "AA000001",
+        "4711",
+        "2028-01-01T00:00:00+01:00",
+    ]
+    assert ImportFault.objects.get().number == 6
 
 
 @pytest.mark.parametrize(
