@@ -188,8 +188,7 @@ class Wizard(WizardView):
             if form.files:
                 self.storage.set_step_files(step, self.process_step_files(form))
         else:  # on the way back nothing is asked, and nothing is lost
-            drafts[step] = {bound.name: _plain(bound.data) for bound in form if bound.data is not None}
-            self.storage.data[self.storage.step_data_key].pop(step, None)
+            self.put_aside(step, as_typed(form))
         self.storage.extra_data.setdefault("proposed", self.propose())
         self.storage.save()
         if "back" in request.POST:
@@ -198,6 +197,11 @@ class Wizard(WizardView):
             delattr(self, name)  # which steps there are may depend on what was typed
         following = None if request.GET.get("change") else self.steps.next
         return redirect(self.url(following or SUMMARY))
+
+    def put_aside(self, step: str, typed: dict[str, Any]) -> None:
+        """The fields of `step` begin with this, unchecked; it is not done any more."""
+        self.storage.extra_data.setdefault("drafts", {})[step] = typed
+        self.storage.data[self.storage.step_data_key].pop(step, None)
 
     def step(self) -> str:
         """The one that the address names, where there is such a step."""
@@ -279,6 +283,11 @@ class Wizard(WizardView):
             "cancel_url": self.cancel_url(),
             "breadcrumbs": self.breadcrumbs(),
         }
+
+
+def as_typed(form: forms.BaseForm) -> dict[str, Any]:
+    """What was typed into `form`, unchecked, as its fields may begin with it."""
+    return {bound.name: _plain(bound.data) for bound in form if bound.data is not None}
 
 
 def _plain(value: Any) -> Any:
