@@ -1,9 +1,26 @@
 from django.urls import URLPattern
 
 from passes.ocpi import receiver
-from passes.pages import groups, lists, network_cards, networks, pass_acts, pass_form, passes, restrictions, sheet, users
+from passes.pages import (
+    groups,
+    guides,
+    learn,
+    lists,
+    network_cards,
+    networks,
+    pass_acts,
+    pass_form,
+    passes,
+    reimbursed,
+    restrictions,
+    sheet,
+    users,
+    whitelist,
+)
 
 urlpatterns: list[URLPattern] = [
+    *guides.urlpatterns,
+    *learn.urlpatterns,
     *passes.urlpatterns,
     *pass_form.urlpatterns,
     *lists.urlpatterns,
@@ -15,4 +32,6 @@ urlpatterns: list[URLPattern] = [
     *networks.urlpatterns,
     *network_cards.urlpatterns,
     *receiver.urlpatterns,
+    *reimbursed.urlpatterns,
+    *whitelist.urlpatterns,
 ]

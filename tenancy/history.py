@@ -64,6 +64,7 @@ VERBS: dict[str, Verb] = {
     "unlist": Verb(lazy("Took a pass off a list"), lazy("Took the {kind} {name} off the list of an organization")),
     "block": Verb(lazy("Blocked"), lazy("Blocked the {kind} {name}")),
     "unblock": Verb(lazy("Unblocked"), lazy("Unblocked the {kind} {name}")),
+    "learn": Verb(lazy("Learned a card"), lazy("Began to learn a card at the {kind} {name}")),
     "deactivate": Verb(lazy("Deactivated"), lazy("Deactivated the {kind} {name}")),
     "activate": Verb(lazy("Activated"), lazy("Activated the {kind} {name}")),
     "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),

@@ -31,6 +31,7 @@ PASSED = {
     "passes/pages/pass_acts.py:MoveForm": "none at all; __init__ puts those in that the user may use",
     "passes/pages/sheet.py:why_blocked": "of a pass that was read through the door",
     "passes/pages/networks.py:policy_above": "of an organization that was read through the door",
+    "passes/pages/reimbursed.py:_owned": "of the owner of a location that was read through the door; named to those alone who see it",
     "stations/controls.py:Situation.__init__": "of a station that was read through the door",
     "stations/forms.py:ConnectorForm.clean_number": "of a station that was read through the door",
     "stations/forms.py:StationForm": "none at all; __init__ puts those in that the user may use",

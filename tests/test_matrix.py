@@ -63,6 +63,9 @@ LISTS: dict[str, tuple[str, ...]] = {
     "organization_add": ("manage_organizations",), "location_add": ("manage_locations",), "stations_add": ("manage_stations",),
     "pass_add": ("manage_passes",), "pass_group_add": ("manage_passes",),
     "user_invite": ("manage_users",), "cardholder_add": ("manage_users",),
+    "pass_guides": (), "pass_guide_roaming_free": ("manage_passes",), "pass_guide_whitelist": ("manage_passes",),
+    "pass_guide_tag": ("manage_passes",), "pass_guide_home": ("manage_passes",), "pass_guide_reimbursement": ("manage_passes",),
+    "pass_guide_split": ("manage_passes",), "pass_whitelist": (), "pass_learn": ("manage_passes", "personal_data"),
     "invitations": ("manage_users",), "organization_choose": ("manage_users",), "roles": ("update_user_roles",),
     "role_add": ("manage_roles", "update_user_roles"), "access_add": ("let_in",),
     "providers": ("manage_networks",), "provider_add": ("manage_networks",),
@@ -99,6 +102,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "provider": ("manage_networks",), "provider_edit": ("manage_networks",), "provider_register": ("manage_networks",),
     "provider_fetch": ("manage_networks",), "provider_disconnect": ("manage_networks",), "provider_delete": ("manage_networks",),
     "provider_cards": ("manage_networks",), "provider_history": ("read_audit",), "organization_roaming": ("manage_networks",),
+    "pass_reach": (), "location_reimbursed": ("manage_passes",),
     "user_delete": ("manage_users",), "user_reset_two_factor": ("manage_users",),
     "user_roles": ("update_user_roles",), "user_role_withdraw": ("update_user_roles",),
     "user_rights": ("update_user_roles",), "user_history": ("read_audit",), "view_as": ("view_as",),
@@ -374,7 +378,7 @@ def test_nothing_that_is_typed_into_an_address_breaks_a_page(route: str, world: 
     names = """
         page per_page sort cols q export state status connection since until from to before after at cursor action direction kind period
         connector transaction next part tab show station card location identity uid older newer key text access problem role of find
-        place verb who what organization right step when
+        place verb who what organization right step when window next guide split
     """.split()  # noqa: SIM905 (a list of them would be a page long)
     for value in HOSTILE:
         answer = as_ada.get(url.partition("?")[0], dict.fromkeys(names, value))

@@ -1,6 +1,8 @@
 """Every write to passes: one transaction each, the audit row inside it."""
 
 from passes.actions.groups import create_group, delete_group, edit_group
+from passes.actions.guided import free_at_both, put_on_list
+from passes.actions.learning import begin_learning
 from passes.actions.lists import list_pass, unlist_pass, why_not_listed
 from passes.actions.moves import move_pass, what_moves, why_pass_not_moved
 from passes.actions.passes import create_pass, delete_pass, edit_pass
@@ -18,6 +20,7 @@ from passes.actions.providers import (
 from passes.actions.states import block_pass, unblock_pass
 
 __all__ = [
+    "begin_learning",
     "block_pass",
     "connect_provider",
     "create_group",
@@ -31,9 +34,11 @@ __all__ = [
     "edit_pass",
     "edit_provider",
     "fetch_cards",
+    "free_at_both",
     "invite_provider",
     "list_pass",
     "move_pass",
+    "put_on_list",
     "set_roaming_policy",
     "unblock_pass",
     "unlist_pass",

@@ -54,6 +54,8 @@ def proposed(request: HttpRequest) -> dict[str, Any]:
     if key := number_of(request, "user"):
         holder = get_for(user, User.objects.select_related("organization"), pk=key)
         found |= {"user": holder.pk, "organization": holder.organization_id}
+    elif key := number_of(request, "organization"):  # at whose station the card was learned
+        found["organization"] = key
     elif drill:
         found["organization"] = drill.organization.pk
     elif user.organization.parent_id is not None:  # a pass of the platform is on its list alone, so nobody gets that by default

@@ -239,7 +239,12 @@ class PassList(ListPage):
     def get_actions(self) -> Sequence[Action]:
         add = [Action(_("Add a pass"), link("pass_add"), icon="plus")] if anywhere(self.request.user, MANAGE_PASSES) else []
         add += [Action(_("Import"), link("import_add", kind="passes"), icon="upload")] if add else []
-        return [*add, Action(_("Lists"), link("listings"), icon="list-check"), Action(_("Groups"), link("pass_groups"), icon="users-group")]
+        return [
+            *add,
+            Action(_("Guides"), link("pass_guides"), icon="route"),
+            Action(_("Lists"), link("listings"), icon="list-check"),
+            Action(_("Groups"), link("pass_groups"), icon="users-group"),
+        ]
 
     def get_empty_action(self) -> Action | None:
         first = next(iter(self.get_actions()), None)

@@ -209,6 +209,13 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "passes.unlist_pass": lambda t: cards.unlist_pass(
         actor=t.ada, listing=cards.list_pass(actor=None, charge_pass=t.charge_pass, organization=t.partner, whitelist=True)
     ),
+    "passes.begin_learning": lambda t: cards.begin_learning(actor=t.ada, station=t.station),
+    "passes.put_on_list": lambda t: cards.put_on_list(
+        actor=t.ada, organization=t.partner, charge_pass=t.charge_pass, switches={"roaming_free": True}
+    ),
+    "passes.free_at_both": lambda t: cards.free_at_both(
+        actor=t.ada, office=t.partner, home=t.customer, charge_pass=None, uid="04FFEE11", places=[t.location]
+    ),
     "passes.create_group": lambda t: cards.create_group(actor=t.ada, organization=t.customer, name="Fitters"),
     "passes.edit_group": lambda t: cards.edit_group(
         actor=t.ada, group=cards.create_group(actor=None, organization=t.customer, name="Fitters"), monthly_kwh=300
