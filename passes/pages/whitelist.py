@@ -112,6 +112,9 @@ class Whitelist(ListingList):
         rows = rows.annotate(shown_user=Case(When(named, then=name), default=Value(None)) if named else name)
         return rows.order_by(F("shown_user").asc(nulls_last=True), "shown_nickname", "shown_uid", "pk")
 
+    def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return super().for_page(rows).select_related("charge_pass__user__organization")
+
     def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
         return [(_("on the whitelist"), str(rows.filter(whitelist=True).count()))]
 

@@ -144,7 +144,7 @@ def test_oneself_is_always_found(tree: Tree) -> None:
 
 def test_a_cardholder_is_found_by_name(tree: Tree) -> None:
     create_user(actor=None, organization=tree.customer, email=None, name="Gerd Holder", password=None)
-    (group,) = find(tree.bob, "holder", 10)
+    (group,) = find(tree.bob, "gerd hol", 10)
     assert [(hit.name, hit.detail) for hit in group.hits] == [("Gerd Holder", "Harbour Offices")]
 
 

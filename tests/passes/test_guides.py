@@ -254,3 +254,16 @@ def test_reach_tells_nothing_of_organizations_that_one_does_not_see(
     shown = text(eve.get(reverse("pass_reach", args=[tree.charge_pass.pk])))
     assert "Harbour Offices" in shown
     assert "Lumen Installers" not in shown
+
+
+def test_the_whitelist_costs_the_same_with_many_rows(tree: Tree, as_bob: Client, django_assert_max_num_queries: Callable[..., Any]) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(30) as counted:
+            as_bob.get(reverse("pass_whitelist"), {"organization": tree.customer.pk})
+        return len(counted.captured_queries)
+
+    create_pass(actor=None, organization=tree.customer, uid="0400", user=tree.cy)
+    before = queries()
+    for n in range(20):
+        create_pass(actor=None, organization=tree.customer, uid=f"04FF{n:02}", user=tree.cy)
+    assert queries() == before
