@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django import forms
@@ -24,6 +24,7 @@ from ui.templatetags.ui import own_zone
 
 MOST_TYPED = 60  # characters of a UID with its separators
 MOST_PEOPLE = 100  # offered at once; others are found by a part of their name
+RECENTLY = timedelta(days=30)  # in which a card was offered at a station
 MASKED = ("uid", "nickname", "visible_number", "user")  # personal data: not changed by whoever does not see it
 SWITCHES = ("whitelist", "roaming_free")
 NEEDS_PUBLIC = lazy("Roaming free is for public cards: choose the kind “Public” first. A card of one's own does not roam.")
@@ -222,14 +223,16 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         other = reversed_uid(uid)
         if not other or other == uid:
             return
-        offered = CardOffer.objects.visible_to(self.user).filter(where_seen(self.user, CardOffer)).order_by()
+        offers = CardOffer.objects.visible_to(self.user).filter(where_seen(self.user, CardOffer), at__gte=timezone.now() - RECENTLY)
+        tags = offers.filter(id_tag__in=[*seen_forms(uid), *seen_forms(other)]).order_by().values_list("id_tag", flat=True).distinct()
+        offered = {tag.upper() for tag in tags}
         if (same := self._pass_of(organization, other)) and sees(self.user, same):
             self.add_error(
                 "uid",
                 _("This card may be a pass already, its bytes in the other order: %(pass)s, %(uid)s. Look there first.")
                 % {"pass": same, "uid": other},
             )
-        elif not offered.filter(id_tag__in=seen_forms(uid)).exists() and offered.filter(id_tag__in=seen_forms(other)).exists():
+        elif other in offered and uid not in offered:
             self.add_error("uid", _("Readers send this card as %s, its bytes in the other order.") % other)
             self.offers.append(Offered(_("Use %s") % other, "take", other, True))
         else:

@@ -9,7 +9,7 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q
 from django.utils.dateparse import parse_time
-from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -82,30 +82,6 @@ def _time(text: str) -> str:
 
 def windows_of(hours: Iterable[Mapping[str, Any]]) -> list[Window]:
     return [Window(n, [str(day) for day in one["days"]], one["from"], one["to"]) for n, one in enumerate(hours)]
-
-
-def hours_in_words(hours: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Each window: "Monday–Friday, 08:00–18:00"."""
-    found = []
-    for one in hours:
-        late = _(" (on the next day)") if one["to"] < one["from"] else ""
-        found.append(f"{days_in_words(one['days'])}, {one['from'][:5]}–{one['to'][:5]}{late}")
-    return found
-
-
-def days_in_words(days: Sequence[int]) -> str:
-    runs: list[list[int]] = []
-    for day in sorted(days):
-        if runs and runs[-1][-1] == day - 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    if len(days) == 7:
-        return _("every day")
-    said = [
-        str(WEEKDAYS[run[0]]) if len(run) == 1 else f"{WEEKDAYS[run[0]]}{'–' if len(run) > 2 else ', '}{WEEKDAYS[run[-1]]}" for run in runs
-    ]
-    return ", ".join(said)
 
 
 class Places:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from passes.actions.recorded import differences
 from passes.models import PassGroup
 from tenancy import audit
 from tenancy.models import Organization, User
@@ -27,7 +28,7 @@ def edit_group(*, actor: User | None, group: PassGroup, **fields: Any) -> PassGr
         setattr(group, name, value)
     group.full_clean()
     group.save(update_fields=list(fields))
-    if changed := audit.differences(before, fields):
+    if changed := differences(before, fields):
         audit.record(actor, "edit", group, group.organization, changed)
     return group
 

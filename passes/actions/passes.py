@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from passes.actions.lists import why_not_listed
+from passes.actions.recorded import differences
 from passes.models import ChargePass, Listing
 from tenancy import audit
 from tenancy.models import Organization, User
@@ -49,7 +50,7 @@ def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> 
             if why := why_not_listed(charge_pass, listing.organization):
                 raise ValidationError({"uid": why})
         charge_pass.listings.update(uid=charge_pass.uid)
-    if changed := audit.differences(before, {name: getattr(charge_pass, name) for name in fields}):
+    if changed := differences(before, {name: getattr(charge_pass, name) for name in fields}):
         audit.record(actor, "edit", charge_pass, charge_pass.organization, changed)
     return charge_pass
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.dateparse import parse_time
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 MOST_PLACES, MOST_HOURS = 200, 21
@@ -32,6 +35,30 @@ def _is_window(window: Any) -> bool:
     good_days = isinstance(days, list) and bool(days) and all(type(day) is int and 0 <= day <= 6 for day in days)
     good_times = all(isinstance(window[end], str) and parse_time(window[end]) is not None for end in ("from", "to"))
     return good_days and good_times and window["from"] != window["to"]
+
+
+def hours_in_words(hours: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Each window: "Monday–Friday, 08:00–18:00"."""
+    found = []
+    for one in hours:
+        late = gettext(" (on the next day)") if one["to"] < one["from"] else ""
+        found.append(f"{days_in_words(one['days'])}, {one['from'][:5]}–{one['to'][:5]}{late}")
+    return found
+
+
+def days_in_words(days: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for day in sorted(days):
+        if runs and runs[-1][-1] == day - 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    if len(days) == 7:
+        return gettext("every day")
+    said = [
+        str(WEEKDAYS[run[0]]) if len(run) == 1 else f"{WEEKDAYS[run[0]]}{'–' if len(run) > 2 else ', '}{WEEKDAYS[run[-1]]}" for run in runs
+    ]
+    return ", ".join(said)
 
 
 class Restricted(models.Model):

@@ -263,7 +263,7 @@ class ListingTable(Table):
     roaming_free = django_tables2.Column(lazy("Roaming free"))
     below = django_tables2.Column(lazy("Also below"))
     state = django_tables2.Column(lazy("State"), accessor="charge_pass__blocked", orderable=False)
-    off = django_tables2.Column("", accessor="pk", orderable=False, exclude_from_export=True)
+    off = django_tables2.Column(lazy("Change"), accessor="pk", orderable=False, exclude_from_export=True)
 
     class Meta(Table.Meta):
         default = "–"

@@ -21,8 +21,9 @@ from passes.authorizing import used
 from passes.decision import Used
 from passes.forms import unchecked
 from passes.models import ChargePass, PassGroup
+from passes.models.restrictions import hours_in_words
 from passes.pages.sheet import pass_of, sheet
-from passes.restriction_forms import RestrictionsForm, hours_in_words, locations_for, stations_for
+from passes.restriction_forms import RestrictionsForm, locations_for, stations_for
 from tenancy.history import last_change
 from tenancy.links import link
 from tenancy.models import User

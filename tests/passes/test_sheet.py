@@ -197,10 +197,13 @@ def test_restrictions_are_chosen_looked_up_and_shown_with_what_is_used_up(tree: 
     tree.charge_pass.refresh_from_db()
     assert tree.charge_pass.only_stations == [tree.station.pk]
     assert tree.charge_pass.hours == [{"days": [0, 1, 2], "from": "08:00", "to": "18:00"}]
+    told = text(as_bob.get(reverse("pass_history", args=[tree.charge_pass.pk])))
+    assert "Only these stations: added Gate" in told
+    assert "Only at these times: added Monday–Wednesday, 08:00–18:00" in told
     Transaction.objects.create(
         station=tree.station, connector=tree.connector, transaction_id="1", id_tag=CARD, verdict="Accepted",
-        started_at=timezone.now(), pass_key=tree.charge_pass.pk, reported_start="", start_received_at=timezone.now(), meter_start=0,
-        meter_stop=20_500,
+        started_at=timezone.now(), pass_key=tree.charge_pass.pk, reported_start="", start_received_at=timezone.now(),
+        meter_start=0, meter_stop=20_500,
     )  # fmt: skip
     shown = text(as_bob.get(url))
     for said in ("Gate", "Monday–Wednesday, 08:00–18:00", "all used up: 20.5 kWh so far"):

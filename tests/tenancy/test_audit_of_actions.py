@@ -46,7 +46,7 @@ READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
     "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
-    "passes.what_moves", "passes.own_listings",
+    "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
 
