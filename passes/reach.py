@@ -137,8 +137,10 @@ def notes(charge_pass: ChargePass) -> Iterator[Text]:
     """What restricts the pass everywhere; of times and energy only that there is something."""
     if charge_pass.blocked:
         yield _("It is blocked: until it is unblocked it charges at open stations alone.")
-    elif charge_pass.user and not charge_pass.user.is_active:
+        return
+    if charge_pass.user and not charge_pass.user.is_active:
         yield _("Its user is deactivated: until they are activated it charges at open stations alone.")
+        return
     things = [charge_pass, *([charge_pass.group] if charge_pass.group else [])]
     if any(thing.hours for thing in things):
         yield _("What is free is so at certain times of the week only.")

@@ -67,11 +67,11 @@ def test_the_first_step_of_adding_is_not_passed_without_a_name(tree: Tree, as_bo
 
 def test_alias_and_nickname_are_cleaned_and_may_be_empty(tree: Tree, as_bob: Client) -> None:
     url = reverse("pass_edit", args=[tree.charge_pass.pk])
-    as_bob.post(url, {"uid": tree.charge_pass.uid, "nickname": " \u202ePool  car\u200b 2 "})
+    as_bob.post(url, {"uid": tree.charge_pass.uid, "kind": "non_public", "nickname": " \u202ePool  car\u200b 2 "})
     assert ChargePass.objects.get(pk=tree.charge_pass.pk).nickname == "Pool car 2"
-    as_bob.post(url, {"uid": tree.charge_pass.uid, "nickname": " "})
+    as_bob.post(url, {"uid": tree.charge_pass.uid, "kind": "non_public", "nickname": " "})
     assert ChargePass.objects.get(pk=tree.charge_pass.pk).nickname == ""
-    assert 'id="id_nickname_error"' in as_bob.post(url, {"uid": tree.charge_pass.uid, "nickname": "\u200b"}).text
+    assert 'id="id_nickname_error"' in as_bob.post(url, {"uid": tree.charge_pass.uid, "kind": "non_public", "nickname": "\u200b"}).text
     station = reverse("station_edit", args=[tree.station.pk])
     assert 'id="id_alias_error"' in as_bob.post(station, {"alias": "\u200b", "location": tree.location.pk}).text
 

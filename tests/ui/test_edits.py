@@ -108,16 +108,16 @@ def test_what_is_wrong_elsewhere_does_not_hide_what_somebody_changed(tree: Tree,
 def test_ticks_and_choices(tree: Tree, as_ada: Client, as_bob: Client) -> None:
     url = reverse("pass_edit", args=[tree.charge_pass.pk])
     older = drawn(as_bob.get(url), "uid")
-    as_ada.post(url, older | {"blocked": "on"})
+    as_ada.post(url, older | {"several_at_once": "on"})
     as_bob.post(url, older | {"valid_until": "2030-05-01T12:00"})
     changed = ChargePass.objects.get(pk=tree.charge_pass.pk)
-    assert changed.blocked, "an empty tick that was not touched takes nothing away"
+    assert changed.several_at_once, "an empty tick that was not touched takes nothing away"
     assert changed.valid_until is not None
     older = drawn(as_bob.get(url), "uid")
-    ChargePass.objects.filter(pk=changed.pk).update(valid_until=datetime(2031, 1, 2, 11, tzinfo=UTC), blocked=False)
+    ChargePass.objects.filter(pk=changed.pk).update(valid_until=datetime(2031, 1, 2, 11, tzinfo=UTC), several_at_once=False)
     as_bob.post(url, older | {"nickname": "Pool 3"})
     changed.refresh_from_db()
-    assert (changed.valid_until, changed.blocked) == (datetime(2031, 1, 2, 11, tzinfo=UTC), False)
+    assert (changed.valid_until, changed.several_at_once) == (datetime(2031, 1, 2, 11, tzinfo=UTC), False)
 
     url = reverse("location_edit", args=[tree.location.pk])
     older = drawn(as_bob.get(url), "access_mode")
