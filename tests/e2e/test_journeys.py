@@ -55,7 +55,7 @@ def test_a_newcomer_adds_a_station_sees_it_charge_live_and_stops_it(visit: Calla
     page.get_by_label("UID").fill("04:a2:b3:c4:d5:e6:80")
     page.get_by_label("Nickname").fill("Pool car 1")
     page.get_by_role("button", name="Add").click()
-    expect(page.get_by_role("link", name="Pool car 1")).to_be_visible()
+    expect(page.get_by_role("heading", name="Pool car 1")).to_be_visible()
 
     page.goto(f"{portal.url}/stations/")
     page.get_by_role("link", name="JRN-1").click()
@@ -103,6 +103,7 @@ PAGES = (
     "/", "/stations/", "/stations/1/", "/stations/1/transactions/", "/stations/1/activity/", "/stations/1/configuration/",
     "/stations/1/logs/", "/stations/1/details/", "/stations/1/edit/", "/stations/1/commands/reset-hard/", "/stations/add/",
     "/stations/knocking/", "/locations/", "/locations/1/", "/map/", "/transactions/", "/transactions/inbox/", "/passes/", "/passes/add/",
+    "/passes/1/", "/passes/1/lists/", "/passes/1/restrictions/", "/passes/1/move/", "/passes/lists/", "/passes/groups/",
     "/organizations/", "/organizations/1/", "/search/?q=JRN", "/help/", "/help/connect/", "/nothing/",
 )  # fmt: skip
 

@@ -132,10 +132,10 @@ def test_times_of_a_place_stay_in_its_zone(tree: Tree, as_cy: Client) -> None:
 
 def test_a_pass_is_valid_until_a_time_of_the_reader(tree: Tree, as_bob: Client) -> None:
     User.objects.filter(pk=tree.bob.pk).update(time_zone="America/New_York")
-    form = {"uid": tree.charge_pass.uid, "valid_until": "2030-01-05T07:00", "whitelisted": "on"}
-    page = as_bob.get(f"/passes/{tree.charge_pass.pk}/").text
+    form = {"uid": tree.charge_pass.uid, "valid_until": "2030-01-05T07:00", "kind": "non_public"}
+    page = as_bob.get(f"/passes/{tree.charge_pass.pk}/edit/").text
     assert "In the time of America/New_York." in page
-    as_bob.post(f"/passes/{tree.charge_pass.pk}/", form)
+    as_bob.post(f"/passes/{tree.charge_pass.pk}/edit/", form)
     tree.charge_pass.refresh_from_db()
     assert tree.charge_pass.valid_until == datetime(2030, 1, 5, 12, tzinfo=UTC)
 
