@@ -228,10 +228,6 @@ class PassList(ListPage):
         rows = rows.annotate(**{name: seen_value(user, ChargePass, field) for field, name in columns.items()})
         return rows.order_by("shown_nickname", "shown_uid", "pk")
 
-    def excluded(self) -> list[str]:
-        """A file has all columns, unless some were chosen."""
-        return [] if self.request.GET.get("export") and not self.request.GET.get("cols") else super().excluded()
-
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         listings = Listing.objects.visible_to(self.request.user).select_related("organization")
         return rows.select_related(*JOINS).prefetch_related(Prefetch("listings", listings, to_attr="seen_listings"))
