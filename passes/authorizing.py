@@ -176,6 +176,16 @@ def _energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record
     return found
 
 
+def listings_at(paths: Iterable[str], narrowed: Q) -> dict[str, list[ListingFact]]:
+    """By UID: all at the organizations with these paths that `narrowed` lets through."""
+    lines = {_key(path): path for path in paths}
+    found: dict[str, list[ListingFact]] = defaultdict(list)
+    rows = Listing.objects.filter(narrowed, organization__in=lines).order_by().values_list(*_LISTING)
+    for uid, pk, organization, whitelist, roaming_free, below, *values in rows:
+        found[uid].append(ListingFact(pk, lines[organization], whitelist, roaming_free, below, _pass(values)))
+    return found
+
+
 def used(record: str, key: int, at: datetime, time_zone: str) -> Used:
     """Energy that a pass, or all passes of a group together, charged in the day and month of `at`."""
     day = at.astimezone(ZoneInfo(time_zone)).date()

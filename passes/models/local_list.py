@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +12,8 @@ from tenancy.rights import VisibleQuerySet
 
 
 class LocalList(models.Model):
-    """What a station has on its list, and what is on its way. A station without a row was never given one."""
+    """What a station has on its list, and what is on its way. Every station that whitelists and was connected has a row; its version is 0
+    until the station is given a list."""
 
     class State(models.TextChoices):
         IN_STEP = "in_step", _("In step")
@@ -24,21 +27,28 @@ class LocalList(models.Model):
 
     station = models.OneToOneField(Station, models.CASCADE, related_name="local_list")
     state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
-    # Of the list on the station; 0 is an empty one
+    # Of the list on the station; 0 where it was never given one
     version = models.PositiveIntegerField(default=0)
     # What the station has: UID -> idTagInfo (OCPP 1.6 §7.29)
     entries = models.JSONField(default=dict)
     # When it is looked at next: something that it is made of has changed, or will
     due_at = models.DateTimeField(null=True)
-    # What is on its way: the list it makes, and the command that carries it
-    sending = models.JSONField(null=True)
+    # What is on its way: the list it makes (passes.local_list_sync.Sending), and the command that carries it
+    sending: models.JSONField[Any, Any] = models.JSONField(null=True)
     command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")
-    full_next = models.BooleanField(default=False)
+    full_next = models.BooleanField(default=False)  # the next update replaces the whole list
+    full_only = models.BooleanField(default=False)  # the station has refused a differential update
+    ask_next = models.BooleanField(default=False)  # its version is asked for before anything else is sent
+    # When the station was last asked for its version
+    checked_at = models.DateTimeField(null=True)
+    # Of a station without a local list: the firmware that has none
+    firmware = models.CharField(max_length=50, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
     # What the station answered last, where that was no
     problem = models.CharField(max_length=200, blank=True)
     # Passes that did not fit
     left_out = models.PositiveIntegerField(default=0)
+    # Since when it is in step; before that, when it last was
     synced_at = models.DateTimeField(null=True)
 
     objects = VisibleQuerySet.as_manager()
