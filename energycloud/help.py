@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from energycloud.text import LEAST, Text
+from passes.pages import local_list
 from passes.reasons import REASONS
 from stations import explain
 from stations.models import AccessMode, Command
@@ -113,6 +114,8 @@ CHAPTERS = (
              lazy("One pass, on the whitelist of two organizations."), ("pass_guide_home", "pass_guides")),
         Page("pass-limits", lazy("Restrict passes, and group them"),
              lazy("Only these stations, only at these times, only so many kWh."), ("passes", "pass_guides")),
+        Page("offline-cards", lazy("Which cards charge while a station is offline?"),
+             lazy("The list of cards that each station has with it, and what keeps a card off it."), ("stations", "passes")),
         Page("networks", lazy("How do I connect a card provider?"),
              lazy("So that cards of roaming networks charge at your stations, and what happens when a network does not answer."),
              ("providers", "provider_add")),
@@ -155,6 +158,7 @@ EXPLAINS: dict[str, str] = {
     "locations": "locations", "location": "locations", "location_history": "history", "map": "locations",
     "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
     "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "commands",
+    "station_local_list": "offline-cards",
     "station_activity": "commands", "station_logs": "logs", "station_transactions": "charging", "frame": "logs", "connector": "stations",
     "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
@@ -211,6 +215,8 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         "access_modes": AccessMode.labels,
         "command_states": [(state.label, COMMAND_STATES[state]) for state in Command.State],
         "reasons": REASONS.values(),
+        "list_states": [(word, meaning) for _state, word, meaning in local_list.STATES.values()],
+        "offline_keys": [(key, yes, no) for key, (yes, no) in local_list.KEYS.items()],
         "pending_after": timedelta(seconds=settings.STATION_PENDING_AFTER),
         "offline_after": timedelta(seconds=settings.STATION_OFFLINE_AFTER),
         "grace": timedelta(seconds=settings.STATION_CLOSED_GRACE),

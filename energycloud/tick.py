@@ -11,6 +11,7 @@ import django_rq
 from django.db import close_old_connections
 from django.utils import timezone
 
+from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
 from stations import partitions
 from stations.gateway import upkeep
@@ -35,6 +36,9 @@ def enqueue_purge() -> None:
 JOBS: list[tuple[float, Callable[[], object]]] = [
     (5, upkeep.sweep),
     (5, upkeep.expire_commands),
+    (3, local_list_sync.keep_in_step),
+    (60, local_list_sync.check_versions),
+    (20, limits.stop_used_up),
     (30, enqueue_letters),
     (30, networks.enqueue_due),
     (600, networks.begin_nightly),

@@ -11,15 +11,20 @@ class PassesConfig(AppConfig):
         from passes.authorizing import authorize
         from passes.desk import Desk
         from passes.imports import PASSES, TOKENS
-        from passes.moves import passes_that_end
+        from passes.local_lists import stations_changed
+        from passes.moves import passes_of_users, passes_that_end
         from passes.pages import users
+        from passes.pages.local_list import TAB
         from passes.pages.networks import roaming_tab
         from stations import hooks
         from tenancy import imports
-        from tenancy.hooks import move_consequences, organization_tabs, recorded_kinds, user_consequences, user_tabs
+        from tenancy.hooks import move_consequences, organization_tabs, recorded_kinds, user_consequences, user_tabs, users_switched
 
         hooks.authorizer = authorize
         hooks.cards = Desk()
+        hooks.access_changed.append(stations_changed)
+        hooks.sheet_tabs.append(TAB)
+        users_switched.append(passes_of_users)
         recorded_kinds.extend(["passes.chargepass", "passes.passgroup", "passes.provider"])
         hooks.inquirer = realtime.inquire
         hooks.closers.append(realtime.close)

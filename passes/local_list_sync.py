@@ -6,7 +6,6 @@ carries the list, so it may end at any point: the row says what is on its way, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -24,12 +23,13 @@ from stations.models import AccessMode, Command, Station, Transaction
 SEND, ASK = "SendLocalList", "GetLocalListVersion"
 ORIGIN = "local_list"
 QUIET = timedelta(minutes=1)  # after a connect, a start or a change of the configuration nothing is sent that nobody asked for
-LOOK_AT = 200  # lists looked at in one run
+LOOK_AT = 100  # lists looked at in one run
 ON_THEIR_WAY = 50  # lists that are sent at the same time
 NEW = 500  # stations given a row in one run
 ASK_AT = 20  # stations asked for their version in one run
 TIMEOUT = 60  # seconds for a station to take a list
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # after a refusal; four times as long after each further one
+NEVER = frozenset({"NotSupported", "NotImplemented"})  # a station that says this has no local list
 LARGEST = 2**31 - 2  # a version beyond is none
 
 _State = LocalList.State
@@ -59,10 +59,11 @@ def check_versions() -> None:
     now = timezone.now()
     other = LocalList.objects.filter(state=_State.UNSUPPORTED).exclude(station__firmware_version=F("firmware"))
     other.update(state=_State.WAITING, due_at=now, failures=0, problem="", firmware="")
-    known = Coalesce("checked_at", "synced_at")
-    away = Q(station__connected_at__gt=known) | Q(station__booted_at__gt=known)
+    since = Coalesce("checked_at", "synced_at"), Coalesce("synced_at", "checked_at")
+    back = Q(station__connected_at__gt=since[0]) & Q(station__connected_at__gt=since[1])
+    anew = Q(station__booted_at__gt=since[0]) & Q(station__booted_at__gt=since[1])
     charging = Transaction.objects.filter(station=OuterRef("station"), ended_at=None)
-    idle = _reachable(now).filter(state=_State.IN_STEP, version__gt=0).filter(away).exclude(Exists(charging))
+    idle = _reachable(now).filter(state=_State.IN_STEP, version__gt=0).filter(back | anew).exclude(Exists(charging))
     for one in idle.filter(Q(checked_at=None) | Q(checked_at__lt=now - DAILY)).order_by("checked_at", "pk")[:ASK_AT]:
         _send(one, ASK, {}, {"ask": True})
 
@@ -85,17 +86,17 @@ def _outcome(one: LocalList, command: Command | None, now: datetime) -> dict[str
     again: dict[str, Any] = {"state": _State.WAITING, "due_at": now}
     if command is None or command.state == state.EXPIRED:
         return again
-    sending: Sending = one.sending or {}
+    sending: Sending = one.sending or Sending()
     asked = bool(sending.get("ask"))
     if command.state == state.ACCEPTED:
         return again | (_version_read(one, command, now) if asked else _taken(sending))
     said = command.answer_status if command.state == state.REJECTED else command.error_code
-    if said in {"NotSupported", "NotImplemented"}:
+    if asked and (one.version or said not in NEVER):  # some take a list and cannot say which they have
+        return again | {"checked_at": now, "ask_next": False, "full_next": one.full_next or one.ask_next}
+    if said in NEVER:
         return _unsupported(one)
     if command.state == state.TIMED_OUT:  # it may have taken it all the same
         return _refused(one, now, "timed_out") | {"full_next": True, "version": sending.get("version", one.version)}
-    if asked:
-        return _refused(one, now, said) | {"ask_next": False, "full_next": True, "checked_at": now}
     if sending.get("type") == "Differential":
         return again | {"full_next": True, "problem": said, "full_only": one.full_only or said != "VersionMismatch"}
     return _refused(one, now, said) | {"full_next": True, "full_only": False, "ask_next": said == "VersionMismatch"}
@@ -200,7 +201,9 @@ def _send(one: LocalList, action: str, payload: dict[str, Any], sending: Sending
         with transaction.atomic():
             if not _swap(one, state=_State.SENDING, sending=sending, **fields):
                 return False
-            command = request_command(actor=None, station=one.station, action=action, payload=payload, timeout=TIMEOUT, origin=ORIGIN)
+            command = request_command(
+                actor=None, station=one.station, action=action, payload=payload, timeout=TIMEOUT, origin=ORIGIN, recorded=False
+            )
             LocalList.objects.filter(pk=one.pk).update(command=command)
     except CommandRefused as refusal:
         if refusal.code == "invalid":  # never to be sent: not tried every few seconds
@@ -214,5 +217,3 @@ def _swap(one: LocalList, **fields: Any) -> bool:
     row = LocalList.objects.filter(pk=one.pk, state=one.state)
     row = row.filter(command=one.command_id) if one.state == _State.SENDING else row.filter(due_at=one.due_at)
     return row.update(**fields) == 1
-
-

@@ -229,7 +229,7 @@ YES, NO, UNKNOWN = "yes", "no", "unknown"
 
 
 class Behaviour:
-    """What is known of how a station decides by itself: its configuration as it was last read, and the list it has. Three queries at most."""
+    """What is known of how a station decides by itself: its configuration as it was last read, and the list it has."""
 
     def __init__(self, station: Station) -> None:
         self.station = station

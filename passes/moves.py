@@ -1,4 +1,4 @@
-"""What moving an organization means for passes."""
+"""What moving an organization, and switching off a user, means for passes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from django.db.models import Q
 from django.utils.translation import ngettext
 
-from passes.models import Listing
+from passes import local_lists
+from passes.models import ChargePass, Listing
 from tenancy.actions.moves import Move
 from tenancy.models import Organization, User
+
+
+def passes_of_users(users: list[int]) -> None:
+    local_lists.passes_changed(ChargePass.objects.filter(user__in=users).values("pk"))
 
 
 def passes_that_end(user: User, organization: Organization, parent: Organization) -> Iterator[str]:

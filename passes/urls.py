@@ -6,6 +6,7 @@ from passes.pages import (
     guides,
     learn,
     lists,
+    local_list,
     network_cards,
     networks,
     pass_acts,
@@ -34,4 +35,5 @@ urlpatterns: list[URLPattern] = [
     *receiver.urlpatterns,
     *reimbursed.urlpatterns,
     *whitelist.urlpatterns,
+    *local_list.urlpatterns,
 ]

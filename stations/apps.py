@@ -7,10 +7,19 @@ class StationsConfig(AppConfig):
     verbose_name = _("Charging stations")
 
     def ready(self) -> None:
-        from stations.models import Location
+        from stations.hooks import tell_access_changed
+        from stations.models import Location, Station
         from stations.pages import history
         from stations.pages.locations import locations_by_path, part_of_organization, stations_by_path
-        from tenancy.hooks import belonging_entries, command_words, organization_counts, organization_parts, recorded_kinds
+        from tenancy.hooks import (
+            belonging_entries,
+            command_words,
+            organization_counts,
+            organization_moved,
+            organization_parts,
+            recorded_kinds,
+        )
+        from tenancy.models import Organization
         from tenancy.scope import PLACES
 
         PLACES["l"] = Location
@@ -19,3 +28,9 @@ class StationsConfig(AppConfig):
         recorded_kinds.extend(history.KINDS)
         belonging_entries.update(history.BELONGING)
         command_words.append(history.command_words)
+
+        def moved(organization: Organization) -> None:
+            below = Station.objects.filter(location__organization__path__startswith=organization.path)
+            tell_access_changed(below.values_list("pk", flat=True))
+
+        organization_moved.append(moved)

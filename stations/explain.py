@@ -334,6 +334,13 @@ def title_of(command: Command, *, values: bool) -> str:
             wanted = str(payload.get("requestedMessage", ""))
             what = _("Ask for %s") % _TRIGGERS.get(wanted, wanted)
             return f"{what} ({where})" if command.connector_number else what
+        case "SendLocalList":
+            count = len(payload["localAuthorizationList"]) if isinstance(payload.get("localAuthorizationList"), list) else 0
+            if payload.get("updateType") == "Full":
+                return ngettext("Send the local list, %d card", "Send the local list, %d cards", count) % count
+            return ngettext("Change %d card of the local list", "Change %d cards of the local list", count) % count
+        case "GetLocalListVersion":
+            return _("Ask for the version of the local list")
     return command.action
 
 
@@ -358,6 +365,10 @@ _ANSWERS: dict[tuple[str, str], Text] = {
     ("ChangeConfiguration", "NotSupported"): lazy("The station does not know this key."),
     ("ClearCache", "Accepted"): lazy("Cache cleared."),
     ("ClearCache", "Rejected"): lazy("Refused by the station: it keeps no cache of cards."),
+    ("SendLocalList", "Accepted"): lazy("The station has taken it."),
+    ("SendLocalList", "Failed"): lazy("The station could not take it."),
+    ("SendLocalList", "NotSupported"): lazy("The station has no local list."),
+    ("SendLocalList", "VersionMismatch"): lazy("The station has another version of the list. It is given the whole list."),
     ("TriggerMessage", "Accepted"): lazy("Accepted; the message follows."),
     ("TriggerMessage", "Rejected"): lazy("Refused by the station."),
     ("TriggerMessage", "NotImplemented"): lazy("The station cannot be asked for this."),
@@ -419,9 +430,17 @@ def command_result(command: Command, viewer: Viewer) -> str:
     return str(_ANSWERS.get((command.action, status_word), status_word))
 
 
+# Why the portal asked, where no person did
+_ORIGINS: dict[str, Text] = {
+    "shell": lazy("from a shell"),
+    "local_list": lazy("the portal: its local list was not in step"),
+    "limit": lazy("the portal: the pass has charged all it may"),
+}
+
+
 def command_asker(command: Command, viewer: Viewer) -> str:
     """Who asked, as `viewer` may know it. `requested_by` and `station` with its organization must be selected along."""
     if command.requested_by is not None:
         location = command.station.location
         return person(viewer, command.requested_by, location.organization.path, location.pk)
-    return _("from a shell") if command.origin == "shell" else command.origin or _("the portal")
+    return str(_ORIGINS.get(command.origin) or command.origin or _("the portal"))

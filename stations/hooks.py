@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -109,9 +109,22 @@ def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     return authorizer(offers) if offers else []
 
 
-def tell_access_changed(stations: Collection[int]) -> None:
+def tell_access_changed(stations: Iterable[int]) -> None:
+    keys = list(stations)
     for listener in access_changed:
-        listener(stations)
+        listener(keys)
+
+
+class SheetTab(NamedTuple):
+    """A tab of a station's data sheet that belongs to an app above: name, label, page, and the right that it needs."""
+
+    name: str
+    label: str | Promise
+    page: str
+    right: str
+
+
+sheet_tabs: list[SheetTab] = []
 
 
 class Card(NamedTuple):

@@ -61,6 +61,7 @@ VERBS: dict[str, Verb] = {
     "unpublish": Verb(lazy("Unpublished"), lazy("Unpublished the {kind} {name}")),
     "move_away": Verb(lazy("Moved away"), lazy("Moved an organization away from {name}")),
     "list": Verb(lazy("Changed what a pass may"), lazy("Changed what the {kind} {name} may at an organization")),
+    "send_local_list": Verb(lazy("Sent the local list again"), lazy("Had the local list of the {kind} {name} sent again")),
     "unlist": Verb(lazy("Took a pass off a list"), lazy("Took the {kind} {name} off the list of an organization")),
     "block": Verb(lazy("Blocked"), lazy("Blocked the {kind} {name}")),
     "unblock": Verb(lazy("Unblocked"), lazy("Unblocked the {kind} {name}")),

@@ -35,6 +35,9 @@ belonging_entries: dict[str, Callable[[Any], Q]] = {
 command_words: list[Callable[[str, dict[str, Any], bool], str]] = []
 # Each gives more tabs of the page of an organization: (name, label, URL), those that this person may open.
 organization_tabs: list[Callable[[HttpRequest, Organization], Iterable[tuple[str, Any, str]]]] = []
+# Called inside the transaction after an organization was moved, with what it is now, and after users came or went (their keys).
+organization_moved: list[Callable[[Organization], None]] = []
+users_switched: list[Callable[[list[int]], None]] = []
 # Each says, in sentences, what else changes when the organization comes to belong to another parent.
 move_consequences: list[Callable[[User, Organization, Organization], Iterable[str]]] = []
 # Each gives more tabs of the page of a user: (name, label, URL), those that the person who asks may open.

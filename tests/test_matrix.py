@@ -85,6 +85,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station": (), "station_activity": (), "station_activity_live": (), "station_head": (), "station_overview": (), "station_details": (),
     "station_edit": ("manage_stations",), "station_delete": ("manage_stations",), "station_password": ("manage_stations",),
     "station_transactions": ("read_transactions",), "station_configuration": ("read_configuration",),
+    "station_local_list": (), "station_local_list_live": (),
     "station_configuration_live": ("read_configuration",), "station_logs": ("read_logs",), "station_logs_csv": ("read_logs",),
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
@@ -113,6 +114,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
 # What a POST needs, where that is more than looking
 POSTS: dict[str, tuple[str, ...]] = {
     "pass_lists": ("manage_passes",), "pass_restrictions": ("manage_passes",), "role_rights": ("update_user_roles", "manage_roles"),
+    "station_local_list": ("update_local_lists",),
     "organization_compensation": ("read_money", "manage_rates"),
 }  # fmt: skip
 # Either of these opens the page too, so who may not has neither

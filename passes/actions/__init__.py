@@ -4,6 +4,7 @@ from passes.actions.groups import create_group, delete_group, edit_group
 from passes.actions.guided import free_at_both, put_on_list
 from passes.actions.learning import begin_learning
 from passes.actions.lists import list_pass, unlist_pass, why_not_listed
+from passes.actions.local_lists import read_local_list_version, send_local_list
 from passes.actions.moves import move_pass, what_moves, why_pass_not_moved
 from passes.actions.passes import create_pass, delete_pass, edit_pass
 from passes.actions.providers import (
@@ -39,6 +40,8 @@ __all__ = [
     "list_pass",
     "move_pass",
     "put_on_list",
+    "read_local_list_version",
+    "send_local_list",
     "set_roaming_policy",
     "unblock_pass",
     "unlist_pass",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from passes import local_lists
 from passes.actions.recorded import differences
 from passes.models import PassGroup
 from tenancy import audit
@@ -28,6 +29,7 @@ def edit_group(*, actor: User | None, group: PassGroup, **fields: Any) -> PassGr
         setattr(group, name, value)
     group.full_clean()
     group.save(update_fields=list(fields))
+    local_lists.passes_changed(group.passes.values("pk"))
     if changed := differences(before, fields):
         audit.record(actor, "edit", group, group.organization, changed)
     return group
@@ -36,5 +38,6 @@ def edit_group(*, actor: User | None, group: PassGroup, **fields: Any) -> PassGr
 @transaction.atomic
 def delete_group(*, actor: User | None, group: PassGroup) -> None:
     """Its passes stay, without its restrictions."""
+    local_lists.passes_changed(group.passes.values("pk"))
     audit.record(actor, "delete", group, group.organization, {"name": [group.name, None]})
     group.delete()

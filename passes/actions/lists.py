@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from passes import local_lists
 from passes.models import ChargePass, Listing
 from tenancy import audit
 from tenancy.models import Organization, User
@@ -30,9 +31,12 @@ def list_pass(*, actor: User | None, charge_pass: ChargePass, organization: Orga
         charge_pass=charge_pass, organization=organization, defaults={"uid": charge_pass.uid}
     )
     before = {} if made else {name: getattr(listing, name) for name in switches}
+    same = Listing.objects.filter(pk=listing.pk)
+    local_lists.listings_changed(same)  # where it held so far, and where it will
     for name, value in switches.items():
         setattr(listing, name, value)
     listing.save(update_fields=[*switches])
+    local_lists.listings_changed(same)
     if changed := audit.differences(before, switches):
         audit.record(actor, "list", charge_pass, organization, {"organization": [None, audit.named(organization)], **changed})
     return listing
@@ -43,5 +47,6 @@ def unlist_pass(*, actor: User | None, listing: Listing) -> None:
     """Take a pass off the list of an organization that is not its own."""
     if listing.organization_id == listing.charge_pass.organization_id:
         raise ValidationError(_("A pass stays on the list of its own organization. Switch off what it may there."))
+    local_lists.listings_changed(Listing.objects.filter(pk=listing.pk))
     audit.record(actor, "unlist", listing.charge_pass, listing.organization, {"organization": [audit.named(listing.organization), None]})
     listing.delete()

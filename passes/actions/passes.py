@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from passes import local_lists
 from passes.actions.lists import why_not_listed
 from passes.actions.recorded import differences
 from passes.models import ChargePass, Listing
@@ -33,6 +34,7 @@ def create_pass(
     charge_pass.save()
     switches = {"whitelist": whitelist, "roaming_free": roaming_free, "below": below}
     Listing.objects.create(charge_pass=charge_pass, organization=organization, uid=charge_pass.uid, **switches)
+    local_lists.passes_changed([charge_pass.pk])
     audit.record(actor, "create", charge_pass, organization, audit.differences({}, {"uid": charge_pass.uid, **fields, **switches}))
     return charge_pass
 
@@ -50,6 +52,7 @@ def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> 
             if why := why_not_listed(charge_pass, listing.organization):
                 raise ValidationError({"uid": why})
         charge_pass.listings.update(uid=charge_pass.uid)
+    local_lists.passes_changed([charge_pass.pk])
     if changed := differences(before, {name: getattr(charge_pass, name) for name in fields}):
         audit.record(actor, "edit", charge_pass, charge_pass.organization, changed)
     return charge_pass
@@ -57,5 +60,6 @@ def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> 
 
 @transaction.atomic
 def delete_pass(*, actor: User | None, charge_pass: ChargePass) -> None:
+    local_lists.passes_changed([charge_pass.pk])
     audit.record(actor, "delete", charge_pass, charge_pass.organization, {"uid": [charge_pass.uid, None]})
     charge_pass.delete()

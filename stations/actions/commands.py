@@ -36,11 +36,13 @@ def request_command(
     payload: dict[str, Any] | None = None,
     timeout: int | None = None,
     origin: str = "",
+    recorded: bool = True,
 ) -> Command:
     """Queue `action` with `payload` (as OCPP spells them) for `station`.
 
     `timeout` seconds (default OCPP_COMMAND_TIMEOUT) each for delivery and for the answer. Raises CommandRefused when the station is
-    not connected, when the payload does not fit the action's schema, or when too many commands wait already.
+    not connected, when the payload does not fit the action's schema, or when too many commands wait already. Not `recorded` is what the
+    portal does again and again by itself: the station's commands tell of it.
     """
     payload = payload or {}
     seconds = timeout or settings.OCPP_COMMAND_TIMEOUT
@@ -61,6 +63,7 @@ def request_command(
         connector_number=connector if isinstance(connector, int) else None,
         deadline=timezone.now() + timedelta(seconds=seconds),
     )
-    audit.record(actor, "command", station, station.location.organization, {action: [None, v16.without_secrets(action, payload)]})
+    if recorded:
+        audit.record(actor, "command", station, station.location.organization, {action: [None, v16.without_secrets(action, payload)]})
     nudges.command_queued(station.pk)
     return command

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from stations import credentials, nudges
+from stations import credentials, hooks, nudges
 from stations.actions.saving import save
 from stations.models import Connector, Knock, Location, LocationGrant, Station, Transaction
 from tenancy import audit
@@ -105,7 +105,10 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
     to: Location = fields.get("location", was)
     if reason := why_station_not_moved(actor, station, to):
         raise ValidationError({"location": reason})
+    mode = station.access_mode
     save(actor, station, to.organization, fields)
+    if to.pk != was.pk or station.access_mode != mode:
+        hooks.tell_access_changed([station.pk])
     if to.organization_id != was.organization_id:
         audit.record(actor, "edit", station, was.organization, {"location": [audit.named(was), audit.named(to)]})
     if not station.active:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from stations import nudges
+from stations import hooks, nudges
 from stations.actions.saving import save
 from stations.models import Location, Station
 from tenancy import audit
@@ -30,7 +30,10 @@ def create_location(*, actor: User | None, organization: Organization, **fields:
 @transaction.atomic
 def edit_location(*, actor: User | None, location: Location, **fields: Any) -> Location:
     """What it is, not where it belongs: see `move_location`."""
+    mode = location.access_mode
     save(actor, location, location.organization, fields)
+    if location.access_mode != mode:
+        hooks.tell_access_changed(Station.objects.filter(location=location).values_list("pk", flat=True))
     return location
 
 
@@ -91,7 +94,9 @@ def move_location(*, actor: User | None, location: Location, organization: Organ
     change = {"organization": [audit.named(own), audit.named(organization)]}
     audit.record(actor, "move", location, own, change)
     audit.record(actor, "move", location, organization, change)
-    nudges.stations_changed(*Station.objects.filter(location=location).values_list("pk", flat=True))
+    stations = list(Station.objects.filter(location=location).values_list("pk", flat=True))
+    hooks.tell_access_changed(stations)
+    nudges.stations_changed(*stations)
     return location
 
 

@@ -63,7 +63,7 @@ def _sealed(command: Command) -> dict[str, Any]:
     """The payload as it is kept once it is on its way: a password is masked. Of a station's own password the digest stays, because the
     station will use it when it says yes, and that may come late."""
     shown = v16.without_secrets(command.action, command.payload)
-    if shown is not command.payload and command.payload["key"].lower() == OWN_KEY:
+    if command.action == "ChangeConfiguration" and shown is not command.payload and command.payload["key"].lower() == OWN_KEY:
         return {**shown, "digest": credentials.digest(command.payload["value"])}
     return shown
 

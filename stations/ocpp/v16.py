@@ -310,9 +310,12 @@ def is_secret(key: str) -> bool:
 
 
 def without_secrets(action: str, payload: Payload) -> Payload:
-    """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked."""
+    """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked, and so are the cards of a
+    local list, which may belong to organizations that those who read the log never see."""
     if action == "ChangeConfiguration" and "value" in payload and is_secret(str(payload.get("key", ""))):
         return {**payload, "value": MASK}
+    if action == "SendLocalList" and payload.get("localAuthorizationList"):
+        return {**payload, "localAuthorizationList": without_cards(action, payload["localAuthorizationList"])}
     keys = payload.get("configurationKey") if action == "GetConfiguration" else None
     if isinstance(keys, list) and any(_shows_secret(item) for item in keys):
         return {**payload, "configurationKey": [{**item, "value": MASK} if _shows_secret(item) else item for item in keys]}

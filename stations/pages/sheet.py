@@ -18,7 +18,7 @@ from stations.models import AccessMode, Command, ConfigurationKey, Connector, Cu
 from stations.ocpp import v16
 from stations.pages import activity, commands
 from stations.pages.overview import CommandRow, command_rows, connect_context, overview_context
-from stations.pages.sheet_head import TABS, action, head, sheet_context
+from stations.pages.sheet_head import action, all_tabs, head, sheet_context
 from tenancy.links import link
 from tenancy.rights import MANAGE_STATIONS, READ, READ_CONFIGURATION, READ_TRANSACTIONS, get_for
 from ui.templatetags.ui import duration
@@ -50,7 +50,7 @@ def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     """The live part of the head, for the tab that `?tab=` names."""
     station = station_of(request, pk)
     wanted = request.GET.get("tab", "")
-    active, name = next(((tab, name) for tab, _label, name, _right in TABS if tab == wanted), ("overview", "station"))
+    active, name = next(((tab, name) for tab, _label, name, _right in all_tabs() if tab == wanted), ("overview", "station"))
     context = head(Situation(request.user, station), link(name, pk))
     context |= {"zone": station.location.zone, "here": link(name, pk), "active_tab": active}
     context["head_url"] = request.get_full_path()

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain
+from stations import explain, hooks
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Connector, CurrentType, Station
 from tenancy.links import link
@@ -33,6 +33,11 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("history", lazy("History"), "station_history", READ_AUDIT),
 )
 CLOCK_WRONG_FROM = 60.0  # seconds
+
+
+def all_tabs() -> list[tuple[str, Text, str, str]]:
+    """With those of the apps above, after the configuration."""
+    return [*TABS[:4], *hooks.sheet_tabs, *TABS[4:]]
 
 
 class Fact(NamedTuple):
@@ -111,7 +116,7 @@ def action(
 def sheet_context(request: HttpRequest, station: Station, active: str, situation: Situation | None = None) -> dict[str, Any]:
     """What `stations/sheet.html` needs, for the tab named `active`. `station` comes from `get_for`, with location and organization."""
     situation = situation or Situation(request.user, station)
-    back = link(next(name for tab, _label, name, _right in TABS if tab == active), station.pk)
+    back = link(next(name for tab, _label, name, _right in all_tabs() if tab == active), station.pk)
     return {
         "title": str(station),
         "station": station,
@@ -151,7 +156,8 @@ def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str]
 
 
 def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Text, str, bool, None]]:
-    return [(label, link(name, station.pk), tab == active, None) for tab, label, name, right in TABS if may(request.user, right, station)]
+    shown = [one for one in all_tabs() if may(request.user, one[3], station)]
+    return [(label, link(name, station.pk), tab == active, None) for tab, label, name, _right in shown]
 
 
 def _states(situation: Situation) -> list[State]:

@@ -11,7 +11,7 @@ from django.db.models.functions import Concat, Length, Substr
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tenancy import audit
+from tenancy import audit, hooks
 from tenancy.actions.organizations import lock_tree, renew_closed
 from tenancy.models import MAX_PATH, Invitation, Organization, OrganizationGrant, ServiceAccess, Team, User
 from tenancy.models.roles import in_force
@@ -155,6 +155,8 @@ def move_organization(*, actor: User | None, organization: Organization, parent:
     move.subtree.update(path=Concat(Value(move.new_path), Substr("path", len(old_path) + 1)))
     renew_closed(move.new_path, parent.closed)
     organization.refresh_from_db()
+    for tell in hooks.organization_moved:
+        tell(organization)
     changes = {"parent": [audit.named(before), audit.named(parent)], "organizations": [None, inside], "roles": [None, taken]}
     audit.record(actor, "move", organization, organization, changes)
     # Those it leaves no longer see its record

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from tenancy import audit
+from tenancy import audit, hooks
 from tenancy.actions.roles import assign_role, lock_administrators, why_administrator_stays
 from tenancy.models import Organization, Role, Team, User
 from tenancy.personal import called
@@ -109,6 +109,8 @@ def set_user_active(*, actor: User | None, user: User, active: bool) -> None:
         raise ValidationError(reason)
     if User.objects.filter(pk=user.pk).exclude(is_active=active).update(is_active=active):
         user.is_active = active
+        for tell in hooks.users_switched:
+            tell([user.pk])
         audit.record(actor, "edit", user, user.organization, {"is_active": [not active, active]})
 
 
@@ -123,6 +125,8 @@ def delete_user(*, actor: User | None, user: User) -> None:
         change = {"role": [team.role.name, None], "at": [team.organization.name, None]}
         audit.record(actor, "withdraw_role", user, team.organization, change)
     audit.record(actor, "delete", user, user.organization, {"name": [user.name, None], "email": [user.email, None]})
+    for tell in hooks.users_switched:
+        tell([user.pk])
     user.delete()
 
 

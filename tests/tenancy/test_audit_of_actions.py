@@ -216,6 +216,8 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "passes.free_at_both": lambda t: cards.free_at_both(
         actor=t.ada, office=t.partner, home=t.customer, charge_pass=None, uid="04FFEE11", places=[t.location]
     ),
+    "passes.send_local_list": lambda t: cards.send_local_list(actor=t.ada, station=t.station),
+    "passes.read_local_list_version": lambda t: cards.read_local_list_version(actor=t.ada, station=online(t.station)),
     "passes.create_group": lambda t: cards.create_group(actor=t.ada, organization=t.customer, name="Fitters"),
     "passes.edit_group": lambda t: cards.edit_group(
         actor=t.ada, group=cards.create_group(actor=None, organization=t.customer, name="Fitters"), monthly_kwh=300
