@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from passes.authorizing import limits_of, used
 from passes.decision import Limits, Used
@@ -21,33 +21,34 @@ FREE = (Settlement.WHITELIST, Settlement.ROAMING_FREE)  # what a pass is limited
 
 def stop_used_up() -> int:
     """Ask stations to stop; once per transaction, unless the question never reached the station. Returns how many were asked."""
-    now, asked = timezone.now(), 0
+    asked = 0
     limited = Q(daily_kwh__isnull=False) | Q(monthly_kwh__isnull=False)
     limited |= Q(group__daily_kwh__isnull=False) | Q(group__monthly_kwh__isnull=False)
     running = Transaction.objects.filter(ended_at=None, settlement__in=FREE, verdict="Accepted", station__connected=True)
     running = running.filter(pass_key__in=ChargePass.objects.filter(limited).values("pk"))
     transactions = list(running.select_related("station__location__organization").order_by("pk"))
     passes = ChargePass.objects.select_related("group").in_bulk({one.pass_key for one in transactions})
-    known: dict[tuple[str, int, str], Used] = {}
+    known: dict[tuple[str, int, str, date], Used] = {}
     for one in transactions:
-        charge_pass, zone = passes.get(one.pass_key or 0), one.station.location.time_zone
+        charge_pass, zone = passes.get(one.pass_key or 0), one.station.location.zone
+        day = one.started_at.astimezone(zone).date()  # what it takes counts there, however long it goes on
         for limited_by in (charge_pass, charge_pass.group if charge_pass else None):
             if limited_by is None:
                 continue
             limits = limits_of(limited_by)
-            key = (limits.record, limits.key, zone)
+            key = (limits.record, limits.key, zone.key, day)
             if key not in known:
-                known[key] = used(limits.record, limits.key, now, zone)
-            if _over(limits, known[key], one.energy_wh):
+                known[key] = used(limits.record, limits.key, one.started_at, zone.key)
+            if _over(limits, known[key]):
                 asked += _stop(one)
                 break
     return asked
 
 
-def _over(limits: Limits, so_far: Used, alone: int) -> bool:
-    """Whether the pass or group has used up what it may; `alone` is what this one charge has taken, which may have begun the day before."""
+def _over(limits: Limits, so_far: Used) -> bool:
+    """Whether the pass or group has used up what it may."""
     most = ((limits.daily_kwh, so_far.day), (limits.monthly_kwh, so_far.month))
-    return any(kwh is not None and max(energy, alone) >= kwh * 1000 for kwh, energy in most)
+    return any(kwh is not None and energy >= kwh * 1000 for kwh, energy in most)
 
 
 def _stop(one: Transaction) -> bool:

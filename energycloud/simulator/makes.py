@@ -19,6 +19,7 @@ class Make:
     plugs: tuple[str, ...] = ("Type 2",)  # per connector, the last one repeats
     cable: bool = False
     communication: str = "4G"
+    local_list: str = "yes"  # "whole": it refuses differential updates; "no", "unknown": it has none, and says so with a status or an error
 
     @property
     def max_power(self) -> int:
@@ -35,12 +36,13 @@ MAKES: dict[str, Make] = {
     "abb-ac": Make("ABB", "TAC-W22-T-RD-M-0", "V1.8.32", "TACW2299924999"),
     "abb-dc": Make("ABB", "Terra 54 CJG", "4.1.4.42", "T54-IT1-9999-999", connectors=2, current_type="DC", voltage=400,
                    max_current=125, plugs=("CCS", "CHAdeMO"), cable=True),
-    "wallbox": Make("Wall Box Chargers", "PLP1-M-2-4-9-002-F", "6.6.14", "999999", cable=True, communication="Wi-Fi"),
-    "easee": Make("Easee", "Charge Max", "v331", "EC999999", communication="Wi-Fi"),
+    "wallbox": Make("Wall Box Chargers", "PLP1-M-2-4-9-002-F", "6.6.14", "999999", cable=True, communication="Wi-Fi",
+                    local_list="no"),
+    "easee": Make("Easee", "Charge Max", "v331", "EC999999", communication="Wi-Fi", local_list="unknown"),
     "keba": Make("Keba AG", "KC-P30-EC2404B2-M0A", "P30 v 1.18.1", "99999999", max_current=32, communication="Ethernet"),
     "mennekes": Make("MENNEKES", "AMTRON Professional", "5.22.12-22098", "1384202299.99999", communication="Ethernet"),
     "evbox": Make("EV-BOX", "G4-M5320E-F2", "G4.18.7", "EVB-P99999999", connectors=2, max_current=16),
-    "zaptec": Make("ZAPTEC", "Zaptec Pro", "3.4.2.1", "ZPR099999", communication="Ethernet"),
+    "zaptec": Make("ZAPTEC", "Zaptec Pro", "3.4.2.1", "ZPR099999", communication="Ethernet", local_list="whole"),
     "alpitronic-150": Make("alpitronic GmbH", "HYC150", "v2.6.1-3", "9999.99999", connectors=2, current_type="DC", voltage=400,
                            max_current=375, plugs=("CCS",), cable=True),
     "alpitronic-300": Make("alpitronic GmbH", "HYC300", "v2.6.1-3", "9999.99999", connectors=2, current_type="DC", voltage=400,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ocpp.exceptions import NotImplementedError
 from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call_result
 
@@ -126,11 +127,14 @@ class Protocol(ChargePoint):
 
     @on("GetLocalListVersion")
     def on_get_local_list_version(self, **_rest: Any) -> Any:
-        return call_result.GetLocalListVersion(list_version=self.station.local_list_version)
+        if self.station.make.local_list == "unknown":
+            raise NotImplementedError(description="GetLocalListVersion")
+        return call_result.GetLocalListVersion(list_version=-1 if self.station.make.local_list == "no" else self.station.local_list_version)
 
     @on("SendLocalList")
-    def on_send_local_list(self, list_version: int, update_type: str, **_rest: Any) -> Any:
-        if update_type == "Differential" and list_version <= self.station.local_list_version:
-            return call_result.SendLocalList("VersionMismatch")
-        self.station.local_list_version = list_version
-        return call_result.SendLocalList("Accepted")
+    def on_send_local_list(
+        self, list_version: int, update_type: str, local_authorization_list: list[dict[str, Any]] | None = None, **_rest: Any
+    ) -> Any:
+        if self.station.make.local_list == "unknown":
+            raise NotImplementedError(description="SendLocalList")
+        return call_result.SendLocalList(self.station.take_local_list(list_version, update_type, local_authorization_list or []))

@@ -76,6 +76,7 @@ class SimulatedStation:
         self.serial = serial or "".join(self.rng.choice("0123456789") if sign == "9" else sign for sign in make.serial)
         self.outlets = {number: Outlet(number) for number in range(1, (connectors or make.connectors) + 1)}
         self.configuration = configuration.keys(len(self.outlets), make.current_type)
+        self.local_list: dict[str, dict[str, str]] = {}  # UID -> idTagInfo
         self.local_list_version = 0
         self.operative = True  # connector 0
         self.received: deque[tuple[str, dict[str, Any]]] = deque(maxlen=500)  # the server's CALLs, in order
@@ -283,9 +284,26 @@ class SimulatedStation:
             log.debug("%s: %s not reported", self.identity, status)
 
     async def authorize(self, tag: str) -> str:
-        """The server's verdict over a card, such as "Accepted" or "Invalid"."""
-        answer = await self.call(call.Authorize(id_tag=tag))
+        """The server's verdict over a card, such as "Accepted" or "Invalid"; that of the local list while there is no connection."""
+        try:
+            answer = await self.call(call.Authorize(id_tag=tag))
+        except NotConnected:
+            if not self._persistent:
+                raise
+            return self.authorize_offline(tag)
         return str(answer.id_tag_info["status"])
+
+    def authorize_offline(self, tag: str) -> str:
+        """OCPP 1.6 §3.5.3: by the list; a card that is not on it only where that is allowed."""
+        entry = self.local_list.get(tag.upper()) if self.is_on("LocalAuthListEnabled") else None
+        if entry is None:
+            return "Accepted" if self.is_on("AllowOfflineTxForUnknownId") else "Invalid"
+        if not self.is_on("LocalAuthorizeOffline"):
+            return "Invalid"
+        return "Expired" if entry.get("expiry_date", "9") < now() else entry["status"]
+
+    def is_on(self, key: str) -> bool:
+        return self.configuration[key].value.lower() == "true"
 
     async def start(self, number: int, tag: str, *, car: Car | None = None, soc: float = 40.0, authorize: bool = False) -> int:
         """Begin a transaction and show Charging; the transaction id, or 0 when the verdict was not "Accepted": it is ended again."""
@@ -414,6 +432,26 @@ class SimulatedStation:
                 await self.pause(5)
                 await self.free(number)
 
+    def take_local_list(self, version: int, update_type: str, items: list[dict[str, Any]]) -> str:
+        """The UpdateStatus (OCPP 1.6 §7.46) of a SendLocalList."""
+        if self.make.local_list == "no":
+            return "NotSupported"
+        if update_type == "Differential" and version <= self.local_list_version:
+            return "VersionMismatch"
+        if update_type == "Differential" and self.make.local_list == "whole":
+            return "Failed"
+        entries = dict(self.local_list) if update_type == "Differential" else {}
+        for item in items:
+            uid = item["id_tag"].upper()
+            entries.pop(uid, None)
+            if "id_tag_info" in item:
+                entries[uid] = item["id_tag_info"]
+        most, at_once = (int(self.configuration[key].value) for key in ("LocalAuthListMaxLength", "SendLocalListMaxLength"))
+        if len(entries) > most or len(items) > at_once:
+            return "Failed"
+        self.local_list, self.local_list_version = entries, version
+        return "Accepted"
+
     async def free(self, number: int) -> None:
         """Nothing plugged in any more: Available, or Unavailable when it was switched off meanwhile."""
         outlet = self.outlets[number]
@@ -466,8 +504,8 @@ class SimulatedStation:
     # -- across restarts of the program -----------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """What a real station keeps in its memory without power: its meters, and transactions that have no end yet."""
-        return {
+        """What a real station keeps in its memory without power: its meters, its list, and transactions that have no end yet."""
+        return {"list": {"version": self.local_list_version, "entries": self.local_list}} | {
             str(outlet.number): {
                 "register": round(outlet.register),
                 "transaction": outlet.session.transaction_id if outlet.session else 0,
@@ -478,6 +516,8 @@ class SimulatedStation:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up `state`; what charged then is reported as ended by the loss of power."""
+        if kept_list := state.get("list"):
+            self.local_list, self.local_list_version = kept_list["entries"], kept_list["version"]
         for outlet in self.outlets.values():
             kept = state.get(str(outlet.number))
             if kept:
