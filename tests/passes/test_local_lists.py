@@ -330,8 +330,8 @@ def test_a_whole_list_of_the_wrong_version_is_followed_by_the_question_which_one
 @pytest.mark.parametrize(
     ("answer", "following"),
     [
-        ({"listVersion": 3}, None), ({"listVersion": 2}, ("Full", 4)), ({"listVersion": 0}, ("Full", 4)), ({"listVersion": 9}, ("Full", 10)),
-        ({"listVersion": "x"}, ("Full", 4)),
+        ({"listVersion": 3}, None), ({"listVersion": 2}, ("Full", 4)), ({"listVersion": 0}, ("Full", 4)),
+        ({"listVersion": 9}, ("Full", 10)), ({"listVersion": "x"}, ("Full", 4)),
     ],
 )  # fmt: skip
 @pytest.mark.django_db
