@@ -15,6 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from passes import local_list_sync
+from passes.models import LocalList
 from stations import explain
 from stations.models import Command, Connection, Connector, Knock, Station, Transaction, UnmatchedMessage
 from tenancy.links import link
@@ -133,12 +135,21 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         query={"state": "running", "until": str(today - timedelta(days=2))},
         help="charging",
     )
+    add(
+        mine(LocalList).filter(state=LocalList.State.FAILED).select_related("station").order_by("-failures", "pk"),
+        explain.WAITING,
+        lambda n: ngettext("%d station refuses its local list", "%d stations refuse their local lists", n) % n,
+        "",
+        lambda row: Item(str(row.station), link("station_local_list", row.station_id), "", row.synced_at),
+        help="offline-cards",
+    )
     done_later = Command.objects.filter(
         station=OuterRef("station"), action=OuterRef("action"), created_at__gt=OuterRef("created_at"), state=Command.State.ACCEPTED
     )
     add(
         mine(Command)
         .filter(state__in=NOT_DONE, created_at__gte=now - LATELY)
+        .exclude(origin=local_list_sync.ORIGIN)  # what becomes of these the lists themselves tell
         .exclude(Exists(done_later))
         .select_related("station__location__organization")
         .order_by("-created_at", "-pk"),

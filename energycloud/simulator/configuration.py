@@ -16,9 +16,9 @@ class Key:
     secret: bool = False  # can be written, never read
 
 
-def keys(connectors: int, current_type: str) -> dict[str, Key]:
+def keys(connectors: int, current_type: str, *, local_list: bool = True) -> dict[str, Key]:
     measurands = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
-    return {
+    found = {
         "AllowOfflineTxForUnknownId": Key("false", _BOOLEAN),
         "AuthorizationCacheEnabled": Key("false", _BOOLEAN),
         "AuthorizationKey": Key("", re.compile(r"[\x21-\x7e]{16,40}\Z"), secret=True),
@@ -46,6 +46,11 @@ def keys(connectors: int, current_type: str) -> dict[str, Key]:
         "WebSocketPingInterval": Key("60", _NUMBER, reboot=True),
         "LEDBrightness": Key("70", re.compile(r"(100|\d{1,2})\Z")),
     }
+    if not local_list:
+        for name in ("LocalAuthListEnabled", "LocalAuthListMaxLength", "SendLocalListMaxLength"):
+            del found[name]
+        found["SupportedFeatureProfiles"].value = "Core,RemoteTrigger"
+    return found
 
 
 def change(known: dict[str, Key], name: str, value: str) -> str:

@@ -19,7 +19,9 @@ class Make:
     plugs: tuple[str, ...] = ("Type 2",)  # per connector, the last one repeats
     cable: bool = False
     communication: str = "4G"
-    local_list: str = "yes"  # "whole": it refuses differential updates; "no", "unknown": it has none, and says so with a status or an error
+    # Its local list: "whole": it takes no differential updates; "fails": nothing at all; "no", "unknown": it has none, and says so with a
+    # status, or with an error
+    local_list: str = "yes"
 
     @property
     def max_power(self) -> int:
@@ -41,7 +43,7 @@ MAKES: dict[str, Make] = {
     "easee": Make("Easee", "Charge Max", "v331", "EC999999", communication="Wi-Fi", local_list="unknown"),
     "keba": Make("Keba AG", "KC-P30-EC2404B2-M0A", "P30 v 1.18.1", "99999999", max_current=32, communication="Ethernet"),
     "mennekes": Make("MENNEKES", "AMTRON Professional", "5.22.12-22098", "1384202299.99999", communication="Ethernet"),
-    "evbox": Make("EV-BOX", "G4-M5320E-F2", "G4.18.7", "EVB-P99999999", connectors=2, max_current=16),
+    "evbox": Make("EV-BOX", "G4-M5320E-F2", "G4.18.7", "EVB-P99999999", connectors=2, max_current=16, local_list="fails"),
     "zaptec": Make("ZAPTEC", "Zaptec Pro", "3.4.2.1", "ZPR099999", communication="Ethernet", local_list="whole"),
     "alpitronic-150": Make("alpitronic GmbH", "HYC150", "v2.6.1-3", "9999.99999", connectors=2, current_type="DC", voltage=400,
                            max_current=375, plugs=("CCS",), cable=True),

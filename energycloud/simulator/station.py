@@ -75,7 +75,7 @@ class SimulatedStation:
         self.rng = rng or random.Random()
         self.serial = serial or "".join(self.rng.choice("0123456789") if sign == "9" else sign for sign in make.serial)
         self.outlets = {number: Outlet(number) for number in range(1, (connectors or make.connectors) + 1)}
-        self.configuration = configuration.keys(len(self.outlets), make.current_type)
+        self.configuration = configuration.keys(len(self.outlets), make.current_type, local_list=make.local_list not in ("no", "unknown"))
         self.local_list: dict[str, dict[str, str]] = {}  # UID -> idTagInfo
         self.local_list_version = 0
         self.operative = True  # connector 0
@@ -303,7 +303,7 @@ class SimulatedStation:
         return "Expired" if entry.get("expiry_date", "9") < now() else entry["status"]
 
     def is_on(self, key: str) -> bool:
-        return self.configuration[key].value.lower() == "true"
+        return key in self.configuration and self.configuration[key].value.lower() == "true"
 
     async def start(self, number: int, tag: str, *, car: Car | None = None, soc: float = 40.0, authorize: bool = False) -> int:
         """Begin a transaction and show Charging; the transaction id, or 0 when the verdict was not "Accepted": it is ended again."""
@@ -438,7 +438,7 @@ class SimulatedStation:
             return "NotSupported"
         if update_type == "Differential" and version <= self.local_list_version:
             return "VersionMismatch"
-        if update_type == "Differential" and self.make.local_list == "whole":
+        if self.make.local_list == "fails" or (update_type == "Differential" and self.make.local_list == "whole"):
             return "Failed"
         entries = dict(self.local_list) if update_type == "Differential" else {}
         for item in items:

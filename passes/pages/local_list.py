@@ -24,7 +24,7 @@ from stations.cards import Faces
 from stations.controls import Situation
 from stations.hooks import SheetTab, known_cards
 from stations.models import Station
-from stations.pages.sheet_head import sheet_context
+from stations.pages.sheet_head import action, sheet_context
 from tenancy.links import link
 from tenancy.personal import MASK
 from tenancy.rights import LABELS, READ, READ_CONFIGURATION, UPDATE_LOCAL_LISTS, get_for
@@ -82,7 +82,7 @@ SIZES: dict[str, Text] = {
 
 class Key(NamedTuple):
     name: str
-    value: str  # empty: not read yet, or not known to the station
+    value: str  # empty: the station does not tell
     meaning: Text
 
 
@@ -140,8 +140,9 @@ def _context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     may_send = situation.may(UPDATE_LOCAL_LISTS)
     refusal = "" if may_send else _("You don't have the right to %s here.") % LABELS[UPDATE_LOCAL_LISTS]
     known = row.entries if row else {}
+    unsupported = bool(row and row.state == LocalList.State.UNSUPPORTED)
     gone = len(known.keys() - plan.entries.keys())
-    added = sum(known.get(uid) != info for uid, info in plan.entries.items())
+    added = 0 if unsupported else sum(known.get(uid) != info for uid, info in plan.entries.items())
     return {
         "station": station,
         "zone": station.location.zone,
@@ -159,6 +160,8 @@ def _context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         "problem": str(PROBLEMS.get(row.problem) or _("The station answered: %s.") % row.problem) if row and row.problem else "",
         "full_only": bool(row and row.full_only),
         "keys": _keys(behaviour) if situation.may(READ_CONFIGURATION) else None,
+        "keys_read": bool(behaviour.values),
+        "refresh": action(situation, "get-configuration", link("station_local_list", station.pk), place="l"),
         "configuration_url": link("station_configuration", station.pk),
         "passes_url": f"{reverse('passes')}?in=o{station.location.organization_id}",
         "send_refusal": refusal,

@@ -41,7 +41,7 @@ def test_who_is_on_it_who_is_left_out_and_how_the_station_is_set(listed: Tree, a
     ConfigurationKey.objects.create(station=listed.station, key="LocalAuthorizeOffline", value="false")
     said = text(page(as_bob, listed.station, "station_local_list"))
     for words in ("In step", "Pool car 1", CARD, "Fitter of above", "1 whitelisted pass is left out", "Night car", "cannot count these",
-                  "LocalAuthorizeOffline = false", "starts no charge at all", "Not known: read its configuration."):  # fmt: skip
+                  "LocalAuthorizeOffline = false", "starts no charge at all", "The station does not tell."):  # fmt: skip
         assert words in said, words
 
 
