@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from passes import local_lists
 from passes.models import ChargePass, Listing
 from tenancy import audit
 from tenancy.actions.moves import rights_gained, why_not_given_away
@@ -74,6 +75,7 @@ def move_pass(*, actor: User | None, charge_pass: ChargePass, organization: Orga
     if reason := why_pass_not_moved(actor, charge_pass, organization):
         raise ValidationError({"organization": reason})
     move = what_moves(charge_pass, organization)
+    local_lists.passes_changed([charge_pass.pk])
     changes = {"organization": [audit.named(own), audit.named(organization)]}
     left: dict[str, Any] = {}  # told where they belong
     if charge_pass.user and not move.user_fits:
@@ -91,6 +93,7 @@ def move_pass(*, actor: User | None, charge_pass: ChargePass, organization: Orga
         listing.delete()
     if move.new is not None:
         Listing.objects.create(charge_pass=charge_pass, organization=organization, uid=charge_pass.uid, **move.new)
+    local_lists.passes_changed([charge_pass.pk])
     audit.record(actor, "move", charge_pass, own, changes | left)
     audit.record(actor, "move", charge_pass, organization, changes)
     return charge_pass

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from passes import local_lists
 from passes.models import ChargePass
 from tenancy import audit
 from tenancy.models import User
@@ -26,6 +27,7 @@ def _set_blocked(actor: User | None, verb: str, charge_pass: ChargePass, *, bloc
     charge_pass.blocked = blocked
     if not ChargePass.objects.filter(pk=charge_pass.pk).exclude(blocked=blocked).update(blocked=blocked):
         return False
+    local_lists.passes_changed([charge_pass.pk])
     changes: dict[str, Any] = {"blocked": [not blocked, blocked]}
     audit.record(actor, verb, charge_pass, charge_pass.organization, changes | ({"reason": [None, reason]} if reason else {}))
     return True

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods
 from passes import actions, local_lists
 from passes.local_lists import Behaviour
 from passes.models import LocalList
-from passes.pages.passes import user_of
 from stations.actions import CommandRefused
 from stations.cards import Faces
 from stations.controls import Situation
@@ -26,6 +25,7 @@ from stations.hooks import SheetTab, known_cards
 from stations.models import Station
 from stations.pages.sheet_head import action, sheet_context
 from tenancy.links import link
+from tenancy.pages.shared import user_of
 from tenancy.personal import MASK
 from tenancy.rights import LABELS, READ, READ_CONFIGURATION, UPDATE_LOCAL_LISTS, get_for
 

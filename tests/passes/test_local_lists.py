@@ -159,6 +159,8 @@ CHANGES: dict[str, Callable[[Tree], Any]] = {
     "a new pass": lambda t: actions.create_pass(actor=None, organization=t.customer, uid="0100"),
     "one from above": lambda t: actions.create_pass(actor=None, organization=t.partner, uid="0100", below=True),
     "blocked": lambda t: actions.edit_pass(actor=None, charge_pass=t.charge_pass, blocked=True),
+    "blocked with a reason": lambda t: actions.block_pass(actor=None, charge_pass=t.charge_pass, reason="Lost"),
+    "moved to another organization": lambda t: actions.move_pass(actor=None, charge_pass=t.charge_pass, organization=t.partner),
     "another UID": lambda t: actions.edit_pass(actor=None, charge_pass=t.charge_pass, uid="0100"),
     "deleted": lambda t: actions.delete_pass(actor=None, charge_pass=t.charge_pass),
     "listed": lambda t: actions.list_pass(actor=None, charge_pass=t.charge_pass, organization=t.customer, whitelist=False),
