@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from passes.authorizing import line, listings_at
-from passes.decision import ListingFact, PassFact, speaking
-from passes.models import Listing, LocalList, normalize_uid
+from passes.authorizing import limits_of, line, listings_at
+from passes.decision import Limits, ListingFact, PassFact, speaking
+from passes.models import ChargePass, Listing, LocalList, normalize_uid
 from stations.hooks import Place, place_of
 from stations.models import AccessMode, ConfigurationKey, Station
 
@@ -120,7 +120,7 @@ def _plan(place: Place, listed: _Listed | None, sizes: Mapping[str, int], whole:
     for uid, one in listed.cards:
         if not _here(place, one):
             continue
-        if why := _cannot(one) or (FULL if len(entries) >= most else ""):
+        if why := _cannot(one.limits) or (FULL if len(entries) >= most else ""):
             left_out.append(LeftOut(uid, one.key, why))
         else:
             entries[uid] = _info(one)
@@ -135,11 +135,12 @@ def _here(place: Place, one: PassFact) -> bool:
     )
 
 
-def _cannot(one: PassFact) -> str:
-    """Why no station can keep this pass on its list; empty when it can."""
-    if any(limits.hours for limits in one.limits):
+def _cannot(restrictions: Iterable[Limits]) -> str:
+    """Why no station can keep a pass with these restrictions on its list; empty when it can."""
+    every = list(restrictions)
+    if any(limits.hours for limits in every):
         return HOURS
-    return ENERGY if any(limits.daily_kwh is not None or limits.monthly_kwh is not None for limits in one.limits) else ""
+    return ENERGY if any(limits.daily_kwh is not None or limits.monthly_kwh is not None for limits in every) else ""
 
 
 def _info(one: PassFact) -> Info:
@@ -286,6 +287,18 @@ class Behaviour:
         if not self.station.effective_access_mode.whitelists:
             return _("Stations keep whitelisted passes on their list only, and this one does not whitelist.")
         return _("The card is not on the station's list: no pass with it is whitelisted here, or it may not charge now.")
+
+
+def kept_offline(charge_pass: ChargePass) -> Offline:
+    """Whether stations keep this pass on their lists at all. Its user and group must be loaded."""
+    limits = [limits_of(one) for one in (charge_pass, charge_pass.group) if one]
+    if why := _cannot(limits):
+        return Offline(NO, str(LEFT_OUT[why]))
+    if charge_pass.blocked or (charge_pass.user and not charge_pass.user.is_active):
+        return Offline(NO, _("Stations are told whitelisted passes that may charge."))
+    if not Listing.objects.filter(charge_pass=charge_pass, whitelist=True).exists():
+        return Offline(NO, _("Only whitelisted passes are on the lists of stations."))
+    return Offline(YES, _("at stations that whitelist it and keep a local list; each shows its own"))
 
 
 def offline(station: Station, uid: str) -> Offline:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from passes.local_lists import kept_offline
 from passes.models import ChargePass, reversed_uid
 from passes.models.passes import usual_uid
 from passes.reach import reach
@@ -145,6 +146,8 @@ def facts_of(user: User, charge_pass: ChargePass) -> Iterator[Fact]:
         _("Several at once"), _("yes") if charge_pass.several_at_once else _("no"),
         _("may charge at more than one connector at the same time") if charge_pass.several_at_once else "",
     )  # fmt: skip
+    offline = kept_offline(charge_pass)
+    yield Fact(_("While a station is offline"), _("charges") if offline.answer == "yes" else _("does not charge"), offline.why)
     yield Fact(_("Added"), when(charge_pass.created_at))
 
 

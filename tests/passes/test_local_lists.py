@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passes import actions, local_list_sync
-from passes.local_lists import Entries, next_message, offline, plans, wanted
+from passes.local_lists import Entries, kept_offline, next_message, offline, plans, wanted
 from passes.models import ChargePass, LocalList
 from stations.actions import edit_location, edit_station, move_location
 from stations.models import AccessMode, Command, ConfigurationKey, Station
@@ -455,5 +455,16 @@ SET = {"LocalAuthListEnabled": "true", "LocalAuthorizeOffline": "true", "AllowOf
 def test_whether_a_card_charges_offline(uid: str, keys: dict[str, str], answer: str, kept: Tree) -> None:
     ConfigurationKey.objects.bulk_create([ConfigurationKey(station=kept.station, key=key, value=value) for key, value in keys.items()])
     said = offline(kept.station, uid)
+    assert said.answer == answer
+    assert said.why
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [({}, "yes"), ({"blocked": True}, "no"), ({"hours": [{"days": [0], "from": "08:00", "to": "18:00"}]}, "no"), ({"daily_kwh": 9}, "no")],
+)
+@pytest.mark.django_db
+def test_what_a_pass_says_of_itself(change: dict[str, Any], answer: str, tree: Tree) -> None:
+    said = kept_offline(actions.edit_pass(actor=None, charge_pass=tree.charge_pass, **change))
     assert said.answer == answer
     assert said.why
