@@ -298,7 +298,7 @@ def kept_offline(charge_pass: ChargePass) -> Offline:
         return Offline(NO, _("Stations are told whitelisted passes that may charge."))
     if not Listing.objects.filter(charge_pass=charge_pass, whitelist=True).exists():
         return Offline(NO, _("Only whitelisted passes are on the lists of stations."))
-    return Offline(YES, _("at stations that whitelist it and keep a local list; each shows its own"))
+    return Offline(YES, _("only at stations that whitelist it and keep a local list; each shows its own"))
 
 
 def offline(station: Station, uid: str) -> Offline:
