@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from passes import local_lists
 from passes.models import ChargePass, Listing, Provider, RoamingToken
 from tenancy import audit
 from tenancy.models import User
@@ -29,6 +30,7 @@ def create_passes(*, actor: User | None, passes: Sequence[ChargePass], fields: C
         ],
         batch_size=AT_ONCE,
     )
+    local_lists.passes_changed([one.pk for one in passes])
     told = [name for name in fields if name != "organization"]
     audit.record_each(
         actor, "create", [(one, one.organization, audit.differences({}, {name: getattr(one, name) for name in told})) for one in passes]
@@ -59,6 +61,7 @@ def edit_passes(*, actor: User | None, changes: Sequence[tuple[ChargePass, dict[
             ChargePass.objects.bulk_update([one for one, made in edits if name in made], [name], batch_size=AT_ONCE)
     if lists:
         Listing.objects.bulk_update([listing for listing, _one, _told in lists], SWITCHES, batch_size=AT_ONCE)
+    local_lists.passes_changed([one.pk for one, _made in changes])
     audit.record_each(actor, "edit", [(one, one.organization, made) for one, made in edits])
     audit.record_each(actor, "list", [(one, one.organization, told) for _listing, one, told in lists])
 

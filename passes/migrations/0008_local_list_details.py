@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('passes', '0006_local_lists'),
+        ('passes', '0007_ocpi_connections'),
     ]
 
     operations = [
