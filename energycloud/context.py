@@ -92,8 +92,11 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
             entry(_("Inbox"), "inbox", icon="inbox", badge=waiting),
         ]
     if member:
+        entries.append(entry(_("Passes"), "passes", icon="id-badge-2"))
+    if charges:
+        entries.append(entry(_("Cards offered"), "card_offers", icon="nfc"))
+    if member:
         entries += [
-            entry(_("Passes"), "passes", icon="id-badge-2"),
             entry(_("Organizations"), "organizations", icon="sitemap"),
             entry(_("Users"), "users", icon="users"),
         ]

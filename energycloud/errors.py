@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import get_template, render_to_string
 from django.utils.translation import gettext as _
 
-from tenancy import personal, why
-from tenancy.models import Organization, User
+from tenancy import why
+from tenancy.models import User
 from tenancy.rights import LABELS
 from tenancy.scope import Drill
 
@@ -36,15 +36,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not isinstance(user, User):
         return _plain(403, title, sentence)
     where = getattr(exception, "path", "") or user.organization.path
-    elsewhere = "" if user.organization.path.startswith(where) or where.startswith(user.organization.path) else _name_of(user, where)
-    givers = [personal.person(user, who, who.organization.path) for who in why.who_can_give(user, said, where)]
-    names = [name for name in givers if name != personal.MASK]
-    return _in_shell(request, 403, title, f"{sentence} {why.ask_whom(said, names, elsewhere)}")
-
-
-def _name_of(user: User, path: str) -> str:
-    found = Organization.objects.visible_to(user).filter(path=path).first()
-    return str(found) if found else _("the organization that owns this")
+    return _in_shell(request, 403, title, f"{sentence} {why.who_could(user, said, where)}")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -10,16 +10,22 @@ from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
+from passes.findings import remarks
 from passes.models import ChargePass, Listing, check_uid, normalize_uid
 from passes.reasons import REASONS
-from stations.hooks import Card, Place
-from stations.models import AccessMode
+from passes.remedies import add_url
+from stations.hooks import Button, Card, Place, Remark
+from stations.models import AccessMode, Station
 from tenancy.actions.moves import keys
-from tenancy.personal import sees
-from tenancy.rights import PERSONAL_DATA
+from tenancy.links import link
+from tenancy.personal import MASK, sees
+from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, holds, may
 
 if TYPE_CHECKING:
+    from stations.cards import Face
+    from stations.models import CardOffer
     from tenancy.models import User
 
 MOST_FOUND = 500  # by a name
@@ -76,6 +82,24 @@ class Desk:
             return here.visible_to(user).exclude(uid__in=there.values("uid")).values("uid").distinct().count()
 
         return gone(from_path, to_path), gone(to_path, from_path)
+
+    def doings(self, user: User | AnonymousUser, offer: CardOffer, face: Face) -> tuple[Button, ...]:
+        why = Button(_("Why?"), link("card_offer", offer.pk))
+        url = add_offered(user, offer, face)
+        return (why, Button(_("Add as a pass"), url)) if url else (why,)
+
+    def remarks(self, user: User, station: Station) -> list[Remark]:
+        if not may(user, READ_TRANSACTIONS, station):
+            return []
+        return remarks(user, Station.objects.visible_to(user, READ_TRANSACTIONS).filter(pk=station.pk))
+
+
+def add_offered(user: User | AnonymousUser, offer: CardOffer, face: Face) -> str:
+    """The form that makes a card that was offered a pass of the station's organization: where nobody knew it, nobody knows it now as far
+    as `user` can tell, and they may add it. Else empty."""
+    organization = offer.station.location.organization
+    unknown = not (offer.pass_key or offer.token_key or offer.holder or face.url or face.number in ("", MASK))
+    return add_url(organization, offer.id_tag) if unknown and holds(user, MANAGE_PASSES, organization.path) else ""
 
 
 def listed(path: str) -> QuerySet[Listing]:

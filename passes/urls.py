@@ -2,6 +2,8 @@ from django.urls import URLPattern
 
 from passes.ocpi import receiver
 from passes.pages import (
+    activity,
+    check,
     groups,
     guides,
     learn,
@@ -36,4 +38,6 @@ urlpatterns: list[URLPattern] = [
     *reimbursed.urlpatterns,
     *whitelist.urlpatterns,
     *local_list.urlpatterns,
+    *activity.urlpatterns,
+    *check.urlpatterns,
 ]

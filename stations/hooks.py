@@ -11,7 +11,8 @@ from django.utils.functional import Promise
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from stations.models import Station
+    from stations.cards import Face
+    from stations.models import CardOffer, Station
     from tenancy.models import User
 
 AUTHORIZE, START, STOP = "authorize", "start", "stop"
@@ -135,6 +136,26 @@ class Card(NamedTuple):
     hidden: bool = False
 
 
+class Button(NamedTuple):
+    """A way to something that can be done about it."""
+
+    label: str
+    url: str
+    icon: str = ""
+
+
+class Remark(NamedTuple):
+    """What is told of many cards together. `state` is one of the six; `evidence` what it rests on, `advice` what to do, `who` who could
+    do it where the reader may not."""
+
+    state: str
+    sentence: str
+    evidence: str = ""
+    advice: str = ""
+    buttons: tuple[Button, ...] = ()
+    who: str = ""
+
+
 class Cards(Protocol):
     """The desk that knows passes."""
 
@@ -157,6 +178,13 @@ class Cards(Protocol):
         """Of the cards that `user` may see: how many that charge at the organization with `from_path` do not at the other, and how many
         begin to."""
 
+    def doings(self, user: User | AnonymousUser, offer: CardOffer, face: Face) -> tuple[Button, ...]:
+        """What can be done about a card that was offered: the reasons of the decision, and a pass of an unknown card. `face` is the card
+        as the person may see it; station, location and organization must be loaded. No query."""
+
+    def remarks(self, user: User, station: Station) -> list[Remark]:
+        """What the cards offered lately at `station` tell together; nothing for who may not see them."""
+
 
 cards: Cards | None = None
 
@@ -172,6 +200,14 @@ def known_cards(user: User | AnonymousUser, id_tags: Collection[str]) -> dict[st
 
 def cards_named(user: User | AnonymousUser, text: str) -> list[str]:
     return cards.named(user, text) if cards and text else []
+
+
+def doings(user: User | AnonymousUser, offer: CardOffer, face: Face) -> tuple[Button, ...]:
+    return cards.doings(user, offer, face) if cards else ()
+
+
+def remarks(user: User, station: Station) -> list[Remark]:
+    return cards.remarks(user, station) if cards else []
 
 
 def cards_changed_by_move(user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:

@@ -75,6 +75,7 @@ class Happening(NamedTuple):
     url: str = ""
     who: str = ""
     reported_at: datetime | None = None  # when we received it, where that was much later
+    buttons: tuple[hooks.Button, ...] = ()
 
     @property
     def at(self) -> datetime:
@@ -164,7 +165,10 @@ def _status(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
 
 
 def _cards(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
-    return reader.rows(rank, CardOffer.objects.visible_to(reader.user).filter(station=reader.station), "at")
+    found = reader.rows(rank, CardOffer.objects.visible_to(reader.user).filter(station=reader.station), "at")
+    for _mark, row in found:
+        row.station = reader.station
+    return found
 
 
 def _starts(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
@@ -223,7 +227,7 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
     if isinstance(row, StatusChange):
         return _shown_status(mark, row)
     if isinstance(row, CardOffer):
-        return _shown_card(station, mark, row, cards)
+        return _shown_card(user, station, mark, row, cards)
     if isinstance(row, Transaction):
         return _shown_transaction(station, mark, row, cards)
     if isinstance(row, Command):
@@ -267,7 +271,7 @@ def _shown_status(mark: Mark, row: StatusChange) -> Happening:
     )
 
 
-def _shown_card(station: Station, mark: Mark, row: CardOffer, cards: Faces) -> Happening:
+def _shown_card(user: User | AnonymousUser, station: Station, mark: Mark, row: CardOffer, cards: Faces) -> Happening:
     meaning = explain.verdict(row.verdict)
     card = cards.of(row.id_tag, station.location, row.holder)
     where = _("connector %d") % row.connector_number if row.connector_number else ""
@@ -280,6 +284,7 @@ def _shown_card(station: Station, mark: Mark, row: CardOffer, cards: Faces) -> H
         _("Card %s") % str(card),
         f"{where} · {reason}" if where else reason,
         url=card.url,
+        buttons=hooks.doings(user, row, card),
     )
 
 

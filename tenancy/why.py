@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
+from tenancy import personal
 from tenancy.models import Organization, OrganizationGrant, Team, User
 from tenancy.models.roles import PLACE_GRANTS, in_force
 from tenancy.rights import READ, RIGHTS, SECTIONS, UPDATE_USER_ROLES, Right, Section
@@ -78,3 +79,13 @@ def ask_whom(right: str, names: list[str], where: str = "") -> str:
             "organization": where, "right": label,
         }  # fmt: skip
     return _("An administrator of your organization, or of the one above it, can give you a role with the right “%s”.") % label
+
+
+def who_could(user: User, right: str, path: str) -> str:
+    """The sentence that tells `user`, who lacks `right` at the organization with this path, who could give it."""
+    elsewhere = ""
+    if not (user.organization.path.startswith(path) or path.startswith(user.organization.path)):
+        found = Organization.objects.visible_to(user).filter(path=path).first()
+        elsewhere = str(found) if found else _("the organization that owns this")
+    givers = [personal.person(user, one, one.organization.path) for one in who_can_give(user, right, path)]
+    return ask_whom(right, [name for name in givers if name != personal.MASK], elsewhere)

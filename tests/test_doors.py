@@ -15,6 +15,7 @@ PATTERNS = ("*/pages.py", "*/pages/*.py", "passes/desk.py", "energycloud/*.py", 
 PAGES = sorted({path for pattern in PATTERNS for path in ROOT.glob(pattern)})
 # The lower halves of pages: what they show of a station that a page has read through the door
 PAGES += [ROOT / "stations" / name for name in ("controls.py", "frames.py", "plots.py", "problems.py", "tables.py", "timeline.py")]
+PAGES += [ROOT / "passes" / name for name in ("findings.py", "remedies.py", "steps.py", "trial.py")]
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 DOORS = {"visible_to", "get_for"}
 
@@ -32,6 +33,8 @@ PASSED = {
     "passes/pages/sheet.py:why_blocked": "of a pass that was read through the door",
     "passes/pages/networks.py:policy_above": "of an organization that was read through the door",
     "passes/pages/reimbursed.py:_owned": "of the owner of a location that was read through the door; named to those alone who see it",
+    "passes/steps.py:_read": "what a decision rests on: the functions that name it say of each how much may be known",
+    "passes/pages/check.py:CheckForm": "none at all; check puts those in that the user may check",
     "stations/controls.py:Situation.__init__": "of a station that was read through the door",
     "stations/forms.py:ConnectorForm.clean_number": "of a station that was read through the door",
     "stations/forms.py:StationForm": "none at all; __init__ puts those in that the user may use",

@@ -20,7 +20,7 @@ from pytest_django import DjangoDbBlocker
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
 from stations.controls import CONTROLS
-from stations.models import Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
+from stations.models import CardOffer, Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
 from tenancy import actions
 from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
@@ -59,6 +59,7 @@ MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token"}
 LISTS: dict[str, tuple[str, ...]] = {
     "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
+    "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
     "organization_add": ("manage_organizations",), "location_add": ("manage_locations",), "stations_add": ("manage_stations",),
     "pass_add": ("manage_passes",), "pass_group_add": ("manage_passes",),
@@ -91,6 +92,9 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_dismiss": ("correct_transactions",),
+    "card_offer": ("read_transactions",), "pass_activity": ("read_transactions", "personal_data"),
+    "user_activity": ("read_transactions", "personal_data"), "pass_whitelist": ("manage_passes",),
+    "pass_correct_uid": ("manage_passes", "personal_data"),
     "pass": (), "pass_lists": (), "pass_restrictions": (), "pass_history": ("read_audit",), "pass_edit": ("manage_passes",),
     "pass_block": ("manage_passes",), "pass_unblock": ("manage_passes",), "pass_move": ("manage_passes",),
     "pass_delete": ("manage_passes",), "listing_off": ("manage_passes",),
@@ -147,6 +151,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "pass_group": _one(PassGroup),
     "provider": _one(Provider),
     "import": _one(Import),
+    "card": _one(CardOffer),
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
@@ -159,6 +164,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
 EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "station_command": lambda tree: {"slug": "reset-soft"},
     "help_page": lambda tree: {"slug": "connect"},
+    "pass_whitelist": lambda tree: {"station_pk": tree.station.pk},
     "organization_logo": lambda tree: {"digest": "d" * 64},
     "organization_brand": lambda tree: {"colour": "1f6feb", "part": ""},
     "user_role_withdraw": lambda tree: {"team_pk": Team.objects.get(organization=tree.customer, role__default="viewer").pk},
@@ -201,6 +207,7 @@ def grow_world() -> Tree:
     )
     provider = create_provider(actor=None, organization=tree.customer, name="Roamio", country_code="NL", party_id="RMO")
     RoamingToken.objects.create(provider=provider, uid="04ROAM", contract_id="NL-RMO-C1")
+    CardOffer.objects.create(station=tree.station, id_tag="04BADBADBAD001", verdict="Invalid", reason="unknown", action="Authorize")
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")
@@ -332,6 +339,7 @@ def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callabl
 SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv",
+    "04BADBADBAD001",
 )  # fmt: skip
 
 
@@ -381,6 +389,7 @@ def test_nothing_that_is_typed_into_an_address_breaks_a_page(route: str, world: 
         page per_page sort cols q export state status connection since until from to before after at cursor action direction kind period
         connector transaction next part tab show station card location identity uid older newer key text access problem role of find
         place verb who what organization right step when window next guide split
+        verdict reason known find
     """.split()  # noqa: SIM905 (a list of them would be a page long)
     for value in HOSTILE:
         answer = as_ada.get(url.partition("?")[0], dict.fromkeys(names, value))

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from stations import hooks
 from stations.models import Station
 from stations.pages.sheet_head import sheet_context
 from stations.timeline import Happening, Mark, happenings, kinds_for
@@ -93,7 +94,8 @@ def activity_context(request: HttpRequest, station: Station) -> dict[str, Any]:
 
 def activity(request: HttpRequest, pk: int) -> HttpResponse:
     station = get_for(request.user, Station.objects.select_related("location__organization"), pk=pk)
-    return render(request, "stations/activity.html", {**sheet_context(request, station, "activity"), **activity_context(request, station)})
+    context = {**sheet_context(request, station, "activity"), **activity_context(request, station)}
+    return render(request, "stations/activity.html", context | {"remarks": hooks.remarks(request.user, station)})  # type: ignore[arg-type]
 
 
 def activity_fragment(request: HttpRequest, pk: int) -> HttpResponse:

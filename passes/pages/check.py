@@ -1,0 +1,248 @@
+"""May this card charge here? Station and card -> the verdict now, every rule with its outcome, and what helps where it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from passes import actions
+from passes.models import ChargePass, Provider, check_uid, normalize_uid, reversed_uid
+from passes.pages.passes import MOST_TYPED, name_of, user_of
+from passes.remedies import check_url, remedies
+from passes.steps import Words
+from passes.trial import Trial, attempt
+from stations import explain, hooks
+from stations.models import AccessMode, Station
+from stations.models.infrastructure import MAX_CONNECTORS
+from tenancy.links import link
+from tenancy.models import User
+from tenancy.personal import sees
+from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for
+from ui.forms import confirm_page, next_url
+
+MOST_STATIONS = 500  # in the list to choose from; with more of them the text above it limits it
+MOST_PASSES = 200  # offered while the card is typed
+MOST_FOUND = 8  # passes with the name that was typed
+LONGEST_TAG = 36  # characters of a token: OCPP 2.0.1, 1.6 has 20
+
+
+class CheckForm(forms.Form):
+    find = forms.CharField(
+        label=lazy("Find a station"), required=False, max_length=60, help_text=lazy("A part of its id, alias or location.")
+    )
+    station = forms.ModelChoiceField(queryset=Station.objects.none(), label=lazy("Station"), empty_label=lazy("Choose one"))
+    connector = forms.IntegerField(
+        label=lazy("Connector"), required=False, min_value=1, max_value=MAX_CONNECTORS, help_text=lazy("Empty: any of them."),
+        widget=forms.NumberInput(attrs={"min": 1, "step": 1}),
+    )  # fmt: skip
+    card = forms.CharField(
+        label=lazy("Card"), max_length=MOST_TYPED, help_text=lazy("Its UID, the number printed on it, or the name of its pass."),
+        widget=forms.TextInput(attrs={"list": "passes", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, user: User, stations: QuerySet[Station], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.user, self.chosen = user, None
+        self.choices: list[ChargePass] = []  # where the name that was typed fits more than one
+        if stations[MOST_STATIONS : MOST_STATIONS + 1]:
+            text = str(self.data.get("find", ""))[:60].replace("\x00", "").strip()
+            found = (
+                stations.filter(Q(identity__icontains=text) | Q(alias__icontains=text) | Q(location__name__icontains=text))
+                if text
+                else stations
+            )
+            key = str(self.data.get("station", ""))
+            chosen = stations.filter(pk=key) if key.isdecimal() and len(key) < 19 else stations.none()
+            keys = [*chosen.values_list("pk", flat=True), *found.values_list("pk", flat=True)[:MOST_STATIONS]]
+            stations = stations.filter(pk__in=keys)
+        else:
+            del self.fields["find"]
+        choice = self.fields["station"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = stations.select_related("location__organization").order_by("location__name", "identity")
+        choice.label_from_instance = _station_label  # type: ignore[method-assign]
+
+    def clean_card(self) -> str:
+        """The UID of what was typed."""
+        typed: str = self.cleaned_data["card"].strip()
+        uid = normalize_uid(typed)
+        passes = ChargePass.objects.visible_to(self.user, PERSONAL_DATA).select_related("organization").order_by("pk")
+        if reversed_uid(uid) or passes.filter(uid=uid).exists():  # the bytes of a card, or a card of another kind that is known
+            return uid
+        exact = passes.filter(Q(nickname__iexact=typed) | Q(visible_number__iexact=typed))
+        for found in (exact, passes.filter(Q(nickname__icontains=typed) | Q(visible_number__icontains=typed))):
+            uids = {one.uid: one for one in found[: MOST_FOUND + 1]}
+            if len(uids) == 1:
+                return next(iter(uids))
+            if uids:
+                self.choices = list(uids.values())[:MOST_FOUND]
+                raise ValidationError(_("More than one pass has this name. Choose one."))
+        if not 1 <= len(uid) <= LONGEST_TAG:
+            raise ValidationError(_("There is no pass with this name, and a UID has 8, 14 or 20 hexadecimal digits."))
+        return uid
+
+
+def _station_label(obj: Any) -> str:
+    return f"{obj} · {obj.identity} · {obj.location}" if obj.alias else f"{obj} · {obj.location}"
+
+
+def check(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    for right in (READ_TRANSACTIONS, PERSONAL_DATA):
+        if not anywhere(user, right):
+            raise Missing(right)
+    stations = request.drill.limit(Station.objects.visible_to(user, READ_TRANSACTIONS).visible_to(user, PERSONAL_DATA))  # type: ignore[attr-defined]
+    asked = any(request.GET.get(name) for name in ("station", "card", "find"))
+    complete = bool(request.GET.get("station") and request.GET.get("card"))
+    form = CheckForm(request.GET if asked else None, user=user, stations=stations)
+    context: dict[str, Any] = {
+        "title": _("May this card charge here?"),
+        "breadcrumbs": [(_("Passes"), link("passes"))],
+        "form": form,
+        "passes": ChargePass.objects.visible_to(user, PERSONAL_DATA).exclude(nickname="").order_by("nickname", "pk")[:MOST_PASSES],
+    }
+    if complete and form.is_valid():
+        station, uid, connector = (form.cleaned_data[name] for name in ("station", "card", "connector"))
+        context |= result(user, attempt(station, uid, connector))
+    elif not complete:
+        form = context["form"] = CheckForm(
+            user=user, stations=stations, initial={name: request.GET.get(name, "") for name in ("station", "card", "connector", "find")}
+        )
+    context["choices"] = [
+        (one, check_url(form.cleaned_data["station"].pk, one.uid)) for one in form.choices if "station" in form.cleaned_data
+    ]  # fmt: skip
+    return render(request, "passes/check.html", context)
+
+
+def result(user: User, trial: Trial) -> dict[str, Any]:
+    """What the page shows of a trial, at a station that was read through the door with the right to see the cards there."""
+    station, verdict, here = trial.station, trial.verdict, check_url(trial.station.pk, trial.uid, trial.connector)
+    words = Words(user, [verdict.steps])
+    known = hooks.known_cards(user, [trial.uid]).get(trial.uid)
+    return {
+        "trial": trial,
+        "station": station,
+        "zone": station.location.zone,
+        "card_name": known.name if known else "",
+        "card_url": known.url if known else "",
+        "verdict": explain.verdict(verdict.status),
+        "reason": hooks.reason_label(verdict.reason),
+        "settlement": explain.SETTLEMENTS.get(verdict.settlement),
+        "steps": words.of(verdict.steps, station.location, asked=False),
+        "asks": _asked(user, trial),
+        "hint": _hint(trial),
+        "remedies": remedies(user, trial, here),
+        "remarks": [] if trial.accepted else hooks.remarks(user, station),
+        "activity_url": link("station_activity", station.pk, kind="card"),
+        # Whether the card would charge while the station is offline: passes.local_lists.offline(station, uid)
+        "offline": None,
+    }
+
+
+def _asked(user: User, trial: Trial) -> str:
+    """Which providers would be asked, as far as they may be named."""
+    if not trial.asks:
+        return ""
+    names = list(Provider.objects.visible_to(user).filter(pk__in=trial.asks).values_list("name", flat=True))
+    hidden = len(trial.asks) - len(names)
+    if hidden:
+        names.append(
+            ngettext("a network that is connected above", "%d networks that are connected above", hidden)
+            % ((hidden,) if hidden > 1 else ())
+        )
+    return _("%s would be asked now, and its answer would count. This trial goes by what is known without asking.") % ", ".join(names)
+
+
+def _hint(trial: Trial) -> str:
+    """What is strange about an unknown UID."""
+    if trial.verdict.pass_key or trial.verdict.token_key:
+        return ""
+    try:
+        check_uid(trial.uid)
+    except ValidationError as error:
+        return str(error.messages[0])
+    return ""
+
+
+# -- remedies ---------------------------------------------------------------------------------------------------------------------------
+
+
+def pass_of(user: User, pk: int, right: str = "") -> ChargePass:
+    return get_for(user, ChargePass.objects.select_related("organization"), right, pk=pk)
+
+
+def pass_whitelist(request: HttpRequest, pk: int, station_pk: int) -> HttpResponse:
+    """Put a pass on the whitelist of a station's organization: that costs its owner money, so it asks."""
+    user = user_of(request)
+    charge_pass = pass_of(user, pk)
+    station = get_for(user, Station.objects.select_related("location__organization"), MANAGE_PASSES, pk=station_pk)
+    organization, name, back = station.location.organization, name_of(user, charge_pass), next_url(request, link("passes"))
+    taking = [AccessMode.WHITELIST, AccessMode.ROAMING_WHITELIST]
+    stations = Station.objects.visible_to(user).filter(location__organization=organization)
+    count = stations.filter(Q(access_mode__in=taking) | Q(access_mode="", location__access_mode__in=taking)).count()
+    consequences = [
+        ngettext(
+            "%(name)s charges free at %(count)d station of %(organization)s; its owner pays.",
+            "%(name)s charges free at %(count)d stations of %(organization)s; their owner pays.", count,
+        ) % {"name": name, "count": count, "organization": organization},
+    ]  # fmt: skip
+    if charge_pass.kind == ChargePass.Kind.PUBLIC:
+        consequences.append(
+            _("It is a public card: what it charges there would be settled with nobody. Roaming free may be what you want.")
+        )
+    return confirm_page(
+        request, lambda: actions.list_pass(actor=user, charge_pass=charge_pass, organization=organization, whitelist=True),
+        title=_("Whitelist %(name)s at %(organization)s?") % {"name": name, "organization": organization},
+        consequences=consequences,
+        submit_label=_("Whitelist it"), submit_class="btn-primary", cancel_url=back, done=_("%s is on the whitelist.") % name,
+        done_url=back,
+        refusal=actions.why_not_listed(charge_pass, organization), breadcrumbs=[(_("Passes"), link("passes"))],
+    )  # fmt: skip
+
+
+def pass_unblock(request: HttpRequest, pk: int) -> HttpResponse:
+    user = user_of(request)
+    found = pass_of(user, pk, MANAGE_PASSES)
+    name, back = name_of(user, found), next_url(request, link("passes"))
+    return confirm_page(
+        request, lambda: actions.edit_pass(actor=user, charge_pass=found, blocked=False), title=_("Unblock %s?") % name,
+        consequences=[_("It may charge again wherever it is listed, from the next time on. Where it is whitelisted the owner pays.")],
+        submit_label=_("Unblock it"), submit_class="btn-primary", cancel_url=back, done=_("%s may charge again.") % name, done_url=back,
+        refusal="" if found.blocked else _("It is not blocked."), breadcrumbs=[(_("Passes"), link("passes"))],
+    )  # fmt: skip
+
+
+def pass_correct_uid(request: HttpRequest, pk: int) -> HttpResponse:
+    """Turn the bytes of a UID round: what was entered is not what the reader sends."""
+    user = user_of(request)
+    found = pass_of(user, pk, MANAGE_PASSES)
+    if not sees(user, found):
+        raise Missing(PERSONAL_DATA, found.organization.path)
+    turned, back = reversed_uid(found.uid), next_url(request, link("passes"))
+    return confirm_page(
+        request, lambda: actions.edit_pass(actor=user, charge_pass=found, uid=turned), title=_("Correct the UID of %s?") % found,
+        consequences=[
+            _("It becomes %(new)s; it was %(old)s.") % {"new": turned, "old": found.uid},
+            _("A station whose reader sends the bytes in the order of before does not know the pass any more."),
+        ],
+        submit_label=_("Correct the UID"), submit_class="btn-primary", cancel_url=back, done=_("The UID of %s is corrected.") % found,
+        done_url=back, refusal="" if turned else _("Its UID has no bytes that could be in another order."),
+        breadcrumbs=[(_("Passes"), link("passes"))],
+    )  # fmt: skip
+
+
+urlpatterns: list[URLPattern] = [
+    path("passes/check/", check, name="card_check"),
+    path("passes/<int:pk>/whitelist/<int:station_pk>/", pass_whitelist, name="pass_whitelist"),
+    path("passes/<int:pk>/unblock/", pass_unblock, name="pass_unblock"),
+    path("passes/<int:pk>/correct-uid/", pass_correct_uid, name="pass_correct_uid"),
+]

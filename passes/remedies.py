@@ -1,0 +1,196 @@
+"""What helps a card that is refused: a button for who holds the right, and for all others who could do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from passes.actions import why_not_listed
+from passes.models import ChargePass, PassGroup, reversed_uid
+from passes.steps import url_of
+from passes.trial import Trial
+from stations.hooks import Step
+from stations.models import Station, Transaction
+from tenancy import why
+from tenancy.links import link
+from tenancy.models import Organization, User
+from tenancy.personal import MASK, sees
+from tenancy.rights import (
+    MANAGE_LOCATIONS,
+    MANAGE_PASSES,
+    MANAGE_STATIONS,
+    MANAGE_USERS,
+    PERSONAL_DATA,
+    READ_TRANSACTIONS,
+    holds,
+    may,
+)
+
+LIMITS = ("place", "hours", "day_energy", "month_energy")
+MOST = 3  # other passes with the same UID that are offered
+
+
+class Remedy(NamedTuple):
+    """`text` says what it does; `who` who could do it, where the reader may not: then there is no `url`. Without a label it is advice."""
+
+    label: str = ""
+    url: str = ""
+    icon: str = ""
+    text: str = ""
+    who: str = ""
+
+
+def check_url(station: int, uid: str, connector: int | None = None) -> str:
+    """The page that checks this card at this station."""
+    return link("card_check", station=str(station), card=uid, **({"connector": str(connector)} if connector else {}))
+
+
+def add_url(organization: Organization, uid: str) -> str:
+    """The form for a new pass with this UID."""
+    return link("pass_add", uid=uid, **{"in": f"o{organization.pk}"})
+
+
+def mode_remedy(user: User, station: Station) -> Remedy:
+    """To change the access mode: at the station where it has one of its own, else at its location."""
+    own = bool(station.access_mode)
+    right, thing = (MANAGE_STATIONS, station) if own else (MANAGE_LOCATIONS, station.location)
+    url = link("station_edit", station.pk) if own else link("location_edit", station.location_id)
+    where = _("It is set at this station.") if own else _("It is set at %s, for all stations there that have none of their own.")
+    text = where if own else where % station.location
+    return _with_right(user, right, station.location.organization, may(user, right, thing), Remedy(
+        _("Change the access mode"), url, "door-enter", text))  # fmt: skip
+
+
+def _with_right(user: User, right: str, organization: Organization, allowed: bool, remedy: Remedy) -> Remedy:
+    """The remedy, or who could apply it."""
+    return remedy if allowed else remedy._replace(url="", who=why.who_could(user, right, organization.path))
+
+
+class _Case:
+    def __init__(self, user: User, trial: Trial, back: str) -> None:
+        self.user, self.trial, self.station, self.uid = user, trial, trial.station, trial.uid
+        self.organization, self.mode = trial.station.location.organization, trial.station.effective_access_mode
+        self.back = f"?{urlencode({'next': back})}"
+        passes = ChargePass.objects.visible_to(user).select_related("organization", "user", "group")
+        key = trial.verdict.pass_key
+        self.spoken = passes.filter(pk=key).first() if key is not None else None
+        self.hidden = bool(key) and self.spoken is None
+        named = ChargePass.objects.visible_to(user, PERSONAL_DATA).select_related("organization").order_by("pk")
+        self.others = list(named.filter(uid=self.uid).exclude(pk=key or 0)[:MOST])
+        turned = reversed_uid(self.uid)
+        self.turned = named.filter(uid=turned).first() if turned and turned != self.uid and not key else None
+
+    def of_pass(self, remedy: Remedy) -> Remedy:
+        """What is done at the pass that speaks for the card."""
+        if self.spoken is None:
+            return remedy._replace(url="", who=_("The pass belongs to another organization: only people there can do this."))
+        allowed = may(self.user, MANAGE_PASSES, self.spoken)
+        return _with_right(self.user, MANAGE_PASSES, self.spoken.organization, allowed, remedy)
+
+    def edit(self, label: str, icon: str, text: str = "") -> Remedy:
+        return self.of_pass(Remedy(label, url_of(self.spoken) if self.spoken else "", icon, text))
+
+    def whitelist(self, charge_pass: ChargePass) -> Remedy:
+        name = str(charge_pass) if sees(self.user, charge_pass) else MASK
+        words = {"name": name, "organization": self.organization}
+        url = reverse("pass_whitelist", args=[charge_pass.pk, self.station.pk]) + self.back
+        text = _("%(name)s would charge free at the whitelisting stations of %(organization)s; their owner pays.") % words
+        allowed = holds(self.user, MANAGE_PASSES, self.organization.path)
+        return _with_right(self.user, MANAGE_PASSES, self.organization, allowed, Remedy(_("Whitelist it here"), url, "circle-check", text))
+
+    def add(self) -> Remedy:
+        text = _("It becomes a pass of %s: then it can be whitelisted there.") % self.organization
+        allowed = holds(self.user, MANAGE_PASSES, self.organization.path)
+        url = add_url(self.organization, self.uid)
+        return _with_right(self.user, MANAGE_PASSES, self.organization, allowed, Remedy(_("Add it as a pass"), url, "plus", text))
+
+    def correct(self, turned: ChargePass) -> Remedy:
+        words = {"name": turned, "uid": turned.uid}
+        text = _("%(name)s has this UID with its bytes in the other order: %(uid)s. Some readers turn them round.") % words
+        url = reverse("pass_correct_uid", args=[turned.pk]) + self.back
+        allowed = may(self.user, MANAGE_PASSES, turned)
+        return _with_right(self.user, MANAGE_PASSES, turned.organization, allowed, Remedy(_("Correct the UID"), url, "refresh", text))
+
+
+def remedies(user: User, trial: Trial, back: str) -> list[Remedy]:
+    """For a refusal, the likeliest first; `back` is the page to come back to. Nothing for a card that is accepted."""
+    return [] if trial.accepted else list(_for(_Case(user, trial, back)))
+
+
+def _for(case: _Case) -> Iterator[Remedy]:
+    reason, steps = case.trial.verdict.reason, case.trial.verdict.steps
+    if case.turned:
+        yield case.correct(case.turned)
+    match reason:
+        case "blocked":
+            url = reverse("pass_unblock", args=[case.spoken.pk]) + case.back if case.spoken else ""
+            yield case.of_pass(Remedy(_("Unblock"), url, "lock-open", _("It may charge again wherever it is listed.")))
+        case "user_off":
+            yield _user(case)
+        case "not_yet" | "expired":
+            yield case.edit(_("Extend the validity"), "calendar-event")
+        case "not_here" | "not_now" | "used_up":
+            yield _restriction(case, next((step for step in steps if step.rule in LIMITS and not step.good), Step("", False)))
+        case "concurrent":
+            yield _running(case, next((step for step in steps if step.rule == "concurrent"), Step("", False)))
+            yield case.edit(_("Let it charge at several connectors"), "plug", _("“Several at once” is a switch of the pass."))
+        case "mode":
+            yield mode_remedy(case.user, case.station)
+        case "network_silent":
+            yield Remedy(text=_("The network does not answer. Try again in a minute; if it stays so, tell the card provider."))
+        case "network_blocked" | "network_expired" | "network_credit" | "network_refused":
+            yield Remedy(text=_("That is up to the card provider: the driver should call the number on the back of the card."))
+    if reason in ("not_listed", "unknown", "mode", "network_unknown") or reason.startswith("network_"):
+        yield from _listing(case)
+
+
+def _listing(case: _Case) -> Iterator[Remedy]:
+    """Whitelisting, where that would let the card charge; adding it where nobody knows it."""
+    if not case.mode.whitelists:
+        if case.trial.verdict.reason in ("unknown", "network_unknown"):
+            yield Remedy(text=_("This station takes cards of connected networks only: ask the driver whose card it is."))
+            yield mode_remedy(case.user, case.station)
+        return
+    if case.spoken:
+        yield case.whitelist(case.spoken)
+        return
+    possible = [one for one in case.others if not why_not_listed(one, case.organization)]
+    for one in possible:
+        yield case.whitelist(one)
+    if not possible and not case.hidden and not case.turned:
+        yield case.add()
+    elif case.hidden:
+        yield Remedy(text=_("The pass belongs to another organization: only people there can put it on the whitelist."))
+
+
+def _user(case: _Case) -> Remedy:
+    owner = case.spoken.user if case.spoken else None
+    if case.spoken is None or owner is None or not User.objects.visible_to(case.user).filter(pk=owner.pk).exists():
+        return Remedy(text=_("The user belongs to another organization: only people there can activate them."))
+    url = link("user", owner.pk)
+    remedy = Remedy(_("Activate the user"), url, "user", _("A deactivated user's passes are refused."))
+    return _with_right(case.user, MANAGE_USERS, owner.organization, may(case.user, MANAGE_USERS, owner), remedy)
+
+
+def _restriction(case: _Case, step: Step) -> Remedy:
+    if step.record != "group":
+        return case.edit(_("Change the restrictions"), "adjustments", _("They are set at the pass."))
+    group = PassGroup.objects.visible_to(case.user).filter(pk=step.key).select_related("organization").first()
+    remedy = Remedy(
+        _("Change the restrictions"), url_of(group) if group else "", "adjustments", _("They are set at the group of the pass.")
+    )
+    if group is None:
+        return remedy._replace(who=_("The group belongs to another organization: only people there can do this."))
+    return _with_right(case.user, MANAGE_PASSES, group.organization, may(case.user, MANAGE_PASSES, group), remedy)
+
+
+def _running(case: _Case, step: Step) -> Remedy:
+    rows = Transaction.objects.visible_to(case.user, READ_TRANSACTIONS).visible_to(case.user, PERSONAL_DATA)
+    found = rows.filter(pk=step.key).first() if step.key else None
+    if found is None:
+        return Remedy(text=_("It charges at another station. It may start here when that has ended."))
+    return Remedy(_("Look at that transaction"), link("transaction", found.pk), "bolt", _("It may start here when that has ended."))
