@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from energycloud.search import SLUGS, find
 from energycloud.text import LEAST, Text
+from passes.models import normalize_uid, reversed_uid
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.rights import PERSONAL_DATA, READ_TRANSACTIONS, anywhere
 
 FEW, SOME, MANY = 4, 10, 25  # hits of each kind: while typing, on the page of the search, and on a page of one kind
 
@@ -41,9 +43,17 @@ def search(request: HttpRequest) -> HttpResponse:
         "similar": bool(groups) and groups[0].similar,
         "too_short": bool(text) and len(text.whole) < LEAST,
         "all_url": link("search", q=text.whole),
+        "check_url": _check(user, text.whole),
         "pages": [(number, link("search", q=text.whole, kind=only, page=str(number)), number == page) for number in pages],
     }
     return render(request, "energycloud/search_results.html" if part else "energycloud/search.html", context)
+
+
+def _check(user: User, typed: str) -> str:
+    """What was typed is the UID of a card: the page that says whether it may charge, for who may open that."""
+    uid = normalize_uid(typed)
+    allowed = anywhere(user, READ_TRANSACTIONS) and anywhere(user, PERSONAL_DATA)
+    return link("card_check", card=uid) if allowed and reversed_uid(uid) else ""
 
 
 @login_not_required

@@ -9,7 +9,7 @@ class PassesConfig(AppConfig):
     def ready(self) -> None:
         from passes import realtime
         from passes.authorizing import authorize
-        from passes.desk import Desk
+        from passes.desk import Desk, tab_of_cards
         from passes.imports import PASSES, TOKENS
         from passes.local_lists import stations_changed
         from passes.moves import passes_of_users, passes_that_end
@@ -32,4 +32,5 @@ class PassesConfig(AppConfig):
         move_consequences.append(passes_that_end)
         user_tabs.append(users.tab)
         user_consequences.append(users.what_it_means)
+        organization_tabs.append(tab_of_cards)
         imports.KINDS |= {kind.slug: kind for kind in (PASSES, TOKENS)}

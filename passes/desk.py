@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -26,7 +27,7 @@ from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, hold
 if TYPE_CHECKING:
     from stations.cards import Face
     from stations.models import CardOffer
-    from tenancy.models import User
+    from tenancy.models import Organization, User
 
 MOST_FOUND = 500  # by a name
 MOST_CHOICES = 200  # in a list to choose from; a UID can always be typed
@@ -88,6 +89,10 @@ class Desk:
         url = add_offered(user, offer, face)
         return (why, Button(_("Add as a pass"), url)) if url else (why,)
 
+    def check_url(self, user: User | AnonymousUser, station: Station) -> str:
+        allowed = may(user, READ_TRANSACTIONS, station) and may(user, PERSONAL_DATA, station)
+        return link("card_check", station=str(station.pk)) if allowed else ""
+
     def remarks(self, user: User, station: Station) -> list[Remark]:
         if not may(user, READ_TRANSACTIONS, station):
             return []
@@ -100,6 +105,12 @@ def add_offered(user: User | AnonymousUser, offer: CardOffer, face: Face) -> str
     organization = offer.station.location.organization
     unknown = not (offer.pass_key or offer.token_key or offer.holder or face.url or face.number in ("", MASK))
     return add_url(organization, offer.id_tag) if unknown and holds(user, MANAGE_PASSES, organization.path) else ""
+
+
+def tab_of_cards(request: HttpRequest, organization: Organization) -> Iterable[tuple[str, Any, str]]:
+    """The way from an organization to the cards offered at its stations."""
+    if holds(request.user, READ_TRANSACTIONS, organization.path):
+        yield "cards", _("Cards offered"), link("card_offers", **{"in": f"o{organization.pk}"})
 
 
 def listed(path: str) -> QuerySet[Listing]:

@@ -29,7 +29,7 @@ from tenancy.rights import MANAGE_NETWORKS, READ_CONFIGURATION, holds, may
 
 DAYS = 7
 MOST_COUNTS = 5000  # of (station, card, verdict, reason): with more the commonest are looked at
-MOST_STATIONS = 200  # of which somebody is told that nobody could offer a card
+MOST_STATIONS = 200
 # Which of the six states goes with a finding
 STATES = {
     diagnosis.OFFLINE: explain.FAULT, diagnosis.READER: explain.FAULT, diagnosis.BYTE_ORDER: explain.WAITING,
@@ -39,18 +39,16 @@ STATES = {
 
 
 def remarks(user: User, stations: QuerySet[Station]) -> list[Remark]:
-    """What the cards tell that were offered at `stations` in the last DAYS, as far as `user` may see them. A constant number of queries."""
+    """What the cards tell that were offered at `stations` in the last DAYS, as far as `user` may see them. A constant number of queries;
+    nothing of more stations than one could look after."""
+    by_key = {one.pk: one for one in stations.select_related("location__organization").order_by("pk")[: MOST_STATIONS + 1]}
+    if len(by_key) > MOST_STATIONS:
+        return []
     since = timezone.now() - timedelta(days=DAYS)
-    offers = CardOffer.objects.visible_to(user).filter(at__gte=since).exclude(action="StopTransaction")
-    some = list(stations.select_related("location__organization").order_by("pk")[: MOST_STATIONS + 1])
-    complete = len(some) <= MOST_STATIONS
-    here = offers.filter(station__in=some) if complete else offers.filter(station__in=stations.order_by().values("pk"))
-    rows = list(_counted(here))
-    keys = {station for station, *_rest in rows}
-    if not complete:
-        some = list(Station.objects.visible_to(user).filter(pk__in=keys).select_related("location__organization"))
-    by_key = {station.pk: station for station in some}
-    plugged = _plugged(user, [one.pk for one in some if one.pk not in keys], since) if complete else {}
+    offers = CardOffer.objects.visible_to(user).filter(station__in=by_key.values(), at__gte=since).exclude(action="StopTransaction")
+    rows = list(_counted(offers))
+    offered = {station for station, *_rest in rows}
+    plugged = _plugged(user, by_key.keys() - offered, since)
     seen = _seen(by_key, rows, plugged, _turned(user, {tag for _station, tag, *_rest in rows}))
     faces = _faces(user, rows, by_key)
     return [_words(user, finding, by_key, faces) for finding in diagnosis.diagnose(seen)]
@@ -85,8 +83,6 @@ def _turned(user: User, tags: Collection[str]) -> set[str]:
 def _seen(stations: dict[int, Station], rows: Iterable[Any], plugged: dict[int, int], turned: set[str]) -> list[Seen]:
     cards: dict[int, dict[str, Card]] = defaultdict(dict)
     for station, tag, verdict, reason, number in rows:
-        if station not in stations:
-            continue
         card = cards[station].get(tag) or Card(tag, reasons={}, reversed_known=tag in turned)
         if verdict == "Accepted":
             card = card._replace(accepted=card.accepted + number)
@@ -104,8 +100,7 @@ def _faces(user: User, rows: Iterable[Any], stations: dict[int, Station]) -> dic
     """Each card as `user` may know it, where all of its stations let it be seen; with a station at which it was refused."""
     where: dict[str, list[Station]] = defaultdict(list)
     for station, tag, verdict, *_rest in rows:
-        if station in stations:
-            where[tag].insert(0 if verdict != "Accepted" else len(where[tag]), stations[station])
+        where[tag].insert(0 if verdict != "Accepted" else len(where[tag]), stations[station])
     faces = Faces(user, ((tag, one.location) for tag, found in where.items() for one in found))
     return {
         tag: (str(faces.of(tag, found[0].location)) if all(faces.seen(one.location) for one in found) else MASK, found[0].pk)

@@ -137,7 +137,8 @@ def _for(case: _Case) -> Iterator[Remedy]:
             yield _restriction(case, next((step for step in steps if step.rule in LIMITS and not step.good), Step("", False)))
         case "concurrent":
             yield _running(case, next((step for step in steps if step.rule == "concurrent"), Step("", False)))
-            yield case.edit(_("Let it charge at several connectors"), "plug", _("“Several at once” is a switch of the pass."))
+            if case.trial.verdict.pass_key:
+                yield case.edit(_("Let it charge at several connectors"), "plug", _("“Several at once” is a switch of the pass."))
         case "mode":
             yield mode_remedy(case.user, case.station)
         case "network_silent":

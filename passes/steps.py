@@ -120,7 +120,8 @@ class Words:
             return Told(step.rule, step.good, escape(step.rule))
         sentence = str(say)
         text = format_html(_GAP.sub(r"{\1}", sentence), **_values(step, location), name=named.html)
-        return Told(step.rule, step.good, text, SafeString("") if "%(name)s" in sentence else named.html)
+        said = "%(name)s" in sentence or step.record == "pass"  # which pass the first sentence says
+        return Told(step.rule, step.good, text, SafeString("") if said else named.html)
 
 
 def _read(record: str, keys: Iterable[int]) -> Any:

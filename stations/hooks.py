@@ -182,6 +182,9 @@ class Cards(Protocol):
         """What can be done about a card that was offered: the reasons of the decision, and a pass of an unknown card. `face` is the card
         as the person may see it; station, location and organization must be loaded. No query."""
 
+    def check_url(self, user: User | AnonymousUser, station: Station) -> str:
+        """The page that checks a card at `station`; empty for who may not."""
+
     def remarks(self, user: User, station: Station) -> list[Remark]:
         """What the cards offered lately at `station` tell together; nothing for who may not see them."""
 
@@ -204,6 +207,10 @@ def cards_named(user: User | AnonymousUser, text: str) -> list[str]:
 
 def doings(user: User | AnonymousUser, offer: CardOffer, face: Face) -> tuple[Button, ...]:
     return cards.doings(user, offer, face) if cards else ()
+
+
+def check_url(user: User | AnonymousUser, station: Station) -> str:
+    return cards.check_url(user, station) if cards else ""
 
 
 def remarks(user: User, station: Station) -> list[Remark]:

@@ -47,7 +47,7 @@ UNKNOWN = Q(pass_key=None, token_key=None, holder="")
 STRANGE_DAYS = 30  # how far back the list of a pass looks for where its card was not known
 
 ACTIONS = {
-    "Authorize": lazy("held to the reader"), "StartTransaction": lazy("to start a charge"), "StopTransaction": lazy("to end a charge"),
+    "Authorize": lazy("at the reader"), "StartTransaction": lazy("to start"), "StopTransaction": lazy("to end"),
 }  # fmt: skip
 
 

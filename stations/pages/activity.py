@@ -88,6 +88,7 @@ def activity_context(request: HttpRequest, station: Station) -> dict[str, Any]:
         "older_url": f"{page}?{older.urlencode()}" if more else "",
         "newest_url": f"{page}?{kept.urlencode()}" if kept else page,
         "clear_url": link("station_activity", station.pk),
+        "check_url": hooks.check_url(request.user, station),
         "fragment_url": f"{reverse('station_activity_live', args=[station.pk])}?{kept.urlencode()}",
     }
 

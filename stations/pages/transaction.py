@@ -73,6 +73,8 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         .filter(station=station, action="StartTransaction", id_tag=row.id_tag, at=row.start_received_at)
         .first()
     )
+    if offer:
+        offer.station = station
     state, word = state_of(row)
     verdict = explain.verdict(row.verdict)
     stop = None
@@ -100,6 +102,7 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "organization": organization_link(request.user, station.location.organization),
         "verdict": verdict,
         "reason": hooks.reason_label(offer.reason) if offer else verdict.sentence,
+        "doings": hooks.doings(request.user, offer, cards.of(row.id_tag, station.location)) if offer else (),
         "settlement": explain.SETTLEMENTS.get(row.settlement),
         "stop_reason": explain.STOP_REASONS.get(row.stop_reason, row.stop_reason),
         "advice": problems.advice(row),

@@ -57,10 +57,11 @@ def offered(station: Station, uid: str = CARD, **fields: Any) -> CardOffer:
     """As the gateway keeps it."""
     (verdict,) = authorize([Offer(place_of(station), uid, timezone.now())])
     kept = {
+        "action": "Authorize",
         "holder": verdict.holder, "verdict": verdict.status, "reason": verdict.reason, "settlement": verdict.settlement,
         "pass_key": verdict.pass_key, "token_key": verdict.token_key, "steps": [list(step) for step in verdict.steps],
     }  # fmt: skip
-    return CardOffer.objects.create(station=station, id_tag=uid, action="Authorize", **(kept | fields))
+    return CardOffer.objects.create(station=station, id_tag=uid, **(kept | fields))
 
 
 # -- the verdict ------------------------------------------------------------------------------------------------------------------------
@@ -423,3 +424,28 @@ def test_who_may_not_see_cards_is_told_nothing_of_them(tree: Tree, client_of: Lo
     page = client_of(somebody(tree.customer)).get(reverse("station_activity", args=[tree.station.pk]))
     assert "look at its access mode" not in page.text
     assert Listing.objects.count() == 1
+
+
+def test_the_ways_to_it(tree: Tree, as_bob: Client, as_cy: Client) -> None:
+    offer = offered(tree.station, action="StartTransaction")
+    now = timezone.now()
+    transaction = Transaction.objects.create(
+        station=tree.station, connector=tree.connector, id_tag=CARD, verdict="Accepted", started_at=now, reported_start="",
+        start_received_at=offer.at, meter_start=0,
+    )  # fmt: skip
+    check, here = reverse("card_check"), f"in=o{tree.customer.pk}"
+    for route, args, query, wanted in (
+        ("station_activity", [tree.station.pk], "", f"{check}?station={tree.station.pk}"),
+        ("pass_edit", [tree.charge_pass.pk], "", f"{check}?card={CARD}"),
+        ("pass_edit", [tree.charge_pass.pk], "", reverse("pass_activity", args=[tree.charge_pass.pk])),
+        ("search", [], f"?q={CARD}", f"{check}?card={CARD}"),
+        ("organization", [tree.customer.pk], "", f"{reverse('card_offers')}?{here}"),
+        ("transaction", [transaction.pk], "", reverse("card_offer", args=[offer.pk])),
+        ("card_offers", [], "", check),
+        ("card_offer", [offer.pk], "", f"{check}?station={tree.station.pk}&card={CARD}"),
+        ("dashboard", [], "", reverse("card_offers")),
+    ):
+        url = reverse(route, args=args) + query
+        assert wanted in html.unescape(as_bob.get(url).text), url
+        if check in wanted:
+            assert check not in as_cy.get(url).text, url
