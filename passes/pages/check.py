@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -49,21 +50,14 @@ class CheckForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "passes", "autocomplete": "off", "spellcheck": "false"}),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, user: User, stations: QuerySet[Station], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.user, self.chosen = user, None
+    def __init__(self, typed: Mapping[str, str], *, user: User, stations: QuerySet[Station]) -> None:
+        """`typed` is what the address says; before both station and card are said it is only filled in."""
+        complete = bool(typed.get("station") and typed.get("card"))
+        super().__init__(typed if complete else None, initial={} if complete else {name: typed.get(name, "") for name in self.base_fields})
+        self.user = user
         self.choices: list[ChargePass] = []  # where the name that was typed fits more than one
         if stations[MOST_STATIONS : MOST_STATIONS + 1]:
-            text = str(self.data.get("find", ""))[:60].replace("\x00", "").strip()
-            found = (
-                stations.filter(Q(identity__icontains=text) | Q(alias__icontains=text) | Q(location__name__icontains=text))
-                if text
-                else stations
-            )
-            key = str(self.data.get("station", ""))
-            chosen = stations.filter(pk=key) if key.isdecimal() and len(key) < 19 else stations.none()
-            keys = [*chosen.values_list("pk", flat=True), *found.values_list("pk", flat=True)[:MOST_STATIONS]]
-            stations = stations.filter(pk__in=keys)
+            stations = _found(stations, typed.get("find", ""), typed.get("station", ""))
         else:
             del self.fields["find"]
         choice = self.fields["station"]
@@ -91,6 +85,15 @@ class CheckForm(forms.Form):
         return uid
 
 
+def _found(stations: QuerySet[Station], text: str, key: str) -> QuerySet[Station]:
+    """Of more stations than a list can hold: those with the text, and the one that is chosen."""
+    text = text[:60].replace("\x00", "").strip()
+    like = Q(identity__icontains=text) | Q(alias__icontains=text) | Q(location__name__icontains=text) if text else Q()
+    chosen = stations.filter(pk=key) if key.isdecimal() and len(key) < 19 else stations.none()
+    keys = [*chosen.values_list("pk", flat=True), *stations.filter(like).order_by("identity").values_list("pk", flat=True)[:MOST_STATIONS]]
+    return stations.filter(pk__in=keys)
+
+
 def _station_label(obj: Any) -> str:
     return f"{obj} · {obj.identity} · {obj.location}" if obj.alias else f"{obj} · {obj.location}"
 
@@ -101,24 +104,18 @@ def check(request: HttpRequest) -> HttpResponse:
         if not anywhere(user, right):
             raise Missing(right)
     stations = request.drill.limit(Station.objects.visible_to(user, READ_TRANSACTIONS).visible_to(user, PERSONAL_DATA))  # type: ignore[attr-defined]
-    asked = any(request.GET.get(name) for name in ("station", "card", "find"))
-    complete = bool(request.GET.get("station") and request.GET.get("card"))
-    form = CheckForm(request.GET if asked else None, user=user, stations=stations)
+    form = CheckForm(request.GET, user=user, stations=stations)
     context: dict[str, Any] = {
         "title": _("May this card charge here?"),
         "breadcrumbs": [(_("Passes"), link("passes"))],
         "form": form,
         "passes": ChargePass.objects.visible_to(user, PERSONAL_DATA).exclude(nickname="").order_by("nickname", "pk")[:MOST_PASSES],
     }
-    if complete and form.is_valid():
+    if form.is_valid():
         station, uid, connector = (form.cleaned_data[name] for name in ("station", "card", "connector"))
         context |= result(user, attempt(station, uid, connector))
-    elif not complete:
-        form = context["form"] = CheckForm(
-            user=user, stations=stations, initial={name: request.GET.get(name, "") for name in ("station", "card", "connector", "find")}
-        )
     context["choices"] = [
-        (one, check_url(form.cleaned_data["station"].pk, one.uid)) for one in form.choices if "station" in form.cleaned_data
+        (one, check_url(form.cleaned_data["station"].pk, one.uid)) for one in form.choices if form.cleaned_data.get("station")
     ]  # fmt: skip
     return render(request, "passes/check.html", context)
 

@@ -35,7 +35,8 @@ OTHER = "04FFEE11DD22CC"
 
 def text(answer: Any) -> str:
     source = answer.content.decode()
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", source[source.index('id="main"') :])).split())
+    source = re.sub(r"as of [\d:]+", "", source[source.index('id="main"') :])
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", source)).split())
 
 
 def ask(client: Client, station: Station, card: str = CARD, **query: Any) -> Any:
@@ -96,6 +97,19 @@ def test_bad_input_has_a_message_and_nothing_typed_is_lost(tree: Tree, as_bob: C
     assert 'value="nobody has such a long name as this one at all, surely"' in answer.text
     assert "Select a valid choice" in text(ask(as_bob, tree.other_station))
     assert "looks like the number printed" in text(ask(as_bob, tree.station, "NL-TNM-B77777-1"))
+
+
+def test_of_more_stations_than_a_list_holds_some_are_looked_for(tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offers(**query: Any) -> list[str]:
+        form = as_bob.get(reverse("card_check"), query).context["form"]
+        return [one.identity for one in form.fields["station"].queryset]
+
+    assert offers() == ["LUM-0001", "LUM-0002"]
+    monkeypatch.setattr("passes.pages.check.MOST_STATIONS", 1)
+    assert len(offers()) == 1
+    assert offers(find="0002", card=CARD) == ["LUM-0002"]
+    assert offers(find="0002", station=tree.station.pk) == ["LUM-0001", "LUM-0002"]
+    assert ask(as_bob, tree.station).context["trial"].accepted
 
 
 def test_a_trial_asks_nobody_and_says_who_would_be(tree: Tree, as_bob: Client, as_ada: Client, client_of: Login) -> None:
