@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from passes.actions import why_not_listed
 from passes.models import ChargePass, PassGroup, reversed_uid
-from passes.steps import url_of
 from passes.trial import Trial
 from stations.hooks import Step
 from stations.models import Station, Transaction
@@ -91,8 +90,8 @@ class _Case:
         allowed = may(self.user, MANAGE_PASSES, self.spoken)
         return _with_right(self.user, MANAGE_PASSES, self.spoken.organization, allowed, remedy)
 
-    def edit(self, label: str, icon: str, text: str = "") -> Remedy:
-        return self.of_pass(Remedy(label, url_of(self.spoken) if self.spoken else "", icon, text))
+    def edit(self, label: str, icon: str, text: str = "", page: str = "pass_edit") -> Remedy:
+        return self.of_pass(Remedy(label, link(page, self.spoken.pk) if self.spoken else "", icon, text))
 
     def whitelist(self, charge_pass: ChargePass) -> Remedy:
         name = str(charge_pass) if sees(self.user, charge_pass) else MASK
@@ -179,11 +178,10 @@ def _user(case: _Case) -> Remedy:
 
 def _restriction(case: _Case, step: Step) -> Remedy:
     if step.record != "group":
-        return case.edit(_("Change the restrictions"), "adjustments", _("They are set at the pass."))
+        return case.edit(_("Change the restrictions"), "adjustments", _("They are set at the pass."), "pass_restrictions")
     group = PassGroup.objects.visible_to(case.user).filter(pk=step.key).select_related("organization").first()
-    remedy = Remedy(
-        _("Change the restrictions"), url_of(group) if group else "", "adjustments", _("They are set at the group of the pass.")
-    )
+    url = link("pass_group_restrictions", group.pk) if group else ""
+    remedy = Remedy(_("Change the restrictions"), url, "adjustments", _("They are set at the group of the pass."))
     if group is None:
         return remedy._replace(who=_("The group belongs to another organization: only people there can do this."))
     return _with_right(case.user, MANAGE_PASSES, group.organization, may(case.user, MANAGE_PASSES, group), remedy)

@@ -25,8 +25,7 @@ from django.utils.translation import gettext_lazy as lazy
 from passes.desk import add_offered
 from passes.findings import remarks
 from passes.models import ChargePass
-from passes.pages.check import pass_of
-from passes.pages.passes import name_of, user_of
+from passes.pages.sheet import pass_of, sheet
 from passes.reasons import REASONS
 from passes.remedies import check_url
 from passes.steps import Words, read
@@ -36,6 +35,9 @@ from stations.filters import zone_of
 from stations.models import CardOffer, Settlement, Station
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.pages.shared import user_of
+from tenancy.pages.users import sheet as sheet_of_user
+from tenancy.pages.users import visible_user
 from tenancy.personal import MASK, seen_value, sees, where_seen
 from tenancy.rights import PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for
 from ui.lists import Action, ListPage, Table
@@ -271,50 +273,39 @@ class OffersOfSome(OfferList):
 
 
 class PassOffers(OffersOfSome):
-    """The activity of a pass."""
+    """The tab Activity of a pass."""
 
+    template_name = "passes/pass_activity.html"
     charge_pass: ChargePass
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        user = user_of(request)
-        self.charge_pass = pass_of(user, self.pk)
-        if not sees(user, self.charge_pass):
+        self.charge_pass = pass_of(request, self.pk)
+        if not sees(user_of(request), self.charge_pass):
             raise Missing(PERSONAL_DATA, self.charge_pass.organization.path)
         self.passes = [self.charge_pass]
         return super().dispatch(request, *args, **kwargs)
 
-    def get_title(self) -> str:
-        return _("Activity of %s") % self.charge_pass
-
-    def breadcrumbs(self) -> Sequence[tuple[str, str]]:
-        found = self.charge_pass
-        return [(_("Passes"), link("passes")), (name_of(user_of(self.request), found), found.get_absolute_url())]
-
-    def get_actions(self) -> Sequence[Action]:
-        return [Action(_("May it charge at …?"), link("card_check", card=self.charge_pass.uid), icon="help")]
+    def get_context(self) -> dict[str, Any]:
+        url = link("card_check", card=self.charge_pass.uid) if anywhere(self.request.user, PERSONAL_DATA) else ""
+        return {**sheet(self.request, self.charge_pass, "activity"), "check_url": url}
 
 
 class UserOffers(OffersOfSome):
-    """The activity of all passes of a user that the reader may see."""
+    """The tab Activity of a user: all of their passes that the reader may see."""
 
+    template_name = "passes/user_activity.html"
     person: User
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = user_of(request)
-        self.person = get_for(user, User.objects.select_related("organization"), pk=self.pk)
+        self.person = visible_user(request, self.pk)
         if not sees(user, self.person):
             raise Missing(PERSONAL_DATA, self.person.organization.path)
         self.passes = list(ChargePass.objects.visible_to(user, PERSONAL_DATA).filter(user=self.person).order_by("pk"))
         return super().dispatch(request, *args, **kwargs)
 
-    def get_title(self) -> str:
-        return _("Activity of %s") % self.person
-
-    def breadcrumbs(self) -> Sequence[tuple[str, str]]:
-        return [(_("Users"), link("users")), (str(self.person), link("user", self.person.pk))]
-
-    def get_actions(self) -> Sequence[Action]:
-        return []
+    def get_context(self) -> dict[str, Any]:
+        return sheet_of_user(self.request, self.person, "activity")
 
 
 def offer(request: HttpRequest, pk: int) -> HttpResponse:

@@ -17,21 +17,24 @@ from django.utils.translation import ngettext
 
 from passes import actions
 from passes.models import ChargePass, Provider, check_uid, normalize_uid, reversed_uid
-from passes.pages.passes import MOST_TYPED, name_of, user_of
+from passes.pages.pass_acts import whitelisting
+from passes.pages.sheet import crumbs, name_of, pass_of
 from passes.remedies import check_url, remedies
 from passes.steps import Words
 from passes.trial import Trial, attempt
 from stations import explain, hooks
-from stations.models import AccessMode, Station
+from stations.models import Station
 from stations.models.infrastructure import MAX_CONNECTORS
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.pages.shared import user_of
 from tenancy.personal import sees
 from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for
 from ui.forms import confirm_page, next_url
 
 MOST_STATIONS = 500  # in the list to choose from; with more of them the text above it limits it
 MOST_PASSES = 200  # offered while the card is typed
+MOST_TYPED = 60  # characters of a UID with its separators, or of a name
 MOST_FOUND = 8  # passes with the name that was typed
 LONGEST_TAG = 36  # characters of a token: OCPP 2.0.1, 1.6 has 20
 
@@ -173,19 +176,12 @@ def _hint(trial: Trial) -> str:
 # -- remedies ---------------------------------------------------------------------------------------------------------------------------
 
 
-def pass_of(user: User, pk: int, right: str = "") -> ChargePass:
-    return get_for(user, ChargePass.objects.select_related("organization"), right, pk=pk)
-
-
 def pass_whitelist(request: HttpRequest, pk: int, station_pk: int) -> HttpResponse:
     """Put a pass on the whitelist of a station's organization: that costs its owner money, so it asks."""
-    user = user_of(request)
-    charge_pass = pass_of(user, pk)
+    user, charge_pass = user_of(request), pass_of(request, pk)
     station = get_for(user, Station.objects.select_related("location__organization"), MANAGE_PASSES, pk=station_pk)
-    organization, name, back = station.location.organization, name_of(user, charge_pass), next_url(request, link("passes"))
-    taking = [AccessMode.WHITELIST, AccessMode.ROAMING_WHITELIST]
-    stations = Station.objects.visible_to(user).filter(location__organization=organization)
-    count = stations.filter(Q(access_mode__in=taking) | Q(access_mode="", location__access_mode__in=taking)).count()
+    organization, name, back = station.location.organization, name_of(user, charge_pass), next_url(request, link("pass", pk))
+    count = whitelisting(user, organization)
     consequences = [
         ngettext(
             "%(name)s charges free at %(count)d station of %(organization)s; its owner pays.",
@@ -202,29 +198,16 @@ def pass_whitelist(request: HttpRequest, pk: int, station_pk: int) -> HttpRespon
         consequences=consequences,
         submit_label=_("Whitelist it"), submit_class="btn-primary", cancel_url=back, done=_("%s is on the whitelist.") % name,
         done_url=back,
-        refusal=actions.why_not_listed(charge_pass, organization), breadcrumbs=[(_("Passes"), link("passes"))],
-    )  # fmt: skip
-
-
-def pass_unblock(request: HttpRequest, pk: int) -> HttpResponse:
-    user = user_of(request)
-    found = pass_of(user, pk, MANAGE_PASSES)
-    name, back = name_of(user, found), next_url(request, link("passes"))
-    return confirm_page(
-        request, lambda: actions.edit_pass(actor=user, charge_pass=found, blocked=False), title=_("Unblock %s?") % name,
-        consequences=[_("It may charge again wherever it is listed, from the next time on. Where it is whitelisted the owner pays.")],
-        submit_label=_("Unblock it"), submit_class="btn-primary", cancel_url=back, done=_("%s may charge again.") % name, done_url=back,
-        refusal="" if found.blocked else _("It is not blocked."), breadcrumbs=[(_("Passes"), link("passes"))],
+        refusal=actions.why_not_listed(charge_pass, organization), breadcrumbs=[*crumbs(charge_pass), (name, link("pass", pk))],
     )  # fmt: skip
 
 
 def pass_correct_uid(request: HttpRequest, pk: int) -> HttpResponse:
     """Turn the bytes of a UID round: what was entered is not what the reader sends."""
-    user = user_of(request)
-    found = pass_of(user, pk, MANAGE_PASSES)
+    user, found = user_of(request), pass_of(request, pk, MANAGE_PASSES)
     if not sees(user, found):
         raise Missing(PERSONAL_DATA, found.organization.path)
-    turned, back = reversed_uid(found.uid), next_url(request, link("passes"))
+    turned, back = reversed_uid(found.uid), next_url(request, link("pass", pk))
     return confirm_page(
         request, lambda: actions.edit_pass(actor=user, charge_pass=found, uid=turned), title=_("Correct the UID of %s?") % found,
         consequences=[
@@ -233,13 +216,12 @@ def pass_correct_uid(request: HttpRequest, pk: int) -> HttpResponse:
         ],
         submit_label=_("Correct the UID"), submit_class="btn-primary", cancel_url=back, done=_("The UID of %s is corrected.") % found,
         done_url=back, refusal="" if turned else _("Its UID has no bytes that could be in another order."),
-        breadcrumbs=[(_("Passes"), link("passes"))],
+        breadcrumbs=[*crumbs(found), (str(found), link("pass", pk))],
     )  # fmt: skip
 
 
 urlpatterns: list[URLPattern] = [
     path("passes/check/", check, name="card_check"),
     path("passes/<int:pk>/whitelist/<int:station_pk>/", pass_whitelist, name="pass_whitelist"),
-    path("passes/<int:pk>/unblock/", pass_unblock, name="pass_unblock"),
     path("passes/<int:pk>/correct-uid/", pass_correct_uid, name="pass_correct_uid"),
 ]

@@ -25,7 +25,7 @@ from tenancy.models import Organization, User
 from tenancy.pages.shared import user_of
 from tenancy.personal import person, shown
 from tenancy.rights import MANAGE_PASSES, get_for
-from ui.forms import confirm_page, form_page
+from ui.forms import confirm_page, form_page, next_url
 
 
 class ReasonForm(forms.Form):
@@ -54,10 +54,11 @@ def pass_block(request: HttpRequest, pk: int) -> HttpResponse:
 def pass_unblock(request: HttpRequest, pk: int) -> HttpResponse:
     user, found = user_of(request), pass_of(request, pk, MANAGE_PASSES)
     name, here = name_of(user, found), link("pass", pk)
+    back = next_url(request, here)
     return form_page(
         request, ReasonForm(request.POST if request.method == "POST" else None),
         lambda values: actions.unblock_pass(actor=user, charge_pass=found, reason=values["reason"]),
-        title=_("Unblock %s?") % name, submit_label=_("Unblock pass"), cancel_url=here, done=_("%s is unblocked.") % name, done_url=here,
+        title=_("Unblock %s?") % name, submit_label=_("Unblock pass"), cancel_url=back, done=_("%s is unblocked.") % name, done_url=back,
         breadcrumbs=[*crumbs(found), (name, here)], template="ui/confirm.html",
         context={"consequences": [_("The card charges again as its lists say.")], "submit_class": "btn-primary"},
     )  # fmt: skip

@@ -26,7 +26,7 @@ from tenancy.models import AuditEntry, User
 from tenancy.pages.history import ObjectHistory
 from tenancy.pages.shared import user_of
 from tenancy.personal import MASK, person, sees, shown
-from tenancy.rights import MANAGE_PASSES, READ, READ_AUDIT, READ_TRANSACTIONS, anywhere, get_for, may
+from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ, READ_AUDIT, READ_TRANSACTIONS, anywhere, get_for, may
 from ui.lists import Action
 from ui.templatetags.ui import own_zone, when
 
@@ -76,6 +76,8 @@ def pass_tabs(user: User, charge_pass: ChargePass) -> list[tuple[str, Text, str]
         ("lists", _("Lists"), link("pass_lists", pk)),
         ("restrictions", _("Restrictions"), link("pass_restrictions", pk)),
     ]
+    if sees(user, charge_pass) and anywhere(user, READ_TRANSACTIONS):
+        tabs.append(("activity", _("Activity"), link("pass_activity", pk)))
     if may(user, READ_AUDIT, charge_pass):
         tabs.append(("history", _("History"), link("pass_history", pk)))
     return tabs
@@ -207,6 +209,7 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         "warnings": list(warnings_of(found, [at.listing for at in works.at])),
         "blocked": why_blocked(user, found),
         "transactions_url": link("transactions", card=found.uid) if traced else "",
+        "check_url": link("card_check", card=found.uid) if traced and anywhere(user, PERSONAL_DATA) else "",
     }
     return render(request, "passes/pass.html", context)
 

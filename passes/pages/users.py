@@ -17,13 +17,15 @@ from tenancy.links import link
 from tenancy.models import User
 from tenancy.pages.shared import MANY, user_of
 from tenancy.pages.users import sheet, visible_user
-from tenancy.personal import shown
-from tenancy.rights import MANAGE_PASSES, READ, may
+from tenancy.personal import sees, shown
+from tenancy.rights import MANAGE_PASSES, READ, READ_TRANSACTIONS, anywhere, may
 
 
 def tab(request: HttpRequest, user: User) -> Iterable[tuple[str, Any, str]]:
     if may(request.user, READ, user):
         yield "passes", _("Passes"), link("user_passes", user.pk)
+        if sees(request.user, user) and anywhere(request.user, READ_TRANSACTIONS):
+            yield "activity", _("Activity"), link("user_activity", user.pk)
 
 
 def user_passes(request: HttpRequest, pk: int) -> HttpResponse:

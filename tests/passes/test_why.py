@@ -187,7 +187,7 @@ REMEDIES = {
     "blocked": ("Unblock", "pass_unblock"), "expired": ("Extend the validity", "pass_edit"),
     "not_yet": ("Extend the validity", "pass_edit"),
     "not_listed": ("Whitelist it here", "pass_whitelist"), "mode": ("Change the access mode", "location_edit"),
-    "not_here": ("Change the restrictions", "pass_edit"), "unknown": ("Add it as a pass", "pass_add"),
+    "not_here": ("Change the restrictions", "pass_restrictions"), "unknown": ("Add it as a pass", "pass_add"),
     "turned": ("Correct the UID", "pass_correct_uid"), "elsewhere": ("Whitelist it here", "pass_whitelist"),
     "user_off": ("Activate the user", "user"),
 }  # fmt: skip
@@ -287,7 +287,7 @@ def test_a_pass_from_above_is_named_to_nobody_below(tree: Tree, client_of: Login
 def test_without_personal_data_the_steps_lead_to_no_card(tree: Tree, as_cy: Client) -> None:
     offer = offered(tree.station)
     page = as_cy.get(reverse("card_offer", args=[offer.pk]))
-    assert not [secret for secret in (CARD, "Pool car", reverse("pass_edit", args=[tree.charge_pass.pk])) if secret in page.text]
+    assert not [secret for secret in (CARD, "Pool car", reverse("pass", args=[tree.charge_pass.pk])) if secret in page.text]
     assert "****" in page.text
     assert "The card is known: it has a pass" in text(page)
     assert as_cy.get(reverse("card_check")).status_code == 403
@@ -450,8 +450,9 @@ def test_the_ways_to_it(tree: Tree, as_bob: Client, as_cy: Client) -> None:
     check, here = reverse("card_check"), f"in=o{tree.customer.pk}"
     for route, args, query, wanted in (
         ("station_activity", [tree.station.pk], "", f"{check}?station={tree.station.pk}"),
-        ("pass_edit", [tree.charge_pass.pk], "", f"{check}?card={CARD}"),
-        ("pass_edit", [tree.charge_pass.pk], "", reverse("pass_activity", args=[tree.charge_pass.pk])),
+        ("pass", [tree.charge_pass.pk], "", f"{check}?card={CARD}"),
+        ("user_passes", [tree.cy.pk], "", reverse("user_activity", args=[tree.cy.pk])),
+        ("pass", [tree.charge_pass.pk], "", reverse("pass_activity", args=[tree.charge_pass.pk])),
         ("search", [], f"?q={CARD}", f"{check}?card={CARD}"),
         ("organization", [tree.customer.pk], "", f"{reverse('card_offers')}?{here}"),
         ("transaction", [transaction.pk], "", reverse("card_offer", args=[offer.pk])),
