@@ -117,13 +117,13 @@ def _words(user: User, finding: Finding, stations: dict[int, Station], faces: di
     evidence = _("In the last %(days)d days: %(refusals)s; %(others)s.") % {"days": DAYS, "refusals": tried, "others": others}
     state, who = STATES[finding.kind], ""
     buttons: list[Button] = []
-    check = [Button(_("Check this card"), check_url(at, finding.card), "help")] if card and card != MASK else []
+    check = [Button(_("Check this card"), check_url(at, finding.card), icon="help")] if card and card != MASK else []
     match finding.kind:
         case diagnosis.OFFLINE:
             sentence = _("%s is not connected, and no card was offered lately.") % where
             evidence = ""
             advice = _("What it does now is told when it is back. Whether a card charges meanwhile is up to its own list.")
-            buttons = [Button(_("Why is my station offline?"), link("help_page", "offline"), "help")]
+            buttons = [Button(_("Why is my station offline?"), link("help_page", "offline"), icon="help")]
         case diagnosis.READER:
             sentence = _("People plug in at %s, and no card is read: look at the card reader.") % where
             evidence = ngettext(
@@ -134,8 +134,8 @@ def _words(user: User, finding: Finding, stations: dict[int, Station], faces: di
                 "Reset the station when nobody charges. If it stays so, have the reader checked; until then start charges from here."
             )
             buttons = _if(holds(user, READ_CONFIGURATION, *_where(station)), Button(
-                _("Configuration"), link("station_configuration", finding.station), "adjustments"))  # fmt: skip
-            buttons.insert(0, Button(_("To the station"), link("station", finding.station), "charging-pile"))
+                _("Configuration"), link("station_configuration", finding.station), icon="adjustments"))  # fmt: skip
+            buttons.insert(0, Button(_("To the station"), link("station", finding.station), icon="charging-pile"))
         case diagnosis.BYTE_ORDER:
             sentence = ngettext(
                 "The reader of %(station)s sends a card with its bytes in the other order.",
@@ -146,7 +146,7 @@ def _words(user: User, finding: Finding, stations: dict[int, Station], faces: di
                 "wrong, correct its UID."
             )
             buttons = check + _if(holds(user, READ_CONFIGURATION, *_where(station)), Button(
-                _("Configuration"), link("station_configuration", finding.station), "adjustments"))  # fmt: skip
+                _("Configuration"), link("station_configuration", finding.station), icon="adjustments"))  # fmt: skip
         case diagnosis.MODE:
             assert station is not None
             sentence = ngettext(
@@ -155,7 +155,7 @@ def _words(user: User, finding: Finding, stations: dict[int, Station], faces: di
             ) % {"station": where, "count": finding.cards}  # fmt: skip
             advice = _("Its access mode is “%s”: all other cards are refused.") % station.effective_access_mode.label
             remedy = mode_remedy(user, station)
-            buttons, who = _if(bool(remedy.url), Button(remedy.label, remedy.url, "door-enter")), remedy.who
+            buttons, who = _if(bool(remedy.url), Button(remedy.label, remedy.url, icon="door-enter")), remedy.who
         case diagnosis.NETWORK:
             sentence = _("A card network does not answer when %s asks.") % where
             advice = _("Until it does, what the organization has chosen for this counts. Tell the card provider.")

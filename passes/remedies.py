@@ -61,7 +61,7 @@ def mode_remedy(user: User, station: Station) -> Remedy:
     where = _("It is set at this station.") if own else _("It is set at %s, for all stations there that have none of their own.")
     text = where if own else where % station.location
     return _with_right(user, right, station.location.organization, may(user, right, thing), Remedy(
-        _("Change the access mode"), url, "door-enter", text))  # fmt: skip
+        _("Change the access mode"), url, icon="door-enter", text=text))  # fmt: skip
 
 
 def _with_right(user: User, right: str, organization: Organization, allowed: bool, remedy: Remedy) -> Remedy:
@@ -99,20 +99,22 @@ class _Case:
         url = reverse("pass_whitelist", args=[charge_pass.pk, self.station.pk]) + self.back
         text = _("%(name)s would charge free at the whitelisting stations of %(organization)s; their owner pays.") % words
         allowed = holds(self.user, MANAGE_PASSES, self.organization.path)
-        return _with_right(self.user, MANAGE_PASSES, self.organization, allowed, Remedy(_("Whitelist it here"), url, "circle-check", text))
+        remedy = Remedy(_("Whitelist it here"), url, icon="circle-check", text=text)
+        return _with_right(self.user, MANAGE_PASSES, self.organization, allowed, remedy)
 
     def add(self) -> Remedy:
         text = _("It becomes a pass of %s: then it can be whitelisted there.") % self.organization
         allowed = holds(self.user, MANAGE_PASSES, self.organization.path)
         url = add_url(self.organization, self.uid)
-        return _with_right(self.user, MANAGE_PASSES, self.organization, allowed, Remedy(_("Add it as a pass"), url, "plus", text))
+        return _with_right(self.user, MANAGE_PASSES, self.organization, allowed, Remedy(_("Add it as a pass"), url, icon="plus", text=text))
 
     def correct(self, turned: ChargePass) -> Remedy:
         words = {"name": turned, "uid": turned.uid}
         text = _("%(name)s has this UID with its bytes in the other order: %(uid)s. Some readers turn them round.") % words
         url = reverse("pass_correct_uid", args=[turned.pk]) + self.back
         allowed = may(self.user, MANAGE_PASSES, turned)
-        return _with_right(self.user, MANAGE_PASSES, turned.organization, allowed, Remedy(_("Correct the UID"), url, "refresh", text))
+        remedy = Remedy(_("Correct the UID"), url, icon="refresh", text=text)
+        return _with_right(self.user, MANAGE_PASSES, turned.organization, allowed, remedy)
 
 
 def remedies(user: User, trial: Trial, back: str) -> list[Remedy]:
@@ -127,17 +129,17 @@ def _for(case: _Case) -> Iterator[Remedy]:
     match reason:
         case "blocked":
             url = reverse("pass_unblock", args=[case.spoken.pk]) + case.back if case.spoken else ""
-            yield case.of_pass(Remedy(_("Unblock"), url, "lock-open", _("It may charge again wherever it is listed.")))
+            yield case.of_pass(Remedy(_("Unblock"), url, icon="lock-open", text=_("It may charge again wherever it is listed.")))
         case "user_off":
             yield _user(case)
         case "not_yet" | "expired":
-            yield case.edit(_("Extend the validity"), "calendar-event")
+            yield case.edit(_("Extend the validity"), icon="calendar-event")
         case "not_here" | "not_now" | "used_up":
             yield _restriction(case, next((step for step in steps if step.rule in LIMITS and not step.good), Step("", False)))
         case "concurrent":
             yield _running(case, next((step for step in steps if step.rule == "concurrent"), Step("", False)))
             if case.trial.verdict.pass_key:
-                yield case.edit(_("Let it charge at several connectors"), "plug", _("“Several at once” is a switch of the pass."))
+                yield case.edit(_("Let it charge at several connectors"), icon="plug", text=_("“Several at once” is a switch of the pass."))
         case "mode":
             yield mode_remedy(case.user, case.station)
         case "network_silent":
@@ -172,16 +174,16 @@ def _user(case: _Case) -> Remedy:
     if case.spoken is None or owner is None or not User.objects.visible_to(case.user).filter(pk=owner.pk).exists():
         return Remedy(text=_("The user belongs to another organization: only people there can activate them."))
     url = link("user", owner.pk)
-    remedy = Remedy(_("Activate the user"), url, "user", _("A deactivated user's passes are refused."))
+    remedy = Remedy(_("Activate the user"), url, icon="user", text=_("A deactivated user's passes are refused."))
     return _with_right(case.user, MANAGE_USERS, owner.organization, may(case.user, MANAGE_USERS, owner), remedy)
 
 
 def _restriction(case: _Case, step: Step) -> Remedy:
     if step.record != "group":
-        return case.edit(_("Change the restrictions"), "adjustments", _("They are set at the pass."), "pass_restrictions")
+        return case.edit(_("Change the restrictions"), icon="adjustments", text=_("They are set at the pass."), page="pass_restrictions")
     group = PassGroup.objects.visible_to(case.user).filter(pk=step.key).select_related("organization").first()
     url = link("pass_group_restrictions", group.pk) if group else ""
-    remedy = Remedy(_("Change the restrictions"), url, "adjustments", _("They are set at the group of the pass."))
+    remedy = Remedy(_("Change the restrictions"), url, icon="adjustments", text=_("They are set at the group of the pass."))
     if group is None:
         return remedy._replace(who=_("The group belongs to another organization: only people there can do this."))
     return _with_right(case.user, MANAGE_PASSES, group.organization, may(case.user, MANAGE_PASSES, group), remedy)
@@ -192,4 +194,5 @@ def _running(case: _Case, step: Step) -> Remedy:
     found = rows.filter(pk=step.key).first() if step.key else None
     if found is None:
         return Remedy(text=_("It charges at another station. It may start here when that has ended."))
-    return Remedy(_("Look at that transaction"), link("transaction", found.pk), "bolt", _("It may start here when that has ended."))
+    text = _("It may start here when that has ended.")
+    return Remedy(_("Look at that transaction"), link("transaction", found.pk), icon="bolt", text=text)

@@ -103,12 +103,14 @@ class Words:
                     keys.setdefault(step.record, set()).add(step.key)
         self._rows: dict[str, dict[int, Any]] = {record: {row.pk: row for row in _read(record, found)} for record, found in keys.items()}
 
-    def of(self, steps: Iterable[Step], location: Location, *, asked: bool = True) -> list[Told]:
-        """The steps of a decision at `location`; its organization must be loaded. `asked` False: nobody was really asked (a trial).
+    def of(self, steps: Iterable[Step], location: Location, *, accepted: bool = False, asked: bool = True) -> list[Told]:
+        """The steps of a decision at `location`; its organization must be loaded. `asked` False: nobody was really asked (a trial). Where
+        the card was `accepted`, what did not help it spoke against nothing either.
 
         Who charged is personal data of the place: where that is masked, no record that leads to the card is named."""
         seen = holds(self.user, PERSONAL_DATA, location.organization.path, location.pk)
-        return [self._one(step, location, seen, asked) for step in steps]
+        told = [self._one(step, location, seen, asked) for step in steps]
+        return [one._replace(good=one.good or None) for one in told] if accepted else told
 
     def _one(self, step: Step, location: Location, seen: bool, asked: bool) -> Told:
         row = self._rows.get(step.record, {}).get(step.key)

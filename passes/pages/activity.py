@@ -117,7 +117,7 @@ class OneCardFilter(OfferFilter):
 
 
 class OfferTable(Table):
-    at = django_tables2.Column(lazy("Time"), accessor="at")
+    at = django_tables2.Column(lazy("Time"), accessor="at", attrs={"td": {"class": "text-nowrap"}})
     station = django_tables2.Column(lazy("Station"), accessor="station__identity")
     card = django_tables2.Column(lazy("Card"), accessor="id_tag", order_by=("shown_tag", "pk"))
     verdict = django_tables2.Column(lazy("Verdict"))
@@ -329,7 +329,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
         "verdict": explain.verdict(row.verdict),
         "reason": hooks.reason_label(row.reason),
         "settlement": explain.SETTLEMENTS.get(row.settlement),
-        "steps": Words(user, [steps]).of(steps, location),
+        "steps": Words(user, [steps]).of(steps, location, accepted=row.verdict == "Accepted"),
         "check_url": check_url(station.pk, row.id_tag, row.connector_number) if faces.seen(location) else "",
         "add_url": add_offered(user, row, face),
     })  # fmt: skip

@@ -137,7 +137,7 @@ def result(user: User, trial: Trial) -> dict[str, Any]:
         "verdict": explain.verdict(verdict.status),
         "reason": hooks.reason_label(verdict.reason),
         "settlement": explain.SETTLEMENTS.get(verdict.settlement),
-        "steps": words.of(verdict.steps, station.location, asked=False),
+        "steps": words.of(verdict.steps, station.location, accepted=trial.accepted, asked=False),
         "asks": _asked(user, trial),
         "hint": _hint(trial),
         "remedies": remedies(user, trial, here),

@@ -76,6 +76,10 @@ def test_the_verdict_comes_first_then_who_pays_then_every_rule(tree: Tree, as_bo
     assert [said.index(part) for part in order] == sorted(said.index(part) for part in order)
     assert "What helps" not in said
     assert answer.context["offline"] is None
+    mode(tree, AccessMode.ROAMING)
+    assert [one.good for one in ask(as_bob, tree.station).context["steps"]] == [True, True, False, True, False]
+    mode(tree, AccessMode.ROAMING_WHITELIST)
+    assert False not in [one.good for one in ask(as_bob, tree.station).context["steps"]], "nothing speaks against an accepted card"
 
 
 @pytest.mark.parametrize("typed", [CARD, "04:a2:b3:c4:d5:e6:80", "NL-TNM-B12345-6", "pool car 1", "Pool"])
