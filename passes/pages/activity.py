@@ -76,7 +76,7 @@ class OfferFilter(django_filters.FilterSet):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if not anywhere(self.request.user, PERSONAL_DATA):
-            del self.filters["card"]
+            self.filters.pop("card", None)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -299,7 +299,7 @@ class UserOffers(OffersOfSome):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = user_of(request)
         self.person = visible_user(request, self.pk)
-        if not sees(user, self.person):
+        if not (sees(user, self.person) and anywhere(user, PERSONAL_DATA)):
             raise Missing(PERSONAL_DATA, self.person.organization.path)
         self.passes = list(ChargePass.objects.visible_to(user, PERSONAL_DATA).filter(user=self.person).order_by("pk"))
         return super().dispatch(request, *args, **kwargs)

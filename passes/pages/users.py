@@ -18,13 +18,13 @@ from tenancy.models import User
 from tenancy.pages.shared import MANY, user_of
 from tenancy.pages.users import sheet, visible_user
 from tenancy.personal import sees, shown
-from tenancy.rights import MANAGE_PASSES, READ, READ_TRANSACTIONS, anywhere, may
+from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ, READ_TRANSACTIONS, anywhere, may
 
 
 def tab(request: HttpRequest, user: User) -> Iterable[tuple[str, Any, str]]:
     if may(request.user, READ, user):
         yield "passes", _("Passes"), link("user_passes", user.pk)
-        if sees(request.user, user) and anywhere(request.user, READ_TRANSACTIONS):
+        if sees(request.user, user) and all(anywhere(request.user, right) for right in (READ_TRANSACTIONS, PERSONAL_DATA)):
             yield "activity", _("Activity"), link("user_activity", user.pk)
 
 

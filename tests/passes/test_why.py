@@ -375,7 +375,7 @@ def test_a_card_is_not_found_by_what_is_masked(tree: Tree, as_cy: Client) -> Non
     assert not [secret for secret in (CARD, OTHER, "Pool car", "Add as a pass") if secret in page.text]
 
 
-def test_the_activity_of_a_pass_and_of_its_user(tree: Tree, as_bob: Client, as_dan: Client) -> None:
+def test_the_activity_of_a_pass_and_of_its_user(tree: Tree, as_bob: Client, as_dan: Client, as_cy: Client) -> None:
     edit_pass(actor=None, charge_pass=tree.charge_pass, user=tree.cy)
     offered(tree.station)
     offered(tree.station, OTHER)
@@ -384,6 +384,7 @@ def test_the_activity_of_a_pass_and_of_its_user(tree: Tree, as_bob: Client, as_d
     for route, key in (("pass_activity", tree.charge_pass.pk), ("user_activity", tree.cy.pk)):
         assert rows(as_bob, route, key) == [CARD.lower(), CARD]
         assert as_dan.get(reverse(route, args=[key])).status_code == 404
+        assert as_cy.get(reverse(route, args=[key])).status_code == 403
 
 
 # -- the station's activity, and the diagnosis --------------------------------------------------------------------------------------------
