@@ -175,7 +175,7 @@ EXPLAINS: dict[str, str] = {
     "pass_guide_home": "pass-home", "pass_guide_reimbursement": "pass-reimbursement", "pass_guide_split": "pass-split",
     "pass_whitelist": "pass-users", "pass_learn": "pass-learn", "location_reimbursed": "pass-reimbursement",
     "card": "card-check", "card_offers": "card-trouble", "pass_activity": "card-trouble", "user_activity": "card-trouble",
-    "pass_correct_uid": "card-trouble",
+    "pass_correct_uid": "card-trouble", "pass_whitelist_here": "card-check",
     "users": "users", "user": "users", "user_history": "history", "user_role": "roles-assign", "user_roles": "roles-assign",
     "user_rights": "roles-assign", "cardholder": "users", "invitations": "users", "letters": "users", "letter": "users",
     "view_as": "view-as",

@@ -96,7 +96,7 @@ class _Case:
     def whitelist(self, charge_pass: ChargePass) -> Remedy:
         name = str(charge_pass) if sees(self.user, charge_pass) else MASK
         words = {"name": name, "organization": self.organization}
-        url = reverse("pass_whitelist", args=[charge_pass.pk, self.station.pk]) + self.back
+        url = reverse("pass_whitelist_here", args=[charge_pass.pk, self.station.pk]) + self.back
         text = _("%(name)s would charge free at the whitelisting stations of %(organization)s; their owner pays.") % words
         allowed = holds(self.user, MANAGE_PASSES, self.organization.path)
         remedy = Remedy(_("Whitelist it here"), url, icon="circle-check", text=text)

@@ -93,7 +93,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_dismiss": ("correct_transactions",),
     "card_offer": ("read_transactions",), "pass_activity": ("read_transactions", "personal_data"),
-    "user_activity": ("read_transactions", "personal_data"), "pass_whitelist": ("manage_passes",),
+    "user_activity": ("read_transactions", "personal_data"), "pass_whitelist_here": ("manage_passes",),
     "pass_correct_uid": ("manage_passes", "personal_data"),
     "pass": (), "pass_lists": (), "pass_restrictions": (), "pass_history": ("read_audit",), "pass_edit": ("manage_passes",),
     "pass_block": ("manage_passes",), "pass_unblock": ("manage_passes",), "pass_move": ("manage_passes",),
@@ -164,7 +164,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
 EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "station_command": lambda tree: {"slug": "reset-soft"},
     "help_page": lambda tree: {"slug": "connect"},
-    "pass_whitelist": lambda tree: {"station_pk": tree.station.pk},
+    "pass_whitelist_here": lambda tree: {"station_pk": tree.station.pk},
     "organization_logo": lambda tree: {"digest": "d" * 64},
     "organization_brand": lambda tree: {"colour": "1f6feb", "part": ""},
     "user_role_withdraw": lambda tree: {"team_pk": Team.objects.get(organization=tree.customer, role__default="viewer").pk},

@@ -222,6 +222,6 @@ def pass_correct_uid(request: HttpRequest, pk: int) -> HttpResponse:
 
 urlpatterns: list[URLPattern] = [
     path("passes/check/", check, name="card_check"),
-    path("passes/<int:pk>/whitelist/<int:station_pk>/", pass_whitelist, name="pass_whitelist"),
+    path("passes/<int:pk>/whitelist/<int:station_pk>/", pass_whitelist, name="pass_whitelist_here"),
     path("passes/<int:pk>/correct-uid/", pass_correct_uid, name="pass_correct_uid"),
 ]

@@ -190,9 +190,9 @@ def spoil(tree: Tree, how: str) -> None:
 REMEDIES = {
     "blocked": ("Unblock", "pass_unblock"), "expired": ("Extend the validity", "pass_edit"),
     "not_yet": ("Extend the validity", "pass_edit"),
-    "not_listed": ("Whitelist it here", "pass_whitelist"), "mode": ("Change the access mode", "location_edit"),
+    "not_listed": ("Whitelist it here", "pass_whitelist_here"), "mode": ("Change the access mode", "location_edit"),
     "not_here": ("Change the restrictions", "pass_restrictions"), "unknown": ("Add it as a pass", "pass_add"),
-    "turned": ("Correct the UID", "pass_correct_uid"), "elsewhere": ("Whitelist it here", "pass_whitelist"),
+    "turned": ("Correct the UID", "pass_correct_uid"), "elsewhere": ("Whitelist it here", "pass_whitelist_here"),
     "user_off": ("Activate the user", "user"),
 }  # fmt: skip
 
@@ -209,7 +209,7 @@ def test_a_refusal_has_its_remedy_for_who_may_and_names_who_could_for_all_others
     url = buttons(answer)[label]
     charge_pass = ChargePass.objects.first()
     if key is None:
-        key = [charge_pass.pk, tree.station.pk] if route == "pass_whitelist" else [charge_pass.pk]  # type: ignore[union-attr]
+        key = [charge_pass.pk, tree.station.pk] if route == "pass_whitelist_here" else [charge_pass.pk]  # type: ignore[union-attr]
     assert url.startswith(reverse(route, args=key))
     assert as_bob.get(url).status_code == 200
     looker = client_of(somebody(tree.partner, [rights.READ_TRANSACTIONS, rights.PERSONAL_DATA]))
@@ -236,7 +236,7 @@ def test_a_remedy_asks_first_then_the_card_charges(how: str, tree: Tree, as_bob:
 
 def test_a_public_card_is_not_whitelisted_without_a_warning(tree: Tree, as_bob: Client) -> None:
     edit_pass(actor=None, charge_pass=tree.charge_pass, kind=ChargePass.Kind.PUBLIC)
-    assert "settled with nobody" in text(as_bob.get(reverse("pass_whitelist", args=[tree.charge_pass.pk, tree.station.pk])))
+    assert "settled with nobody" in text(as_bob.get(reverse("pass_whitelist_here", args=[tree.charge_pass.pk, tree.station.pk])))
 
 
 @pytest.mark.parametrize("user", ["cy", "dan"])
@@ -245,7 +245,7 @@ def test_remedies_need_their_right(user: str, tree: Tree, client_of: Login) -> N
     client, key = client_of(getattr(tree, user)), tree.charge_pass.pk
     for url in (
         reverse("pass_unblock", args=[key]),
-        reverse("pass_whitelist", args=[key, tree.station.pk]),
+        reverse("pass_whitelist_here", args=[key, tree.station.pk]),
         reverse("pass_correct_uid", args=[key]),
     ):
         assert client.post(url).status_code == (403 if user == "cy" else 404)
