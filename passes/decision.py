@@ -123,7 +123,7 @@ def decide(offer: Offer, facts: Facts) -> Verdict:
     where = (place.mode_from, place.station if place.mode_from == "station" else place.location)
     listing = speaking(place.organization_path, facts.listings)
     spoken = listing.charge_pass if listing else None
-    known = {"holder": spoken.holder, "pass_key": spoken.key, "group_id": spoken.group_id} if spoken else {}
+    known = {"holder": _name(offer, spoken), "pass_key": spoken.key, "group_id": spoken.group_id} if spoken else {}
     if mode == AccessMode.OPEN:
         return Verdict(ACCEPTED, "open", settlement=str(Settlement.OPEN), steps=(Step("open", True, *where),), **known)  # type: ignore[arg-type]
 
@@ -318,9 +318,14 @@ def _accept(
                 status, reason, form = CONCURRENT, "concurrent", Settlement.OPEN
                 break
     return Verdict(
-        status, reason, (spoken.holder if spoken else "") or (token.holder if token else ""), _expiry(offer, spoken, form),
+        status, reason, (_name(offer, spoken) if spoken else token.holder if token else ""), _expiry(offer, spoken, form),
         str(form) if status == ACCEPTED else "", group, pass_key, token_key, tuple(steps),
     )  # fmt: skip
+
+
+def _name(offer: Offer, spoken: PassFact) -> str:
+    """What the pass is called, as it may be kept at the station: a pass of an organization above is not named to those below."""
+    return spoken.holder if spoken.organization_path.startswith(offer.place.organization_path) else ""
 
 
 def _expiry(offer: Offer, spoken: PassFact | None, form: Settlement) -> datetime | None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from passes import actions
+from passes import actions, local_lists
 from passes.models import ChargePass, Provider, check_uid, normalize_uid, reversed_uid
 from passes.pages.pass_acts import whitelisting
 from passes.pages.sheet import crumbs, name_of, pass_of
@@ -123,11 +123,15 @@ def check(request: HttpRequest) -> HttpResponse:
     return render(request, "passes/check.html", context)
 
 
+OFFLINE = {"yes": lazy("Yes"), "no": lazy("No"), "unknown": lazy("Not known")}
+
+
 def result(user: User, trial: Trial) -> dict[str, Any]:
     """What the page shows of a trial, at a station that was read through the door with the right to see the cards there."""
     station, verdict, here = trial.station, trial.verdict, check_url(trial.station.pk, trial.uid, trial.connector)
     words = Words(user, [verdict.steps])
     known = hooks.known_cards(user, [trial.uid]).get(trial.uid)
+    offline = local_lists.offline(station, trial.uid)
     return {
         "trial": trial,
         "station": station,
@@ -143,8 +147,8 @@ def result(user: User, trial: Trial) -> dict[str, Any]:
         "remedies": remedies(user, trial, here),
         "remarks": [] if trial.accepted else hooks.remarks(user, station),
         "activity_url": link("station_activity", station.pk, kind="card"),
-        # Whether the card would charge while the station is offline: passes.local_lists.offline(station, uid)
-        "offline": None,
+        "offline": offline,
+        "offline_word": OFFLINE[offline.answer],
     }
 
 
