@@ -31,6 +31,7 @@ PASSED = {
     "passes/pages/many.py:GroupForm": "none at all; __init__ puts those in that the user may use",
     "passes/pages/pass_acts.py:MoveForm": "none at all; __init__ puts those in that the user may use",
     "passes/pages/sheet.py:why_blocked": "of a pass that was read through the door",
+    "passes/pages/networks.py:ProviderList._connected_above": "only how many stand above an organization that was read through the door",
     "passes/pages/networks.py:policy_above": "of an organization that was read through the door",
     "passes/pages/reimbursed.py:_owned": "of the owner of a location that was read through the door; named to those alone who see it",
     "passes/steps.py:_read": "what a decision rests on: the functions that name it say of each how much may be known",

@@ -112,13 +112,13 @@ class ProviderList(ListPage):
     table_class = ProviderTable
     filterset_class = ProviderFilter
     title = lazy("Networks")
-    intro = lazy(
+    intro: Any = lazy(
         "Card providers whose cards are taken at stations that roam: those of the organization and of everything below it. Drivers pay "
         "their provider, and the owner of the station is reimbursed."
     )
     export_name = "networks"
-    empty_title = lazy("No card provider is connected yet.")
-    empty_text = lazy(
+    empty_title: Any = lazy("No card provider is connected yet.")
+    empty_text: Any = lazy(
         "Stations that roam refuse every card until one is. Connect a provider, hand it the registration token, and it tells of its cards."
     )
 
@@ -128,7 +128,28 @@ class ProviderList(ListPage):
             raise Missing(MANAGE_NETWORKS)
         rows: QuerySet[Any] = Provider.objects.visible_to(user, MANAGE_NETWORKS)
         limited: QuerySet[Any] = self.request.drill.limit(rows)  # type: ignore[attr-defined]
+        if above := self._connected_above():
+            self.intro = f"{self.intro} {above}"
+            self.empty_title = _("No card provider is connected here.")
+            self.empty_text = f"{above} {_('Connect one of your own, hand it the registration token, and it tells of its cards.')}"
         return limited
+
+    def _connected_above(self) -> str:
+        """What counts here too and is not this person's to see: how many, not which."""
+        user, drill = user_of(self.request), self.request.drill  # type: ignore[attr-defined]
+        at = drill.organization if drill else user.organization
+        mine = Provider.objects.visible_to(user, MANAGE_NETWORKS).values("pk")
+        count = Provider.objects.filter(organization__in=at.ancestor_ids, active=True).exclude(pk__in=mine).count()
+        return (
+            ngettext(
+                "%d provider is connected by an organization above: its cards are taken at the stations here that roam.",
+                "%d providers are connected by organizations above: their cards are taken at the stations here that roam.",
+                count,
+            )
+            % count
+            if count
+            else ""
+        )
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("organization")

@@ -60,6 +60,13 @@ def test_from_the_empty_list_to_the_token_that_is_handed_over(tree: Tree, as_bob
     assert "already connected to this party" in text(again)
 
 
+def test_who_stands_below_learns_that_others_are_connected_and_not_which(tree: Tree, as_bob: Client) -> None:
+    Provider.objects.create(organization=tree.platform, name="Continental", country_code="NL", party_id="CON")
+    said = text(as_bob.get(reverse("providers")))
+    assert "1 provider is connected by an organization above: its cards are taken at the stations here that roam." in said
+    assert "Continental" not in said
+
+
 def test_deleting_says_how_many_cards_are_no_longer_taken_and_where(tree: Tree, provider: Provider, as_bob: Client) -> None:
     told(provider, 3)
     Location.objects.filter(pk=tree.location.pk).update(access_mode=AccessMode.ROAMING)
