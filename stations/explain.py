@@ -266,9 +266,7 @@ SETTLEMENTS: dict[str, Meaning] = {
     Settlement.OPEN: Meaning(OFF, Settlement.OPEN.label, lazy("The station is open: the owner pays.")),
     Settlement.WHITELIST: Meaning(OFF, Settlement.WHITELIST.label, lazy("The driver charges free; the owner pays.")),
     Settlement.ROAMING: Meaning(OFF, Settlement.ROAMING.label, lazy("The card holder pays; the owner is reimbursed.")),
-    Settlement.ROAMING_FREE: Meaning(
-        OFF, Settlement.ROAMING_FREE.label, lazy("The card holder pays, without the roaming surcharge; the owner is reimbursed.")
-    ),
+    Settlement.ROAMING_FREE: Meaning(OFF, Settlement.ROAMING_FREE.label, lazy("The card holder pays, without the roaming surcharge.")),
 }
 
 VERDICTS: dict[str, Meaning] = {
