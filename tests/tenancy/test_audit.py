@@ -350,7 +350,7 @@ def test_the_export_has_the_same_columns_and_no_formula(tree: Tree, as_bob: Clie
     edit_location(actor=tree.bob, location=tree.location, name="=cmd()", access_mode="open")
     line = exported(as_bob.get(reverse("history"), {"export": "csv", "verb": "edit"}))[0]
     assert list(line) == ["What", "Before → after", "Who", "When", "Organization", "From where"]
-    assert line["Before → after"] == "Name: Quay 7 → =cmd()\nAccess mode: Whitelist: passes of the organization → Open: any card"
+    assert line["Before → after"] == "Name: Quay 7 → =cmd()\nAccess mode: Whitelisting: passes of the organization → Open: any card"
     assert line["Who"] == "Bob"
     assert line["Organization"] == "Harbour Offices"
     answer = as_bob.get(reverse("history"), {"export": "xlsx"})
