@@ -15,7 +15,7 @@ from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, 
 from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
 from passes.prepared import Prepared
 from stations.hooks import START, STOP, Offer, Verdict
-from stations.models import AccessMode, Connector, Transaction
+from stations.models import AccessMode, Connector, Settlement, Transaction
 
 # Statuses of a connector at which no car can be charging
 IDLE = (Connector.Status.AVAILABLE, Connector.Status.UNAVAILABLE, Connector.Status.RESERVED)
@@ -26,7 +26,7 @@ _PASS = (
 )  # fmt: skip
 _LISTING = ("uid", "pk", "organization", "whitelist", "roaming_free", "below", *(f"charge_pass__{name}" for name in _PASS))
 _TOKEN = (
-    "uid", "pk", "visual_number", "contract_id", "valid", "whitelist", "group_id", "last_updated", "answer", "answered_at",
+    "uid", "pk", "visual_number", "contract_id", "valid", "whitelist", "group_id", "last_updated", "answer", "answered_at", "type",
     "provider", "provider__organization", "provider__realtime", "provider__ask_unknown",
 )  # fmt: skip
 
@@ -96,7 +96,9 @@ class _Reader:
         strange = (
             offer for offer in checked if speaking(offer.place.organization_path, self.listings.get(self.uids[offer.id_tag], ())) is None
         )
-        wanted = {self.uids[offer.id_tag] for offer in (*roaming, *strange)}
+        # What a start settles is settled by a list, but the card may charge elsewhere as one of its network
+        starts = (offer for offer in checked if offer.purpose == START)
+        wanted = {self.uids[offer.id_tag] for offer in (*roaming, *strange, *starts)}
         self.tokens = _tokens(wanted, lines) if wanted else {}
         nobodys = any(not connected(offer.place.organization_path, self.tokens.get(self.uids[offer.id_tag], ())) for offer in roaming)
         self.providers = _providers(lines) if nobodys else []
@@ -155,13 +157,14 @@ def _day(offer: Offer) -> Day:
 
 
 def _energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record, Used]:
-    """Energy that passes, or all passes of a group together, charged in the day and in its month until then, by the start of the
-    transactions."""
+    """Energy that passes, or all passes of a group together, charged free or roaming free in the day and in its month until then, by the
+    start of the transactions."""
     begins, ends, month = (
         datetime.combine(on, time(), ZoneInfo(time_zone)).astimezone(UTC) for on in (day, day + timedelta(days=1), day.replace(day=1))
     )
     everything: Any = Transaction.objects
-    done = everything.filter(started_at__gte=month, started_at__lt=ends).order_by().with_energy().filter(energy__gt=0)
+    free = {"verdict": "Accepted", "settlement__in": (Settlement.WHITELIST, Settlement.ROAMING_FREE)}
+    done = everything.filter(started_at__gte=month, started_at__lt=ends, **free).order_by().with_energy().filter(energy__gt=0)
     sums = {"of_day": Coalesce(Sum("energy", filter=Q(started_at__gte=begins)), 0), "of_month": Sum("energy")}
     found: dict[Record, Used] = {}
     if passes := [key for record, key in records if record == "pass"]:
@@ -217,9 +220,9 @@ def _pass(values: Sequence[Any]) -> PassFact:
 
 def _tokens(uids: Collection[str], lines: Mapping[int, str]) -> dict[str, list[TokenFact]]:
     found: dict[str, list[TokenFact]] = defaultdict(list)
-    for uid, pk, number, contract, valid, whitelist, group, updated, answer, answered_at, *provider in _TOKENS.rows(uids, lines):
+    for uid, pk, number, contract, valid, whitelist, group, updated, answer, answered_at, kind, *provider in _TOKENS.rows(uids, lines):
         fact = _provider(*provider, lines=lines)
-        found[uid].append(TokenFact(pk, fact, number or contract, valid, whitelist, group[:20], updated, answer, answered_at))
+        found[uid].append(TokenFact(pk, fact, number or contract, valid, whitelist, group[:20], updated, answer, answered_at, kind))
     return found
 
 

@@ -4,7 +4,7 @@ The rules, in order (docs: domain, access modes and passes):
 
 1. At an open station every card charges, unchecked.
 2. The pass on the list of the station's organization speaks for the card; without one, that of the nearest organization above whose
-   listing holds below too. A blocked pass is refused, however the station would else take the card.
+   listing holds below too. A blocked pass is refused, there and at everything below, however the station would else take the card.
 3. Where the station whitelists and the pass is whitelisted, the driver charges free – within its validity and its restrictions.
 4. Where the station roams and a connected network knows the card and lets it charge, the driver pays; without the surcharge when the pass
    is listed as roaming free. What a pass may no longer do free a public card may still do for the driver's own money.
@@ -85,6 +85,7 @@ class TokenFact(NamedTuple):
     last_updated: datetime | None = None
     answer: str = ""
     answered_at: datetime | None = None
+    type: str = "RFID"
 
 
 class Running(NamedTuple):
@@ -146,7 +147,8 @@ def decide(offer: Offer, facts: Facts) -> Verdict:
     if mode.whitelists and listing:
         steps.append(Step("whitelisted", listing.whitelist, "listing", listing.key))
         if listing.whitelist and usable:
-            return _accept(offer, facts, steps, "listed", Settlement.WHITELIST, spoken, None)
+            token = next(iter(connected(place.organization_path, facts.tokens)), None)
+            return _accept(offer, facts, steps, "listed", Settlement.WHITELIST, spoken, token)
 
     steps.append(Step("roaming_mode", mode.roams, *where))
     token, allowed, ask = _network(offer, facts, steps) if mode.roams or not spoken else (None, "", ())
@@ -182,12 +184,14 @@ def _refusal(mode: AccessMode, listing: ListingFact | None, token: TokenFact | N
 
 
 def speaking(path: str, listings: Iterable[ListingFact]) -> ListingFact | None:
-    """The listing that speaks for a card at the organization with this path: its own, or the nearest above that holds below too. A pass of
-    an organization that is neither above nor below the one that lists it (it was moved) speaks nowhere."""
+    """The listing that speaks for a card at the organization with this path: its own, or the nearest above that holds below too, as that of
+    a pass does which its organization has blocked. A pass of an organization that is neither above nor below the one that lists it (it was
+    moved) speaks nowhere."""
     best: ListingFact | None = None
     for one in listings:
         at, owner = one.organization_path, one.charge_pass.organization_path
-        if not (at == path or (one.below and path.startswith(at))) or not (at.startswith(owner) or owner.startswith(at)):
+        stopped = at == owner and (one.charge_pass.blocked or one.charge_pass.user_off)
+        if not (at == path or ((one.below or stopped) and path.startswith(at))) or not (at.startswith(owner) or owner.startswith(at)):
             continue
         if best is None or len(at) > len(best.organization_path):
             best = one
@@ -242,9 +246,9 @@ def window_end(hours: Sequence[Mapping[str, object]], now: datetime) -> datetime
 
 
 def connected(path: str, tokens: Iterable[TokenFact]) -> list[TokenFact]:
-    """Of providers connected at the organization or above; the nearest first."""
+    """Of providers connected at the organization or above; the nearest first, a card before an app with the same UID."""
     here = [token for token in tokens if path.startswith(token.provider.organization_path)]
-    return sorted(here, key=lambda token: (-len(token.provider.organization_path), not token.valid, token.key))
+    return sorted(here, key=lambda token: (-len(token.provider.organization_path), token.type != "RFID", not token.valid, token.key))
 
 
 def _network(offer: Offer, facts: Facts, steps: list[Step]) -> tuple[TokenFact | None, str, tuple[int, ...]]:
@@ -297,7 +301,7 @@ def _told(advice: Advice, token: TokenFact | None, facts: Facts, steps: list[Ste
 
 def _policy(token: TokenFact | None, facts: Facts, steps: list[Step]) -> str:
     """Nobody answered and nothing is cached that may decide: what the organization has chosen for this."""
-    yes = facts.when_silent == "any" or (facts.when_silent == "known" and token is not None and token.valid)
+    yes = facts.when_silent == "any" or (facts.when_silent == "known" and token is not None and _cached(token) == "ALLOWED")
     steps.append(Step("policy", yes, "policy", facts.policy_key, facts.when_silent))
     return "ALLOWED" if yes else "SILENT"
 
@@ -307,10 +311,12 @@ def _accept(
 ) -> Verdict:
     """Accepted, unless the card charges elsewhere already."""
     pass_key, token_key = spoken.key if spoken else None, token.key if token else None
-    status, group = ACCEPTED, (spoken.group_id if spoken else "") or (token.group_id if token else "")
+    roams = token is not None and form != Settlement.WHITELIST
+    status, group = ACCEPTED, (spoken.group_id if spoken else "") or (token.group_id if token and roams else "")
+    passes = {one.charge_pass.key for one in facts.listings}  # of this card, also those that do not speak here
     if offer.purpose == START and not (spoken and spoken.several_at_once):
         for other in facts.running:
-            same = (pass_key and other.pass_key == pass_key) or (token_key and other.token_key == token_key)
+            same = other.pass_key in passes or (token_key is not None and other.token_key == token_key)
             elsewhere = (other.station, other.connector) != (offer.place.station, offer.connector)
             # Clocks of stations differ: of what happens now, what we know of came first
             if same and elsewhere and (offer.live or other.started_at <= offer.at):

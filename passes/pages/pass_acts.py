@@ -44,8 +44,11 @@ def pass_block(request: HttpRequest, pk: int) -> HttpResponse:
         title=_("Block %s?") % name, submit_label=_("Block pass"), cancel_url=here, done=_("%s is blocked.") % name, done_url=here,
         breadcrumbs=[*crumbs(found), (name, here)], template="ui/confirm.html",
         context={"consequences": [
-            _("The card %s is refused from the next charge on, on every list and by roaming too. Open stations take any card.")
-            % shown(user, found.uid, found.organization.path),
+            _(
+                "The card %(card)s is refused from the next charge on: wherever it is listed, and at %(organization)s with everything "
+                "below it by roaming too. Open stations take any card; at stations of others only its provider can block a public card."
+            )
+            % {"card": shown(user, found.uid, found.organization.path), "organization": found.organization},
             _("A charge that runs goes on. You can unblock it at any time."),
         ]},
     )  # fmt: skip

@@ -70,7 +70,7 @@ def test_a_card_is_authorized_starts_and_stops(wire: Wire, tree: Tree) -> None:
         assert (kept.verdict, kept.settlement, kept.meter_stop) == (status, settlement, number + 100), case
         assert ("refused_card" in kept.problems) == (status != "Accepted"), "kept all the same, and flagged"
         assert kept.pass_key == tree.charge_pass.pk
-        assert (kept.token_key == token.pk) == (settlement in ("roaming", "roaming_free"))
+        assert kept.token_key == token.pk or settlement not in ("roaming", "roaming_free")
         authorized, started = CardOffer.objects.order_by("-pk")[:2][::-1]
         assert (authorized.action, started.action) == ("Authorize", "StartTransaction")
         assert (authorized.verdict, authorized.settlement, bool(authorized.steps)) == (status, settlement, True)

@@ -136,7 +136,7 @@ class TestEnergyOfTheDatabase:
 
     def charged(self, tree: Tree, charge_pass: ChargePass, at: str, wh: int, **fields: Any) -> None:
         started = datetime.fromisoformat(at).replace(tzinfo=UTC)
-        values = {"ended_at": started + HOUR, "meter_stop": 100 + wh, "verdict": "Accepted"} | fields
+        values = {"ended_at": started + HOUR, "meter_stop": 100 + wh, "verdict": "Accepted", "settlement": "whitelist"} | fields
         Transaction.objects.create(
             station=tree.station, connector=tree.connector, id_tag=charge_pass.uid, pass_key=charge_pass.pk, started_at=started,
             start_received_at=started, meter_start=100, **values,
@@ -238,11 +238,17 @@ BECAUSE = {
 }  # fmt: skip
 
 
+def stopped(one: ListingFact) -> bool:
+    """Blocked by the organization that owns it: that holds below, too."""
+    own = one.organization_path == one.charge_pass.organization_path
+    return own and (one.charge_pass.blocked or one.charge_pass.user_off)
+
+
 def nearest(listings: list[ListingFact]) -> ListingFact | None:
     """The rule, once more and in its own words: of those that hold at HOME, of a pass of the same line, that of the longest path."""
     holding = [
         one for one in listings
-        if (one.organization_path == HOME or (one.below and one.organization_path in ("/1/", "/1/2/")))
+        if (one.organization_path == HOME or (one.organization_path in ("/1/", "/1/2/") and (one.below or stopped(one))))
         and any(a.startswith(b) for a, b in ((one.organization_path, one.charge_pass.organization_path),
                                              (one.charge_pass.organization_path, one.organization_path)))
     ]  # fmt: skip
@@ -276,7 +282,6 @@ def test_no_decision_breaks_the_rules(offer: Offer, known: Facts) -> None:
             assert speaks
             assert speaks.whitelist
             assert mode.whitelists
-            assert verdict.token_key is None
         else:
             assert mode.roams
             assert (verdict.settlement == Settlement.ROAMING_FREE) <= bool(speaks and speaks.roaming_free)

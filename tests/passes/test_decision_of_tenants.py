@@ -20,10 +20,13 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
-def offered(station: Station, mode: str = AccessMode.WHITELIST, **fields: Any) -> Verdict:
+def at(station: Station, mode: str) -> hooks.Place:
     fresh = Station.objects.select_related("location__organization").get(pk=station.pk)
-    place = hooks.place_of(fresh)._replace(access_mode=mode)
-    (verdict,) = authorize([Offer(place, CARD, NOW, 1)._replace(**fields)])
+    return hooks.place_of(fresh)._replace(access_mode=mode)
+
+
+def offered(station: Station, mode: str = AccessMode.WHITELIST, **fields: Any) -> Verdict:
+    (verdict,) = authorize([Offer(at(station, mode), CARD, NOW, 1)._replace(**fields)])
     return verdict
 
 
@@ -110,7 +113,7 @@ def test_a_charge_elsewhere_counts_for_the_same_pass_or_the_same_card_of_a_netwo
     charges(pass_key=strange.pk, token_key=None)
     assert offered(tree.station, AccessMode.WHITELIST, purpose=START).status == "Accepted", "another's pass, whatever its UID"
     charges(pass_key=strange.pk, token_key=token.pk)
-    assert offered(tree.station, AccessMode.WHITELIST, purpose=START).status == "Accepted", "free here, whatever the network counts"
+    assert offered(tree.station, AccessMode.WHITELIST, purpose=START).status == "ConcurrentTx", "the network's card, so it is the same one"
     assert offered(tree.station, AccessMode.ROAMING, purpose=START).status == "ConcurrentTx"
     Listing.objects.filter(charge_pass=tree.charge_pass).delete()
     assert offered(tree.station, AccessMode.ROAMING, purpose=START).status == "ConcurrentTx"
@@ -177,3 +180,23 @@ def test_what_is_decided_together_is_decided_as_if_alone(tree: Tree, strange: Ch
         asked = {(offer.place.organization_path, offer.id_tag) for offer, verdict in zip(offers, together, strict=True) if verdict.ask}
         assert asked == {(tree.customer.path, uid) for uid in uids}, "ours, which no network that is connected here has told of"
         assert {verdict.ask for verdict in together} == {(), (asking.pk,)}
+
+
+def test_a_card_that_charges_free_does_not_roam_at_the_same_time(tree: Tree) -> None:
+    """Whitelisted at one organization, known to the network elsewhere: what both rest on is one card."""
+    provider = Provider.objects.create(organization=tree.platform, name="TNM", country_code="NL", party_id="TNM")
+    RoamingToken.objects.create(provider=provider, uid=CARD, contract_id="NL-TNM-1")
+    here, there = (
+        Offer(at(station, mode), CARD, NOW, 1, START)
+        for station, mode in ((tree.station, AccessMode.WHITELIST), (tree.other_station, AccessMode.ROAMING))
+    )
+    assert [verdict.status for verdict in authorize([here, there])] == ["Accepted", "ConcurrentTx"]
+    assert [verdict.status for verdict in authorize([there, here])] == ["Accepted", "ConcurrentTx"]
+
+
+def test_of_a_card_and_an_app_with_one_uid_the_card_counts_at_a_reader(tree: Tree) -> None:
+    provider = Provider.objects.create(organization=tree.platform, name="TNM", country_code="NL", party_id="TNM")
+    for kind, valid in (("APP_USER", True), ("RFID", False)):
+        RoamingToken.objects.create(provider=provider, uid="04BB00B10A", type=kind, contract_id=kind, valid=valid)
+    (verdict,) = authorize([Offer(at(tree.station, AccessMode.ROAMING), "04BB00B10A", NOW)])
+    assert (verdict.status, verdict.reason) == ("Blocked", "network_blocked")

@@ -53,7 +53,8 @@ FINE = """
  WF  no     OPEN    LIST         mode              LIST
  WF  yes    OPEN    LIST         FREE              LIST
 """
-# A blocked pass, or one whose user is deactivated: refused everywhere but at open stations, whatever a network says.
+# A blocked pass, or one whose user is deactivated: refused at its organization and at everything below, but at open stations, whatever a
+# network says.
 BLOCKED = """
             open    whitelist    roaming    roaming_whitelist
  .   no     OPEN    blocked      blocked    blocked
@@ -135,7 +136,9 @@ NEAREST = """
  two    customer:W!   partner+:W     blocked
  two    customer:W    partner+:W!    LIST
  two    customer:.    partner+:W!    not_listed
- two    partner:W!    platform+:W    LIST
+ two    partner:W!    platform+:W    blocked
+ two    partner:W     platform+:W    LIST
+ two    platform:W!   partner+:W     LIST
  two    sub:W!        customer:W     LIST
  two    stranger:W!   customer:W     LIST
  two    stranger:W    customer:W!    blocked
@@ -228,8 +231,8 @@ class World:
         Transaction.objects.bulk_create(
             Transaction(
                 station_id=elsewhere.station_id, connector=elsewhere, transaction_id=str(n), id_tag=uid, verdict="Accepted",
-                start_received_at=NOW, meter_start=0, pass_key=of.get(uid), token_key=self.tokens[uid].pk if uid in self.tokens else None,
-                **fields,
+                settlement="whitelist", start_received_at=NOW, meter_start=0, pass_key=of.get(uid),
+                token_key=self.tokens[uid].pk if uid in self.tokens else None, **fields,
             )
             for n, (uid, fields) in enumerate(self.transactions)
         )  # fmt: skip
@@ -260,7 +263,7 @@ def test_rules(world: World) -> None:
                 world.transaction(uid, started_at=NOW - DAY / 24)
             elif state == "used_up":
                 world.transaction(uid, started_at=NOW - DAY, ended_at=NOW, meter_stop=5000)
-            if holds:
+            if holds or (word == "blocked" and position in ("partner", "platform")):
                 cells = {mode: cell.replace(word, state.split(" ")[0]) if word else cell for mode, cell in rows[switches, network].items()}
             else:
                 cells = bare.get(("-", network)) or rows_of(FINE)["-", network]

@@ -201,7 +201,7 @@ def test_restrictions_are_chosen_looked_up_and_shown_with_what_is_used_up(tree: 
     assert "Only these stations: added Gate" in told
     assert "Only at these times: added Monday–Wednesday, 08:00–18:00" in told
     Transaction.objects.create(
-        station=tree.station, connector=tree.connector, transaction_id="1", id_tag=CARD, verdict="Accepted",
+        station=tree.station, connector=tree.connector, transaction_id="1", id_tag=CARD, verdict="Accepted", settlement="whitelist",
         started_at=timezone.now(), pass_key=tree.charge_pass.pk, reported_start="", start_received_at=timezone.now(),
         meter_start=0, meter_stop=20_500,
     )  # fmt: skip
