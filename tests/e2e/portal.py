@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -58,6 +59,8 @@ class Portal:
             "ENERGYCLOUD_ADMIN_EMAIL": ADMIN_EMAIL, "ENERGYCLOUD_ADMIN_PASSWORD": ADMIN_PASSWORD, "PYTHONUNBUFFERED": "1",
         } | environment  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
+        self.commands: subprocess.Popen[str] | None = None
+        self.lock = Lock()
 
     def start(self, *arguments: str) -> None:
         with self.log.open("ab") as log:
@@ -79,6 +82,10 @@ class Portal:
         raise AssertionError(f"the portal does not answer:\n{self.log.read_text()}")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
+        with self.lock:
+            if self.commands:
+                self.commands.communicate()
+                self.commands = None
         if self.process:
             self.process.send_signal(number)
             try:
@@ -88,16 +95,22 @@ class Portal:
                 self.process.wait()
             self.process = None
 
-    def manage(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`manage.py` beside the portal."""
+        with self.lock:
+            if self.commands is None:
+                self.commands = subprocess.Popen(
+                    [sys.executable, "-m", "tests.e2e.commands"],
+                    cwd=ROOT,
+                    env=self.environment | {"DJANGO_SETTINGS_MODULE": "energycloud.settings"},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            assert self.commands.stdin
+            assert self.commands.stdout
+            print(json.dumps(arguments), file=self.commands.stdin, flush=True)
+            return subprocess.CompletedProcess(arguments, *json.loads(self.commands.stdout.readline()))
 
     def add_station(self, identity: str, *options: str, location: str = "Quay 7") -> str:
         """Its password."""

@@ -102,6 +102,7 @@ class House:
             )
 
     def stop(self) -> None:
+        self.portal.stop()
         for process in self.running.values():
             process.send_signal(signal.SIGTERM)
         for name, process in self.running.items():
