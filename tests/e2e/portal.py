@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,8 +15,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -29,23 +33,51 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def kept() -> dict[str, str]:
+    """Of our own environment, what a portal may see."""
+    return {name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE", "DEBUG", "SECRET_KEY"}}
+
+
 @contextmanager
-def database() -> Iterator[dict[str, str]]:
-    """The environment that names a database of one's own: on the server of DATABASE_URL, or none for SQLite."""
-    server = os.environ.get("DATABASE_URL")
-    if not server:
-        yield {}
-        return
+def _database(server: str, template: str) -> Iterator[str]:
+    """The address of a database of one's own on the PostgreSQL of `server`."""
     import psycopg
     from psycopg import sql
 
     name = f"e2e_{secrets.token_hex(4)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         try:
-            yield {"DATABASE_URL": urlunsplit(urlsplit(server)._replace(path=f"/{name}")), "SECRET_KEY": secrets.token_urlsafe(40)}
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@cache
+def _migrated(server: str | None) -> Path | str:
+    """Made once in a run: the file of an SQLite database with all tables and nobody in it, or the name of such a one on `server`."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="energycloud-e2e-")))
+    environment = kept() | {"ENERGYCLOUD_VAR": str(folder), "SECRET_KEY": secrets.token_urlsafe(40)}
+    if server:
+        environment["DATABASE_URL"] = stack.enter_context(_database(server, "template1"))
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=environment, check=True)
+    return urlsplit(environment["DATABASE_URL"]).path.strip("/") if server else folder / "energycloud.sqlite3"
+
+
+@contextmanager
+def database(folder: Path, *, empty: bool = False) -> Iterator[dict[str, str]]:
+    """The environment that names a database of one's own: on the server of DATABASE_URL, or SQLite in `folder`. All tables are there
+    unless it is to be `empty`."""
+    server = os.environ.get("DATABASE_URL")
+    if server:
+        with _database(server, "template1" if empty else str(_migrated(server))) as address:
+            yield {"DATABASE_URL": address, "SECRET_KEY": secrets.token_urlsafe(40)}
+    else:
+        if not empty:
+            shutil.copy(_migrated(None), folder)
+        yield {}
 
 
 class Portal:
@@ -53,8 +85,7 @@ class Portal:
         self.folder, self.port = folder, free_port()
         self.log = folder / "portal.log"
         self.url, self.ws = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}/ocpp/"
-        kept = {name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE", "DEBUG", "SECRET_KEY"}}
-        self.environment = kept | {
+        self.environment = kept() | {
             "ENERGYCLOUD_VAR": str(folder), "PORT": str(self.port), "DEMO": "0", "OCPP_COMMAND_TIMEOUT": "5", "STATION_CLOSED_GRACE": "2",
             "ENERGYCLOUD_ADMIN_EMAIL": ADMIN_EMAIL, "ENERGYCLOUD_ADMIN_PASSWORD": ADMIN_PASSWORD, "PYTHONUNBUFFERED": "1",
         } | environment  # fmt: skip
@@ -133,8 +164,8 @@ class Portal:
 
 
 @contextmanager
-def portal(folder: Path, **environment: str) -> Iterator[Portal]:
-    with database() as named:
+def portal(folder: Path, *, empty: bool = False, **environment: str) -> Iterator[Portal]:
+    with database(folder, empty=empty) as named:
         started = Portal(folder, named | environment)
         try:
             started.start()

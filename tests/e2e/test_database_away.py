@@ -60,7 +60,7 @@ class Line:
 @asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[tuple[Portal, Line, str]]:
     """A portal behind a line, and the password of its station E2E-1."""
-    with database() as named:
+    with database(folder) as named:
         line = Line(named["DATABASE_URL"])
         await line.mend()
         portal = Portal(folder, named | {"DATABASE_URL": line.url})

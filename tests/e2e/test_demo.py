@@ -11,7 +11,7 @@ from tests.e2e.portal import portal
 
 
 def test_a_minute_after_the_start_stations_charge_and_they_end_with_the_portal(tmp_path: Path) -> None:
-    with portal(tmp_path, DEMO="1") as started:
+    with portal(tmp_path, empty=True, DEMO="1") as started:
         told = started.log.read_text()
         assert f"Energy Cloud is on {started.url}/" in told
         assert re.search(r"log in as \S+@\S+", told)
