@@ -15,13 +15,26 @@ AT_ONCE = 500
 
 
 def record(
-    actor: User | None, verb: str, thing: models.Model, organization: Organization | None, changes: dict[str, Any] | None = None
+    actor: User | None,
+    verb: str,
+    thing: models.Model,
+    organization: Organization | None,
+    changes: dict[str, Any] | None = None,
+    *,
+    name: str | None = None,
 ) -> None:
-    """`changes` maps a field's name to [before, after]; values must be JSON. `actor` None is the portal itself."""
-    record_each(actor, verb, [(thing, organization, changes or {})])
+    """`changes` maps a field's name to [before, after]; values must be JSON. `actor` None is the portal itself. `name` stands for that of
+    `thing` where those who read the record there must not know it."""
+    record_each(actor, verb, [(thing, organization, changes or {})], name=name)
 
 
-def record_each(actor: User | None, verb: str, written: Iterable[tuple[models.Model, Organization | None, dict[str, Any]]]) -> None:
+def record_each(
+    actor: User | None,
+    verb: str,
+    written: Iterable[tuple[models.Model, Organization | None, dict[str, Any]]],
+    *,
+    name: str | None = None,
+) -> None:
     """The same was done to many: (thing, organization, changes) of each, recorded together."""
     assert transaction.get_connection().in_atomic_block, "an audit row belongs inside the transaction it records"
     address = from_where()
@@ -34,7 +47,7 @@ def record_each(actor: User | None, verb: str, written: Iterable[tuple[models.Mo
             verb=verb,
             object_type=thing._meta.label_lower,
             object_id=thing.pk,
-            object_name=str(thing)[:200],
+            object_name=(str(thing) if name is None else name)[:200],
             changes=changes,
         )
         for thing, organization, changes in written

@@ -39,5 +39,7 @@ def edit_group(*, actor: User | None, group: PassGroup, **fields: Any) -> PassGr
 def delete_group(*, actor: User | None, group: PassGroup) -> None:
     """Its passes stay, without its restrictions."""
     local_lists.passes_changed(group.passes.values("pk"))
+    left = {"group": [audit.named(group), None]}
+    audit.record_each(actor, "edit", [(one, one.organization, left) for one in group.passes.select_related("organization")])
     audit.record(actor, "delete", group, group.organization, {"name": [group.name, None]})
     group.delete()

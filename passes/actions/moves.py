@@ -13,6 +13,7 @@ from passes.models import ChargePass, Listing
 from tenancy import audit
 from tenancy.actions.moves import rights_gained, why_not_given_away
 from tenancy.models import Organization, User
+from tenancy.personal import MASK
 from tenancy.rights import LABELS, MANAGE_PASSES, PERSONAL_DATA, READ, READ_AUDIT, beyond, holds, words
 
 GIVEN = {READ, MANAGE_PASSES, PERSONAL_DATA, READ_AUDIT}  # what people there could do with a pass
@@ -70,8 +71,10 @@ def why_pass_not_moved(actor: User | None, charge_pass: ChargePass, to: Organiza
 def move_pass(*, actor: User | None, charge_pass: ChargePass, organization: Organization) -> ChargePass:
     """Both organizations keep a record of it. ValidationError {"organization": …} says why it cannot be."""
     rows = ChargePass.objects.select_for_update(of=("self",)).select_related("organization", "user__organization", "group")
-    charge_pass = rows.get(pk=charge_pass.pk)
-    own = charge_pass.organization
+    locked = rows.filter(pk=charge_pass.pk).first()
+    if locked is None:
+        raise ValidationError(_("This pass has been deleted meanwhile."))
+    charge_pass, own = locked, locked.organization
     if reason := why_pass_not_moved(actor, charge_pass, organization):
         raise ValidationError({"organization": reason})
     move = what_moves(charge_pass, organization)
@@ -89,7 +92,9 @@ def move_pass(*, actor: User | None, charge_pass: ChargePass, organization: Orga
     charge_pass.save(update_fields=["organization", "user", "group"])
     for listing in move.end:
         if listing.organization_id != own.pk:  # that one is told below
-            audit.record(actor, "unlist", charge_pass, listing.organization, {"organization": [audit.named(listing.organization), None]})
+            known = own.path.startswith(listing.organization.path)
+            gone = {"organization": [audit.named(listing.organization), None]}
+            audit.record(actor, "unlist", charge_pass, listing.organization, gone, name=None if known else MASK)
         listing.delete()
     if move.new is not None:
         Listing.objects.create(charge_pass=charge_pass, organization=organization, uid=charge_pass.uid, **move.new)

@@ -8,11 +8,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from passes import local_lists
-from passes.actions.lists import why_not_listed
+from passes.actions.lists import unlist_pass, why_not_listed
 from passes.actions.recorded import differences
 from passes.models import ChargePass, Listing
 from tenancy import audit
 from tenancy.models import Organization, User
+from tenancy.rights import MANAGE_PASSES, holds
 
 
 @transaction.atomic
@@ -41,15 +42,19 @@ def create_pass(
 
 @transaction.atomic
 def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> ChargePass:
-    """Only `fields` are written: what somebody else changes meanwhile stays."""
+    """Only `fields` are written: what somebody else changes meanwhile stays. With another UID it leaves the lists of organizations where
+    `actor` does not manage passes."""
     before = {name: getattr(charge_pass, name) for name in fields}
     for name, value in fields.items():
         setattr(charge_pass, name, value)
     charge_pass.full_clean()
     charge_pass.save(update_fields=list(fields))
     if "uid" in fields and before["uid"] != charge_pass.uid:
-        for listing in charge_pass.listings.select_related("organization"):
-            if why := why_not_listed(charge_pass, listing.organization):
+        for listing in charge_pass.listings.select_related("organization", "charge_pass__organization"):
+            own = listing.organization_id == charge_pass.organization_id
+            if actor and not own and not holds(actor, MANAGE_PASSES, listing.organization.path):
+                unlist_pass(actor=actor, listing=listing)  # another card: those who listed this one were not asked
+            elif why := why_not_listed(charge_pass, listing.organization):
                 raise ValidationError({"uid": why})
         charge_pass.listings.update(uid=charge_pass.uid)
     local_lists.passes_changed([charge_pass.pk])
@@ -61,5 +66,8 @@ def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> 
 @transaction.atomic
 def delete_pass(*, actor: User | None, charge_pass: ChargePass) -> None:
     local_lists.passes_changed([charge_pass.pk])
+    elsewhere = charge_pass.listings.exclude(organization=charge_pass.organization_id)
+    for listing in elsewhere.select_related("organization", "charge_pass__organization"):
+        unlist_pass(actor=actor, listing=listing)
     audit.record(actor, "delete", charge_pass, charge_pass.organization, {"uid": [charge_pass.uid, None]})
     charge_pass.delete()

@@ -17,12 +17,13 @@ from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_PASSES, VisibleQuerySet
 
 _SEPARATORS = re.compile(r"[\s:.\-]")
+_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # of ASCII: other letters become several
 _BYTES = re.compile(r"[0-9A-F]{8}|[0-9A-F]{14}|[0-9A-F]{20}")  # of 4, 7 and 10 bytes
 
 
 def normalize_uid(uid: str) -> str:
     """The stored form of what a reader sends as idTag: upper case, without separators."""
-    return _SEPARATORS.sub("", uid).upper()
+    return _SEPARATORS.sub("", uid).translate(_UPPER)
 
 
 def reversed_uid(uid: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -217,6 +218,9 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
 class PassHistory(ObjectHistory):
     of, joins = ChargePass, JOINS
     template_name = "passes/pass_history.html"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().exclude(object_name=MASK)  # the same is told in full at its own organization
 
     def get_context(self) -> dict[str, Any]:
         return sheet(self.request, self.thing, "history")

@@ -8,12 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from passes.actions import create_pass, edit_pass
+from passes.actions import create_group, create_pass, delete_group, delete_pass, edit_pass, list_pass, unlist_pass
 from passes.models import ChargePass
 from tenancy import rights
-from tenancy.models import User
+from tenancy.models import AuditEntry, User
 from tests.conftest import Tree
 from tests.stations.test_rights import body, with_rights
+from tests.tenancy.people import somebody
 
 pytestmark = pytest.mark.django_db
 Login = Callable[[User], Client]
@@ -106,3 +107,36 @@ def test_many_at_once_need_the_right(action: str, world: Tree, as_cy: Client) ->
     answer = as_cy.post(reverse("passes"), {"action": action, "select": world.charge_pass.pk, "confirmed": "1"})
     assert answer.status_code == 403
     assert not ChargePass.objects.get().blocked
+
+
+def test_what_is_recorded_of_a_pass_from_above_names_it_to_nobody_below(tree: Tree, as_bob: Client, client_of: Login) -> None:
+    hidden = create_pass(actor=None, organization=tree.partner, uid="04D0FFEE00A003")
+    listing = list_pass(actor=tree.bob, charge_pass=hidden, organization=tree.customer, whitelist=True)
+    unlist_pass(actor=tree.bob, listing=listing)
+    list_pass(actor=tree.bob, charge_pass=hidden, organization=tree.customer, whitelist=True)
+    edit_pass(actor=tree.bob, charge_pass=hidden, nickname="Secretnick")
+    delete_pass(actor=tree.bob, charge_pass=hidden)
+    below = client_of(somebody(tree.customer, ["read_audit", "personal_data"]))
+    for url in (reverse("history"), f"{reverse('history')}?export=csv", reverse("organization_history", args=[tree.customer.pk])):
+        said = body(below, url)
+        assert "****" in said
+        assert "04D0FFEE00A003" not in said
+        assert "Secretnick" not in said
+    assert "Secretnick" in body(as_bob, reverse("history"))
+
+
+def test_another_uid_leaves_the_lists_of_organizations_that_were_not_asked(tree: Tree, client_of: Login) -> None:
+    """Who manages passes below could else let any card charge on the list above, and try which UIDs are on it."""
+    create_pass(actor=None, organization=tree.partner, uid="04D0FFEE00A004")
+    list_pass(actor=None, charge_pass=tree.charge_pass, organization=tree.partner, whitelist=True)
+    fay = somebody(tree.customer, ["manage_passes", "personal_data"])
+    edit_pass(actor=fay, charge_pass=tree.charge_pass, uid="04D0FFEE00A004")
+    assert [listing.organization for listing in tree.charge_pass.listings.all()] == [tree.customer]
+
+
+def test_a_group_that_is_deleted_is_told_at_its_passes(tree: Tree) -> None:
+    group = create_group(actor=None, organization=tree.customer, name="Fitters", daily_kwh=5)
+    edit_pass(actor=None, charge_pass=tree.charge_pass, group=group)
+    delete_group(actor=tree.bob, group=group)
+    entry = AuditEntry.objects.filter(object_type="passes.chargepass", object_id=tree.charge_pass.pk).latest("pk")
+    assert (entry.verb, entry.changes["group"][0]["name"]) == ("edit", "Fitters")
