@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.forms.utils import ErrorDict
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from passes.models import ChargePass, PassGroup, check_uid, normalize_uid, reversed_uid
-from passes.models.passes import is_printed_number
-from stations.models import CardOffer
+from passes.models import ChargePass, PassGroup, normalize_uid
+from passes.uid_check import PUBLIC, Look, Offered, look, refused
 from tenancy.forms import ParentChoice
 from tenancy.models import Organization, User
 from tenancy.names import NameField
@@ -24,19 +22,9 @@ from ui.templatetags.ui import own_zone
 
 MOST_TYPED = 60  # characters of a UID with its separators
 MOST_PEOPLE = 100  # offered at once; others are found by a part of their name
-RECENTLY = timedelta(days=30)  # in which a card was offered at a station
 MASKED = ("uid", "nickname", "visible_number", "user")  # personal data: not changed by whoever does not see it
 SWITCHES = ("whitelist", "roaming_free")
 NEEDS_PUBLIC = lazy("Roaming free is for public cards: choose the kind “Public” first. A card of one's own does not roam.")
-
-
-class Offered(NamedTuple):
-    """A button beside a field: pressing it puts `value` there, under `name`."""
-
-    label: str | Promise
-    name: str
-    value: str
-    first: bool = False
 
 
 class MomentField(forms.DateTimeField):
@@ -70,16 +58,13 @@ class PersonChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
         return f"{obj} · {obj.organization}"
 
 
-def seen_forms(uid: str) -> list[str]:
-    """As stations may have sent it: what they send is kept as it came."""
-    return [uid, uid.lower()]
-
-
 class PassForm(forms.ModelForm):  # type: ignore[type-arg]
-    """`find_user` and `keep_uid` are no fields of a pass: a part of a name to look for, and the UID that stays although it looks wrong."""
+    """`find_user`, `keep_uid` and `keep_public` are no fields of a pass: a part of a name to look for, the UID that stays although it looks
+    wrong, and that of a card which is listed although a network knows it."""
 
     find_user = forms.CharField(label=lazy("Find a user"), required=False, max_length=100)
     keep_uid = forms.CharField(required=False, max_length=MOST_TYPED, widget=forms.HiddenInput)
+    keep_public = forms.CharField(required=False, max_length=MOST_TYPED, widget=forms.HiddenInput)
     valid_from = MomentField(label=lazy("Valid from"))
     valid_until = MomentField(label=lazy("Valid until"))
     whitelist = forms.BooleanField(
@@ -126,7 +111,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         else:
             self._organization()
         if self.instance.pk and not sees(user, self.instance):
-            for name in (*MASKED, "find_user", "keep_uid"):
+            for name in (*MASKED, "find_user", "keep_uid", "keep_public"):
                 del self.fields[name]
         else:
             self._people()
@@ -187,14 +172,12 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.instance.organization if self.instance.pk else self.cleaned_data.get("organization")
 
     def clean_uid(self) -> str:
-        typed = self.cleaned_data["uid"]
-        uid = normalize_uid(typed)
-        try:
-            check_uid(uid)
-        except forms.ValidationError:
-            if is_printed_number(typed):
-                self.offers.append(Offered(_("Put it into the visible number"), "take", "number", True))
-            raise
+        """What could not be a UID at any organization is said at once; `clean` looks closer."""
+        uid = normalize_uid(self.cleaned_data["uid"])
+        found = refused(uid, self.cleaned_data["uid"], offered=True)
+        if found.text and not (self.instance.pk and uid == self.instance.uid):
+            self.offers.extend(found.offers())
+            raise forms.ValidationError(found.text)
         return uid
 
     def clean(self) -> dict[str, Any]:
@@ -203,8 +186,8 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         if organization and uid:
             if same := self._pass_of(organization, uid):
                 self.add_error("uid", _("This organization already has a pass with this UID: %s.") % self._name(same))
-            elif uid != self.instance.uid and normalize_uid(values.get("keep_uid") or "") != uid:
-                self._check_order(organization, uid)
+            else:
+                self._look(organization, uid, values)
         if organization:
             self._check_whose(organization, values)
         if values.get("roaming_free") and values.get("kind") == ChargePass.Kind.NON_PUBLIC:
@@ -218,26 +201,27 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
     def _name(self, charge_pass: ChargePass) -> str:
         return str(charge_pass) if sees(self.user, charge_pass) else MASK
 
-    def _check_order(self, organization: Organization, uid: str) -> None:
-        """Says so where the card is known with its bytes in the other order."""
-        other = reversed_uid(uid)
-        if not other or other == uid:
+    def _look(self, organization: Organization, uid: str, values: dict[str, Any]) -> None:
+        """At a UID that is new; at one that stays, where it becomes a card of one's own."""
+        before = ChargePass.objects.filter(pk=self.instance.pk).values_list("uid", "kind").first() if self.instance.pk else None
+        new = before is None or before[0] != uid
+        if not new and (before is None or before[1] == values.get("kind")):
             return
-        offers = CardOffer.objects.visible_to(self.user).filter(where_seen(self.user, CardOffer), at__gte=timezone.now() - RECENTLY)
-        tags = offers.filter(id_tag__in=[*seen_forms(uid), *seen_forms(other)]).order_by().values_list("id_tag", flat=True).distinct()
-        offered = {tag.upper() for tag in tags}
-        if (same := self._pass_of(organization, other)) and sees(self.user, same):
-            self.add_error(
-                "uid",
-                _("This card may be a pass already, its bytes in the other order: %(pass)s, %(uid)s. Look there first.")
-                % {"pass": same, "uid": other},
-            )
-        elif other in offered and uid not in offered:
-            self.add_error("uid", _("Readers send this card as %s, its bytes in the other order.") % other)
-            self.offers.append(Offered(_("Use %s") % other, "take", other, True))
-        else:
-            return
-        self.offers.append(Offered(_("Keep %s") % uid, "keep_uid", uid))
+        found = look(self.user, organization, uid, str(self.data.get("uid", "")), known=self.instance.pk)
+        if new and found.refusal.text:
+            self.add_error("uid", found.refusal.text)
+            self.offers.extend(found.refusal.offers())
+        elif new and found.turned and normalize_uid(values.get("keep_uid") or "") != uid:
+            self.add_error("uid", found.turned)
+            self.offers.extend(found.offers())
+        elif self._asks_public(found, values) and normalize_uid(values.get("keep_public") or "") != uid:
+            self.add_error("uid", PUBLIC)
+            self.offers.append(Offered(_("It is public, do not whitelist it"), "take", "public", True))
+            self.offers.append(Offered(_("Keep it as it is below"), "keep_public", uid))
+
+    def _asks_public(self, found: Look, values: dict[str, Any]) -> bool:
+        whitelist = self.instance.listings.filter(whitelist=True).exists() if self.instance.pk else bool(values.get("whitelist"))
+        return found.asks_public(whitelist=whitelist, non_public=values.get("kind") == ChargePass.Kind.NON_PUBLIC)
 
     def _check_whose(self, organization: Organization, values: dict[str, Any]) -> None:
         holder, group = values.get("user"), values.get("group")
@@ -248,12 +232,16 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def taken(data: Any) -> Any:
-    """What was typed, as a button beside the UID changes it: the printed number goes to its own field, or another UID comes."""
+    """What was typed, as a button beside the UID changes it: the printed number goes to its own field, the card becomes a public one that is
+    not whitelisted, or another UID comes."""
     if not data.get("take"):
         return data
     changed = data.copy()
     if changed["take"] == "number":
         changed["visible_number"], changed["uid"] = changed.get("visible_number") or changed.get("uid", ""), ""
+    elif changed["take"] == "public":
+        changed["kind"] = ChargePass.Kind.PUBLIC
+        changed.pop("whitelist", None)
     else:
         changed["uid"] = changed["take"]
     return changed

@@ -14,6 +14,7 @@ from passes.actions import why_not_listed
 from passes.forms import MOST_TYPED, NEEDS_PUBLIC
 from passes.models import ChargePass, Listing, check_uid, normalize_uid
 from passes.pages.sheet import name_of
+from passes.uid_check import PUBLIC, Offered, look
 from stations.models import AccessMode, Location, Station
 from tenancy.actions.moves import keys
 from tenancy.forms import ParentChoice
@@ -23,6 +24,7 @@ from tenancy.personal import sees
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_PASSES, MANAGE_STATIONS, PERSONAL_DATA
 
 MOST_CHOICES = 200  # passes in a list to choose from; beyond that one types the UID or the number
+PUBLIC_PASS = lazy("This pass is a public card, or roams free. Do not whitelist a card that should be settled.")
 UID_HELP = lazy("What the reader sends, such as 04A2B3C4D5E680. Separators do not matter.")
 
 
@@ -94,12 +96,16 @@ class CardForm(forms.Form):
     )  # fmt: skip
     nickname = NameField(label=lazy("Nickname"), max_length=60, required=False, help_text=lazy("Such as the name of a car."))
     user = forms.ModelChoiceField(label=lazy("User"), queryset=User.objects.none(), required=False, empty_label=lazy("Nobody"))
+    keep_uid = forms.CharField(required=False, max_length=MOST_TYPED, widget=forms.HiddenInput)  # it stays although it looks wrong
+    keep_public = forms.CharField(required=False, max_length=MOST_TYPED, widget=forms.HiddenInput)  # it is meant although it is public
     public_only = False
+    asks_public = False  # before a public card is whitelisted
     NEW = ("visible_number", "uid", "nickname", "user")  # what is asked of a card that is no pass yet
 
     def __init__(self, *args: Any, person: User, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.person, self.organization = person, organization
+        self.offers: list[Offered] = []  # beside the UID
         passes = self._passes()
         shown = list(passes.visible_to(person, PERSONAL_DATA).values_list("pk", flat=True)[: MOST_CHOICES + 1])
         if shown and len(shown) <= MOST_CHOICES:
@@ -122,10 +128,7 @@ class CardForm(forms.Form):
         return ChargePass.objects.visible_to(self.person, MANAGE_PASSES).filter(near).select_related("organization")
 
     def clean_uid(self) -> str:
-        uid = normalize_uid(self.cleaned_data["uid"])
-        if uid:
-            check_uid(uid)
-        return uid
+        return normalize_uid(self.cleaned_data["uid"])
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -139,8 +142,26 @@ class CardForm(forms.Form):
             self.add_error("charge_pass" if values.get("charge_pass") else "uid", str(NEEDS_PUBLIC))
         if found is not None and (why := why_not_listed(found, self.organization)):
             self.add_error("charge_pass" if "charge_pass" in self.fields else "uid", why)
-        values["charge_pass"] = found
+        values["charge_pass"], values["is_public"] = found, False
+        if (found is not None or uid) and not self.errors:
+            self._look(found, uid, values)
         return values
+
+    def _look(self, found: ChargePass | None, uid: str, values: dict[str, Any]) -> None:
+        chosen = "charge_pass" if values.get("charge_pass") else "uid"
+        card = found.uid if found else uid
+        seen = look(self.person, self.organization, card, "" if found else str(self.data.get("uid", "")), known=found.pk if found else None)
+        values["is_public"] = seen.public
+        public = seen.public or (found is not None and _is_public(found))
+        if found is None and seen.refusal.text:
+            self.add_error("uid", seen.refusal.text)
+            self.offers = seen.refusal.offers()
+        elif found is None and seen.turned and normalize_uid(values.get("keep_uid") or "") != uid:
+            self.add_error("uid", seen.turned)
+            self.offers = seen.offers()
+        elif self.asks_public and public and values.get("keep_public") != (f"pass-{found.pk}" if found else uid):
+            self.add_error(chosen, PUBLIC if seen.public else PUBLIC_PASS)
+            self.offers = [Offered(_("Whitelist it all the same"), "keep_public", f"pass-{found.pk}" if found else uid)]
 
     def _known(self, uid: str, number: str) -> ChargePass | None:
         if uid:
@@ -170,6 +191,16 @@ class CardForm(forms.Form):
             known = found.uid if sees(self.person, found) else name_of(self.person, found)
             return name_of(self.person, found) if name == "charge_pass" else _("%s, a pass already") % known
         return _("as it is")
+
+
+def _is_public(found: ChargePass) -> bool:
+    return found.kind == ChargePass.Kind.PUBLIC or found.listings.filter(roaming_free=True).exists()
+
+
+class TagForm(CardForm):
+    """A card of one's own: of a public one it asks whether it is meant."""
+
+    asks_public = True
 
 
 class PublicCardForm(CardForm):

@@ -19,6 +19,9 @@ from tenancy.rights import MANAGE_PASSES, VisibleQuerySet
 _SEPARATORS = re.compile(r"[\s:.\-]")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # of ASCII: other letters become several
 _BYTES = re.compile(r"[0-9A-F]{8}|[0-9A-F]{14}|[0-9A-F]{20}")  # of 4, 7 and 10 bytes
+_CONTRACT = re.compile(r"[A-Z]{2}[-*][A-Z0-9]{3}[-*][A-Z0-9*-]{4,}\Z")
+_NUMBER = re.compile(r"[A-Z]{2}[A-Z0-9]{3}(?:C[A-Z0-9]{8,9}\Z|[A-Z]?\d{2})")
+_EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}C\d{8}[A-Z0-9]?")
 
 
 def normalize_uid(uid: str) -> str:
@@ -37,13 +40,17 @@ def usual_uid(uid: str) -> bool:
 
 
 def is_printed_number(text: str) -> bool:
-    """Whether this looks like the number printed on a card, a contract id, and like no UID."""
-    uid = normalize_uid(text)
-    return bool(re.match(r"^[A-Z]{2}[A-Z0-9]{3}[A-Z]?\d{2}", uid.replace("*", ""))) and not re.fullmatch(r"[0-9A-F]+", uid)
+    """Whether this looks like the number printed on a card, a contract id (country, party, number), and like no UID. Without its separators
+    some of them have the digits of a UID too: DE8ACC12345678."""
+    if _CONTRACT.match(text.strip().upper()):
+        return True
+    uid = normalize_uid(text).replace("*", "")
+    return bool(_NUMBER.match(uid)) and not re.fullmatch(r"[0-9A-F]+", uid) or bool(_EMAID.fullmatch(uid))
 
 
 def check_uid(uid: str) -> None:
-    if is_printed_number(uid):
+    """What may be kept as a UID, because a station may send it. What somebody enters is looked at more closely: passes.uid_check."""
+    if is_printed_number(uid) and not usual_uid(uid):
         raise ValidationError(
             _(
                 "This looks like the number printed on the card. The UID is what the reader sends: 8, 14 or 20 hexadecimal digits, "

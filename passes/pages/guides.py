@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -16,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from passes import actions, guide_forms
-from passes.forms import MOST_TYPED
+from passes.forms import MOST_TYPED, taken
 from passes.guide_forms import (
     CardForm,
     CustomerForm,
@@ -28,11 +27,13 @@ from passes.guide_forms import (
     OrganizationForm,
     PlaceForm,
     PublicCardForm,
+    TagForm,
 )
-from passes.models import ChargePass, Listing, check_uid, normalize_uid
+from passes.models import ChargePass, Listing, normalize_uid
 from passes.pages.sheet import name_of, pass_of
 from passes.pages.whitelist import ROAMS, WHITELISTS, Modes, modes_of
 from passes.reach import Reach, reach
+from passes.uid_check import refused
 from stations.actions import edit_location
 from stations.models import AccessMode, CardOffer, Location, Station
 from tenancy.links import link
@@ -111,9 +112,9 @@ class Guide(Wizard):
         posted, step = self.request.POST, self.step()
         if self.lost(step):
             return self.back_to(self.steps.first)
-        if step == CARD_STEP and self.kept and ("learn" in posted or "pick" in posted):
+        if step == CARD_STEP and self.kept and not {"learn", "pick", "take"}.isdisjoint(posted):
             self.storage.current_step = step
-            form = self.get_form(data=posted)
+            form = self.get_form(data=taken(posted))
             self._take(posted.get("pick", ""), as_typed(form))
             here = self.url(step)
             return redirect(link("pass_learn", next=here) if "learn" in posted else here)
@@ -143,7 +144,8 @@ class Guide(Wizard):
         return get_for(self.user, Organization.objects.all(), MANAGE_PASSES, pk=values[name].pk)
 
     def fields(self, values: dict[str, Any], kind: str) -> dict[str, Any]:
-        """Of a new pass."""
+        """Of a new pass. A card that a network knows is a public one, whatever the guide is for."""
+        kind = ChargePass.Kind.PUBLIC if values.get("is_public") else kind
         return {"kind": kind} | {name: values[name] for name in CardForm.NEW if name in values}
 
     def listed(self, values: dict[str, Any], kind: str, **switches: bool) -> HttpResponseBase:
@@ -199,7 +201,7 @@ class Tag(Guide):
     what = lazy("A card or tag that no card provider knows, such as a key fob or an access card, charges free at the customer's stations.")
     pays = lazy("The driver pays nothing. The owner of the station pays.")
     station = lazy("The station must whitelist.")
-    flow = (Step("organization", lazy("Customer"), OrganizationForm), Step(CARD_STEP, lazy("Card or tag"), CardForm))
+    flow = (Step("organization", lazy("Customer"), OrganizationForm), Step(CARD_STEP, lazy("Card or tag"), TagForm))
 
     def finish(self, values: dict[str, Any]) -> HttpResponseBase:
         return self.listed(values, ChargePass.Kind.NON_PUBLIC, whitelist=True)
@@ -214,7 +216,7 @@ class Home(Guide):
     station = lazy("The stations at both must whitelist.")
     flow = (
         Step("organization", lazy("Office"), OfficeForm),
-        Step(CARD_STEP, lazy("Pass"), CardForm),
+        Step(CARD_STEP, lazy("Pass"), TagForm),
         Step("home", lazy("Home"), HomeForm),
         Step(
             "modes", lazy("Access mode"), ModesForm, when=lambda wizard: bool(wizard.roaming_at_home()),
@@ -325,16 +327,8 @@ def unknown_cards(user: User, organization: Organization) -> Iterator[Unknown]:
     listed = Listing.objects.visible_to(user).filter(organization=organization, uid__in=newest)
     for uid in listed.values_list("uid", flat=True):
         del newest[uid]
-    good = [Unknown(uid, offer) for uid, offer in newest.items() if _is_uid(uid)]
+    good = [Unknown(uid, offer) for uid, offer in newest.items() if not refused(uid, uid, offered=True).text]
     yield from good[:MOST_UNKNOWN]
-
-
-def _is_uid(uid: str) -> bool:
-    try:
-        check_uid(uid)
-    except ValidationError:
-        return False
-    return True
 
 
 # -- the pages around them ----------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from django.core import signing
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -21,8 +20,9 @@ from django.utils.translation import gettext as _
 
 from passes import actions
 from passes.guide_forms import ReaderForm, learnable
-from passes.models import ChargePass, Listing, check_uid, normalize_uid
+from passes.models import ChargePass, Listing, normalize_uid
 from passes.pages.sheet import name_of
+from passes.uid_check import PUBLIC, Look, looks, refused
 from stations.models import CardOffer, Connection, Station
 from tenancy.links import link
 from tenancy.models import User
@@ -60,6 +60,7 @@ class Seen(NamedTuple):
     known: str  # the name of the pass it is already
     known_url: str
     problem: str  # why it cannot be a pass
+    hints: tuple[str, ...]  # what to look at before it becomes one
     use_url: str
 
 
@@ -138,21 +139,25 @@ def seen(user: User, window: Window, after: str) -> Iterator[Seen]:
     tags = dict(list(newest.items())[:MOST])
     listed = Listing.objects.visible_to(user).filter(organization=owner, uid__in=tags).select_related("charge_pass__organization")
     passes: dict[str, ChargePass] = {one.uid: one.charge_pass for one in listed}
+    told = looks(user, [(owner, uid) for uid in tags])
     for uid, offer in tags.items():
         known = passes.get(uid)
         visible = known is not None and may(user, MANAGE_PASSES, known)
         yield Seen(
             uid, offer.at, offer.connector_number, name_of(user, known) if known else "",
-            known.get_absolute_url() if known and visible else "", _wrong(uid), _use(uid, owner.pk, after),
+            known.get_absolute_url() if known and visible else "", _wrong(uid), () if known else _hints(told[owner.pk, uid]),
+            _use(uid, owner.pk, after),
         )  # fmt: skip
 
 
 def _wrong(uid: str) -> str:
-    try:
-        check_uid(uid)
-    except ValidationError:
+    if refused(uid, uid, offered=True).text:
         return _("The reader gave something that is no UID of a card. Some apps and remote starts do so.")
     return ""
+
+
+def _hints(found: Look) -> tuple[str, ...]:
+    return tuple(filter(None, (found.turned, str(PUBLIC) if found.public else "")))
 
 
 def _use(uid: str, organization: int, after: str) -> str:

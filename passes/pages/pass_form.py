@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from passes import actions
 from passes.forms import PassForm, only_looked, taken, unchecked
-from passes.models import ChargePass
+from passes.models import ChargePass, normalize_uid
 from passes.pages.sheet import crumbs, name_of, pass_of, warnings_of
+from passes.uid_check import look
 from stations.forms import Part
 from tenancy.history import last_change
 from tenancy.links import link
@@ -26,7 +27,7 @@ from tenancy.rights import MANAGE_PASSES, Missing, anywhere, get_for
 from ui.edits import DRAWN, Edit
 from ui.forms import form_page
 
-NO_FIELDS = ("find_user", "keep_uid")  # of the form alone
+NO_FIELDS = ("find_user", "keep_uid", "keep_public")  # of the form alone
 
 
 def pass_add(request: HttpRequest) -> HttpResponse:
@@ -60,7 +61,15 @@ def proposed(request: HttpRequest) -> dict[str, Any]:
         found["organization"] = drill.organization.pk
     elif user.organization.parent_id is not None:  # a pass of the platform is on its list alone, so nobody gets that by default
         found["organization"] = user.organization_id
+    if found["uid"] and (place := _place(user, found.get("organization"))):
+        uid = normalize_uid(found["uid"])
+        if uid and look(user, place, uid).public:  # most of these are to be settled
+            found |= {"kind": ChargePass.Kind.PUBLIC, "whitelist": False}
     return found
+
+
+def _place(user: User, key: int | None) -> Organization | None:
+    return Organization.objects.visible_to(user, MANAGE_PASSES).filter(pk=key).first() if key else None
 
 
 def fields_of(values: dict[str, Any]) -> dict[str, Any]:
