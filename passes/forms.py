@@ -232,8 +232,8 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def taken(data: Any) -> Any:
-    """What was typed, as a button beside the UID changes it: the printed number goes to its own field, the card becomes a public one that is
-    not whitelisted, or another UID comes."""
+    """What was typed, as a button beside the UID changes it: the printed number goes to its own field, the card becomes a public one
+    that is not whitelisted, or another UID comes."""
     if not data.get("take"):
         return data
     changed = data.copy()

@@ -1,5 +1,5 @@
-"""The one place that looks at a UID which somebody enters: whether it can be one, whether the card is known with its bytes in the other
-order, and whether it is a public card. Forms, guides, learning a card and imports ask here; remote start does not, apps send what they like.
+"""The one place that looks at a UID which somebody enters: whether it can be one, whether the card is known with its bytes in the
+other order, and whether it is a public card. Forms, guides, learning a card and imports ask here; remote start does not, apps send what they like.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Value
@@ -125,6 +125,8 @@ def refused(uid: str, typed: str, *, offered: bool) -> Refusal:
     except ValidationError as error:
         return Refusal(str(error.messages[0]))
     if not offered and not HEXADECIMAL.fullmatch(uid):
+        if re.fullmatch(r"[0-9A-F]+", uid):
+            return Refusal(odd_length(uid))
         return Refusal(
             _(
                 "This is no UID: a UID has 8, 14 or 20 digits from 0 to 9 and letters from A to F. It is in the activity of the station at "
@@ -149,14 +151,14 @@ def _passes(
 
 def _offered(user: User, uids: Collection[str]) -> set[str]:
     """Those that were offered lately at stations whose cards `user` sees. Stations send them as they like: what they send is kept so."""
-    tag: object = F("id_tag")
+    tag: Any = F("id_tag")
     for sign in " :.-":
-        tag = Replace(tag, Value(sign), Value(""))  # type: ignore[arg-type]
+        tag = Replace(tag, Value(sign), Value(""))
     seen = condition(user, READ_TRANSACTIONS, CardOffer), condition(user, MANAGE_PASSES, CardOffer)
     either: Q = seen[0] | seen[1] if all(seen) else Q()
     rows = CardOffer.objects.filter(where_seen(user, CardOffer), either, at__gte=timezone.now() - RECENTLY)
-    rows = rows.alias(tag=Upper(tag)).filter(tag__in=set(uids))  # type: ignore[arg-type]
-    return {normalize_uid(sent) for sent in rows.order_by().values_list("id_tag", flat=True).distinct()}
+    found = rows.alias(tag=Upper(tag)).filter(tag__in=set(uids))
+    return {normalize_uid(sent) for sent in found.order_by().values_list("id_tag", flat=True).distinct()}
 
 
 def _networks(places: Iterable[Organization], uids: Collection[str]) -> dict[str, set[int]]:

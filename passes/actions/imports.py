@@ -14,7 +14,7 @@ from passes.models import ChargePass, Listing, Provider, RoamingToken
 from tenancy import audit
 from tenancy.models import User
 
-SWITCHES = ("whitelist", "roaming_free")
+SWITCHES = ("whitelist", "roaming_free", "below")
 AT_ONCE = 500
 
 
@@ -25,7 +25,7 @@ def create_passes(*, actor: User | None, passes: Sequence[ChargePass], fields: C
     ChargePass.objects.bulk_create(passes, batch_size=AT_ONCE)
     Listing.objects.bulk_create(
         [
-            Listing(charge_pass=one, organization=one.organization, uid=one.uid, whitelist=one.whitelist, roaming_free=one.roaming_free)  # type: ignore[attr-defined]
+            Listing(charge_pass=one, organization=one.organization, uid=one.uid, **{name: getattr(one, name) for name in SWITCHES})
             for one in passes
         ],
         batch_size=AT_ONCE,

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from import_export.widgets import Widget
 
-from passes.actions.imports import create_passes, edit_passes, own_listings
-from passes.models import ChargePass, Listing, PassGroup, check_uid, normalize_uid
+from passes.actions.imports import SWITCHES, create_passes, edit_passes, own_listings
+from passes.forms import NEEDS_PUBLIC
+from passes.models import ChargePass, Listing, PassGroup, normalize_uid
+from passes.uid_check import PUBLIC, looks
 from tenancy.imports import Column as Told
 from tenancy.imports import Kind
 from tenancy.imports.rows import Choice, Column, Moment, Rows, Text, YesNo, number_made, text_of
@@ -23,7 +25,6 @@ from tenancy.names import same_name
 from tenancy.personal import MASK, person, sees, where_seen
 from tenancy.rights import MANAGE_PASSES
 
-GOOD_LENGTHS = (8, 14, 20)
 PERSONAL = ("nickname", "visible_number", "user")
 COLUMNS = (
     Told("uid", lazy("What the reader sends, 8, 14 or 20 hexadecimal digits. Format the column as text. A pass that its organization "
@@ -40,6 +41,8 @@ COLUMNS = (
     Told("whitelist", lazy("yes or no: the driver charges free, the owner pays. Empty: yes for a new one, no if it is public."),
          "yes"),
     Told("roaming_free", lazy("yes or no: the card roams without the roaming surcharge. Empty: no for a new pass."), "no"),
+    Told("below", lazy("yes or no: both switches hold at everything below the organization too. Empty: no for a new pass."), "no"),
+    Told("several_at_once", lazy("yes or no: it may charge at more than one connector at the same time. Empty: no for a new pass."), "no"),
     Told("organization", lazy("Name of the organization, or of one below it, where you may manage passes. Empty: the one chosen."), ""),
 )  # fmt: skip
 
@@ -83,6 +86,8 @@ class PassRows(Rows):
     blocked = Column("blocked", YesNo(), keeps=True)
     whitelist = Column("whitelist", YesNo(), keeps=True)
     roaming_free = Column("roaming_free", YesNo(), keeps=True)
+    below = Column("below", YesNo(), keeps=True)
+    several_at_once = Column("several_at_once", YesNo(), keeps=True)
 
     def __init__(self, user: User, organization: Organization, options: dict[str, Any]) -> None:
         super().__init__([column.name for column in COLUMNS])
@@ -115,10 +120,21 @@ class PassRows(Rows):
             if key not in self.known or self.known[key].pk != listing.charge_pass_id:
                 self.taken.add(key)
             else:
-                self.known[key].whitelist, self.known[key].roaming_free = listing.whitelist, listing.roaming_free
+                self.known[key].__dict__.update({name: getattr(listing, name) for name in SWITCHES})
         for one in self.known.values():
-            one.__dict__.setdefault("whitelist", False)
-            one.__dict__.setdefault("roaming_free", False)
+            for name in SWITCHES:
+                one.__dict__.setdefault(name, False)
+        free = Listing.objects.filter(charge_pass__in=self.known.values(), roaming_free=True)
+        self.free_elsewhere = set(free.exclude(organization=F("charge_pass__organization")).values_list("charge_pass", flat=True))
+        self.looks = looks(
+            self.user,
+            [
+                (place, uid)
+                for place, uid in zip(self.places, self.uids, strict=True)
+                if isinstance(uid, str) and not isinstance(place, ValidationError)
+            ],
+            typed={uid: text_of(row["uid"]) for uid, row in zip(self.uids, rows, strict=True) if isinstance(uid, str)},
+        )
         people = {text_of(row.get("user")).casefold() for row in rows} - {"", MASK}
         self.people: dict[str, list[User]] = {}
         if people:
@@ -128,11 +144,10 @@ class PassRows(Rows):
             ):  # fmt: skip
                 for text in {(one.email or "").casefold(), one.name.casefold()} & people:
                     self.people.setdefault(text, []).append(one)
-        self.groups = (
-            {(group.organization_id, same_name(group.name)): group for group in PassGroup.objects.filter(organization__in=places)}
-            if any(text_of(row.get("group")) for row in rows)
-            else {}
-        )
+        self.groups: dict[tuple[int, str], list[PassGroup]] = {}
+        if any(text_of(row.get("group")) for row in rows):
+            for group in PassGroup.objects.filter(organization__in=places):
+                self.groups.setdefault((group.organization_id, same_name(group.name)), []).append(group)
 
     def _place(self, row: dict[str, Any]) -> Organization:
         text = same_name(text_of(row.get("organization")))
@@ -164,7 +179,7 @@ class PassRows(Rows):
     def init_instance(self, row: dict[str, Any] | None = None) -> ChargePass:
         found = ChargePass(organization=self.places[self.at], uid=self.uids[self.at])
         public = text_of((row or {}).get("kind")).casefold() == ChargePass.Kind.PUBLIC
-        found.whitelist, found.roaming_free = not public, False  # type: ignore[attr-defined]
+        found.whitelist, found.roaming_free, found.below = not public, False, False  # type: ignore[attr-defined]
         return found
 
     def after_init_instance(self, instance: Any, new: bool, row: Any, **rest: Any) -> None:
@@ -185,19 +200,34 @@ class PassRows(Rows):
         super().import_instance(instance, row, **rest)
 
     def check(self, instance: Any, new: bool, row: dict[str, Any], errors: dict[str, Any]) -> None:
-        try:
-            check_uid(instance.uid)
-            instance.clean()
-        except ValidationError as error:
-            for name, found in (error.error_dict if hasattr(error, "error_dict") else {"uid": error.error_list}).items():
-                errors.setdefault(name, found)
+        seen = self.looks[instance.organization_id, instance.uid]
+        if new and seen.refusal.text:
+            errors.setdefault("uid", ValidationError(seen.refusal.text))
+        else:
+            try:
+                instance.clean()
+            except ValidationError as error:
+                for name, found in (error.error_dict if hasattr(error, "error_dict") else {"uid": error.error_list}).items():
+                    errors.setdefault(name, found)
         if new and (instance.organization_id, instance.uid) in self.taken:
             errors.setdefault("uid", ValidationError(_("%s already has a pass with this UID on its list.") % instance.organization))
+        changed = {} if new else self.changes(instance)
+        if instance.kind == ChargePass.Kind.NON_PUBLIC and (
+            (instance.roaming_free and (new or {"roaming_free", "kind"} & changed.keys()))
+            or ("kind" in changed and instance.pk in self.free_elsewhere)
+        ):
+            errors.setdefault("kind" if "kind" in self.columns else "roaming_free", ValidationError(NEEDS_PUBLIC))
         if errors:
             return
-        if new and len(instance.uid) not in GOOD_LENGTHS:
-            self.warn("uid", instance.uid, odd_length(instance.uid))
-        if instance.kind == ChargePass.Kind.PUBLIC and instance.whitelist and (new or self.changes(instance)):
+        if new and seen.odd:
+            self.warn("uid", instance.uid, seen.odd)
+        if new and seen.turned:
+            self.warn("uid", instance.uid, seen.turned)
+        non_public = instance.kind == ChargePass.Kind.NON_PUBLIC
+        asks = new or bool({"whitelist", "kind"} & changed.keys())
+        if asks and seen.asks_public(whitelist=instance.whitelist, non_public=non_public):
+            self.warn("whitelist" if instance.whitelist else "kind", "yes" if instance.whitelist else instance.kind, str(PUBLIC))
+        elif not non_public and instance.whitelist and (new or changed):
             self.warn(
                 "whitelist", "yes", _("The owner pays for what this public card charges. Most are to be settled: then whitelist is no.")
             )
@@ -222,25 +252,23 @@ class PassRows(Rows):
         text = same_name(text_of(value))
         if not text:
             return None
-        if self.one.group and same_name(self.one.group.name) == text:
+        if self.one.group and self.one.group.name == text_of(value):
             return self.one.group  # type: ignore[no-any-return]
-        found = self.groups.get((self.one.organization_id, text))
-        if found is None:
+        found = self.groups.get((self.one.organization_id, text), [])
+        if not found:
             raise ValidationError(_("%s has no group of passes with this name.") % self.one.organization)
-        return found
+        found = [group for group in found if group.name == text_of(value)] or found
+        if len(found) > 1:
+            raise ValidationError(_("%s has several groups with this name. Rename one of them first.") % self.one.organization)
+        return found[0]
 
     # -- all of them ------------------------------------------------------------------------------------------------------------------
 
     def bulk_write(self, new: list[Any], changed: list[Any]) -> None:
         if new:
-            create_passes(actor=self.user, passes=new, fields=[*dict.fromkeys(["uid", *self.columns, "whitelist", "roaming_free"])])
+            create_passes(actor=self.user, passes=new, fields=[*dict.fromkeys(["uid", *self.columns, *SWITCHES])])
         if changed:
             edit_passes(actor=self.user, changes=[(one, self.changes(one)) for one in changed])
-
-
-def odd_length(uid: str) -> str:
-    words = {"uid": len(uid)}
-    return _("A UID has 8, 14 or 20 digits, this one has %(uid)d. Has the spreadsheet taken leading zeros away?") % words
 
 
 def _or_error(find: Any, value: Any) -> Any:
@@ -274,7 +302,8 @@ def exported(user: User, passes: Iterable[ChargePass]) -> Iterator[list[Any]]:
                 "" if own is None else (own.email or name) if seen and name != MASK else MASK,
                 one.kind, moment.render(one.valid_from), moment.render(one.valid_until), yes.render(one.blocked),
                 one.group.name if one.group else "", yes.render(listing and listing.whitelist),
-                yes.render(listing and listing.roaming_free), one.organization.name,
+                yes.render(listing and listing.roaming_free), yes.render(listing and listing.below), yes.render(one.several_at_once),
+                one.organization.name,
             ]  # fmt: skip
 
 

@@ -13,11 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from passes.actions.imports import end_tokens, write_tokens
-from passes.imports.passes import GOOD_LENGTHS, Resolved, check_typed, odd_length
-from passes.models import Provider, RoamingToken
+from passes.imports.passes import Resolved, check_typed
+from passes.models import Provider, RoamingToken, normalize_uid
+from passes.models.passes import is_printed_number, usual_uid
+from passes.uid_check import PRINTED, odd_length
 from tenancy.imports import Column as Told
 from tenancy.imports import Kind, Refused
-from tenancy.imports.rows import Choice, Column, Moment, Rows, Text, YesNo, unpacked
+from tenancy.imports.rows import Choice, Column, Moment, Rows, Text, YesNo, text_of, unpacked
 from tenancy.links import link
 from tenancy.models import Import, Organization, User
 from tenancy.rights import MANAGE_NETWORKS
@@ -34,7 +36,7 @@ COLUMNS = (
     Told("valid", lazy("yes or no. Empty: yes for a new card."), "yes"),
     Told("whitelist", lazy("ALWAYS, ALLOWED, ALLOWED_OFFLINE or NEVER. Empty: ALLOWED for a new card."), "ALLOWED"),
     Told("language", lazy("Two letters."), "nl"),
-    Told("last_updated", lazy("When the provider changed it. Empty: now."), "2026-11-21T09:30:00Z"),
+    Told("last_updated", lazy("When the provider changed it. What is known and newer stays. Empty: now."), "2026-11-21T09:30:00Z"),
 )  # fmt: skip
 
 
@@ -43,6 +45,7 @@ def field(name: str) -> Any:
 
 
 class TokenRows(Rows):
+    repeats_count = True
     type = Column("type", Choice(field("type")), keeps=True)
     contract_id = Column("contract_id", Text(field("contract_id")))
     visual_number = Column("visual_number", Text(field("visual_number")))
@@ -73,7 +76,11 @@ class TokenRows(Rows):
                 self.keys.append(error if hasattr(error, "error_dict") else ValidationError({"uid": error}))
                 continue
             try:
-                self.keys.append((uid, types.clean(row.get("type")) or RoamingToken.Type.RFID.value))
+                kind = types.clean(row.get("type")) or RoamingToken.Type.RFID.value
+                if kind == RoamingToken.Type.RFID and (is_printed_number(text_of(row["uid"])) or is_printed_number(uid)):
+                    self.keys.append(ValidationError({"uid": PRINTED}))
+                    continue
+                self.keys.append((uid, kind))
             except ValidationError as error:
                 self.keys.append(ValidationError({"type": error}))
         uids = {found[0] for found in self.keys if isinstance(found, tuple)}
@@ -93,10 +100,21 @@ class TokenRows(Rows):
         self.known[uid, kind] = found  # the same card again, further below, changes this one
         return found
 
+    def import_instance(self, instance: Any, row: dict[str, Any], **rest: Any) -> None:
+        super().import_instance(instance, row, **rest)
+        if instance.was is None:
+            return
+        told = text_of(row.get("last_updated"))
+        before = dict(zip(self.columns, instance.was, strict=True))
+        if told and instance.last_updated < before["last_updated"]:  # as where the provider tells it itself
+            for name, value in before.items():
+                setattr(instance, name, value)
+            self.warn("last_updated", told, _("What is known of this card is newer. This row is left out."))
+
     def check(self, instance: Any, new: bool, row: dict[str, Any], errors: dict[str, Any]) -> None:
         if not instance.contract_id and "contract_id" not in errors:
             errors["contract_id"] = ValidationError(_("A contract id is needed."))
-        if new and instance.type == "RFID" and len(instance.uid) not in GOOD_LENGTHS and not errors:
+        if new and instance.type == "RFID" and not usual_uid(instance.uid) and not errors:
             self.warn("uid", instance.uid, odd_length(instance.uid))
 
     def bulk_write(self, new: list[Any], changed: list[Any]) -> None:
@@ -108,6 +126,11 @@ class TokenRows(Rows):
         fields = {*self.columns, "last_updated"} - {"uid", "type"}
         write_tokens(tokens=written, fields=sorted(fields))
         self.touched.extend(one.pk for one in new)
+
+
+def key(row: dict[str, Any]) -> str:
+    """The same card, for the warning that it is there twice."""
+    return f"{normalize_uid(text_of(row['uid']))} {text_of(row.get('type')).upper() or 'RFID'}"
 
 
 def touches(options: dict[str, Any]) -> bool:
@@ -152,6 +175,7 @@ TOKENS = Kind(
     done_label=lazy("Show the card provider"),
     list_url="passes",
     most_rows=10_000_000,
+    key=key,
     finish=finish,
     touches=touches,
     ended_label=lazy("Become invalid: not in the file"),

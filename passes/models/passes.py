@@ -20,7 +20,7 @@ _SEPARATORS = re.compile(r"[\s:.\-]")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # of ASCII: other letters become several
 _BYTES = re.compile(r"[0-9A-F]{8}|[0-9A-F]{14}|[0-9A-F]{20}")  # of 4, 7 and 10 bytes
 _CONTRACT = re.compile(r"[A-Z]{2}[-*][A-Z0-9]{3}[-*][A-Z0-9*-]{4,}\Z")
-_NUMBER = re.compile(r"[A-Z]{2}[A-Z0-9]{3}(?:C[A-Z0-9]{8,9}\Z|[A-Z]?\d{2})")
+_NUMBER = re.compile(r"[A-Z]{2}[A-Z0-9]{3}(?:C[A-Z0-9]{8,9}\Z|[A-Z]?\d{4})")
 _EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}C\d{8}[A-Z0-9]?")
 
 
@@ -45,7 +45,7 @@ def is_printed_number(text: str) -> bool:
     if _CONTRACT.match(text.strip().upper()):
         return True
     uid = normalize_uid(text).replace("*", "")
-    return bool(_NUMBER.match(uid)) and not re.fullmatch(r"[0-9A-F]+", uid) or bool(_EMAID.fullmatch(uid))
+    return (bool(_NUMBER.match(uid)) and not re.fullmatch(r"[0-9A-F]+", uid)) or bool(_EMAID.fullmatch(uid))
 
 
 def check_uid(uid: str) -> None:

@@ -39,9 +39,9 @@ class Kind:
     """`resource(user, organization, options)` gives what reads and writes rows as this user may, or raises Refused.
 
     `form` is a subclass of tenancy.pages.imports.ImportForm. `key(row)` of two rows is equal where they would be the same thing: the second
-    one is an error then; without it the later one counts. `finish(of, dry)` does what comes after the last row: it gives numbers of rows
-    ended, one for each bite, so that it can be interrupted, and writes nothing where `dry`. `touches(options)` says whether it wants to
-    know the keys of all rows.
+    one is an error then, or a warning where the resource says `repeats_count`: there, and without a key, the
+    later one counts. `finish(of, dry)` does what comes after the last row: it gives numbers of rows ended, one for each bite, so that it
+    can be interrupted, and writes nothing where `dry`. `touches(options)` says whether it wants to know the keys of all rows.
     """
 
     slug: str

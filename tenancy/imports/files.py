@@ -31,6 +31,7 @@ PIECE = 1 << 20  # bytes of a file in one row of the database
 IN_MEMORY = 4 << 20
 LONGEST_LINE, LONGEST_CELL = 100_000, 500
 MOST_COLUMNS = 60
+MOST_KEYS = 500_000  # of a file, that are known again further below
 EXCEL_ROWS = 1_048_576
 FORMULA = "=+-@\t\r"  # what ui.lists.harmless puts an apostrophe before
 MARKS = ".csv", ".txt", ".tsv", ".xlsx"
@@ -234,8 +235,10 @@ def cut(of: Import, kind: Kind, alive: Callable[[], None]) -> None:
                 raise Refused(_("This file has more than %s rows, the most that can be imported at once. Divide it.") % f"{most:,}")
             before = 0
             if kind.key and (key := kind.key(dict(zip(heads.columns, row, strict=True)))):
-                before = seen.setdefault(key, number)
-            part.append([number, 0 if before == number else before, *row])
+                before = seen.get(key, 0)
+                if not before and len(seen) < MOST_KEYS:
+                    seen[key] = number
+            part.append([number, before, *row])
             if len(part) == kind.part_rows:
                 _store(of, part)
                 part.clear()

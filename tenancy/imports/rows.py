@@ -174,8 +174,11 @@ class Rows(Resource):
         store_instance = True
         use_transactions = False
 
+    repeats_count = False  # the second row about the same thing is no error: it is warned of, and counts
+
     def __init__(self, columns: Sequence[str]) -> None:
         super().__init__()
+        self.shown: dict[int, list[str]] = {}
         self.columns = list(columns)
         self.at = 0
         self.known: dict[Any, Any] = {}
@@ -210,7 +213,7 @@ class Rows(Resource):
         """Read a part: [number, number of the row it repeats or 0, cells …] of each row. `write` writes what was read last."""
         self.create_instances: list[Any] = []
         self.update_instances: list[Any] = []
-        self.warned, self.touched = [], array("q")
+        self.warned, self.touched, self.shown = [], array("q"), {}
         self.numbers, self.repeats = [row[0] for row in rows], [row[1] for row in rows]
         dataset = tablib.Dataset(*(row[2:] for row in rows), headers=self.columns)
         self.prepare([dict(zip(self.columns, row[2:], strict=True)) for row in rows])
@@ -234,10 +237,9 @@ class Rows(Resource):
 
     def sample(self, result: Result) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        for number, row in zip(self.numbers, result.rows, strict=True):
-            if row.instance is not None and len(found) < SAMPLE:
-                cells = [self.fields[name].export(row.instance) for name in self.columns]
-                found.append({"number": number, "type": row.import_type, "cells": [text_of(cell) for cell in cells]})
+        for at, (number, row) in enumerate(zip(self.numbers, result.rows, strict=True)):
+            if at in self.shown and row.instance is not None and len(found) < SAMPLE:
+                found.append({"number": number, "type": row.import_type, "cells": self.shown[at]})
         return found
 
     def warn(self, field: str, value: Any, message: str) -> None:
@@ -250,7 +252,10 @@ class Rows(Resource):
 
     def before_import_row(self, row: dict[str, Any], **rest: Any) -> None:
         self.at = rest["row_number"] - 1
-        if before := self.repeats[self.at]:
+        before = self.repeats[self.at]
+        if before and self.repeats_count:
+            self.warn(self.columns[0], row[self.columns[0]], _("This stands in row %d already. The later row counts.") % before)
+        elif before:
             raise ValidationError({self.columns[0]: _("This stands in row %d already.") % before})
 
     def get_instance(self, instance_loader: Any, row: dict[str, Any]) -> Any:
@@ -270,6 +275,8 @@ class Rows(Resource):
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         """Unchanged. What is wrong with it is told all the same."""
         self.validate_instance(instance, import_validation_errors)
+        if len(self.shown) < SAMPLE:  # as it is now: a row further below may be about the same thing
+            self.shown[self.at] = [text_of(self.fields[name].export(instance)) for name in self.columns]
         return instance.was is not None and instance.was == self.values(instance)
 
     def validate_instance(self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True) -> None:

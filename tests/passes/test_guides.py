@@ -65,7 +65,7 @@ def home(tree: Tree) -> Organization:
 def test_a_guide_lists_a_new_card_and_ends_at_where_it_works(
     route: str, kind: str, whitelist: bool, roaming_free: bool, said: str, tree: Tree, as_bob: Client
 ) -> None:
-    roams(tree, UID, mode=AccessMode.ROAMING_WHITELIST)
+    roams(tree, *([UID] if kind == "public" else []), mode=AccessMode.ROAMING_WHITELIST)
     card = {"uid": "04:11:22:33:44:55:66", "visible_number": "NL-TNM-X1", "nickname": "Van", "user": tree.cy.pk}
     shown = text(walk(as_bob, route, {"organization": tree.customer.pk}, card))
     made = ChargePass.objects.get(uid=UID)
@@ -267,3 +267,30 @@ def test_the_whitelist_costs_the_same_with_many_rows(tree: Tree, as_bob: Client,
     for n in range(20):
         create_pass(actor=None, organization=tree.customer, uid=f"04FF{n:02}", user=tree.cy)
     assert queries() == before
+
+
+def test_a_public_card_is_whitelisted_as_a_tag_only_when_that_is_meant(tree: Tree, as_bob: Client) -> None:
+    roams(tree, UID)
+    step = as_bob.post(reverse("pass_guide_tag"), {"organization": tree.customer.pk}).headers["Location"]
+    assert "A connected network knows this card" in text(as_bob.post(step, {"uid": UID}))
+    ChargePass.objects.filter(pk=tree.charge_pass.pk).update(kind=ChargePass.Kind.PUBLIC)
+    for card in ({"charge_pass": tree.charge_pass.pk}, {"uid": CARD}):
+        shown = as_bob.post(step, card)
+        assert "This pass is a public card, or roams free." in text(shown)
+        assert f'name="keep_public" value="pass-{tree.charge_pass.pk}"' in shown.content.decode()
+    assert as_bob.post(step, {"uid": UID, "keep_public": f"pass-{tree.charge_pass.pk}"}).status_code == 200, "that was another card"
+    walk(as_bob, "pass_guide_tag", {"organization": tree.customer.pk}, {"uid": UID, "keep_public": UID})
+    assert ChargePass.objects.get(uid=UID).kind == ChargePass.Kind.PUBLIC, "as it is"
+
+
+def test_turned_bytes_and_a_printed_number_are_put_right_in_a_guide(tree: Tree, as_bob: Client) -> None:
+    step = as_bob.post(reverse("pass_guide_whitelist"), {"organization": tree.customer.pk}).headers["Location"]
+    shown = as_bob.post(step, {"uid": "80:E6:D5:C4:B3:A2:04", "nickname": "Van"})
+    assert f"its bytes in the other order: Pool car 1, {CARD}" in text(shown)
+    assert as_bob.post(step, {"uid": "80E6D5C4B3A204", "nickname": "Van", "take": CARD}).headers["Location"] == step
+    again = as_bob.get(step).content.decode()
+    assert f'value="{CARD}"' in again
+    assert 'value="Van"' in again
+    assert "Put it into the visible number" in text(as_bob.post(step, {"uid": "DE-8AC-C12345678-9"}))
+    as_bob.post(step, {"uid": "DE-8AC-C12345678-9", "take": "number"})
+    assert 'name="visible_number" value="DE-8AC-C12345678-9"' in as_bob.get(step).content.decode()

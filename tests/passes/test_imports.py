@@ -9,13 +9,16 @@ from typing import Any
 
 import openpyxl
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from passes.actions import create_group, create_pass
-from passes.models import ChargePass, Listing, Provider, RoamingToken
+from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingToken
 from tenancy import rights
 from tenancy.imports import jobs
 from tenancy.models import AuditEntry, Import, ImportFault, Organization, User
@@ -75,6 +78,7 @@ def provider(tree: Tree) -> Provider:
 
 def test_a_file_is_checked_shown_and_then_written(tree: Tree, as_bob: Client) -> None:
     create_group(actor=None, organization=tree.customer, name="Fitters")
+    ChargePass.objects.filter(uid=CARD).update(kind="public")
     file = csv(
         "UID;Nickname;User;Kind;Valid until;Group;Whitelist;Roaming free;Colour\n"
         f"{CARD};Pool car one;;;;;;yes;red\n"
@@ -116,6 +120,10 @@ def test_a_file_is_checked_shown_and_then_written(tree: Tree, as_bob: Client) ->
         (["F" * 21], "uid", "at most 20 characters"),
         ([""], "uid", "A UID is needed"),
         (["****"], "uid", "masked"),
+        (["NL-TNM-CA12B3456-6"], "uid", "number printed on the card"),
+        (["DE8ACC12345678"], "uid", "number printed on the card"),
+        (["+A112233"], "uid", "letters and digits only"),
+        (["KEYFOB01"], "uid", "This is no UID"),
         (["AA112233", "nobody@example.org"], "user", "Nobody whom you see"),
         (["AA112233", "dan@example.org"], "user", "Nobody whom you see"),
         (["AA112233", "bob@example.org"], "user", "belongs neither to Harbour Offices"),
@@ -148,8 +156,9 @@ def test_a_row_that_is_wrong_says_what_and_where(cells: list[Any], field: str, m
 
 
 def test_a_uid_that_lost_its_zeros_is_a_warning(tree: Tree, as_bob: Client) -> None:
-    of = upload(as_bob, csv("uid,nickname\n4112233,Short\n"), tree.customer)
-    assert (counts(of), of.warnings) == ((1, 0, 0, 0), 1)
+    of = upload(as_bob, csv("uid,nickname\n411223,Short\n4112233,Odd\n"), tree.customer)
+    assert (counts(of), of.warnings) == ((1, 0, 0, 1), 1)
+    assert faults(of)[0][:2] == (3, "uid"), "half a byte is no UID at all"
     assert "taken leading zeros away" in as_bob.get(reverse("import", args=[of.pk])).text
 
 
@@ -209,7 +218,7 @@ def test_what_is_exported_can_be_imported_again(form: str, tree: Tree, as_bob: C
     until = datetime(2027, 12, 31, 22, 59, 59, 123456, tzinfo=UTC)
     create_pass(
         actor=None, organization=tree.customer, uid="=1+1", nickname="-Otto", visible_number="+49", user=tree.cy, group=group,
-        valid_until=until, blocked=True, whitelist=False, roaming_free=True, kind="public",
+        valid_until=until, blocked=True, whitelist=False, roaming_free=True, below=True, several_at_once=True, kind="public",
     )  # fmt: skip
     answer = as_bob.get(reverse("passes"), {"export": form})
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
@@ -265,7 +274,7 @@ def test_cards_of_a_provider_are_added_changed_and_ended(tree: Tree, as_bob: Cli
     RoamingToken.objects.create(provider=elsewhere, uid="AA000009", contract_id="C9", last_updated=old)
     text = (
         HEAD
-        + "aa000001,RFID,C1,,yes,,,\nAA:00:00:02,rfid,C2-new,,no,never,nl,2026-01-02T03:04:05Z\nAA000004,,C4,,,,,\nAA000004,,C4b,,,,,\n"
+        + "aa000001,RFID,C1,,yes,,,\nAA:00:00:02,rfid,C2-new,,no,never,nl,2027-01-02T03:04:05Z\nAA000004,,C4,,,,,\nAA000004,,C4b,,,,,\n"
     )
     of = upload(as_bob, csv(text), provider=provider, end_others="on")
     assert (of.state, of.new, of.ended) == ("checked", 1, 1)
@@ -278,7 +287,7 @@ def test_cards_of_a_provider_are_added_changed_and_ended(tree: Tree, as_bob: Cli
         "AA000004": ("C4b", True, "ALLOWED"),
     }  # fmt: skip
     changed = RoamingToken.objects.get(uid="AA000002")
-    assert (changed.issuer, changed.last_updated) == ("Kept", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert (changed.issuer, changed.last_updated) == ("Kept", datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert RoamingToken.objects.get(provider=elsewhere).valid
     assert AuditEntry.objects.filter(verb="import", actor=tree.bob).count() == 1
 
@@ -301,3 +310,59 @@ def test_the_provider_of_others_is_not_there(tree: Tree, as_dan: Client, as_bob:
     refused = as_dan.post(url, {"provider": provider.pk, "file": csv("uid,contract_id\nAA000001,C1\n")})
     assert "provider" in refused.context["form"].errors
     assert not Import.objects.exists()
+
+
+def test_a_card_whose_bytes_are_turned_or_that_a_network_knows_is_a_warning(tree: Tree, as_bob: Client, provider: Provider) -> None:
+    RoamingToken.objects.create(provider=provider, uid="04112233", contract_id="C1")
+    theirs = Provider.objects.create(organization=tree.other_partner, name="Theirs", country_code="NL", party_id="XXX")
+    RoamingToken.objects.create(provider=theirs, uid="04112244", contract_id="C2")
+    text = f"uid,kind,whitelist\n80E6D5C4B3A204,,\n04112233,,\n33221104,,\n04112244,,\n{CARD},,yes\n04112255,public,no\n"
+    of = upload(as_bob, csv(text), tree.customer)
+    told = list(ImportFault.objects.filter(of=of, warning=True).order_by("number").values_list("number", "message"))
+    assert [number for number, _said in told] == [2, 3, 4]
+    assert f"its bytes in the other order: Pool car 1, {CARD}" in told[0][1]
+    assert "A connected network knows this card: it is a public card" in told[1][1]
+    assert "A connected network knows this card as 04112233" in told[2][1]
+    assert counts(of) == (5, 0, 1, 0)
+
+
+def test_a_part_of_a_file_costs_the_same_however_many_cards_it_has(tree: Tree) -> None:
+    from passes.imports.passes import PassRows
+
+    costs = []
+    for number in (3, 30):
+        rows = PassRows(tree.bob, tree.customer, {})
+        rows.columns = ["uid"]
+        rights.forget(tree.bob)
+        with CaptureQueriesContext(connection) as made:
+            rows.take([[at + 2, 0, f"0411{at:04}"] for at in range(number)])
+        costs.append(len(made))
+    assert costs[0] == costs[1]
+
+
+def test_roaming_free_and_groups_are_as_strict_as_in_the_form(tree: Tree, as_bob: Client) -> None:
+    create_group(actor=None, organization=tree.customer, name="Fitters")
+    PassGroup.objects.create(organization=tree.customer, name="FITTERS")  # from before names were compared
+    text = "uid,kind,roaming_free,group\n04112233,,yes,\n04112244,public,yes,\n04112255,,,fitters\n04112266,,,FITTERS\n"
+    of = upload(as_bob, csv(text), tree.customer)
+    assert [(number, field) for number, field, _said in faults(of)] == [(2, "kind"), (4, "group")]
+    assert "several groups with this name" in faults(of)[1][2]
+    with pytest.raises(ValidationError, match="already has a group"):
+        create_group(actor=None, organization=tree.customer, name="fittERS")
+
+
+def test_an_older_row_a_printed_number_and_a_card_that_comes_twice(tree: Tree, as_bob: Client, provider: Provider) -> None:
+    RoamingToken.objects.create(provider=provider, uid="AA000001", contract_id="C1", last_updated=datetime(2026, 6, 1, tzinfo=UTC))
+    text = (
+        "uid,type,contract_id,last_updated\nAA000001,,OLD,2026-05-01T00:00:00Z\nNL-TNM-C12345678-X,,C2,\n"
+        "NL-TNM-C12345678-X,APP_USER,C2,\nAA000003,,C3,\nAA:00:00:03,RFID,C3b,\n"
+    )
+    of = upload(as_bob, csv(text), provider=provider)
+    assert counts(of) == (2, 1, 1, 1)
+    assert [(number, field) for number, field, _said in faults(of)] == [(3, "uid")]
+    told = dict(ImportFault.objects.filter(of=of, warning=True).values_list("number", "message"))
+    assert "What is known of this card is newer." in told[2]
+    assert "This stands in row 5 already. The later row counts." in told[6]
+    assert [row["cells"][2] for row in of.sample if row["number"] in (5, 6)] == ["C3", "C3b"], "each row as it is"
+    go(as_bob, of)
+    assert dict(RoamingToken.objects.filter(type="RFID").values_list("uid", "contract_id")) == {"AA000001": "C1", "AA000003": "C3b"}

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from passes.models import ChargePass
+from passes.models import ChargePass, Provider, RoamingToken
 from passes.pages import learn
 from stations.models import CardOffer, Station
 from tenancy.models import AuditEntry, User
@@ -123,3 +123,20 @@ def test_it_leads_to_no_other_site(tree: Tree, as_bob: Client) -> None:
 
 def test_what_to_look_at_when_the_station_is_away(tree: Tree, as_bob: Client) -> None:
     assert "This station is not online" in text(as_bob.get(begin(as_bob, tree.station)))
+
+
+def test_what_is_to_be_known_of_a_card_stands_beside_it(tree: Tree, as_bob: Client) -> None:
+    provider = Provider.objects.create(organization=tree.platform, name="TNM", country_code="NL", party_id="TNM")
+    RoamingToken.objects.create(provider=provider, uid=UID, contract_id="C1")
+    window = begin(as_bob, tree.station)
+    for tag in (UID, "80E6D5C4B3A204", "KEYFOB-01", "=cmd()"):
+        offered(tree.station, tag)
+    shown = text(as_bob.get(window))
+    assert "A connected network knows this card: it is a public card." in shown
+    assert f"its bytes in the other order: Pool car 1, {CARD}" in shown
+    assert shown.count("The reader gave something that is no UID of a card.") == 1
+    form = as_bob.get(reverse("pass_add"), {"uid": UID, "organization": tree.customer.pk}).context["form"]
+    assert (form["kind"].value(), form["whitelist"].value()) == ("public", False), "proposed so, because most are to be settled"
+    data = {"organization": tree.customer.pk, "uid": "KEYFOB01", "kind": "non_public"}
+    as_bob.post(reverse("pass_add"), data)
+    assert ChargePass.objects.filter(uid="KEYFOB01").exists(), "the station really sends it"

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from passes.actions import create_group, create_pass, edit_pass, list_pass
-from passes.models import ChargePass, Listing
+from passes.models import ChargePass, Listing, Provider, RoamingToken
 from stations.models import CardOffer, Location, Transaction
 from tenancy import rights
 from tenancy.actions import create_user
@@ -51,6 +51,28 @@ def test_bytes_in_the_other_order_are_offered_and_may_be_kept(tree: Tree, as_bob
     assert "Pass added." in text(as_bob.post(reverse("pass_add"), data | {"keep_uid": "AABBCCDD"}, follow=True))
     shown = as_bob.post(reverse("pass_add"), typed(tree, uid=REVERSED))
     assert f"This card may be a pass already, its bytes in the other order: Pool car 1, {CARD}." in beside(shown, "uid")
+
+
+def test_a_card_that_a_network_of_the_line_knows_is_public(tree: Tree, as_bob: Client, as_dan: Client) -> None:
+    provider = Provider.objects.create(organization=tree.partner, name="TNM", country_code="NL", party_id="TNM")
+    RoamingToken.objects.create(provider=provider, uid="AABBCCDD", contract_id="NL-TNM-SECRET")
+    data = typed(tree, uid="AABBCCDD", whitelist="on")
+    shown = as_bob.post(reverse("pass_add"), data)
+    assert "A connected network knows this card: it is a public card." in beside(shown, "uid")
+    assert "SECRET" not in text(shown)
+    form = as_bob.post(reverse("pass_add"), data | {"take": "public"}).context["form"]
+    assert (form["kind"].value(), bool(form["whitelist"].value())) == ("public", False)
+    assert "Pass added." in text(as_bob.post(reverse("pass_add"), data | {"keep_public": "AABBCCDD"}, follow=True))
+    theirs = typed(tree, uid="AABBCCDD", organization=tree.other_customer.pk)
+    assert "Pass added." in text(as_dan.post(reverse("pass_add"), theirs, follow=True)), "a network of others says nothing here"
+
+
+@pytest.mark.parametrize("uid", ["KEYFOB01", "=1+1", "@home", "<b>04112233", "0411 22 3", "12"])
+def test_what_cannot_be_a_uid_is_refused(uid: str, tree: Tree, as_bob: Client) -> None:
+    assert beside(as_bob.post(reverse("pass_add"), typed(tree, uid=uid)), "uid")
+    CardOffer.objects.create(station=tree.other_station, id_tag=uid, verdict="Invalid", reason="unknown", action="Authorize")
+    assert beside(as_bob.post(reverse("pass_add"), typed(tree, uid=uid)), "uid"), "what others' stations send does not count"
+    assert ChargePass.objects.count() == 1
 
 
 def test_of_cards_at_stations_of_others_nothing_is_said(tree: Tree, as_bob: Client, client_of: Any) -> None:
