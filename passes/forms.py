@@ -203,7 +203,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _look(self, organization: Organization, uid: str, values: dict[str, Any]) -> None:
         """At a UID that is new; at one that stays, where it becomes a card of one's own."""
-        before = ChargePass.objects.filter(pk=self.instance.pk).values_list("uid", "kind").first() if self.instance.pk else None
+        before = self._before()
         new = before is None or before[0] != uid
         if not new and (before is None or before[1] == values.get("kind")):
             return
@@ -218,6 +218,11 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("uid", PUBLIC)
             self.offers.append(Offered(_("It is public, do not whitelist it"), "take", "public", True))
             self.offers.append(Offered(_("Keep it as it is below"), "keep_public", uid))
+
+    def _before(self) -> tuple[str, str] | None:
+        """UID and kind of the pass as it is kept: the form has written into its own copy."""
+        kept = ChargePass.objects.visible_to(self.user, MANAGE_PASSES).filter(pk=self.instance.pk)
+        return kept.values_list("uid", "kind").first() if self.instance.pk else None
 
     def _asks_public(self, found: Look, values: dict[str, Any]) -> bool:
         whitelist = self.instance.listings.filter(whitelist=True).exists() if self.instance.pk else bool(values.get("whitelist"))

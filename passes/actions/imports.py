@@ -25,7 +25,7 @@ def create_passes(*, actor: User | None, passes: Sequence[ChargePass], fields: C
     ChargePass.objects.bulk_create(passes, batch_size=AT_ONCE)
     Listing.objects.bulk_create(
         [
-            Listing(charge_pass=one, organization=one.organization, uid=one.uid, **{name: getattr(one, name) for name in SWITCHES})
+            Listing(charge_pass=one, organization=one.organization, uid=one.uid, **{name: getattr(one, name, False) for name in SWITCHES})
             for one in passes
         ],
         batch_size=AT_ONCE,
