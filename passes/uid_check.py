@@ -1,5 +1,5 @@
 """The one place that looks at a UID which somebody enters: whether it can be one, whether the card is known with its bytes in the other
-order, and whether it is a public card. Forms, guides, learning a card and imports ask here. Remote start does not: apps send what they want.
+order, and whether it is a public card. Forms, guides, learning a card and imports ask here. Remote start does not: apps send as they like.
 """
 
 from __future__ import annotations
