@@ -232,7 +232,8 @@ def window_end(hours: Sequence[Mapping[str, object]], now: datetime) -> datetime
     ends = []
     for window in hours:
         days: Sequence[int] = window["days"]  # type: ignore[assignment]
-        begin, end = (time.fromisoformat(str(window[name])) for name in ("from", "to"))
+        # The end of the day is the midnight that follows: from 00:00 to 00:00 is all of it
+        begin, end = (time() if window[name] == "24:00" else time.fromisoformat(str(window[name])) for name in ("from", "to"))
         for days_ago in (0, 1):
             day = now.date() - timedelta(days=days_ago)
             if day.weekday() not in days:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from passes.models import ChargePass, PassGroup
-from passes.models.restrictions import MOST_HOURS, MOST_PLACES
+from passes.models.restrictions import MOST_HOURS, MOST_PLACES, hours_in_words
 from stations.models import Location, Station
 from tenancy.models import User
 
 OFFERED = 20  # stations and locations of which all are offered without a search; of a search at most so many
 EMPTY_ROWS = 2
+MIDNIGHT = "00:00"
 KWH = [MinValueValidator(1), MaxValueValidator(1_000_000)]
 
 
@@ -38,8 +40,6 @@ class Window(NamedTuple):
 
 class Rows(forms.Widget):
     """Days, beginning and end of each row; drawn by `passes/restrictions_fields.html`."""
-
-    allow_multiple_selected = True  # more than one value: ui.edits leaves it alone
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[Window]:
         found = []
@@ -63,13 +63,46 @@ class HoursField(forms.Field):
             days = sorted({int(day) for day in window.days if day in tuple("0123456")})
             if not days:
                 raise forms.ValidationError(_("Row %d: choose at least one day.") % number)
-            begin, end = (_time(text) for text in (window.begin, window.end))
+            begin, end = _time(window.begin), _end(window.end)
             if not begin or not end:
                 raise forms.ValidationError(_("Row %d: enter when it begins and when it ends, such as 08:00 and 18:00.") % number)
-            if begin == end:
-                raise forms.ValidationError(_("Row %d: it ends when it begins. For a whole day enter 00:00 and 23:59.") % number)
+            if begin == end != MIDNIGHT:
+                raise forms.ValidationError(_("Row %d: it ends when it begins. For a whole day enter 00:00 and 00:00.") % number)
             found.append({"days": days, "from": begin, "to": end})
         return found
+
+    # -- ui.edits -------------------------------------------------------------------------------------------------------------------------
+
+    def as_text(self, value: Any) -> str:
+        rows = [(sorted(set(one.days)), _time(one.begin) or one.begin, _end(one.end) or one.end) for one in value or ()]
+        return json.dumps(rows)
+
+    def put(self, data: Any, name: str, text: str) -> None:
+        for number in range(MOST_HOURS):
+            for part in ("days", "from", "to"):
+                data.pop(f"{name}-{number}-{part}", None)
+        for number, (days, begin, end) in enumerate(json.loads(text)):
+            data.setlist(f"{name}-{number}-days", days)
+            data[f"{name}-{number}-from"], data[f"{name}-{number}-to"] = begin, end
+
+    def told(self, text: str) -> str:
+        return "; ".join(
+            hours_in_words({"days": [int(day) for day in days], "from": begin, "to": end} for days, begin, end in json.loads(text))
+        )
+
+
+class PlacesField(forms.TypedMultipleChoiceField):
+    """Of them only those that the person sees."""
+
+    def as_text(self, value: Any) -> str:
+        return json.dumps(sorted({str(key) for key in value or ()}))
+
+    def put(self, data: Any, name: str, text: str) -> None:
+        data.setlist(name, json.loads(text))
+
+    def told(self, text: str) -> str:
+        chosen = json.loads(text)
+        return ", ".join(str(label) for key, label in self.widget.choices if str(key) in chosen)
 
 
 def _time(text: str) -> str:
@@ -80,6 +113,11 @@ def _time(text: str) -> str:
     return f"{moment:%H:%M}" if moment else ""
 
 
+def _end(text: str) -> str:
+    """The end of the day is 24:00 for people, and 00:00 for browsers and for us."""
+    return MIDNIGHT if text.strip() in ("24:00", "24:00:00") else _time(text)
+
+
 def windows_of(hours: Iterable[Mapping[str, Any]]) -> list[Window]:
     return [Window(n, [str(day) for day in one["days"]], one["from"], one["to"]) for n, one in enumerate(hours)]
 
@@ -88,7 +126,7 @@ class Places:
     """The stations or locations that are chosen or offered, of those that the person may see. What is chosen and not seen stays."""
 
     def __init__(self, rows: Any, names: tuple[str, ...], chosen: Iterable[int], text: str) -> None:
-        seen = {row.pk: row for row in rows.filter(pk__in=list(chosen)[:MOST_PLACES])}
+        seen = {row.pk: row for row in rows.filter(pk__in=list(chosen)[: 2 * MOST_PLACES])}
         self.hidden = [key for key in chosen if key not in seen]
         found = Q()
         for name in names:
@@ -118,8 +156,8 @@ class RestrictionsForm(forms.ModelForm):  # type: ignore[type-arg]
     """`stations` and `locations` are those of `only_…` that the person sees; with `keep_hidden` the others stay."""
 
     find = forms.CharField(label=lazy("Find stations and locations"), required=False, max_length=100)
-    stations = forms.TypedMultipleChoiceField(label=lazy("Only these stations"), required=False, coerce=int)
-    locations = forms.TypedMultipleChoiceField(label=lazy("Only these locations"), required=False, coerce=int)
+    stations = PlacesField(label=lazy("Only these stations"), required=False, coerce=int)
+    locations = PlacesField(label=lazy("Only these locations"), required=False, coerce=int)
     keep_hidden = forms.BooleanField(required=False)
     hours = HoursField(label=lazy("Only at these times"), required=False)
     daily_kwh = forms.IntegerField(label=lazy("At most per day (kWh)"), required=False, validators=KWH)
@@ -153,7 +191,10 @@ class RestrictionsForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields[name].choices = labels  # type: ignore[attr-defined]
             self.fields[name].widget = forms.CheckboxSelectMultiple(choices=labels)
             self.fields[name].many = places.more  # type: ignore[attr-defined]
-            self.initial[name] = list(thing.only_stations if name == "stations" else thing.only_locations)
+            stored, hidden = (
+                (thing.only_stations, self.hidden_stations) if name == "stations" else (thing.only_locations, self.hidden_locations)
+            )
+            self.initial[name] = [key for key in stored if key not in hidden]
         self.initial["hours"] = windows_of(thing.hours)
         count = len(self.hidden_stations) + len(self.hidden_locations)
         if count:
@@ -174,7 +215,9 @@ class RestrictionsForm(forms.ModelForm):  # type: ignore[type-arg]
         if not self.is_bound:
             return list(stored)
         data: Any = self.data
-        return [int(key) for key in data.getlist(name) if key.isascii() and key.isdecimal() and len(key) < 19][:MOST_PLACES]
+        chosen = [int(key) for key in data.getlist(name) if key.isascii() and key.isdecimal() and len(key) < 19]
+        # What is stored is offered too: somebody else may have chosen it since the page was drawn
+        return list(dict.fromkeys([*chosen[:MOST_PLACES], *stored]))
 
     @property
     def rows(self) -> list[Window]:
@@ -184,15 +227,12 @@ class RestrictionsForm(forms.ModelForm):  # type: ignore[type-arg]
         return [*filled, *(Window(number, [], "", "") for number in range(first, min(first + EMPTY_ROWS, MOST_HOURS)))]
 
     def restrictions(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """What the action is to write: of the amounts those that were changed, and all that has several values."""
-        values = self.cleaned_data
-        keep = values.get("keep_hidden", False)
-        return {
-            **{name: changed[name] for name in ("daily_kwh", "monthly_kwh") if name in changed},
-            "hours": values["hours"],
-            "only_stations": [*values["stations"], *(self.hidden_stations if keep else [])],
-            "only_locations": [*values["locations"], *(self.hidden_locations if keep else [])],
-        }
+        """What the action is to write: of the fields those that were changed."""
+        values, found = self.cleaned_data, {name: changed[name] for name in ("hours", "daily_kwh", "monthly_kwh") if name in changed}
+        for name, hidden in (("stations", self.hidden_stations), ("locations", self.hidden_locations)):
+            if name in changed or (hidden and "keep_hidden" in changed):
+                found[f"only_{name}"] = [*values[name], *(hidden if values.get("keep_hidden") else [])]
+        return found
 
 
 class GroupRestrictionsForm(RestrictionsForm):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 from django import forms
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -19,6 +19,17 @@ from ui.words import in_words
 
 DRAWN = "drawn"  # the name under which a page sends along what it showed
 Latest = Callable[[str], tuple[str, str] | None]  # field -> who changed it last and when, where the reader may know
+
+
+class Parts(Protocol):
+    """What a field with a value of several parts has, so that it takes part: the value as one text, that text put back into what was sent,
+    and in words."""
+
+    def as_text(self, value: Any) -> str: ...
+
+    def put(self, data: Any, name: str, text: str) -> None: ...
+
+    def told(self, text: str) -> str: ...
 
 
 class Edit:
@@ -47,9 +58,13 @@ class Edit:
         drawn = _sent(data.get(DRAWN, ""))
         for bound in self._fields():
             now, typed = _plain(bound.field, bound.initial), _plain(bound.field, bound.data, shown=True)
-            was = _plain(bound.field, drawn[bound.name], shown=True) if bound.name in drawn else now
-            if _alike(bound.field, typed, was) or _alike(bound.field, typed, now):
+            was = _plain(bound.field, _drawn(bound.field, drawn[bound.name]), shown=True) if bound.name in drawn else now
+            unseen = bool(drawn) and bound.name not in drawn  # the page that was drawn did not have it
+            if unseen or _alike(bound.field, typed, was) or _alike(bound.field, typed, now):
                 self.same.add(bound.name)
+                if _has_parts(bound.field):
+                    bound.field.put(data, bound.html_name, str(now))
+                    continue
                 if isinstance(now, bool):
                     data.pop(bound.html_name, None)
                 if now is not False:
@@ -59,13 +74,15 @@ class Edit:
         self.form.data = data
 
     def _fields(self) -> Iterator[forms.BoundField]:
-        """Those that have one value, which a page shows; not files."""
+        """Those that have one value, or `Parts`, which a page shows; not files."""
         for name, field in self.form.fields.items():
             many = isinstance(field.widget, forms.MultiWidget) or getattr(field.widget, "allow_multiple_selected", False)
-            if not (many or field.disabled or isinstance(field, forms.FileField)):
+            if _has_parts(field) or not (many or field.disabled or isinstance(field, forms.FileField)):
                 yield self.form[name]
 
     def _in_words(self, bound: forms.BoundField, now: str | bool) -> str:
+        if _has_parts(bound.field):
+            return bound.field.told(str(now))
         try:
             choices = dict(getattr(self.form.instance._meta.get_field(bound.name), "flatchoices", ()))
         except FieldDoesNotExist:
@@ -109,6 +126,10 @@ class Edit:
             self.form.add_error(None, _("Somebody else was faster, so nothing is saved yet. Look at the marked fields, then save again."))
 
 
+def _has_parts(field: Any) -> TypeGuard[Parts]:
+    return hasattr(field, "as_text")
+
+
 def _sent(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
@@ -117,10 +138,17 @@ def _sent(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _drawn(field: forms.Field, value: Any) -> Any:
+    """As a browser sent it, which may be anything."""
+    return str(value) if _has_parts(field) else value
+
+
 def _plain(field: forms.Field, value: Any, *, shown: bool = False) -> str | bool:
     """A value as the page shows it; `shown`: it comes from a page."""
     if isinstance(field, forms.BooleanField):
         return bool(field.to_python(value))
+    if _has_parts(field):
+        return value if isinstance(value, str) else field.as_text(value)
     if not shown:
         value = field.prepare_value(value)
         if not isinstance(field.widget, forms.widgets.ChoiceWidget):

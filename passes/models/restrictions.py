@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import time
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils.dateparse import parse_time
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -33,16 +33,26 @@ def _is_window(window: Any) -> bool:
         return False
     days = window["days"]
     good_days = isinstance(days, list) and bool(days) and all(type(day) is int and 0 <= day <= 6 for day in days)
-    good_times = all(isinstance(window[end], str) and parse_time(window[end]) is not None for end in ("from", "to"))
-    return good_days and good_times and window["from"] != window["to"]
+    good_times = all(isinstance(window[end], str) for end in ("from", "to"))
+    good_times = good_times and _is_time(window["from"]) and (_is_time(window["to"]) or window["to"] == "24:00")
+    return good_days and good_times and (window["from"] != window["to"] or window["to"][:5] == "00:00")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        time.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def hours_in_words(hours: Iterable[Mapping[str, Any]]) -> list[str]:
     """Each window: "Monday–Friday, 08:00–18:00"."""
     found = []
     for one in hours:
-        late = gettext(" (on the next day)") if one["to"] < one["from"] else ""
-        found.append(f"{days_in_words(one['days'])}, {one['from'][:5]}–{one['to'][:5]}{late}")
+        end = "24:00" if one["to"][:5] == "00:00" else one["to"][:5]
+        late = gettext(" (on the next day)") if end < one["from"] else ""
+        found.append(f"{days_in_words(one['days'])}, {one['from'][:5]}–{end}{late}")
     return found
 
 
@@ -67,7 +77,8 @@ class Restricted(models.Model):
     # Keys of stations and of locations: the pass works at these alone
     only_stations = models.JSONField(_("Only these stations"), default=list, blank=True, validators=[check_keys])
     only_locations = models.JSONField(_("Only these locations"), default=list, blank=True, validators=[check_keys])
-    # [{"days": [0, …, 6], "from": "08:00", "to": "18:00"}], Monday is 0; one that ends before it begins ends on the next day
+    # [{"days": [0, …, 6], "from": "08:00", "to": "18:00"}], Monday is 0; one that ends before it begins ends on the next day, and one that
+    # ends at 00:00 at the end of its day
     hours = models.JSONField(_("Only at these times"), default=list, blank=True, validators=[check_hours])
     daily_kwh = models.PositiveIntegerField(_("At most per day (kWh)"), **KWH)
     monthly_kwh = models.PositiveIntegerField(_("At most per month (kWh)"), **KWH)

@@ -34,6 +34,7 @@ from ui.forms import form_page
 from ui.templatetags.ui import own_zone
 
 Text = str | Promise
+RECORDED = {"stations": "only_stations", "locations": "only_locations"}  # fields of the form -> of the record
 
 
 class Told(NamedTuple):
@@ -101,7 +102,7 @@ def restrictions_page(
         return render(request, template, context)
     return form_page(
         request, form, save, title=context["title"], submit_label=_("Save"), cancel_url="", done=_("Saved."), done_url=here,
-        breadcrumbs=context["breadcrumbs"], template=template, context=context, latest=latest,
+        breadcrumbs=context["breadcrumbs"], template=template, context=context, latest=lambda name: latest(RECORDED.get(name, name)),
     )  # fmt: skip
 
 

@@ -56,6 +56,10 @@ SMALL = window([6], "01:30", "02:30")  # around the change of clocks, which is o
         (NIGHT, "2026-03-07T05:59", "2026-03-07T06:00"),
         (NIGHT, "2026-03-06T05:00", None),  # the night of Thursday
         (NIGHT, "2026-03-07T22:30", None),
+        # A whole day, and the end of one
+        (window([2], "00:00", "00:00"), "2026-03-04T23:59:59", "2026-03-05T00:00"),
+        (window([2], "00:00", "00:00"), "2026-03-05T00:00", None),
+        (window([2], "18:00", "24:00"), "2026-03-04T23:59:59", "2026-03-05T00:00"),
         # 29 March 2026: 02:00 is 03:00
         (SMALL, "2026-03-29T01:59", "2026-03-29T03:30"),
         (SMALL, "2026-03-29T04:00", None),
@@ -193,7 +197,7 @@ hours = st.lists(
     st.builds(
         lambda days, ends: {"days": days, "from": ends[0], "to": ends[1]},
         st.lists(st.integers(0, 6), min_size=1, max_size=7),
-        st.sampled_from([("00:00", "23:59"), ("22:00", "06:00"), ("02:30", "02:15"), ("08:00", "18:00:00")]),
+        st.sampled_from([("00:00", "00:00"), ("22:00", "06:00"), ("02:30", "02:15"), ("08:00", "18:00:00")]),
     ),
     max_size=2,
 )

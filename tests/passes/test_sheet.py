@@ -246,6 +246,39 @@ def test_places_that_one_does_not_see_stay_and_are_not_named(tree: Tree, as_bob:
     assert tree.charge_pass.only_locations == [tree.other_location.pk]
 
 
+@pytest.mark.parametrize("kind", ["pass", "pass_group"])
+def test_of_two_who_restrict_at_once_nobody_overwrites_what_the_other_wrote(tree: Tree, as_bob: Client, kind: str) -> None:
+    thing: Any = tree.charge_pass if kind == "pass" else create_group(actor=None, organization=tree.customer, name="Fitters")
+    url = reverse(f"{kind}_restrictions", args=[thing.pk])
+    drawn = {"drawn": as_bob.get(url).context["drawn"]}
+    hours = [{"days": [0], "from": "08:00", "to": "18:00"}]
+    theirs = {"only_stations": [tree.station.pk], "only_locations": [tree.other_location.pk], "hours": hours}
+    for name, value in theirs.items():  # meanwhile, and one of it where Bob sees nothing
+        setattr(thing, name, value)
+    thing.save()
+    as_bob.post(url, drawn | {"daily_kwh": "20"})
+    thing.refresh_from_db()
+    assert {name: getattr(thing, name) for name in theirs} == theirs
+    assert thing.daily_kwh == 20
+    both = {"stations": [tree.dc_station.pk], "hours-0-days": ["1"], "hours-0-from": "09:00", "hours-0-to": "10:00"}
+    asked = as_bob.post(url, drawn | {"daily_kwh": "20"} | both)
+    assert "Now it is: “Monday, 08:00–18:00”." in text(asked)
+    assert f"Now it is: “Quay 7 · {tree.station}”." in text(asked)
+    as_bob.post(url, {"drawn": asked.context["drawn"], "daily_kwh": "20", "keep_hidden": "on"} | both)
+    thing.refresh_from_db()
+    assert (thing.only_stations, thing.only_locations) == ([tree.dc_station.pk], [tree.other_location.pk])
+    assert thing.hours == [{"days": [1], "from": "09:00", "to": "10:00"}]
+
+
+@pytest.mark.parametrize("end", ["00:00", "24:00"])
+def test_a_whole_day_ends_at_midnight(tree: Tree, as_bob: Client, end: str) -> None:
+    url = reverse("pass_restrictions", args=[tree.charge_pass.pk])
+    as_bob.post(url, {"hours-0-days": ["0"], "hours-0-from": "00:00", "hours-0-to": end})
+    tree.charge_pass.refresh_from_db()
+    assert tree.charge_pass.hours == [{"days": [0], "from": "00:00", "to": "00:00"}]
+    assert "Monday, 00:00–24:00" in text(as_bob.get(url))
+
+
 def test_of_many_places_those_are_offered_that_are_looked_for(tree: Tree, as_bob: Client) -> None:
     Location.objects.bulk_create(
         [Location(organization=tree.customer, name=f"Yard {n:02}", city="X", country="NL", time_zone="Europe/Amsterdam") for n in range(30)]
