@@ -10,7 +10,7 @@ from django.utils import timezone
 from passes.actions import block_pass, create_pass, edit_pass, list_pass
 from passes.models import Provider, RoamingToken
 from passes.reach import reach
-from stations.models import AccessMode, Location, Station
+from stations.models import AccessMode, Location, Station, Transaction
 from tenancy.models import User
 from tests.conftest import CARD, Tree
 
@@ -62,10 +62,43 @@ def test_of_what_is_above_nothing_is_told(tree: Tree) -> None:
     assert names[1][0] == "Harbour Offices"
 
 
-def test_times_of_the_week_are_told_and_not_mixed_in(tree: Tree, django_assert_max_num_queries: Any) -> None:
+def test_what_is_free_at_other_times_is_told_with_why_it_is_not_now(tree: Tree, django_assert_max_num_queries: Any) -> None:
     never = [{"days": [(timezone.now().weekday() + 3) % 7], "from": "03:00", "to": "03:01"}]
     edit_pass(actor=None, charge_pass=tree.charge_pass, hours=never)
     with django_assert_max_num_queries(8):
         found = reach(tree.bob, tree.charge_pass)
     assert found.free_stations == 2
     assert [str(note) for note in found.notes] == ["What is free is so at certain times of the week only."]
+    ((works,),) = (at.works for at in found.at)
+    assert (works.dot, works.word, works.now) == ("waiting", "Free, but not now: outside its times", "Now it is refused.")
+
+
+def test_what_is_used_up_roams_for_now_on_the_holders_money(tree: Tree) -> None:
+    Location.objects.filter(pk=tree.location.pk).update(access_mode=AccessMode.ROAMING_WHITELIST)
+    known_to_a_network(tree)
+    edit_pass(actor=None, charge_pass=tree.charge_pass, daily_kwh=1)
+    Transaction.objects.create(
+        station=tree.station, connector=tree.connector, transaction_id="1", id_tag=CARD, verdict="Accepted", started_at=timezone.now(),
+        pass_key=tree.charge_pass.pk, reported_start="", start_received_at=timezone.now(), meter_start=0, meter_stop=1000,
+    )  # fmt: skip
+    ((works,),) = (at.works for at in reach(tree.bob, tree.charge_pass).at)
+    assert (works.form, works.word) == ("whitelist", "Free, but not now: all used up today")
+    assert works.now == "Now it is paid by the holder of the card."
+
+
+def test_a_public_card_roams_where_no_list_holds_and_only_visible_stations_count(tree: Tree) -> None:
+    known_to_a_network(tree)
+    assert reach(tree.ada, tree.charge_pass).others == [], "they whitelist"
+    Location.objects.update(access_mode=AccessMode.ROAMING)
+    block_pass(actor=None, charge_pass=tree.charge_pass, reason="lost")
+    (others,) = reach(tree.ada, tree.charge_pass).others
+    there = Station.objects.filter(location=tree.other_location).count()
+    assert (others.form, others.number) == ("roaming", there)
+    assert reach(tree.bob, tree.charge_pass).others == []
+
+
+def test_deactivated_stations_are_left_out(tree: Tree) -> None:
+    Station.objects.filter(pk=tree.station.pk).update(active=False)
+    found = reach(tree.bob, tree.charge_pass)
+    assert found.free_stations == 1
+    assert [str(note) for note in found.notes] == ["1 deactivated station is left out: nobody charges there."]
