@@ -54,20 +54,23 @@ def location_reimbursed(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if form.is_valid():
         uid = form.cleaned_data["card"]
-        stations = list(Station.objects.visible_to(user).filter(location=location).select_related("location__organization")[:MOST])
+        rows = Station.objects.visible_to(user).filter(location=location, active=True).select_related("location__organization")
+        stations = list(rows[:MOST])
         decided = list(zip(stations, verdicts(uid, stations), strict=True))
+        billing = list(_split(user, location.organization)) if split else []
         checks = [
-            *(_split(user, location.organization) if split else ()),
+            *billing,
             *_of_modes(user, location, stations),
             *_of_card(user, location.organization, uid, decided),
         ]
         settled = [station for station, verdict in decided if verdict.settlement in ROAMED or verdict.ask]
-        owned = _owned(location.organization, uid) is not None
+        never = _owned(location.organization, uid) is not None or any(check.good is False for check in billing)
         context |= {
             "uid": uid,
             "checks": checks,
             "ways": ways(decided),
-            "reimbursed": 0 if owned else len(settled),
+            "reimbursed": 0 if never else len(settled),
+            "unsure": any(check.good is None for check in checks),
             "stations": len(stations),
         }
     return render(request, "passes/reimbursed.html", context)
@@ -101,7 +104,7 @@ def _split(user: User, owner: Organization) -> Iterator[Check]:
 
 def _of_modes(user: User, location: Location, stations: list[Station]) -> Iterator[Check]:
     if not stations:
-        yield Check(False, _("There are no stations at this location that you may see."))
+        yield Check(False, _("There are no active stations at this location that you may see."))
         return
     roaming = sum(AccessMode(one.access_mode or location.access_mode).roams for one in stations)
     said = ngettext("%(roaming)d of %(count)d station roams.", "%(roaming)d of %(count)d stations roam.", len(stations))

@@ -206,9 +206,14 @@ def test_split_billing_looks_at_the_sub_organization(tree: Tree, home: Organizat
     place = home.locations.get()
     shown = text(walk(as_bob, "pass_guide_split", {"location": place.pk}, {"card": UID}))
     assert "Split billing is not switched on at P. de Vries (home)." in shown
+    assert "It is not reimbursed" in shown
     Organization.objects.filter(pk=home.pk).update(split_billing=True)
     url = reverse("location_reimbursed", args=[place.pk])
     assert "there is no bank account" in text(as_bob.get(url, {"card": UID, "split": "1"}))
+    roams(tree, UID)
+    for iban, said in (("", "It is not reimbursed"), ("NL91ABNA0417164300", "It is reimbursed " + UID)):
+        Organization.objects.filter(pk=home.pk).update(iban=iban)
+        assert said in text(as_bob.get(url, {"card": UID, "split": "1"}))
 
 
 # -- who is on the whitelist --------------------------------------------------------------------------------------------------------------
