@@ -346,6 +346,15 @@ def to_switch(rows: Any, name: str, on: bool) -> Any:
     return rows.filter(charge_pass__kind=PUBLIC) if on and name == "roaming_free" else rows
 
 
+def nothing_to_switch(rows: Any, name: str, on: bool) -> str:
+    """Why nothing would come of it; empty where something would."""
+    if to_switch(rows, name, on).exists():
+        return ""
+    if on and name == "roaming_free" and rows.filter(roaming_free=False).exists():
+        return _("Nothing would change: roaming free is for public cards.")
+    return _("Nothing would change: it is so already.")
+
+
 def what_switching_does(rows: Any, name: str, on: bool) -> list[str]:
     """In sentences, for these listings."""
     changed = to_switch(rows, name, on)
@@ -401,6 +410,7 @@ def switchings(listings: Callable[[HttpRequest, Any], Any]) -> tuple[BulkAction,
         return BulkAction(
             slug, label, lambda request, rows: done(switch(request, listings(request, rows), name, on)),
             lambda request, rows: what_switching_does(listings(request, rows), name, on), icon="list-check", right=MANAGE_PASSES,
+            refusal=lambda request, rows: nothing_to_switch(listings(request, rows), name, on),
         )  # fmt: skip
 
     return tuple(make(*one) for one in SWITCHINGS)

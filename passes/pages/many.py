@@ -13,16 +13,19 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from passes import actions
+from passes.actions.moves import PassMove
 from passes.forms import GroupChoice
 from passes.models import Listing, PassGroup
 from passes.pages.pass_acts import MoveForm, ReasonForm
 from passes.pages.sheet import JOINS
-from tenancy.models import Organization
+from passes.reach import organization_name
+from tenancy.models import Organization, User
 from tenancy.pages.shared import user_of
 from tenancy.rights import MANAGE_PASSES
 from ui.lists import BulkAction
 
 REASONS = 3  # why some are left out
+NAMED = 5  # organizations on whose lists passes stay
 
 
 class GroupForm(forms.Form):
@@ -79,6 +82,19 @@ def what_unblocking_does(request: HttpRequest, rows: Any) -> list[str]:
     return [ngettext("%d pass charges again as its lists say.", "%d passes charge again as their lists say.", count) % count]
 
 
+def nothing_to_block(request: HttpRequest, rows: Any) -> str:
+    return "" if rows.filter(blocked=False).exists() else _("No pass that is chosen charges now: all are blocked already.")
+
+
+def nothing_to_unblock(request: HttpRequest, rows: Any) -> str:
+    return "" if rows.filter(blocked=True).exists() else _("No pass that is chosen is blocked: there is nothing to unblock.")
+
+
+def chosen_in(request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
+    """What was chosen in it; None before that was sent, or where it is not in order."""
+    return form.cleaned_data if request.POST.get("confirmed") == "1" and form.is_valid() else None
+
+
 # -- groups -----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -90,6 +106,15 @@ def fitting(rows: Any, group: PassGroup | None) -> Any:
     if group is None:
         return rows.exclude(group=None)
     return rows.filter(organization=group.organization_id).exclude(group=group.pk)
+
+
+def nothing_to_group(request: HttpRequest, rows: Any) -> str:
+    values = chosen_in(request, group_form(request, request.POST))
+    if values is None or fitting(rows, values["group"]).exists():
+        return ""
+    if values["group"] is None:
+        return _("No pass that is chosen is in a group.")
+    return _("No pass that is chosen comes into %s: they are in it already, or belong to other organizations.") % values["group"]
 
 
 def how_many_grouped(request: HttpRequest, rows: Any) -> list[str]:
@@ -136,6 +161,16 @@ def move_form(request: HttpRequest, data: Any) -> forms.Form:
     return MoveForm(data, user=user_of(request))
 
 
+def nothing_to_move(request: HttpRequest, rows: Any) -> str:
+    values = chosen_in(request, move_form(request, request.POST))
+    if values is None:
+        return ""
+    reasons = [actions.why_pass_not_moved(user_of(request), one, values["organization"]) for one in rows.select_related(*JOINS)]
+    if not all(reasons):
+        return ""
+    return " ".join([_("No pass that is chosen can move there."), *list(dict.fromkeys(reasons))[:REASONS]])
+
+
 def what_moving_does(request: HttpRequest, rows: Any) -> list[str]:
     to: Organization = values_of(move_form(request, request.POST))["organization"]
     user, moved, kept = user_of(request), [], []
@@ -147,6 +182,7 @@ def what_moving_does(request: HttpRequest, rows: Any) -> list[str]:
     words = {"count": len(moved), "organization": to}
     said = [
         ngettext("%(count)d pass moves to %(organization)s.", "%(count)d passes move to %(organization)s.", len(moved)) % words,
+        *_staying(user, moved),
         *_counted(sum(len(one.end) for one in moved), lambda n: ngettext("%d entry on a list ends.", "%d entries on lists end.", n)),
         *(
             [_("They come onto the list there with the switches they have at their own organization.")]
@@ -158,6 +194,16 @@ def what_moving_does(request: HttpRequest, rows: Any) -> list[str]:
         *_counted(len(kept), lambda n: ngettext("%d stays where it is:", "%d stay where they are:", n)),
     ]
     return [*said, *list(dict.fromkeys(kept))[:REASONS]]
+
+
+def _staying(user: User, moved: Sequence[PassMove]) -> Sequence[str]:
+    """On which lists they stay."""
+    names = list(dict.fromkeys(organization_name(user, listing.organization) for one in moved for listing in one.stay))
+    if not names:
+        return []
+    more = len(names) - NAMED
+    said = ", ".join(names[:NAMED]) + (ngettext(" and %d more", " and %d more", more) % more if more > 0 else "")
+    return [_("They stay on the lists of: %s.") % said]
 
 
 def _counted(count: int, words: Callable[[int], str]) -> Sequence[str]:
@@ -201,14 +247,20 @@ def delete(request: HttpRequest, rows: Any) -> str:
 
 
 bulk_actions: tuple[BulkAction, ...] = (
-    BulkAction("block", lazy("Block"), block, what_blocking_does, icon="ban", right=MANAGE_PASSES, form=reason_form),
-    BulkAction("unblock", lazy("Unblock"), unblock, what_unblocking_does, icon="circle-check", right=MANAGE_PASSES, form=reason_form),
+    BulkAction(
+        "block", lazy("Block"), block, what_blocking_does, icon="ban", right=MANAGE_PASSES, form=reason_form, refusal=nothing_to_block,
+    ),
+    BulkAction(
+        "unblock", lazy("Unblock"), unblock, what_unblocking_does, icon="circle-check", right=MANAGE_PASSES, form=reason_form,
+        refusal=nothing_to_unblock,
+    ),
     BulkAction(
         "group", lazy("Set group"), set_group, how_many_grouped, icon="users-group", right=MANAGE_PASSES, form=group_form,
-        then=what_grouping_does,
+        then=what_grouping_does, refusal=nothing_to_group,
     ),
     BulkAction(
         "move", lazy("Move"), move, how_many_grouped, icon="arrows-move", right=MANAGE_PASSES, form=move_form, then=what_moving_does,
+        refusal=nothing_to_move,
     ),
     BulkAction("delete", lazy("Delete"), delete, what_deleting_does, icon="trash", right=MANAGE_PASSES),
 )  # fmt: skip

@@ -203,6 +203,7 @@ def test_many_switches_at_once_say_what_they_do(tree: Tree, as_bob: Client) -> N
     assert "1 is left out: roaming free is for public cards." in text(as_bob.post(reverse("listings"), data))
     as_bob.post(reverse("listings"), data | {"confirmed": "1"})
     assert list(Listing.objects.filter(roaming_free=True).values_list("charge_pass", flat=True)) == [public.pk]
+    assert "Nothing would change: roaming free is for public cards." in text(as_bob.post(reverse("listings"), data))
 
 
 # -- restrictions and groups --------------------------------------------------------------------------------------------------------------
@@ -307,6 +308,21 @@ def test_a_group_is_made_restricted_filled_and_deleted(tree: Tree, as_bob: Clien
     assert tree.charge_pass.group is None
 
 
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("unblock", "No pass that is chosen is blocked"),
+        ("group", "No pass that is chosen is in a group."),
+        ("move", "No pass that is chosen can move there. It belongs to Harbour Offices already."),
+    ],
+)
+def test_what_would_do_nothing_to_any_of_them_is_not_asked(tree: Tree, as_bob: Client, action: str, said: str) -> None:
+    data = {"action": action, "select": [tree.charge_pass.pk], "organization": tree.customer.pk, "group": "", "confirmed": "1"}
+    asked = as_bob.post(reverse("passes"), data)
+    assert said in text(asked)
+    assert 'name="confirmed"' not in asked.content.decode()
+
+
 # -- moving and users ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -338,6 +354,7 @@ def test_a_move_to_where_the_card_is_already_is_refused_and_many_move_at_once(tr
     data = {"action": "move", "select": [same.pk, tree.charge_pass.pk], "confirmed": "1", "organization": tree.partner.pk}
     asked = text(as_bob.post(reverse("passes"), data))
     assert "1 pass moves to Lumen Installers." in asked
+    assert "They stay on the lists of: Harbour Offices." in asked
     assert "1 stays where it is: Lumen Installers already has a pass with this UID." in asked
     assert "1 pass is moved." in text(as_bob.post(reverse("passes"), data | {"sure": "1"}, follow=True))
 
