@@ -86,7 +86,7 @@ class Works(NamedTuple):
     @property
     def word(self) -> Text:
         if self.outcome.not_now:
-            return _("%(free)s, but not now: %(why)s") % {"free": IN_A_WORD[self.form], "why": self.outcome.not_now}
+            return _("%s, but not now") % IN_A_WORD[self.form]
         return IN_A_WORD[self.form]
 
     @property
@@ -95,10 +95,11 @@ class Works(NamedTuple):
 
     @property
     def now(self) -> Text:
-        """What happens at this moment, where that is something else."""
+        """What happens at this moment and why, where that is something else."""
         if not self.outcome.not_now:
             return ""
-        return _("Now it is paid by the holder of the card.") if self.outcome.instead else _("Now it is refused.")
+        said = _("Now: %s, paid by the holder of the card.") if self.outcome.instead else _("Now: %s, refused.")
+        return said % self.outcome.not_now
 
     @property
     def dot(self) -> str:

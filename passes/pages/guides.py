@@ -361,7 +361,7 @@ def lacking(user: User, found: Reach) -> Iterator[Lacking]:
         organization = one.listing.organization
         if may(user, READ, organization) and (one.listing.whitelist or one.listing.roaming_free):
             modes = modes_of(user, organization, WHITELISTS if one.listing.whitelist else ROAMS)
-            if modes.others or not modes.total:
+            if modes.others or not (modes.total or one.charges):  # it may charge below all the same
                 yield Lacking(modes, one.listing.whitelist)
 
 

@@ -114,7 +114,7 @@ def nothing_to_group(request: HttpRequest, rows: Any) -> str:
         return ""
     if values["group"] is None:
         return _("No pass that is chosen is in a group.")
-    return _("No pass that is chosen comes into %s: they are in it already, or belong to other organizations.") % values["group"]
+    return str(_("No pass that is chosen comes into %s: they are in it already, or belong to other organizations.") % values["group"])
 
 
 def how_many_grouped(request: HttpRequest, rows: Any) -> list[str]:

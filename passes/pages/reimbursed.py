@@ -63,7 +63,7 @@ def location_reimbursed(request: HttpRequest, pk: int) -> HttpResponse:
             *_of_modes(user, location, stations),
             *_of_card(user, location.organization, uid, decided),
         ]
-        settled = [station for station, verdict in decided if verdict.settlement in ROAMED or verdict.ask]
+        settled = [one for one, verdict in decided if (verdict.settlement in ROAMED or verdict.ask) and not _whitelisted(verdict)]
         never = _owned(location.organization, uid) is not None or any(check.good is False for check in billing)
         context |= {
             "uid": uid,
@@ -74,6 +74,11 @@ def location_reimbursed(request: HttpRequest, pk: int) -> HttpResponse:
             "stations": len(stations),
         }
     return render(request, "passes/reimbursed.html", context)
+
+
+def _whitelisted(verdict: Verdict) -> bool:
+    """It charges free, if not now then within its restrictions."""
+    return any(step.rule == "whitelisted" and step.good for step in verdict.steps)
 
 
 def _owned(owner: Organization, uid: str) -> ChargePass | None:
@@ -123,7 +128,7 @@ def _of_card(user: User, owner: Organization, uid: str, decided: list[tuple[Stat
         yield Check(False, said, _("Open the pass"), owned.get_absolute_url() if may(user, READ, owned) else "")
     else:
         yield Check(True, _("The card is none of the passes of %s.") % owner)
-    if free := sum(verdict.settlement == Settlement.WHITELIST for _station, verdict in decided):
+    if free := sum(_whitelisted(verdict) for _station, verdict in decided):
         said = ngettext(
             "The card is whitelisted at %d station: it charges free there, and nothing is reimbursed.",
             "The card is whitelisted at %d stations: it charges free there, and nothing is reimbursed.",

@@ -70,7 +70,7 @@ def test_what_is_free_at_other_times_is_told_with_why_it_is_not_now(tree: Tree, 
     assert found.free_stations == 2
     assert [str(note) for note in found.notes] == ["What is free is so at certain times of the week only."]
     ((works,),) = (at.works for at in found.at)
-    assert (works.dot, works.word, works.now) == ("waiting", "Free, but not now: outside its times", "Now it is refused.")
+    assert (works.dot, works.word, works.now) == ("waiting", "Free, but not now", "Now: outside its times, refused.")
 
 
 def test_what_is_used_up_roams_for_now_on_the_holders_money(tree: Tree) -> None:
@@ -82,8 +82,8 @@ def test_what_is_used_up_roams_for_now_on_the_holders_money(tree: Tree) -> None:
         pass_key=tree.charge_pass.pk, reported_start="", start_received_at=timezone.now(), meter_start=0, meter_stop=1000,
     )  # fmt: skip
     ((works,),) = (at.works for at in reach(tree.bob, tree.charge_pass).at)
-    assert (works.form, works.word) == ("whitelist", "Free, but not now: all used up today")
-    assert works.now == "Now it is paid by the holder of the card."
+    assert (works.form, works.word) == ("whitelist", "Free, but not now")
+    assert works.now == "Now: all used up today, paid by the holder of the card."
 
 
 def test_a_public_card_roams_where_no_list_holds_and_only_visible_stations_count(tree: Tree) -> None:
