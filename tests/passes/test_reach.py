@@ -80,6 +80,7 @@ def test_what_is_used_up_roams_for_now_on_the_holders_money(tree: Tree) -> None:
     Transaction.objects.create(
         station=tree.station, connector=tree.connector, transaction_id="1", id_tag=CARD, verdict="Accepted", started_at=timezone.now(),
         pass_key=tree.charge_pass.pk, reported_start="", start_received_at=timezone.now(), meter_start=0, meter_stop=1000,
+        settlement="whitelist",
     )  # fmt: skip
     ((works,),) = (at.works for at in reach(tree.bob, tree.charge_pass).at)
     assert (works.form, works.word) == ("whitelist", "Free, but not now")
