@@ -16,6 +16,16 @@ class NoRefusals(logging.Filter):
         return not any(text in str(record.msg) for text in STRANGERS)
 
 
+class NoCards(logging.Filter):
+    """What card providers ask for is logged without the rest of its path, in which the UID of a card may stand."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        path = getattr(getattr(record, "request", None), "path", "")
+        if path.startswith("/ocpi/") and isinstance(record.args, tuple):
+            record.args = tuple("/ocpi/…" if isinstance(arg, str) and "/ocpi/" in arg else arg for arg in record.args)
+        return True
+
+
 class NoTraceOfRefusals(logging.Filter):
     """Whoever asks for what is not theirs, or not there, leaves a line and not a traceback: nothing of ours has failed."""
 

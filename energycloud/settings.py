@@ -254,7 +254,11 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"refusals": {"()": "energycloud.logs.NoRefusals"}, "no_trace": {"()": "energycloud.logs.NoTraceOfRefusals"}},
+    "filters": {
+        "refusals": {"()": "energycloud.logs.NoRefusals"},
+        "no_trace": {"()": "energycloud.logs.NoTraceOfRefusals"},
+        "no_cards": {"()": "energycloud.logs.NoCards"},
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
@@ -264,7 +268,7 @@ LOGGING = {
         # One line per refused upgrade would be a flood an outsider controls.
         "uvicorn": {"level": "WARNING"},
         "uvicorn.error": {"filters": ["refusals"]},
-        "django.request": {"filters": ["no_trace"]},
+        "django.request": {"filters": ["no_trace", "no_cards"]},
         "django.security.DisallowedHost": {"level": "ERROR"},
     },
 }

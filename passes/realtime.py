@@ -32,6 +32,7 @@ FAILURES = 5  # in a row, then it is not asked
 PAUSE = 30.0  # seconds; doubled each time that it fails again
 LONGEST_PAUSE = 300.0
 KEEPING = 1.5  # seconds that the answer waits for its record
+AT_READER = (RoamingToken.Type.RFID, RoamingToken.Type.OTHER)
 UNKNOWN = "UNKNOWN"  # the provider does not know the card (§12.2.2.2: HTTP 404 or status 2004)
 # What says more, the first most: a provider that knows the card; one that may know it and is silent; one that does not know it
 TELLING = ("ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED", "", UNKNOWN)
@@ -262,7 +263,8 @@ def _targets(uid: str, offered: str, providers: tuple[int, ...]) -> list[Target]
     """Those of the providers that can be asked."""
     found = Provider.objects.filter(pk__in=providers, active=True, realtime=True).exclude(tokens_url="").exclude(sealed_token="")
     tokens: dict[int, RoamingToken] = {}
-    for token in RoamingToken.objects.filter(uid=uid, provider__in=providers).order_by("type"):
+    # What is held to a reader is no user of an app, whose number may be the same
+    for token in RoamingToken.objects.filter(uid=uid, provider__in=providers, type__in=AT_READER).order_by("type"):
         if token.provider_id not in tokens or token.type == RoamingToken.Type.RFID:
             tokens[token.provider_id] = token
     return [_target(provider, tokens.get(provider.pk), offered) for provider in found]

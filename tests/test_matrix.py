@@ -54,7 +54,7 @@ PLATFORM_LISTS = {"knocking", "letters"}
 POST_ONLY = {"knock_forget", "inbox_dismiss", "view_as_end", "import_run", "import_cancel"}
 
 # For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
-MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token"}
+MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "ocpi_nothing"}
 
 # Lists and forms for something new -> the rights that one needs somewhere; what they show is limited to the person
 LISTS: dict[str, tuple[str, ...]] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from django.utils import timezone
 
 from passes.models import RoamingToken, normalize_uid
 
@@ -14,6 +16,7 @@ VERSION = "2.2.1"
 SUCCESS, CLIENT_ERROR, INVALID, NOT_ENOUGH, UNKNOWN_LOCATION, UNKNOWN_TOKEN = 1000, 2000, 2001, 2002, 2003, 2004
 SERVER_ERROR, UNUSABLE_API, UNSUPPORTED_VERSION, NO_ENDPOINTS = 3000, 3001, 3002, 3003
 LONGEST_URL = 255
+AHEAD = timedelta(days=1)  # a clock may be wrong
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 # The fields of a Token that are kept: (ours, longest, required)
@@ -98,7 +101,7 @@ def read_card(data: Any) -> Card:
     fields: dict[str, Any] = {name: text(data, name, longest, required=required) for name, longest, required in _TEXTS}
     fields["valid"] = _truth(data)
     fields["whitelist"] = choice(data, "whitelist", RoamingToken.Whitelist.values)
-    fields["last_updated"] = moment(data.get("last_updated"), "last_updated")
+    fields["last_updated"] = _updated(data)
     uid = uid_of(told)
     return Card(country, party, uid, card_type, fields | {"told_uid": told if told != uid else ""})
 
@@ -111,7 +114,16 @@ def read_patch(data: Any) -> dict[str, Any]:
         fields["valid"] = _truth(data)
     if "whitelist" in data:
         fields["whitelist"] = choice(data, "whitelist", RoamingToken.Whitelist.values)
-    return {**fields, "last_updated": moment(data.get("last_updated"), "last_updated")}
+    return {**fields, "last_updated": _updated(data)}
+
+
+def check_named(data: Any, named: Mapping[str, str]) -> None:
+    """Of a PATCH: the fields that say which token it is, where they are told, are those in the address."""
+    for field, wanted in named.items():
+        told = _object(data).get(field, wanted)
+        found = told if not isinstance(told, str) else normalize_uid(told) if field == "uid" else told.upper()
+        if found != wanted:
+            raise Wrong(f"{field}: not the one in the address")
 
 
 def card_object(token: RoamingToken, country_code: str, party_id: str) -> dict[str, Any]:
@@ -201,6 +213,14 @@ def _object(data: Any) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise Wrong("body: not a JSON object")
     return data
+
+
+def _updated(data: Mapping[str, Any]) -> datetime:
+    """Not of a time to come: whatever is told of the token until then would be older, and so be ignored."""
+    found = moment(data.get("last_updated"), "last_updated")
+    if found > timezone.now() + AHEAD:
+        raise Wrong("last_updated: more than a day ahead")
+    return found
 
 
 def _truth(data: Mapping[str, Any]) -> bool:

@@ -31,6 +31,7 @@ from tenancy.address import seen_from
 log = logging.getLogger("passes.ocpi")
 
 TOKENS = "/ocpi/cpo/2.2.1/tokens"
+EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MOST_BYTES = 64 * 1024  # of a request
 WINDOW = 60  # seconds in which refusals are counted
 KNOWN_FOR = 24 * 3600  # seconds: a token that was good is not held up by what its neighbours do
@@ -234,19 +235,22 @@ def token(request: HttpRequest, caller: Caller, country_code: str, party_id: str
     if len(uid) > 36:
         raise Wrong("token_uid: longer than 36 characters")
     key = objects.uid_of(uid)
+    named = {"country_code": country_code.upper(), "party_id": party_id.upper(), "uid": key, "type": kind}
     if request.method == "PUT":
-        return _put(provider, objects.read_card(body_of(request)), (country_code.upper(), party_id.upper(), key, kind))
+        return _put(provider, objects.read_card(body_of(request)), named)
     rows = RoamingToken.objects.filter(provider=provider, uid=key, type=kind)
     if request.method == "PATCH":
-        return _patch(provider, rows, (country_code, party_id), objects.read_patch(body_of(request)))
+        data = body_of(request)
+        objects.check_named(data, named)
+        return _patch(provider, rows, (country_code, party_id), objects.read_patch(data))
     return envelope(
         objects.card_object(_of_party(provider, rows.first(), country_code, party_id), provider.country_code, provider.party_id)
     )
 
 
-def _put(provider: Provider, card: objects.Card, named: tuple[str, str, str, str]) -> HttpResponse:
-    for field, told, wanted in zip(("country_code", "party_id", "uid", "type"), card[:4], named, strict=True):
-        if told != wanted:
+def _put(provider: Provider, card: objects.Card, named: dict[str, str]) -> HttpResponse:
+    for field, wanted in named.items():
+        if getattr(card, field) != wanted:
             raise Wrong(f"{field}: not the one in the address")
     kept = store.keep(provider, [card])
     if kept.older:
@@ -273,10 +277,17 @@ def _of_party(provider: Provider, found: RoamingToken | None, country_code: str,
     raise Refused(404, objects.UNKNOWN_TOKEN, "This token is not known here.")
 
 
+@endpoint(*EVERY_METHOD, registration=True)
+def nothing(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Every other address: whoever calls is a program, and a card's UID may stand in it, with a slash too."""
+    raise Refused(404, objects.CLIENT_ERROR, "There is nothing at this address.")
+
+
 # Some put a slash at the end and some do not; nobody is sent elsewhere
 urlpatterns: list[URLPattern] = [
     re_path(r"^ocpi/versions/?\Z", versions, name="ocpi_versions"),
     re_path(r"^ocpi/2\.2\.1/?\Z", version, name="ocpi_version"),
     re_path(r"^ocpi/2\.2\.1/credentials/?\Z", credentials, name="ocpi_credentials"),
     re_path(r"^ocpi/cpo/2\.2\.1/tokens/(?P<country_code>[^/]+)/(?P<party_id>[^/]+)/(?P<uid>[^/]+)/?\Z", token, name="ocpi_token"),
+    re_path(r"^ocpi(?:/|\Z)", nothing, name="ocpi_nothing"),
 ]

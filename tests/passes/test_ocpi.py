@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from passes import actions
+from energycloud.logs import NoCards
+from passes import actions, realtime
 from passes.models import Provider, RoamingToken
 from passes.ocpi import client, jobs, keys
 from tests.conftest import Tree
@@ -197,6 +199,7 @@ def test_a_card_is_told_of_changed_and_read(provider: Provider) -> None:
         ({"whitelist": "SOMETIMES"}, 2001, "whitelist"),
         ({"last_updated": "yesterday"}, 2001, "last_updated"),
         ({"last_updated": "0001-01-01T00:00:00Z"}, 2001, "last_updated"),
+        ({"last_updated": "2199-01-01T00:00:00Z"}, 2001, "last_updated: more than a day ahead"),
     ],
 )
 def test_bad_input_names_the_field(change: dict[str, Any], code: int, words: str, provider: Provider) -> None:
@@ -220,12 +223,47 @@ def test_bad_input_names_the_field(change: dict[str, Any], code: int, words: str
         ("DELETE", f"{OURS}/04AA", None, 405),
         ("PUT", "DE/RMO/04AA", {}, 404),
         ("GET", "NL/XXX/04AA", None, 404),
+        ("PUT", f"{OURS}/04%2FAA", {}, 404),
+        ("GET", f"{OURS}/04AA/more/", None, 404),
+        ("POST", "", {}, 404),
+        ("GET", f"{OURS}/04AA%0A", None, 404),
     ],
 )
-def test_what_makes_no_sense_is_answered(method: str, path: str, body: Any, status: int, provider: Provider) -> None:
+def test_what_makes_no_sense_is_answered(
+    method: str, path: str, body: Any, status: int, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
     answer, said = logged_in(provider)(method, f"{TOKENS}/{path}", body)
     assert answer == status
     assert 2000 <= said["status_code"] < 3000
+    assert "04" not in caplog.text
+
+
+@pytest.mark.parametrize("field", ["uid", "country_code", "party_id", "type"])
+def test_a_change_of_another_card_than_the_one_in_the_address_is_refused(field: str, provider: Provider) -> None:
+    call, at = logged_in(provider), f"{TOKENS}/{OURS}/04AA"
+    call("PUT", at, card("04:aa"))
+    change = {"uid": "04-aa", "country_code": "nl", "valid": False, "last_updated": "2026-02-01T00:00:00Z"}
+    status, said = call("PATCH", at, change | {field: "XX"})
+    assert (status, said["status_code"], said["status_message"]) == (200, 2001, f"{field}: not the one in the address")
+    assert RoamingToken.objects.get().valid
+    assert call("PATCH", at, change)[1]["status_code"] == 1000
+    assert not RoamingToken.objects.get().valid
+
+
+def test_what_card_providers_ask_for_is_not_in_the_log() -> None:
+    record = logging.LogRecord("django.request", logging.WARNING, "", 0, "%s: %s", ("Bad Request", f"{TOKENS}/{OURS}/04AA"), None)
+    record.request = RequestFactory().get(f"{TOKENS}/{OURS}/04AA")
+    assert NoCards().filter(record)
+    assert record.getMessage() == "Bad Request: /ocpi/…"
+
+
+def test_at_a_reader_no_user_of_an_app_is_asked_about(tree: Tree, network: Emsp) -> None:
+    provider = network.provider(tree.partner, ask_unknown=True)
+    asked = []
+    for kind in ("APP_USER", "OTHER", "RFID"):
+        RoamingToken.objects.create(provider=provider, uid="04AA", type=kind, contract_id=kind, last_updated=timezone.now())
+        asked += [(target.type, target.known) for target in realtime._targets("04AA", "04aa", (provider.pk,))]
+    assert asked == [("RFID", False), ("OTHER", True), ("RFID", True)]
 
 
 def test_a_provider_reaches_its_own_cards_alone_and_a_network_those_that_came_through_it(tree: Tree, provider: Provider) -> None:
