@@ -143,6 +143,24 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         lambda row: Item(str(row.station), link("station_local_list", row.station_id), "", row.synced_at),
         help="offline-cards",
     )
+    add(
+        mine(LocalList)
+        .filter(state=LocalList.State.UNANSWERED, failures__gt=local_list_sync.SOON)
+        .select_related("station")
+        .order_by("-failures", "pk"),
+        explain.WAITING,
+        lambda n: (
+            ngettext(
+                "%d station does not answer when it is sent its local list",
+                "%d stations do not answer when they are sent their local lists",
+                n,
+            )
+            % n
+        ),
+        "",
+        lambda row: Item(str(row.station), link("station_local_list", row.station_id), "", row.synced_at),
+        help="offline-cards",
+    )
     done_later = Command.objects.filter(
         station=OuterRef("station"), action=OuterRef("action"), created_at__gt=OuterRef("created_at"), state=Command.State.ACCEPTED
     )

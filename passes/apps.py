@@ -11,7 +11,7 @@ class PassesConfig(AppConfig):
         from passes.authorizing import authorize
         from passes.desk import Desk, tab_of_cards
         from passes.imports import PASSES, TOKENS
-        from passes.local_lists import stations_changed
+        from passes.local_lists import configuration_changed, stations_changed
         from passes.moves import passes_of_users, passes_that_end
         from passes.pages import users
         from passes.pages.local_list import TAB
@@ -23,6 +23,7 @@ class PassesConfig(AppConfig):
         hooks.authorizer = authorize
         hooks.cards = Desk()
         hooks.access_changed.append(stations_changed)
+        hooks.configuration_changed.append(configuration_changed)
         hooks.sheet_tabs.append(TAB)
         users_switched.append(passes_of_users)
         recorded_kinds.extend(["passes.chargepass", "passes.passgroup", "passes.provider"])

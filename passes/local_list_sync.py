@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from passes.local_lists import DAILY, Plan, next_message, plans
+from passes.local_lists import ANYTHING, DAILY, Plan, next_message, plans
 from passes.models import LocalList
 from stations import nudges
 from stations.actions import CommandRefused, request_command
@@ -29,8 +29,10 @@ NEW = 500  # stations given a row in one run
 ASK_AT = 20  # stations asked for their version in one run
 TIMEOUT = 60  # seconds for a station to take a list
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # after a refusal; four times as long after each further one
+SOON = 3  # times in a row a list without an answer is sent again as soon as the station is back; what makes it crash must not for ever
 NEVER = frozenset({"NotSupported", "NotImplemented"})  # a station that says this has no local list
 LARGEST = 2**31 - 2  # a version beyond is none
+CONFIRMED: dict[str, Any] = {"unconfirmed": None, "unanswered_at": None, "pause_until": None}
 
 _State = LocalList.State
 _WHITELISTS = [mode for mode in AccessMode if mode.whitelists]
@@ -49,6 +51,7 @@ def keep_in_step() -> None:
     """Everything that is due now; bounded work, the rest follows with the next run."""
     now = timezone.now()
     _settle(now)
+    _welcome(now)
     _begin(now)
     _look(now)
 
@@ -95,15 +98,25 @@ def _outcome(one: LocalList, command: Command | None, now: datetime) -> dict[str
         return again | {"checked_at": now, "ask_next": False, "full_next": one.full_next or one.ask_next}
     if said in NEVER:
         return _unsupported(one)
-    if command.state == state.TIMED_OUT:  # it may have taken it all the same
-        return _refused(one, now, "timed_out") | {"full_next": True, "version": sending.get("version", one.version)}
+    if command.state == state.TIMED_OUT:
+        return _unanswered(one, sending, command, now)
     if sending.get("type") == "Differential":
-        return again | {"full_next": True, "problem": said, "full_only": one.full_only or said != "VersionMismatch"}
+        other = {"unconfirmed": [ANYTHING]} if said == "VersionMismatch" else {}
+        return again | other | {"full_next": True, "problem": said, "full_only": one.full_only or said != "VersionMismatch"}
     return _refused(one, now, said) | {"full_next": True, "full_only": False, "ask_next": said == "VersionMismatch"}
 
 
 def _taken(sending: Sending) -> dict[str, Any]:
-    return {"version": sending["version"], "entries": sending["entries"], "full_next": False, "failures": 0, "problem": ""}
+    return CONFIRMED | {"version": sending["version"], "entries": sending["entries"], "full_next": False, "failures": 0, "problem": ""}
+
+
+def _unanswered(one: LocalList, sending: Sending, command: Command, now: datetime) -> dict[str, Any]:
+    """It may have taken it all the same: it has this list, or what it had. The next one replaces either."""
+    maybe = sorted({*(one.unconfirmed or []), *sending.get("entries", {})})
+    return _refused(one, now, "timed_out") | {
+        "state": _State.UNANSWERED, "full_next": True, "version": sending.get("version", one.version), "unconfirmed": maybe,
+        "unanswered_at": command.sent_at or command.created_at,
+    }  # fmt: skip
 
 
 def _version_read(one: LocalList, command: Command, now: datetime) -> dict[str, Any]:
@@ -114,20 +127,32 @@ def _version_read(one: LocalList, command: Command, now: datetime) -> dict[str, 
     fields: dict[str, Any] = {"checked_at": now, "ask_next": False}
     if max(version, 0) == one.version or (version <= 0 and not one.entries):
         return fields
-    return fields | {"full_next": True, "version": max(version, one.version)}
+    other = {"unconfirmed": [ANYTHING]} if version > 0 else {}
+    return fields | other | {"full_next": True, "version": max(version, one.version)}
 
 
 def _unsupported(one: LocalList) -> dict[str, Any]:
-    return {
+    return CONFIRMED | {
         "state": _State.UNSUPPORTED, "due_at": None, "version": 0, "entries": {}, "failures": 0, "problem": "", "full_next": False,
         "full_only": False, "ask_next": False, "firmware": one.station.firmware_version,
     }  # fmt: skip
 
 
 def _refused(one: LocalList, now: datetime, problem: str) -> dict[str, Any]:
+    """What was tried before the pause was over, because something had changed, leaves the pause as it is."""
+    said = {"state": _State.FAILED, "problem": problem[:200]}
+    if one.failures and one.pause_until and one.pause_until > now:
+        return said | {"due_at": one.pause_until}
     failures = min(one.failures + 1, 100)
-    pause = min(FIRST_PAUSE * 4 ** min(failures - 1, 5), LONGEST_PAUSE)
-    return {"state": _State.FAILED, "due_at": now + pause, "failures": failures, "problem": problem[:200]}
+    until = now + min(FIRST_PAUSE * 4 ** min(failures - 1, 5), LONGEST_PAUSE)
+    return said | {"due_at": until, "pause_until": until, "failures": failures}
+
+
+def _welcome(now: datetime) -> None:
+    """A station that was away since it was sent what it did not answer is sent it again now, not after the pause."""
+    back = Q(station__connected=True, station__connected_at__gt=F("unanswered_at"))
+    away = LocalList.objects.filter(back, state=_State.UNANSWERED, failures__lte=SOON, due_at__gt=now)
+    LocalList.objects.filter(pk__in=list(away.values_list("pk", flat=True)[:NEW])).update(due_at=now, pause_until=None)
 
 
 # -- what to send -----------------------------------------------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ LEFT_OUT: dict[str, str | Promise] = {
 }
 
 
+ANYTHING = ""  # among `LocalList.unconfirmed`: the station has a list that is not ours
+
+
 class LeftOut(NamedTuple):
     uid: str
     pass_key: int
@@ -193,6 +196,12 @@ def stations_changed(stations: Collection[int]) -> None:
         _due(Q(station__in=keys[first : first + MARKED_AT_ONCE]))
 
 
+def configuration_changed(station: int, keys: Collection[str]) -> None:
+    """Configuration keys of a station have another value than was known: how much goes on its list may have changed."""
+    if any(key in SIZES for key in keys):
+        stations_changed([station])
+
+
 def listings_changed(listings: Any) -> None:
     """The same for the stations where these listings (a queryset) hold. Before they go, or after they came; both where `below` changes."""
     touched = Q(pk__in=[])
@@ -254,8 +263,13 @@ class Behaviour:
     def of(self, uid: str, now: datetime | None = None) -> Offline:
         uid, now = normalize_uid(uid), now or timezone.now()
         entry = self.list.entries.get(uid) if self.list else None
+        maybe = self._maybe(uid)
         unread = _("The station's configuration has not been read, so nobody knows. Read it on its tab Configuration.")
         on_it = _("The card is on the station's list.")
+        if maybe and self.set_to("LocalAuthListEnabled") is not False:
+            if self.set_to("LocalAuthorizeOffline") is False and self.set_to("AllowOfflineTxForUnknownId") is False:
+                return Offline(NO, _("The station starts no charge offline (LocalAuthorizeOffline)."))
+            return Offline(UNKNOWN, maybe)
         if entry is None or self.set_to("LocalAuthListEnabled") is False:
             every = self.set_to("AllowOfflineTxForUnknownId")
             if every:
@@ -273,6 +287,20 @@ class Behaviour:
         if self.set_to("LocalAuthorizeOffline") is None or self.set_to("LocalAuthListEnabled") is None:
             return Offline(UNKNOWN, f"{on_it} {unread}")
         return Offline(YES, on_it)
+
+    def _maybe(self, uid: str) -> str:
+        """Why nobody knows whether a card is on the list; empty where that is known."""
+        if self.list is None or self.list.state == LocalList.State.UNSUPPORTED:
+            return ""
+        if self.list.unconfirmed is not None:
+            if ANYTHING in self.list.unconfirmed:
+                return _("The station has another list than it was given, so it is not known whether the card is on it.")
+            if uid in self.list.entries or uid in self.list.unconfirmed:
+                return _("The station was sent a list and did not answer, so it is not known whether the card is on it.")
+        sent = (self.list.sending or {}).get("entries")
+        if sent is not None and sent.get(uid) != self.list.entries.get(uid):
+            return _("The station was sent its list just now and has not answered yet.")
+        return ""
 
     def _why_missing(self, uid: str) -> str:
         if self.list and self.list.state == LocalList.State.UNSUPPORTED:
@@ -295,10 +323,26 @@ def kept_offline(charge_pass: ChargePass) -> Offline:
     if why := _cannot(limits):
         return Offline(NO, str(LEFT_OUT[why]))
     if charge_pass.blocked or (charge_pass.user and not charge_pass.user.is_active):
+        if _may_be_left_on_a_list(charge_pass):
+            return Offline(UNKNOWN, _("Some stations may still have it on their list: they have not confirmed yet that it is taken off."))
         return Offline(NO, _("Stations are told whitelisted passes that may charge."))
     if not Listing.objects.filter(charge_pass=charge_pass, whitelist=True).exists():
         return Offline(NO, _("Only whitelisted passes are on the lists of stations."))
     return Offline(YES, _("only at stations that whitelist it and keep a local list; each shows its own"))
+
+
+def _may_be_left_on_a_list(charge_pass: ChargePass) -> bool:
+    """Whether a station where it is listed was not told of the last change, or did not answer."""
+    places = Q(pk__in=[])
+    for organization, path, below in Listing.objects.filter(charge_pass=charge_pass).values_list(
+        "organization_id", "organization__path", "below"
+    ):
+        at = "station__location__organization"
+        places |= Q(**{f"{at}__path__startswith": path}) if below else Q(**{at: organization})
+    State = LocalList.State
+    unsettled = ~Q(state__in=[State.IN_STEP, State.UNSUPPORTED]) | Q(state=State.IN_STEP, due_at__lte=timezone.now())
+    maybe = Q(entries__has_key=charge_pass.uid) | Q(unconfirmed__isnull=False)
+    return LocalList.objects.filter(places & unsettled & maybe).exists()
 
 
 def offline(station: Station, uid: str) -> Offline:

@@ -103,6 +103,9 @@ closers: list[Callable[[], Awaitable[None]]] = []
 # Called when who may charge at stations may have changed: their keys. Inside the transaction that changes it.
 access_changed: list[Callable[[Collection[int]], None]] = []
 
+# Called with a station and those of its configuration keys that have another value than was known, inside the transaction that keeps it.
+configuration_changed: list[Callable[[int, Collection[str]], None]] = []
+
 
 def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     if authorizer is None:
@@ -114,6 +117,12 @@ def tell_access_changed(stations: Iterable[int]) -> None:
     keys = list(stations)
     for listener in access_changed:
         listener(keys)
+
+
+def tell_configuration_changed(station: int, keys: Collection[str]) -> None:
+    if keys:
+        for listener in configuration_changed:
+            listener(station, keys)
 
 
 class SheetTab(NamedTuple):

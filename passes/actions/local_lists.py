@@ -19,10 +19,10 @@ def send_local_list(*, actor: User | None, station: Station) -> None:
     """The whole list again, as if nothing were known of the one that the station has; also where it said that it has none. It is sent as
     soon as the station can be asked."""
     row, _made = LocalList.objects.select_for_update(of=("self",)).get_or_create(station=station)
-    row.due_at, row.full_next, row.full_only, row.failures = timezone.now(), True, False, 0
+    row.due_at, row.full_next, row.full_only, row.failures, row.pause_until = timezone.now(), True, False, 0, None
     if row.state != LocalList.State.SENDING:
         row.state = LocalList.State.WAITING
-    row.save(update_fields=["due_at", "full_next", "full_only", "failures", "state"])
+    row.save(update_fields=["due_at", "full_next", "full_only", "failures", "pause_until", "state"])
     audit.record(actor, "send_local_list", station, station.location.organization)
     nudges.stations_changed(station.pk)
 

@@ -20,6 +20,7 @@ class LocalList(models.Model):
         WAITING = "waiting", _("Waits to be sent")
         SENDING = "sending", _("On its way")
         FAILED = "failed", _("The station refused it")
+        UNANSWERED = "unanswered", _("No answer came")
         UNSUPPORTED = "unsupported", _("The station has no local list")
 
     tenant_path = "station__location__organization__path"
@@ -31,6 +32,11 @@ class LocalList(models.Model):
     version = models.PositiveIntegerField(default=0)
     # What the station has: UID -> idTagInfo (OCPP 1.6 §7.29)
     entries = models.JSONField(default=dict)
+    # Where it is not certain that the station has `entries`: the UIDs of the lists that it was sent and never answered, any of which it
+    # may have taken. None: what it has is confirmed
+    unconfirmed: models.JSONField[Any, Any] = models.JSONField(null=True)
+    # When the list was sent that was not answered
+    unanswered_at = models.DateTimeField(null=True)
     # When it is looked at next: something that it is made of has changed, or will
     due_at = models.DateTimeField(null=True)
     # What is on its way: the list it makes (passes.local_list_sync.Sending), and the command that carries it
@@ -43,6 +49,8 @@ class LocalList(models.Model):
     checked_at = models.DateTimeField(null=True)
     # Of a station without a local list: the firmware that has none
     firmware = models.CharField(max_length=50, blank=True)
+    # After a refusal: before this it is tried only because something has changed, which makes the pause no longer
+    pause_until = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
     # What the station answered last, where that was no
     problem = models.CharField(max_length=200, blank=True)

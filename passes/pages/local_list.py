@@ -42,6 +42,11 @@ STATES: dict[str, tuple[str, Text, Text]] = {
     "away": ("waiting", lazy("Waits for the station"), lazy("Who may charge here has changed. The station is told when it is back.")),
     LocalList.State.SENDING: ("busy", lazy("On its way"), lazy("The station was sent something and has not answered yet.")),
     LocalList.State.FAILED: ("fault", lazy("Refused by the station"), lazy("It is tried again by itself, after ever longer pauses.")),
+    LocalList.State.UNANSWERED: (
+        "waiting",
+        lazy("No answer came"),
+        lazy("The station was sent its list and did not answer: it is not known what is on its list. The whole list is sent again."),
+    ),
     LocalList.State.UNSUPPORTED: (
         "off",
         lazy("Not supported"),
@@ -149,6 +154,7 @@ def _context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         "list": row,
         "list_state": _state(behaviour),
         "count": len(known),
+        "confirmed": not (row and row.unconfirmed is not None and not unsupported),
         "cards": cards,
         "more": max(0, len(known) - len(cards)),
         "masked": bool(cards) and not Faces(request.user, []).seen(station.location),

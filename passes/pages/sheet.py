@@ -150,8 +150,11 @@ def facts_of(user: User, charge_pass: ChargePass) -> Iterator[Fact]:
         _("may charge at more than one connector at the same time") if charge_pass.several_at_once else "",
     )  # fmt: skip
     offline = kept_offline(charge_pass)
-    yield Fact(_("While a station is offline"), _("charges") if offline.answer == "yes" else _("does not charge"), offline.why)
+    yield Fact(_("While a station is offline"), OFFLINE[offline.answer], offline.why)
     yield Fact(_("Added"), when(charge_pass.created_at))
+
+
+OFFLINE: dict[str, Text] = {"yes": lazy("charges"), "no": lazy("does not charge"), "unknown": lazy("not known")}
 
 
 def _moment(moment: datetime | None) -> Text:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from stations import credentials
+from stations import credentials, hooks
 from stations.gateway import bulk
 from stations.gateway.entries import Answered
 from stations.models import Availability, Command, ConfigurationKey, Connector, Frame, Station
@@ -120,6 +120,7 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
         shown = v16.without_secrets("ChangeConfiguration", command.payload)
         values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
         ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=str(command.payload["key"])[:50], defaults=values)
+        hooks.tell_configuration_changed(command.station_id, [str(command.payload["key"])])
         if command.payload.get("digest"):
             _take_over_password(command)
     elif command.action == "ChangeAvailability" and status in {"Accepted", "Scheduled"}:
@@ -142,6 +143,7 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
     if not isinstance(entries, list):
         return
     known = {row.key: row for row in ConfigurationKey.objects.filter(station_id=command.station_id)}
+    before = {row.key: row.value for row in known.values()}
     rows: dict[str, ConfigurationKey] = {}
     for item in entries[:MAX_KEYS]:
         if isinstance(item, dict) and isinstance(item.get("key"), str) and item["key"]:
@@ -156,9 +158,12 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
         ConfigurationKey, ("value", "readonly", "updated_at", "reboot_required"),
         [(row.pk, row.value, row.readonly, at, False) for key, row in rows.items() if key in known],
     )  # fmt: skip
+    changed = [key for key, row in rows.items() if before.get(key) != row.value]
     if not command.payload.get("key"):
+        changed += [key for key in before if key not in rows]
         # The whole configuration was asked for: what is not in the answer is gone.
         ConfigurationKey.objects.filter(station_id=command.station_id).exclude(key__in=rows).delete()
+    hooks.tell_configuration_changed(command.station_id, changed)
 
 
 def time_out(command_ids: Sequence[int]) -> list[int]:

@@ -67,6 +67,15 @@ def test_what_waits_is_said(listed: Tree, as_bob: Client) -> None:
     assert "1 card is to be taken off." in said
 
 
+def test_what_nobody_confirmed_is_not_told_as_what_it_has(listed: Tree, as_bob: Client) -> None:
+    LocalList.objects.update(state="unanswered", entries={}, version=4, unconfirmed=[CARD], problem="timed_out", synced_at=None)
+    said = text(page(as_bob, listed.station, "station_local_list"))
+    for words in ("No answer came", "not known what is on its list", "Cards on it not confirmed", "Version not confirmed"):
+        assert words in said, words
+    for words in ("Refused by the station", "No card is on its list"):
+        assert words not in said, words
+
+
 def test_sent_again_and_its_version_read(listed: Tree, as_bob: Client, as_cy: Client) -> None:
     url = reverse("station_local_list", args=[listed.station.pk])
     assert as_cy.post(url, {"do": "send"}).status_code == 403

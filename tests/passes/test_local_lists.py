@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passes import actions, local_list_sync
-from passes.local_lists import Entries, kept_offline, next_message, offline, plans, wanted
+from passes.local_lists import ANYTHING, Entries, configuration_changed, kept_offline, next_message, offline, plans, wanted
 from passes.models import ChargePass, LocalList
 from stations.actions import edit_location, edit_station, move_location
 from stations.models import AccessMode, Command, ConfigurationKey, Station
@@ -204,7 +204,7 @@ def row(tree: Tree) -> LocalList:
 
 def due(tree: Tree) -> None:
     """The pause is over."""
-    LocalList.objects.filter(station=tree.station).update(due_at=timezone.now() - timedelta(seconds=1))
+    LocalList.objects.filter(station=tree.station).update(due_at=timezone.now() - timedelta(seconds=1), pause_until=None)
 
 
 def told(tree: Tree, answer: Any, state: str = "accepted", **fields: Any) -> tuple[Any, ...]:
@@ -361,11 +361,52 @@ def test_connection_lost_in_between(kept: Tree) -> None:
     assert told(kept, None, "expired")[:2] == ("Differential", 4)
     assert told(kept, **NO_ANSWER)[:2] == ("Differential", 4)
     assert nothing_more(kept)
+    assert (row(kept).state, row(kept).unconfirmed) == (State.UNANSWERED, ["0100", CARD])
     due(kept)
     local_list_sync.keep_in_step()
     Command.objects.all().delete()
     assert told(kept, YES)[:2] == ("Full", 5)
     assert nothing_more(kept)
+    assert row(kept).unconfirmed is None
+
+
+@pytest.mark.django_db
+def test_without_an_answer_it_is_sent_again_soon_after_the_station_is_back_unless_that_goes_on(tree: Tree) -> None:
+    again = []
+    for _time in range(local_list_sync.SOON + 2):
+        settled(tree.station)
+        again.append(not nothing_more(tree))
+        Command.objects.filter(state__in=Command.OPEN).update(state="timed_out", sent_at=timezone.now() - timedelta(minutes=9))
+        local_list_sync.keep_in_step()
+        settled(tree.station)  # five minutes ago
+    assert again == [True] * (local_list_sync.SOON + 1) + [False]
+    assert (row(tree).state, row(tree).entries) == (State.UNANSWERED, {})
+    due(tree)
+    assert told(tree, **refusal("Failed"))[0] == "Full"
+    assert nothing_more(tree)
+    assert (row(tree).state, row(tree).unconfirmed) == (State.FAILED, [CARD]), "it may have one of before"
+
+
+@pytest.mark.django_db
+def test_a_change_is_tried_at_once_and_makes_the_pause_no_longer(kept: Tree) -> None:
+    settled(kept.station)
+    due(kept)
+    LocalList.objects.update(full_next=True)
+    found = []
+    for number in range(4):
+        actions.create_pass(actor=None, organization=kept.customer, uid=f"010{number}")
+        assert told(kept, **refusal("Failed"))[0] == "Full"
+        assert nothing_more(kept)
+        found.append((row(kept).failures, row(kept).due_at))
+    assert len(set(found)) == 1
+
+
+@pytest.mark.django_db
+def test_keys_that_say_how_much_fits_make_the_list_due(kept: Tree) -> None:
+    configuration_changed(kept.station.pk, ["HeartbeatInterval"])
+    assert not LocalList.objects.exclude(due_at=None).exists()
+    configuration_changed(kept.station.pk, ["LocalAuthListMaxLength"])
+    assert [row.station for row in LocalList.objects.exclude(due_at=None)] == [kept.station]
 
 
 @pytest.mark.parametrize("why", ["just connected", "just booted", "just configured", "busy", "away", "switched off"])
@@ -457,6 +498,41 @@ def test_whether_a_card_charges_offline(uid: str, keys: dict[str, str], answer: 
     said = offline(kept.station, uid)
     assert said.answer == answer
     assert said.why
+
+
+@pytest.mark.django_db
+def test_a_blocked_pass_is_out_everywhere_when_every_station_has_confirmed_that(kept: Tree) -> None:
+    settled(kept.station)
+    actions.block_pass(actor=None, charge_pass=kept.charge_pass, reason="Lost")
+    blocked = ChargePass.objects.get()
+    LocalList.objects.exclude(station=kept.station).delete()
+    assert kept_offline(blocked).answer == "unknown"
+    assert told(kept, **NO_ANSWER)[0] == "Full"
+    local_list_sync.keep_in_step()
+    assert kept_offline(blocked).answer == "unknown"
+    due(kept)
+    assert told(kept, YES)[0] == "Full"
+    assert nothing_more(kept)
+    assert kept_offline(blocked).answer == "no"
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers"),
+    [
+        ({"entries": {CARD: OK}, "unconfirmed": ["0100"]}, ["unknown", "unknown", "no"]),
+        ({"entries": {CARD: OK}, "unconfirmed": [ANYTHING]}, ["unknown", "unknown", "unknown"]),
+        ({"entries": {CARD: OK}, "sending": {"entries": {"0100": OK}}}, ["unknown", "unknown", "no"]),
+        ({"entries": {CARD: OK}, "sending": {"entries": {CARD: OK, "0100": OK}}}, ["yes", "unknown", "no"]),
+        ({"entries": {CARD: OK}, "sending": {"ask": True}}, ["yes", "no", "no"]),
+    ],
+)
+@pytest.mark.django_db
+def test_while_it_is_not_known_what_a_station_has_on_its_list(fields: dict[str, Any], answers: list[str], kept: Tree) -> None:
+    """A blocked card that was on it may go on to charge."""
+    actions.block_pass(actor=None, charge_pass=kept.charge_pass, reason="Lost")
+    ConfigurationKey.objects.bulk_create([ConfigurationKey(station=kept.station, key=key, value=value) for key, value in SET.items()])
+    LocalList.objects.filter(station=kept.station).update(**fields)
+    assert [offline(kept.station, uid).answer for uid in (CARD, "0100", "0200")] == answers
 
 
 @pytest.mark.parametrize(
