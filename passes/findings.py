@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
-from datetime import timedelta
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from django.db.models import Count, QuerySet
+from django.db.models import Case, CharField, Count, F, Max, Min, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from passes import diagnosis
+from passes.authorizing import authorize
 from passes.diagnosis import Card, Finding, Seen
 from passes.models import ChargePass, RoamingToken, normalize_uid, reversed_uid
 from passes.reasons import REASONS
 from passes.remedies import check_url, mode_remedy
 from stations import explain
 from stations.cards import Faces
-from stations.hooks import Button, Remark
-from stations.models import CardOffer, Connection, Connector, Station, StatusChange
+from stations.hooks import START, Button, Offer, Remark, place_of
+from stations.models import AccessMode, CardOffer, Connection, Connector, Station, StatusChange
 from tenancy import why
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.personal import MASK
 from tenancy.rights import MANAGE_NETWORKS, READ_CONFIGURATION, holds, may
+from ui.templatetags.ui import exact
 
 DAYS = 7
 MOST_COUNTS = 5000  # of (station, card, verdict, reason): with more the commonest are looked at
 MOST_STATIONS = 200
+MOST_MIXED = 50  # cards that were refused before and after they last charged, of which those after are counted
+MOST_ASKED = 300  # cards of which is asked whether they would charge now, the most refused first
 # Which of the six states goes with a finding
 STATES = {
     diagnosis.OFFLINE: explain.FAULT, diagnosis.READER: explain.FAULT, diagnosis.BYTE_ORDER: explain.WAITING,
     diagnosis.MODE: explain.WAITING, diagnosis.NETWORK: explain.WAITING, diagnosis.CARD: explain.WAITING,
-    diagnosis.FINE: explain.AVAILABLE, diagnosis.QUIET: explain.OFF,
+    diagnosis.MENDED: explain.AVAILABLE, diagnosis.FINE: explain.AVAILABLE, diagnosis.QUIET: explain.OFF,
 }  # fmt: skip
 
 
@@ -46,17 +51,82 @@ def remarks(user: User, stations: QuerySet[Station]) -> list[Remark]:
         return []
     since = timezone.now() - timedelta(days=DAYS)
     offers = CardOffer.objects.visible_to(user).filter(station__in=by_key.values(), at__gte=since).exclude(action="StopTransaction")
-    rows = list(_counted(offers))
-    offered = {station for station, *_rest in rows}
+    rows = _counted(offers)
+    offered = {row.station for row in rows}
     plugged = _plugged(user, by_key.keys() - offered, since)
-    seen = _seen(by_key, rows, plugged, _turned(user, {tag for _station, tag, *_rest in rows}))
+    lately = _lately(offers, rows)
+    now = _would_charge(by_key, lately)
+    seen = _seen(by_key, rows, lately, plugged, _turned(user, {row.tag for row in rows}), now)
     faces = _faces(user, rows, by_key)
-    return [_words(user, finding, by_key, faces) for finding in diagnosis.diagnose(seen)]
+    last: dict[str, datetime] = {}
+    for row in rows:
+        if row.verdict != "Accepted":
+            last[row.tag] = max(row.last, last.get(row.tag, row.last))
+    return [_words(user, finding, by_key, faces, last.get(finding.card)) for finding in diagnosis.diagnose(seen)]
 
 
-def _counted(offers: QuerySet[CardOffer]) -> Iterable[tuple[int, str, str, str, int]]:
-    counts = offers.order_by().values_list("station_id", "id_tag", "verdict", "reason").annotate(number=Count("pk"))
-    return counts.order_by("-number", "station_id", "id_tag")[:MOST_COUNTS]
+class Row(NamedTuple):
+    """How often a card had a verdict at a station, and from when to when. `took` says what the access mode took then, see `_took`."""
+
+    station: int
+    tag: str
+    verdict: str
+    reason: str
+    took: str
+    number: int
+    first: datetime
+    last: datetime
+
+
+def _took() -> Any:
+    """What the access mode took when a card was refused for it, out of the steps: "w" whitelists, "r" roams. Empty for all others, and
+    where it is not told."""
+
+    def told(rule: str, letter: str) -> Case:
+        takes = When(told__contains=f'["{rule}", true', then=Value(letter))
+        return Case(takes, When(told__contains=f'["{rule}", false', then=Value("-")), default=Value(""), output_field=CharField())
+
+    both = Concat(told("whitelist_mode", "w"), told("roaming_mode", "r"), output_field=CharField())
+    by_mode = Q(reason__in=diagnosis.MODE_REASONS) & ~Q(verdict="Accepted")
+    return Case(When(by_mode, then=both), default=Value(""), output_field=CharField())
+
+
+def _counted(offers: QuerySet[CardOffer]) -> list[Row]:
+    named = offers.order_by().alias(told=Cast(F("steps"), TextField())).annotate(took=_took())
+    counts = named.values_list("station_id", "id_tag", "verdict", "reason", "took").annotate(
+        number=Count("pk"), first=Min("at"), last=Max("at")
+    )
+    return [Row(*row) for row in counts.order_by("-number", "station_id", "id_tag")[:MOST_COUNTS]]
+
+
+def _lately(offers: QuerySet[CardOffer], rows: Iterable[Row]) -> list[Row]:
+    """The refusals since each card was last accepted."""
+    accepted: dict[str, datetime] = {}
+    for row in rows:
+        if row.verdict == "Accepted":
+            accepted[row.tag] = max(row.last, accepted.get(row.tag, row.last))
+    refused = [row for row in rows if row.verdict != "Accepted" and (row.tag not in accepted or row.last > accepted[row.tag])]
+    mixed = {row.tag for row in refused if row.tag in accepted and row.first <= accepted[row.tag]}
+    mixed = {*sorted(mixed)[:MOST_MIXED]}
+    if not mixed:
+        return refused
+    since = Q(pk__in=[])
+    for tag in mixed:
+        since |= Q(id_tag=tag, at__gt=accepted[tag])
+    return [row for row in refused if row.tag not in mixed] + _counted(offers.filter(since).exclude(verdict="Accepted"))
+
+
+def _would_charge(stations: dict[int, Station], lately: Iterable[Row]) -> set[tuple[int, str]]:
+    """Those of the cards refused lately that would charge now, by what is known without asking a provider."""
+    times: Counter[tuple[int, str]] = Counter()
+    for row in lately:
+        times[row.station, row.tag] += row.number
+    asked = [key for key, _number in times.most_common(MOST_ASKED)]
+    if not asked:
+        return set()
+    now = timezone.now()
+    verdicts = authorize([Offer(place_of(stations[station]), tag, now, None, START, live=False) for station, tag in asked])
+    return {key for key, verdict in zip(asked, verdicts, strict=True) if verdict.status == "Accepted"}
 
 
 def _plugged(user: User, stations: Collection[int], since: Any) -> dict[int, int]:
@@ -80,15 +150,24 @@ def _turned(user: User, tags: Collection[str]) -> set[str]:
     return {turned[uid] for uid in known}
 
 
-def _seen(stations: dict[int, Station], rows: Iterable[Any], plugged: dict[int, int], turned: set[str]) -> list[Seen]:
+def _seen(
+    stations: dict[int, Station], rows: Iterable[Row], lately: Iterable[Row], plugged: dict[int, int], turned: set[str],
+    would_charge: set[tuple[int, str]],
+) -> list[Seen]:  # fmt: skip
     cards: dict[int, dict[str, Card]] = defaultdict(dict)
-    for station, tag, verdict, reason, number in rows:
-        card = cards[station].get(tag) or Card(tag, reasons={}, reversed_known=tag in turned)
-        if verdict == "Accepted":
-            card = card._replace(accepted=card.accepted + number)
+    for row in rows:
+        fresh = Card(row.tag, reasons={}, reversed_known=row.tag in turned, since={}, now=(row.station, row.tag) in would_charge)
+        card = cards[row.station].get(row.tag) or fresh
+        if row.verdict == "Accepted":
+            card = card._replace(accepted=card.accepted + row.number)
         else:
-            card = card._replace(refused=card.refused + number, reasons={**card.reasons, reason: card.reasons.get(reason, 0) + number})
-        cards[station][tag] = card
+            card = card._replace(refused=card.refused + row.number, reasons=_and(card.reasons, row))
+        cards[row.station][row.tag] = card
+    modes = {key: _takes(station.effective_access_mode) for key, station in stations.items()}
+    for row in lately:
+        card = cards[row.station][row.tag]
+        other = row.number if row.reason in diagnosis.MODE_REASONS and len(row.took) == 2 and row.took != modes[row.station] else 0
+        cards[row.station][row.tag] = card._replace(since=_and(card.since or {}, row), other_mode=card.other_mode + other)
     now = timezone.now()
     return [
         Seen(key, station.connection_at(now) in (Connection.ONLINE, Connection.PENDING), plugged.get(key, 0), tuple(cards[key].values()))
@@ -96,11 +175,20 @@ def _seen(stations: dict[int, Station], rows: Iterable[Any], plugged: dict[int, 
     ]
 
 
-def _faces(user: User, rows: Iterable[Any], stations: dict[int, Station]) -> dict[str, tuple[str, int]]:
+def _and(reasons: Mapping[str, int], row: Row) -> dict[str, int]:
+    return {**reasons, row.reason: reasons.get(row.reason, 0) + row.number}
+
+
+def _takes(mode: AccessMode) -> str:
+    """As `_took` says it."""
+    return ("w" if mode.whitelists else "-") + ("r" if mode.roams else "-")
+
+
+def _faces(user: User, rows: Iterable[Row], stations: dict[int, Station]) -> dict[str, tuple[str, int]]:
     """Each card as `user` may know it, where all of its stations let it be seen; with a station at which it was refused."""
     where: dict[str, list[Station]] = defaultdict(list)
-    for station, tag, verdict, *_rest in rows:
-        where[tag].insert(0 if verdict != "Accepted" else len(where[tag]), stations[station])
+    for row in rows:
+        where[row.tag].insert(0 if row.verdict != "Accepted" else len(where[row.tag]), stations[row.station])
     faces = Faces(user, ((tag, one.location) for tag, found in where.items() for one in found))
     return {
         tag: (str(faces.of(tag, found[0].location)) if all(faces.seen(one.location) for one in found) else MASK, found[0].pk)
@@ -108,7 +196,7 @@ def _faces(user: User, rows: Iterable[Any], stations: dict[int, Station]) -> dic
     }
 
 
-def _words(user: User, finding: Finding, stations: dict[int, Station], faces: dict[str, tuple[str, int]]) -> Remark:
+def _words(user: User, finding: Finding, stations: dict[int, Station], faces: dict[str, tuple[str, int]], last: datetime | None) -> Remark:
     station = stations.get(finding.station)
     where = str(station) if station else ""
     card, at = faces.get(finding.card, ("", 0))
@@ -166,6 +254,11 @@ def _words(user: User, finding: Finding, stations: dict[int, Station], faces: di
             sentence = _("One card is refused again and again: %s. Others charge.") % card
             reason = str(REASONS.get(finding.reason, finding.reason))
             advice = f"{reason} {_('That is up to its provider.') if network else _('Look at this card, not at the station.')}"
+            buttons = check
+        case diagnosis.MENDED:
+            sentence = _("One card was refused again and again: %s. It would charge now.") % card
+            until = exact(last, stations[at].location.zone) if last and at else ""
+            advice = _("It was refused until %s; what was wrong has been mended since.") % until
             buttons = check
         case diagnosis.FINE:
             sentence = _("Nothing unusual.")

@@ -47,9 +47,25 @@ def at(*cards: Card, station: int = 1, online: bool = True, plugged: int | None 
         ([at(good(1)), at(bad(1, 3), station=2), at(Card("04BBBB01", accepted=1), station=3)], ["fine"]),
         ([at(good(1), *(bad(number, 4, "expired") for number in range(9)))], ["card"] * 3),
         # the order of the bytes
-        ([at(good(1), bad(1, reversed_known=True))], ["byte_order"]),
+        ([at(bad(1, reversed_known=True))], ["fine"]),  # tried once
+        ([at(bad(1, 2, reversed_known=True))], ["byte_order"]),
+        ([at(bad(1, reversed_known=True), bad(2, reversed_known=True))], ["byte_order"]),
+        ([at(good(1), bad(1, 2, reversed_known=True), bad(2, 2, reversed_known=True))], ["fine"]),  # the reader is right
+        ([at(Card("04AAAA01020304", accepted=1), bad(1, 2, reversed_known=True))], ["byte_order"]),
+        ([at(good(1), bad(1, 3, reversed_known=True))], ["card"]),
         ([at(*(bad(number, 5, reversed_known=True) for number in range(4)))], ["byte_order"]),
-        ([at(good(1), bad(1, reversed_known=True), bad(2, 5, "blocked"))], ["byte_order", "card"]),
+        ([at(Card("TAG", accepted=1), bad(1, 2, reversed_known=True), bad(2, 5, "blocked"))], ["byte_order", "card"]),
+        # a card that charged before
+        ([at(good(1), Card("X", 4, 3, {"blocked": 3}, since={"blocked": 3}))], ["card"]),
+        ([at(good(1), Card("X", 4, 3, {"blocked": 3}, since={"blocked": 2}))], ["fine"]),
+        ([at(Card("X", 4, 3, {"blocked": 3}, since={"blocked": 3}))], ["fine"]),  # nobody else has tried
+        ([at(good(1), *(Card(f"X{n}", 1, 1, {"mode": 1}, since={"mode": 1}) for n in range(3)))], ["mode"]),
+        # what has been mended
+        ([at(good(1), bad(1, 3, "blocked", now=True))], ["mended"]),
+        ([at(good(1)), at(bad(1, 3, "blocked", now=True), station=2), at(bad(1, 3, "blocked"), station=3)], ["card"]),
+        ([at(good(1), *(bad(number, now=True) for number in range(4)))], ["fine"]),
+        ([at(good(1), *(bad(number)._replace(other_mode=1) for number in range(4)))], ["fine"]),
+        ([at(bad(1, 2, reversed_known=True, now=True))], ["fine"]),
         # the network
         ([at(bad(1, reason="network_silent"), bad(2, reason="network_silent"))], ["network"]),
         ([at(good(1), bad(1, reason="network_silent"))], ["fine"]),
