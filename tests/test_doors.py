@@ -35,6 +35,7 @@ PASSED = {
     "passes/pages/networks.py:policy_above": "of an organization that was read through the door",
     "passes/pages/reimbursed.py:_owned": "of the owner of a location that was read through the door; named to those alone who see it",
     "passes/steps.py:_read": "what a decision rests on: the functions that name it say of each how much may be known",
+    "passes/trial.py:numbered": "of networks that hold at a station read through the door; only the UID of what was typed",
     "passes/pages/check.py:CheckForm": "none at all; check puts those in that the user may check",
     "stations/controls.py:Situation.__init__": "of a station that was read through the door",
     "stations/forms.py:ConnectorForm.clean_number": "of a station that was read through the door",

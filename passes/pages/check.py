@@ -17,11 +17,12 @@ from django.utils.translation import ngettext
 
 from passes import actions, local_lists
 from passes.models import ChargePass, Provider, check_uid, normalize_uid, reversed_uid
+from passes.models.passes import is_printed_number, usual_uid
 from passes.pages.pass_acts import whitelisting
 from passes.pages.sheet import crumbs, name_of, pass_of
-from passes.remedies import check_url, remedies
+from passes.remedies import CHARGED_DAYS, charged_as_stored, check_url, obstacle, remedies
 from passes.steps import Words
-from passes.trial import Trial, attempt
+from passes.trial import Trial, attempt, numbered, whitelisted
 from stations import explain, hooks
 from stations.models import Station
 from stations.models.infrastructure import MAX_CONNECTORS
@@ -70,10 +71,15 @@ class CheckForm(forms.Form):
 
     def clean_card(self) -> str:
         """The UID of what was typed."""
-        typed: str = self.cleaned_data["card"].strip()
-        uid = normalize_uid(typed)
+        typed: str = self.cleaned_data["card"].replace("\x00", "").strip()
+        uid, station = normalize_uid(typed), self.cleaned_data.get("station")
         passes = ChargePass.objects.visible_to(self.user, PERSONAL_DATA).select_related("organization").order_by("pk")
-        if reversed_uid(uid) or passes.filter(uid=uid).exists():  # the bytes of a card, or a card of another kind that is known
+        if passes.filter(uid=uid).exists():
+            return uid
+        numbers = numbered(station, typed) if station else []
+        if len(numbers) == 1:
+            return numbers[0]
+        if reversed_uid(uid) and not numbers:  # the bytes of a card
             return uid
         exact = passes.filter(Q(nickname__iexact=typed) | Q(visible_number__iexact=typed))
         for found in (exact, passes.filter(Q(nickname__icontains=typed) | Q(visible_number__icontains=typed))):
@@ -83,6 +89,10 @@ class CheckForm(forms.Form):
             if uids:
                 self.choices = list(uids.values())[:MOST_FOUND]
                 raise ValidationError(_("More than one pass has this name. Choose one."))
+        if numbers:
+            raise ValidationError(_("More than one card of a network has this number: type the UID of the one that is meant."))
+        if is_printed_number(typed):
+            raise ValidationError(_("No card with this number is known here: type its UID. The station's activity shows it."))
         if not 1 <= len(uid) <= LONGEST_TAG:
             raise ValidationError(_("There is no pass with this name, and a UID has 8, 14 or 20 hexadecimal digits."))
         return uid
@@ -139,6 +149,7 @@ def result(user: User, trial: Trial) -> dict[str, Any]:
         "card_name": known.name if known else "",
         "card_url": known.url if known else "",
         "verdict": explain.verdict(verdict.status),
+        "deactivated": not station.active,
         "reason": hooks.reason_label(verdict.reason),
         "settlement": explain.SETTLEMENTS.get(verdict.settlement),
         "steps": words.of(verdict.steps, station.location, accepted=trial.accepted, asked=False),
@@ -174,6 +185,8 @@ def _hint(trial: Trial) -> str:
         check_uid(trial.uid)
     except ValidationError as error:
         return str(error.messages[0])
+    if not usual_uid(trial.uid):
+        return _("No card with this number is known here. If it is a number printed on the card, type the card's UID.")
     return ""
 
 
@@ -185,13 +198,20 @@ def pass_whitelist(request: HttpRequest, pk: int, station_pk: int) -> HttpRespon
     user, charge_pass = user_of(request), pass_of(request, pk)
     station = get_for(user, Station.objects.select_related("location__organization"), MANAGE_PASSES, pk=station_pk)
     organization, name, back = station.location.organization, name_of(user, charge_pass), next_url(request, link("pass", pk))
-    count = whitelisting(user, organization)
-    consequences = [
-        ngettext(
-            "%(name)s charges free at %(count)d station of %(organization)s; its owner pays.",
-            "%(name)s charges free at %(count)d stations of %(organization)s; their owner pays.", count,
-        ) % {"name": name, "count": count, "organization": organization},
-    ]  # fmt: skip
+    count, more = whitelisting(user, organization), obstacle(whitelisted(station, charge_pass))
+    words = {"name": name, "count": count, "organization": organization, "station": station}
+    if more:
+        said = _("%(name)s comes onto the whitelist of %(organization)s. That alone does not let it charge at %(station)s.") % words
+        consequences = [said, more]
+    else:
+        consequences = [
+            ngettext(
+                "%(name)s charges free at %(count)d station of %(organization)s; its owner pays.",
+                "%(name)s charges free at %(count)d stations of %(organization)s; their owner pays.", count,
+            ) % words,
+        ]  # fmt: skip
+        if charge_pass.restricted or (charge_pass.group and charge_pass.group.restricted):
+            consequences.append(_("It has restrictions: it charges as far as they let it."))
     if charge_pass.kind == ChargePass.Kind.PUBLIC:
         consequences.append(
             _("It is a public card: what it charges there would be settled with nobody. Roaming free may be what you want.")
@@ -216,6 +236,7 @@ def pass_correct_uid(request: HttpRequest, pk: int) -> HttpResponse:
         request, lambda: actions.edit_pass(actor=user, charge_pass=found, uid=turned), title=_("Correct the UID of %s?") % found,
         consequences=[
             _("It becomes %(new)s; it was %(old)s.") % {"new": turned, "old": found.uid},
+            *([_("It charged with the UID of now in the last %d days.") % CHARGED_DAYS] if charged_as_stored(user, found) else []),
             _("A station whose reader sends the bytes in the order of before does not know the pass any more."),
         ],
         submit_label=_("Correct the UID"), submit_class="btn-primary", cancel_url=back, done=_("The UID of %s is corrected.") % found,

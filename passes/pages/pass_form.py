@@ -25,7 +25,7 @@ from tenancy.pages.shared import number_of, user_of
 from tenancy.personal import sees
 from tenancy.rights import MANAGE_PASSES, Missing, anywhere, get_for
 from ui.edits import DRAWN, Edit
-from ui.forms import form_page
+from ui.forms import form_page, next_url
 
 NO_FIELDS = ("find_user", "keep_uid", "keep_public")  # of the form alone
 
@@ -42,7 +42,8 @@ def pass_add(request: HttpRequest) -> HttpResponse:
 
     return _page(
         request, form, lambda values: warned(request, save(values)), title=_("Add a pass"), submit_label=_("Add"),
-        cancel_url=link("passes"), done=_("Pass added."), done_url=lambda made: made.get_absolute_url(),
+        cancel_url=next_url(request, link("passes")), done=_("Pass added."),
+        done_url=lambda made: next_url(request, made.get_absolute_url()),
         breadcrumbs=[(_("Passes"), link("passes"))],
     )  # fmt: skip
 
@@ -88,9 +89,10 @@ def pass_edit(request: HttpRequest, pk: int) -> HttpResponse:
         return warned(request, actions.edit_pass(actor=user, charge_pass=found, **fields_of(values)))
 
     here = link("pass", pk)
+    back = next_url(request, here)
     return _page(
-        request, form, save, title=_("Edit %s") % name_of(user, found), submit_label=_("Save"), cancel_url=here, done=_("Saved."),
-        done_url=here, breadcrumbs=[*crumbs(found), (name_of(user, found), here)], intro=masked, latest=last_change(user, found),
+        request, form, save, title=_("Edit %s") % name_of(user, found), submit_label=_("Save"), cancel_url=back, done=_("Saved."),
+        done_url=back, breadcrumbs=[*crumbs(found), (name_of(user, found), here)], intro=masked, latest=last_change(user, found),
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from tenancy.models import User
 from tenancy.pages.shared import user_of
 from tenancy.rights import MANAGE_PASSES, READ_TRANSACTIONS, may
 from ui.edits import DRAWN, Edit
-from ui.forms import form_page
+from ui.forms import form_page, next_url
 from ui.templatetags.ui import own_zone
 
 Text = str | Promise
@@ -101,8 +101,9 @@ def restrictions_page(
         context = context | {"form": form, "drawn": request.POST.get(DRAWN, ""), "submit_label": _("Save")}
         return render(request, template, context)
     return form_page(
-        request, form, save, title=context["title"], submit_label=_("Save"), cancel_url="", done=_("Saved."), done_url=here,
-        breadcrumbs=context["breadcrumbs"], template=template, context=context, latest=lambda name: latest(RECORDED.get(name, name)),
+        request, form, save, title=context["title"], submit_label=_("Save"), cancel_url="", done=_("Saved."),
+        done_url=next_url(request, here), breadcrumbs=context["breadcrumbs"], template=template, context=context,
+        latest=lambda name: latest(RECORDED.get(name, name)),
     )  # fmt: skip
 
 

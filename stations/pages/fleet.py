@@ -26,7 +26,7 @@ from tenancy.history import last_change
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, Missing, anywhere, get_for
-from ui.forms import confirm_page, form_page, refuse
+from ui.forms import confirm_page, form_page, next_url, refuse
 
 # -- adding -----------------------------------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ def station_edit(request: HttpRequest, pk: int) -> HttpResponse:
             get_for(user, Location.objects.all(), MANAGE_STATIONS, pk=values["location"].pk)
         return actions.edit_station(actor=user, station=station, **values)
 
-    details = link("station_details", pk)
+    details = next_url(request, link("station_details", pk))
     return form_page(
         request, form, save, title=_("Edit %s") % station, submit_label=_("Save"), cancel_url=details, done=_("Saved."), done_url=details,
         breadcrumbs=trail(station), intro=_("The id %s never changes: it is the station's address.") % station.identity,

@@ -36,7 +36,7 @@ from tenancy.models import Organization, User
 from tenancy.pages.organizations import proposed
 from tenancy.pages.shared import user_of
 from tenancy.rights import MANAGE_LOCATIONS, MANAGE_RATES, READ_MONEY, Missing, get_for, holds, may
-from ui.forms import Trail, form_page
+from ui.forms import Trail, form_page, next_url
 from ui.wizard import Step, Wizard
 
 
@@ -96,7 +96,7 @@ def location_edit(request: HttpRequest, pk: int) -> HttpResponse:
     kind = LocationForm if everything else RatesForm
     form = kind(request.POST or None, instance=copy.copy(found), user=user)
 
-    here = link("location", pk)
+    here = next_url(request, link("location", pk))
     return form_page(
         request, form, lambda values: actions.edit_location(actor=user, location=found, **values), title=_("Edit %s") % found,
         submit_label=_("Save"), cancel_url=here, done=_("Saved."), done_url=here, breadcrumbs=path_below(user, found),

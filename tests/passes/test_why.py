@@ -100,7 +100,10 @@ def test_bad_input_has_a_message_and_nothing_typed_is_lost(tree: Tree, as_bob: C
     assert "There is no pass with this name" in text(answer)
     assert 'value="nobody has such a long name as this one at all, surely"' in answer.text
     assert "Select a valid choice" in text(ask(as_bob, tree.other_station))
-    assert "looks like the number printed" in text(ask(as_bob, tree.station, "NL-TNM-B77777-1"))
+    answer = ask(as_bob, tree.station, "NL-TNM-B77777-1")
+    assert "No card with this number is known here: type its UID." in text(answer)
+    assert "trial" not in answer.context, "no verdict about a number"
+    assert "No card with this number is known here" in text(ask(as_bob, tree.station, "0815"))
 
 
 def test_of_more_stations_than_a_list_holds_some_are_looked_for(tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +192,7 @@ def spoil(tree: Tree, how: str) -> None:
 
 REMEDIES = {
     "blocked": ("Unblock", "pass_unblock"), "expired": ("Extend the validity", "pass_edit"),
-    "not_yet": ("Extend the validity", "pass_edit"),
+    "not_yet": ("Let it begin earlier", "pass_edit"),
     "not_listed": ("Whitelist it here", "pass_whitelist_here"), "mode": ("Change the access mode", "location_edit"),
     "not_here": ("Change the restrictions", "pass_restrictions"), "unknown": ("Add it as a pass", "pass_add"),
     "turned": ("Correct the UID", "pass_correct_uid"), "elsewhere": ("Whitelist it here", "pass_whitelist_here"),
