@@ -51,7 +51,7 @@ def whitelisted(station: Station, charge_pass: ChargePass) -> Verdict:
     limited = [limits for limits in fact.limits if limits.daily_kwh is not None or limits.monthly_kwh is not None]
     energy = {(one.record, one.key): used(one.record, one.key, offer.at, place.time_zone) for one in limited}
     (facts,) = facts_of([offer])
-    return decide(offer, facts._replace(listings=[listing], used=energy))
+    return decide(offer, facts._replace(listings=[listing, *facts.listings], used=energy))
 
 
 def numbered(station: Station, typed: str) -> list[str]:

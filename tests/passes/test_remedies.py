@@ -14,6 +14,7 @@ from django.utils.formats import localize
 from passes.actions import create_pass, edit_pass
 from passes.models import ChargePass, Provider, RoamingToken
 from stations.models import AccessMode, Station
+from tenancy.actions import create_organization
 from tests.conftest import CARD, Tree
 from tests.passes.test_why import OTHER, ask, buttons, mode, offered, spoil, text
 
@@ -90,7 +91,8 @@ def test_restrictions_come_back_too(tree: Tree, as_bob: Client) -> None:
 )
 def test_whitelisting_promises_no_more_than_it_does(fields: dict[str, Any], more: str, tree: Tree, as_bob: Client) -> None:
     tree.charge_pass.delete()
-    elsewhere = create_pass(actor=None, organization=tree.partner, uid=CARD, nickname="Of the partner")
+    below = create_organization(actor=None, parent=tree.customer, kind="sub", name="Canteen")  # what is blocked above is blocked here
+    elsewhere = create_pass(actor=None, organization=below, uid=CARD, nickname="Of the canteen")
     ChargePass.objects.filter(pk=elsewhere.pk).update(**fields)
     answer = ask(as_bob, tree.station)
     asked = text(as_bob.get(buttons(answer)["Whitelist it here"]))
