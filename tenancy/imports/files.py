@@ -8,12 +8,11 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import json
 import re
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, time
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -23,7 +22,7 @@ from django.utils.translation import gettext as _
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
-from tenancy.imports import Column, Kind, Refused
+from tenancy.imports import Column, Kind, Refused, sheets
 from tenancy.models import Import, ImportPart
 from ui.lists import harmless
 
@@ -32,7 +31,7 @@ IN_MEMORY = 4 << 20
 LONGEST_LINE, LONGEST_CELL = 100_000, 500
 MOST_COLUMNS = 60
 MOST_KEYS = 500_000  # of a file, that are known again further below
-EXCEL_ROWS = 1_048_576
+LOOKED_BYTES, LOOKED_ROWS = 1_000_000, 10_000  # in which an upload must begin
 FORMULA = "=+-@\t\r"  # what ui.lists.harmless puts an apostrophe before
 MARKS = ".csv", ".txt", ".tsv", ".xlsx"
 Cells = list[Any]
@@ -69,10 +68,14 @@ def kept(of: Import) -> IO[bytes]:
 # -- its rows -----------------------------------------------------------------------------------------------------------------------------
 
 
-def rows_of(file: IO[bytes], form: str) -> Iterator[tuple[int, Cells]]:
-    """(number as a spreadsheet counts, cells) of each row that is not empty."""
+def rows_of(file: IO[bytes], form: str, *, beginning: bool = False) -> Iterator[tuple[int, Cells]]:
+    """(number as a spreadsheet counts, cells) of each row that is not empty; of the beginning alone for somebody who waits for it."""
     file.seek(0)
-    for number, cells in _sheet(file) if form == "xlsx" else _lines(file):
+    if form == "xlsx":
+        rows = sheets.sheet(file, MOST_COLUMNS, LOOKED_BYTES if beginning else sheets.SHEET_BYTES)
+    else:
+        rows = itertools.islice(_lines(file), LOOKED_ROWS if beginning else None)
+    for number, cells in rows:
         if any(cell not in (None, "") for cell in cells):
             yield number, cells
 
@@ -124,46 +127,6 @@ def _bounded(text: io.TextIOWrapper, first: str) -> Iterator[str]:
         line = text.readline(LONGEST_LINE)
 
 
-def _sheet(file: IO[bytes]) -> Iterator[tuple[int, Cells]]:
-    """The first sheet. What it unpacks to is bounded before anything is unpacked: `zipfile` reads no more than an entry says it holds."""
-    try:
-        with zipfile.ZipFile(file) as packed:
-            entries = packed.infolist()
-            if sum(entry.file_size for entry in entries) > settings.IMPORT_MAX_UNPACKED_BYTES or len(entries) > 1000:
-                raise Refused(_("Unpacked, this XLSX file is larger than %s. Save it as CSV.") % size(settings.IMPORT_MAX_UNPACKED_BYTES))
-            for entry in entries:
-                if entry.filename.endswith((".xml", ".rels")):
-                    with packed.open(entry) as part:
-                        if b"<!DOCTYPE" in part.read(2048):
-                            raise Refused(_("This XLSX file was not written by a spreadsheet."))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise Refused(_("This is no XLSX file that can be read. Is it damaged, or protected by a password?")) from error
-    file.seek(0)
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        try:
-            sheet = book.worksheets[0]
-            rows = sheet.iter_rows(min_row=1, max_row=EXCEL_ROWS, max_col=MOST_COLUMNS, values_only=True)
-            for number, cells in enumerate(rows, 1):
-                used = next((place for place in range(len(cells), 0, -1) if cells[place - 1] is not None), 0)
-                yield number, [_plain(cell) for cell in cells[:used]]
-        finally:
-            book.close()
-    except Refused:
-        raise
-    except Exception as error:  # whatever a library meets in a file that somebody made up
-        raise Refused(_("This is no XLSX file that can be read. Is it damaged, or protected by a password?")) from error
-
-
-def _plain(cell: Any) -> Any:
-    """As JSON has it: a number stays one, so that who reads it can tell that the spreadsheet made a number of what was typed."""
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(timespec="seconds")
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return cell if cell is None or isinstance(cell, bool | int | float | str) else str(cell)
-
-
 # -- what they mean -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +167,7 @@ def _cut(cell: Any) -> Any:
 
 def look(kind: Kind, file: IO[bytes], form: str) -> Heads:
     """Refuses at once what can be seen at once."""
-    rows = rows_of(file, form)
+    rows = rows_of(file, form, beginning=True)
     first = next(rows, None)
     if first is None:
         raise Refused(_("This file is empty."))

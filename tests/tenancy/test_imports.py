@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -61,7 +62,7 @@ def packed(**entries: bytes) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries.items():
-            archive.writestr(name.replace("_", "."), content)
+            archive.writestr(name if "." in name else name.replace("_", "."), content)
     return out.getvalue()
 
 
@@ -71,6 +72,63 @@ def sheet(*rows: list[Any]) -> bytes:
         book.worksheets[0].append(row)
     book.save(out)
     return out.getvalue()
+
+
+ONE_ROW = b'<row r="1"><c r="A1" t="s"><v>0</v></c></row><row><c t="s"><v>%d</v></c></row>'
+LETTERS = b"<si><t>uid</t></si>"
+
+
+def book(rows: bytes = ONE_ROW % 0, strings: bytes = LETTERS, says: int = 0) -> bytes:
+    """A spreadsheet with just this in it; `says` is what the directory tells of the size of its strings."""
+    relation = '<Relationship Id="%s" Type="http://x/relationships/%s" Target="%s"/>'
+    related = [("a", "worksheet", "worksheets/sheet1.xml"), ("b", "sharedStrings", "/xl/sharedStrings.xml")]
+    content = packed(**{
+        "_rels/.rels": f"<Relationships>{relation % ('w', 'officeDocument', 'xl/workbook.xml')}</Relationships>".encode(),
+        "xl/workbook.xml": b'<workbook xmlns:r="r"><sheets><sheet name="Tokens" r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f"<Relationships>{''.join(relation % one for one in related)}</Relationships>".encode(),
+        "xl/worksheets/sheet1.xml": b"<worksheet><sheetData>" + rows + b"</sheetData></worksheet>",
+        "xl/sharedStrings.xml": b"<sst>" + strings + b"</sst>",
+    })  # fmt: skip
+    real = (len(strings) + len(b"<sst></sst>")).to_bytes(4, "little")
+    return content.replace(real, says.to_bytes(4, "little")) if says else content
+
+
+def some(count: int) -> bytes:
+    """So many strings, in XML that is not packed suspiciously well."""
+    return b"".join(b"<si><t>%x</t></si>" % (number * 2654435761 % 2**32) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda: book(strings=bytes(40_000_000)), "larger than 30 MB"),
+        (lambda: book(strings=LETTERS * 500_000), "not written by a spreadsheet"),
+        (lambda: book(strings=bytes(40_000_000), says=1000), "no XLSX file that can be read"),
+        (lambda: book(rows=b"<row/>" * 700_000 + ONE_ROW % 0), "This file is empty"),
+        (lambda: book(rows=b"<row>" + some(400_000).replace(b"si>", b"c>") + b"</row>"), "This file is empty"),
+        (lambda: book(rows=b'<row r="9999999999999"/>'), "not written by a spreadsheet"),
+        (lambda: book(rows=ONE_ROW % 7), "no XLSX file that can be read"),
+    ],
+)
+def test_a_small_spreadsheet_that_unpacks_to_much_is_refused_while_it_is_little(content: Callable[[], bytes], message: str) -> None:
+    from tenancy.imports import Refused, files
+
+    file = io.BytesIO(content())
+    began = time.process_time()
+    with pytest.raises(Refused, match=message):
+        files.look(KINDS["passes"], file, "xlsx")
+    assert time.process_time() - began < 3  # it was minutes, and gigabytes
+
+
+def test_only_as_many_strings_are_read_as_the_first_rows_need() -> None:
+    from tenancy.imports import files, sheets
+
+    content = io.BytesIO(book(rows=ONE_ROW % 5, strings=LETTERS + some(800_000)))
+    began = time.process_time()
+    assert files.look(KINDS["passes"], content, "xlsx").columns == ["uid"]
+    assert time.process_time() - began < 1
+    cells = [cells for _number, cells in sheets.sheet(content, 60)]
+    assert cells == [["uid"], [f"{4 * 2654435761 % 2**32:x}"]]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +179,7 @@ def test_a_spreadsheet_that_begins_further_down(tree: Tree, as_bob: Client) -> N
         ("p.csv", b'uid\n"' + b"x,\n" * 100_000, "no CSV file that can be read"),
         ("p.xlsx", b"PK\x03\x04 nonsense", "no XLSX file that can be read"),
         ("p.xlsx", packed(a_xml=b"<a/>"), "no XLSX file that can be read"),
-        ("p.xlsx", packed(a_xml=b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "a">]>'), "not written by a spreadsheet"),
+        ("p.xlsx", packed(**{"xl/workbook.xml": b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "a">]>'}), "not written by a spreadsheet"),
         ("p.xlsx", packed(a_bin=bytes(300_000_000)), "Unpacked, this XLSX file is larger than 200 MB"),
     ],
 )
