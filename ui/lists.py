@@ -308,7 +308,7 @@ class ListPage(View):
     # -- bulk actions -------------------------------------------------------------------------------------------------------------------
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        rows, _filterset = self.filtered()
+        rows, filterset = self.filtered()
         action = next((found for found in self.bulk_actions if found.slug == request.POST.get("action")), None)
         if action is None:
             raise BadRequest("there is no such action here")
@@ -319,6 +319,9 @@ class ListPage(View):
         if not everything:
             rows = rows.filter(pk__in=chosen)
         back = request.get_full_path()
+        if everything and filterset is not None and not filterset.is_valid():  # it hides nothing, so "all" would be more than was meant
+            messages.error(request, _("The filter is no longer valid, so nothing was done. Choose it anew."))
+            return redirect(back)
         if not rows.exists():
             messages.error(request, _("Nothing was chosen. Tick the rows first."))
             return redirect(back)
