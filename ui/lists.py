@@ -224,6 +224,15 @@ class ListPage(View):
         # A filter that cannot be read has its message beside it and hides nothing.
         return (filterset.qs if filterset.is_valid() else rows), filterset
 
+    def hides_nothing(self, filterset: django_filters.FilterSet) -> bool:
+        """Whether something is set that cannot be read. Some fields take nonsense for nothing."""
+        if not filterset.is_valid():
+            return True
+        read = filterset.form.cleaned_data
+        return any(
+            read.get(name) in (None, "", []) and any(map(str.strip, self.request.GET.getlist(name))) for name in filterset.form.fields
+        )
+
     def order(self) -> str:
         """The column to sort by, "-" before it for descending; empty for none that exists."""
         wanted = self.request.GET.get("sort", "")
@@ -319,7 +328,7 @@ class ListPage(View):
         if not everything:
             rows = rows.filter(pk__in=chosen)
         back = request.get_full_path()
-        if everything and filterset is not None and not filterset.is_valid():  # it hides nothing, so "all" would be more than was meant
+        if everything and filterset is not None and self.hides_nothing(filterset):  # "all" would be more than was meant
             messages.error(request, _("The filter is no longer valid, so nothing was done. Choose it anew."))
             return redirect(back)
         if not rows.exists():
