@@ -46,6 +46,7 @@ from ui.templatetags.ui import state, when
 
 Rows = QuerySet[CardOffer]
 UNKNOWN = Q(pass_key=None, token_key=None, holder="")
+MOST_STRANGE = 300  # passes of one user whose cards are looked for where they were not known
 STRANGE_DAYS = 30  # how far back the list of a pass looks for where its card was not known
 
 ACTIONS = {
@@ -242,12 +243,14 @@ class OfferList(ListPage):
 
 def offers_of(user: User, passes: Collection[ChargePass]) -> Q:
     """The offers of cards of these passes, where `user` sees the cards; also where the card was not known, as far as that is not long ago:
-    what is refused most is a card at a place that does not list it."""
+    what is refused most is a card at a place that does not list it. Of many passes the newest are looked for so."""
+    if not passes:
+        return Q(pk__in=[])
+    newest = sorted(passes, key=lambda one: -one.pk)[:MOST_STRANGE]
+    tags = {form for one in newest for form in (one.uid, one.uid.lower())}  # as readers send it
     lately = timezone.now() - timedelta(days=STRANGE_DAYS)
-    found = Q(pass_key__in=[one.pk for one in passes])
-    for one in passes:
-        found |= Q(pass_key=None, at__gte=lately, id_tag__iexact=one.uid)
-    return found & where_seen(user, CardOffer) if passes else Q(pk__in=[])
+    found = Q(pass_key__in=[one.pk for one in passes]) | Q(pass_key=None, at__gte=lately, id_tag__in=tags)
+    return found & where_seen(user, CardOffer)
 
 
 class OffersOfSome(OfferList):
