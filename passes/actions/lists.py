@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from passes import local_lists
+from passes.actions.recorded import record_lists
 from passes.models import ChargePass, Listing
 from tenancy import audit
 from tenancy.models import Organization, User
-from tenancy.personal import MASK
 
 
 def why_not_listed(charge_pass: ChargePass, organization: Organization) -> str:
@@ -41,17 +39,8 @@ def list_pass(*, actor: User | None, charge_pass: ChargePass, organization: Orga
     listing.save(update_fields=[*switches])
     local_lists.listings_changed(same)
     if changed := audit.differences(before, switches):
-        _record_at(actor, "list", listing, {"organization": [None, audit.named(organization)], **changed})
+        record_lists(actor, "list", [(listing, {"organization": [None, audit.named(organization)], **changed})])
     return listing
-
-
-def _record_at(actor: User | None, verb: str, listing: Listing, changes: dict[str, Any]) -> None:
-    """At the organization of the pass, which those above it read too; and where the list is of an organization below, there too. Those do
-    not learn what a pass of an organization above is called."""
-    charge_pass, at = listing.charge_pass, listing.organization
-    audit.record(actor, verb, charge_pass, charge_pass.organization, changes)
-    if not charge_pass.organization.path.startswith(at.path):
-        audit.record(actor, verb, charge_pass, at, changes, name=MASK)
 
 
 @transaction.atomic
@@ -60,5 +49,5 @@ def unlist_pass(*, actor: User | None, listing: Listing) -> None:
     if listing.organization_id == listing.charge_pass.organization_id:
         raise ValidationError(_("A pass stays on the list of its own organization. Switch off what it may there."))
     local_lists.listings_changed(Listing.objects.filter(pk=listing.pk))
-    _record_at(actor, "unlist", listing, {"organization": [audit.named(listing.organization), None]})
+    record_lists(actor, "unlist", [(listing, {"organization": [audit.named(listing.organization), None]})])
     listing.delete()

@@ -333,11 +333,7 @@ class ListingTable(Table):
 
 def switch(request: HttpRequest, rows: Any, name: str, on: bool) -> int:
     """Sets one switch where it is not so yet. How many there were."""
-    user, count = user_of(request), 0
-    for listing in to_switch(rows, name, on).select_related("organization", "charge_pass__organization"):
-        actions.list_pass(actor=user, charge_pass=listing.charge_pass, organization=listing.organization, **{name: on})
-        count += 1
-    return count
+    return actions.switch_listings(actor=user_of(request), listings=to_switch(rows, name, on), name=name, on=on)
 
 
 def to_switch(rows: Any, name: str, on: bool) -> Any:

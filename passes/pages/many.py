@@ -23,9 +23,11 @@ from tenancy.models import Organization, User
 from tenancy.pages.shared import user_of
 from tenancy.rights import MANAGE_PASSES
 from ui.lists import BulkAction
+from ui.templatetags.ui import grouped
 
 REASONS = 3  # why some are left out
 NAMED = 5  # organizations on whose lists passes stay
+MOST_MOVED = 500
 
 
 class GroupForm(forms.Form):
@@ -56,19 +58,12 @@ def reason_form(request: HttpRequest, data: Any) -> forms.Form:
 
 
 def block(request: HttpRequest, rows: Any) -> str:
-    return _set_blocked(request, rows, actions.block_pass, blocked=True)
+    count = actions.block_passes(actor=user_of(request), passes=rows, reason=values_of(reason_form(request, request.POST))["reason"])
+    return ngettext("%d pass is blocked.", "%d passes are blocked.", count) % count
 
 
 def unblock(request: HttpRequest, rows: Any) -> str:
-    return _set_blocked(request, rows, actions.unblock_pass, blocked=False)
-
-
-def _set_blocked(request: HttpRequest, rows: Any, act: Callable[..., bool], *, blocked: bool) -> str:
-    reason = values_of(reason_form(request, request.POST))["reason"]
-    found = list(rows.filter(blocked=not blocked).select_related("organization"))
-    count = sum(act(actor=user_of(request), charge_pass=charge_pass, reason=reason) for charge_pass in found)
-    if blocked:
-        return ngettext("%d pass is blocked.", "%d passes are blocked.", count) % count
+    count = actions.unblock_passes(actor=user_of(request), passes=rows, reason=values_of(reason_form(request, request.POST))["reason"])
     return ngettext("%d pass may charge again.", "%d passes may charge again.", count) % count
 
 
@@ -147,21 +142,31 @@ def what_grouping_does(request: HttpRequest, rows: Any) -> list[str]:
 
 def set_group(request: HttpRequest, rows: Any) -> str:
     group = values_of(group_form(request, request.POST))["group"]
-    count = 0
-    for charge_pass in list(fitting(rows, group).select_related("organization", "group")):
-        actions.edit_pass(actor=user_of(request), charge_pass=charge_pass, group=group)
-        count += 1
+    count = actions.group_passes(actor=user_of(request), passes=rows, group=group)
     return ngettext("%d pass is changed.", "%d passes are changed.", count) % count
 
 
 # -- to another organization --------------------------------------------------------------------------------------------------------------
 
 
+def too_many_to_move(rows: Any) -> str:
+    """Each is looked at with its lists, its user and its group, while somebody waits."""
+    count = rows.count()
+    if count <= MOST_MOVED:
+        return ""
+    said = _(
+        "At most %(most)d passes are moved at once, and %(count)s are chosen. Limit the list with its filters, and move them in parts."
+    )
+    return said % {"most": MOST_MOVED, "count": grouped(count)}
+
+
 def move_form(request: HttpRequest, data: Any) -> forms.Form:
     return MoveForm(data, user=user_of(request))
 
 
-def nothing_to_move(request: HttpRequest, rows: Any) -> str:
+def why_none_moves(request: HttpRequest, rows: Any) -> str:
+    if too_many := too_many_to_move(rows):
+        return too_many
     values = chosen_in(request, move_form(request, request.POST))
     if values is None:
         return ""
@@ -240,10 +245,8 @@ def what_deleting_does(request: HttpRequest, rows: Any) -> list[str]:
 
 
 def delete(request: HttpRequest, rows: Any) -> str:
-    found = list(rows.select_related("organization"))
-    for charge_pass in found:
-        actions.delete_pass(actor=user_of(request), charge_pass=charge_pass)
-    return ngettext("%d pass is deleted.", "%d passes are deleted.", len(found)) % len(found)
+    count = actions.delete_passes(actor=user_of(request), passes=rows)
+    return ngettext("%d pass is deleted.", "%d passes are deleted.", count) % count
 
 
 bulk_actions: tuple[BulkAction, ...] = (
@@ -260,7 +263,7 @@ bulk_actions: tuple[BulkAction, ...] = (
     ),
     BulkAction(
         "move", lazy("Move"), move, how_many_grouped, icon="arrows-move", right=MANAGE_PASSES, form=move_form, then=what_moving_does,
-        refusal=nothing_to_move,
+        refusal=why_none_moves,
     ),
     BulkAction("delete", lazy("Delete"), delete, what_deleting_does, icon="trash", right=MANAGE_PASSES),
 )  # fmt: skip

@@ -20,7 +20,7 @@ import stations.actions
 import tenancy.actions
 from passes import actions as cards
 from passes.actions import imports as many
-from passes.models import ChargePass, Provider
+from passes.models import ChargePass, Listing, Provider
 from passes.ocpi.keys import digest
 from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 # They write what belongs to another action, which records it, or what follows from it
 DERIVED = {
     "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses", "tenancy.renew_closed",
-    "stations.save", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens",
+    "stations.save", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens", "passes.record_lists",
 }  # fmt: skip
 READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
@@ -229,6 +229,13 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "passes.edit_pass": lambda t: cards.edit_pass(actor=t.ada, charge_pass=t.charge_pass, blocked=True),
     "passes.block_pass": lambda t: cards.block_pass(actor=t.ada, charge_pass=t.charge_pass, reason="lost"),
     "passes.unblock_pass": lambda t: cards.unblock_pass(actor=t.ada, charge_pass=blocked(t)),
+    "passes.block_passes": lambda t: cards.block_passes(actor=t.ada, passes=ChargePass.objects.all(), reason="lost"),
+    "passes.unblock_passes": lambda t: blocked(t) and cards.unblock_passes(actor=t.ada, passes=ChargePass.objects.all()),
+    "passes.delete_passes": lambda t: cards.delete_passes(actor=t.ada, passes=ChargePass.objects.all()),
+    "passes.switch_listings": lambda t: cards.switch_listings(actor=t.ada, listings=Listing.objects.all(), name="whitelist", on=False),
+    "passes.group_passes": lambda t: cards.group_passes(
+        actor=t.ada, passes=ChargePass.objects.all(), group=cards.create_group(actor=None, organization=t.customer, name="Fitters")
+    ),
     "passes.move_pass": lambda t: cards.move_pass(actor=t.ada, charge_pass=t.charge_pass, organization=t.partner),
     "passes.create_provider": lambda t: provider(t, actor=t.ada),
     "passes.edit_provider": lambda t: cards.edit_provider(actor=t.ada, provider=provider(t), realtime=True),
