@@ -23,7 +23,7 @@ from tenancy.imports import Refused
 MB = 1_000_000
 SHEET_BYTES, STRINGS_BYTES, OTHER_BYTES = 100 * MB, 30 * MB, 5 * MB  # unpacked
 MOST_MEMBERS = 1000
-MOST_RATIO = 200  # of what is larger than OTHER_BYTES; sheets of real people reach some 20
+MOST_RATIO = 500  # of what is larger than OTHER_BYTES; sheets of real people reach some 20, bombs 1000
 MOST_STRINGS = 2_000_000
 EXCEL_ROWS, EXCEL_CELL, EXCEL_FORMAT, LONGEST_NUMBER = 1_048_576, 32_767, 255, 40
 READ_AT_ONCE = 1 << 16
@@ -295,7 +295,7 @@ def _no_doctype(*_told: Any) -> None:
 
 
 def strange() -> Refused:
-    return Refused(_("This XLSX file was not written by a spreadsheet."))
+    return Refused(_("This XLSX file was not written by a spreadsheet. Save it as CSV."))
 
 
 def too_large(most: int) -> Refused:
