@@ -108,6 +108,10 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             for name in ("organization", *SWITCHES):
                 del self.fields[name]
+            if self.instance.listings.exclude(organization=self.instance.organization_id).exists():
+                self.fields["uid"].help_text = lazy(
+                    "With another UID it is another card: it leaves the lists of organizations where you do not manage passes."
+                )
         else:
             self._organization()
         if self.instance.pk and not sees(user, self.instance):
