@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, connected, decide, speaking
@@ -16,6 +16,7 @@ from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolic
 from passes.prepared import Prepared
 from stations.hooks import START, STOP, Offer, Verdict
 from stations.models import AccessMode, Connector, Settlement, Transaction
+from tenancy.actions.moves import keys
 
 # Statuses of a connector at which no car can be charging
 IDLE = (Connector.Status.AVAILABLE, Connector.Status.UNAVAILABLE, Connector.Status.RESERVED)
@@ -203,6 +204,12 @@ def line(path: str) -> list[str]:
     """The paths of an organization and of those above it, the highest first."""
     parts = path.strip("/").split("/")
     return ["/" + "/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1)]
+
+
+def listed(path: str) -> QuerySet[Listing]:
+    """The listings that hold at the stations of the organization with this path: its own, and those above that hold below too."""
+    *above, own = keys(path)
+    return Listing.objects.filter(Q(organization=own) | Q(organization__in=above, below=True))
 
 
 def limits_of(thing: ChargePass | PassGroup) -> Limits:

@@ -6,20 +6,20 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from passes.authorizing import listed
 from passes.findings import remarks
-from passes.models import ChargePass, Listing, check_uid, normalize_uid
+from passes.models import ChargePass, check_uid, normalize_uid
 from passes.reasons import REASONS
 from passes.remedies import add_url
 from stations.hooks import Button, Card, Place, Remark
 from stations.models import AccessMode, Station
-from tenancy.actions.moves import keys
 from tenancy.links import link
 from tenancy.personal import MASK, sees
 from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ_TRANSACTIONS, holds, may
@@ -111,12 +111,6 @@ def tab_of_cards(request: HttpRequest, organization: Organization) -> Iterable[t
     """The way from an organization to the cards offered at its stations."""
     if holds(request.user, READ_TRANSACTIONS, organization.path):
         yield "cards", _("Cards offered"), link("card_offers", **{"in": f"o{organization.pk}"})
-
-
-def listed(path: str) -> QuerySet[Listing]:
-    """The listings that hold at the stations of the organization with this path: its own, and those above that hold below too."""
-    *above, own = keys(path)
-    return Listing.objects.filter(Q(organization=own) | Q(organization__in=above, below=True))
 
 
 def _url(charge_pass: ChargePass) -> str:

@@ -53,6 +53,8 @@ def remarks(user: User, stations: QuerySet[Station]) -> list[Remark]:
     offers = CardOffer.objects.visible_to(user).filter(station__in=by_key.values(), at__gte=since).exclude(action="StopTransaction")
     rows = _counted(offers)
     offered = {row.station for row in rows}
+    # What was let charge and never began may have been refused at its start: it is told by that alone.
+    rows = [row for row in rows if row.verdict != "Accepted" or row.action == "StartTransaction"]
     plugged = _plugged(user, by_key.keys() - offered, since)
     lately = _lately(offers, rows)
     now = _would_charge(by_key, lately)
@@ -66,12 +68,13 @@ def remarks(user: User, stations: QuerySet[Station]) -> list[Remark]:
 
 
 class Row(NamedTuple):
-    """How often a card had a verdict at a station, and from when to when. `took` says what the access mode took then, see `_took`."""
+    """How often a card had a verdict on an action at a station, from when to when. `took`: see `_took`."""
 
     station: int
     tag: str
     verdict: str
     reason: str
+    action: str
     took: str
     number: int
     first: datetime
@@ -93,7 +96,7 @@ def _took() -> Any:
 
 def _counted(offers: QuerySet[CardOffer]) -> list[Row]:
     named = offers.order_by().alias(told=Cast(F("steps"), TextField())).annotate(took=_took())
-    counts = named.values_list("station_id", "id_tag", "verdict", "reason", "took").annotate(
+    counts = named.values_list("station_id", "id_tag", "verdict", "reason", "action", "took").annotate(
         number=Count("pk"), first=Min("at"), last=Max("at")
     )
     return [Row(*row) for row in counts.order_by("-number", "station_id", "id_tag")[:MOST_COUNTS]]

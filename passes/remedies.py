@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from passes.actions import why_not_listed
+from passes.authorizing import listed
 from passes.models import ChargePass, PassGroup, normalize_uid, reversed_uid
 from passes.trial import Trial, whitelisted
 from stations.hooks import Step, Verdict, reason_label
@@ -119,7 +120,8 @@ class _Case:
         named = ChargePass.objects.visible_to(user, PERSONAL_DATA).select_related("organization").order_by("pk")
         self.others = list(named.filter(uid=self.uid).exclude(pk=key or 0)[:MOST])
         turned = reversed_uid(self.uid)
-        self.turned = named.filter(uid=turned).first() if turned and turned != self.uid and not key else None
+        here = listed(self.organization.path)
+        self.turned = named.filter(uid=turned, listings__in=here).first() if turned and turned != self.uid and not key else None
 
     def of_pass(self, remedy: Remedy) -> Remedy:
         """What is done at the pass that speaks for the card."""
@@ -203,8 +205,12 @@ def _listing(case: _Case) -> Iterator[Remedy]:
     """Whitelisting, where that would let the card charge; adding it where nobody knows it."""
     if not case.mode.whitelists:
         if case.trial.verdict.reason in ("unknown", "network_unknown"):
-            yield Remedy(text=_("This station takes cards of connected networks only: ask the driver whose card it is."))
-            yield mode_remedy(case.user, case.station, case.back)
+            yield Remedy(text=_("This station takes cards of connected networks only, and none of them knows this one."))
+            possible = [one for one in (case.spoken, *case.others) if one and not why_not_listed(one, case.organization)]
+            for one in possible:
+                yield case.whitelist(one)
+            if possible:
+                yield mode_remedy(case.user, case.station, case.back)
         return
     if case.spoken:
         yield case.whitelist(case.spoken)

@@ -12,6 +12,8 @@ from passes.decision import ListingFact, decide
 from passes.models import ChargePass, Provider, RoamingToken, normalize_uid
 from stations.hooks import START, Offer, Verdict, place_of
 from stations.models import Station
+from tenancy.models import User
+from tenancy.rights import MANAGE_NETWORKS, PERSONAL_DATA
 
 MOST_NUMBERED = 2  # with one number: more than one is not one card
 
@@ -54,14 +56,16 @@ def whitelisted(station: Station, charge_pass: ChargePass) -> Verdict:
     return decide(offer, facts._replace(listings=[listing, *facts.listings], used=energy))
 
 
-def numbered(station: Station, typed: str) -> list[str]:
-    """UIDs of cards with this contract id or visible number, of networks that are connected at the station's organization or above. They
-    are looked for as written and without separators, the whole of it: that is what an index finds among millions."""
+def numbered(user: User, station: Station, typed: str) -> list[str]:
+    """UIDs of cards with this contract id or visible number, of networks that are connected at the station's organization or above and
+    whose cards `user` may see: to others a printed number must not tell what a reader accepts. They are looked for as written and
+    without separators, the whole of it: that is what an index finds among millions."""
     uid = normalize_uid(typed)
     bare = uid.replace("*", "")
     written = {typed, typed.upper(), bare, *_usual(bare)} - {""}
     above = [int(path.rstrip("/").rpartition("/")[2]) for path in line(station.location.organization.path)]
-    providers = list(Provider.objects.filter(active=True, organization__in=above).values_list("pk", flat=True))
+    seen = Provider.objects.visible_to(user, MANAGE_NETWORKS).visible_to(user, PERSONAL_DATA)
+    providers = list(seen.filter(active=True, organization__in=above).values_list("pk", flat=True))
     tokens = RoamingToken.objects.filter(provider__in=providers).order_by()
     if tokens.filter(uid=uid).exists():
         return [uid]

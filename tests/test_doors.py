@@ -25,7 +25,6 @@ PASSED = {
     "energycloud/attention.py:concerns": "a later command joins to rows read through the door; who knocks is the platform's",
     "passes/desk.py:Desk.known": "names a pass only to those who may see it; to others only that there is one",
     "passes/desk.py:Desk.changed_by_move": "given to visible_to before anything is counted",
-    "passes/desk.py:listed": "joined to passes that are read through the door",
     "passes/pages/lists.py:ListAtForm": "none at all; __init__ puts those in that the user may use",
     "passes/pages/lists.py:listing_off": "given to get_for in the next statement",
     "passes/pages/many.py:GroupForm": "none at all; __init__ puts those in that the user may use",

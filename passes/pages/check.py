@@ -76,7 +76,7 @@ class CheckForm(forms.Form):
         passes = ChargePass.objects.visible_to(self.user, PERSONAL_DATA).select_related("organization").order_by("pk")
         if passes.filter(uid=uid).exists():
             return uid
-        numbers = numbered(station, typed) if station else []
+        numbers = numbered(self.user, station, typed) if station else []
         if len(numbers) == 1:
             return numbers[0]
         if reversed_uid(uid) and not numbers:  # the bytes of a card

@@ -88,3 +88,13 @@ def test_it_costs_the_same_with_more_cards(tree: Tree) -> None:
 
     queries(0, 1)
     assert queries(1, 3) == queries(3, 20)
+
+
+def test_a_card_that_is_let_charge_and_refused_at_its_start_has_not_charged(tree: Tree) -> None:
+    """Whether it charges elsewhere already is asked at a start alone, and most stations ask for the card first."""
+    create_pass(actor=None, organization=tree.customer, uid=OTHER, whitelist=True)
+    offered(tree.station, OTHER)
+    for _time in range(4):
+        offered(tree.station, action="Authorize")
+        offered(tree.station, action="StartTransaction", verdict="ConcurrentTx", reason="concurrent", settlement="")
+    assert any("Pool car 1" in sentence for sentence in said(tree))

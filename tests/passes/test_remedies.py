@@ -43,6 +43,21 @@ def test_a_number_tells_nothing_of_networks_that_are_connected_elsewhere(tree: T
     assert "No card with this number is known here" in text(ask(as_bob, tree.station, "NL-LNT-C12345678-X"))
 
 
+def test_a_printed_number_tells_its_uid_to_those_alone_who_see_the_cards_of_the_network(tree: Tree, as_bob: Client) -> None:
+    network(tree, organization=tree.platform)
+    mode(tree, AccessMode.ROAMING)
+    answer = ask(as_bob, tree.station, "NL-LNT-C12345678-X")
+    assert "No card with this number is known here" in text(answer)
+    assert OTHER not in answer.text
+
+
+def test_a_pass_of_elsewhere_is_not_corrected_for_a_station_where_it_is_not_listed(tree: Tree, as_ada: Client) -> None:
+    edit_pass(actor=None, charge_pass=tree.charge_pass, uid=TURNED)
+    answer = ask(as_ada, tree.other_station, CARD)
+    assert "Correct the UID" not in {remedy.label for remedy in answer.context["remedies"]}
+    assert "Add it as a pass" in {remedy.label for remedy in answer.context["remedies"]}
+
+
 def posted(client: Client, url: str, **changes: str) -> Any:
     """The form at `url` sent as a browser would, with changes; where that leads."""
     form = client.get(url).context["form"]

@@ -58,7 +58,7 @@ def offered(station: Station, uid: str = CARD, **fields: Any) -> CardOffer:
     """As the gateway keeps it."""
     (verdict,) = authorize([Offer(place_of(station), uid, timezone.now())])
     kept = {
-        "action": "Authorize",
+        "action": "StartTransaction" if verdict.status == "Accepted" else "Authorize",
         "holder": verdict.holder, "verdict": verdict.status, "reason": verdict.reason, "settlement": verdict.settlement,
         "pass_key": verdict.pass_key, "token_key": verdict.token_key, "steps": [list(step) for step in verdict.steps],
     }  # fmt: skip
