@@ -32,9 +32,9 @@ RATIO, ALONE_MS = 2.0, 1.0
 LARGE = ("passes_roamingtoken", "passes_listing", "passes_chargepass", "stations_transaction")
 TOKENS = """
 insert into passes_roamingtoken (provider_id, uid, type, contract_id, visual_number, issuer, group_id, valid, whitelist, language,
-    last_updated, answer, reference)
+    last_updated, answer, reference, country_code, party_id, told_uid)
   select (array[{providers}])[n %% 20 + 1], upper(substr(md5('token ' || n), 1, 14)), 'RFID', 'NL-TNM-C' || n, 'NL-TNM-C' || n, 'Bench', '',
-    n %% 50 <> 0, 'ALLOWED', 'nl', now(), '', ''
+    n %% 50 <> 0, 'ALLOWED', 'nl', now(), '', '', '', '', ''
   from generate_series({first}, {last}) n
 """
 

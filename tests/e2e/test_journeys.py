@@ -104,8 +104,8 @@ PAGES = (
     "/stations/1/logs/", "/stations/1/details/", "/stations/1/edit/", "/stations/1/commands/reset-hard/", "/stations/add/",
     "/stations/knocking/", "/locations/", "/locations/1/", "/map/", "/transactions/", "/transactions/inbox/", "/passes/", "/passes/add/",
     "/passes/1/", "/passes/1/lists/", "/passes/1/restrictions/", "/passes/1/move/", "/passes/lists/", "/passes/groups/",
-    "/passes/guides/", "/passes/guides/tag/", "/passes/whitelist/", "/passes/learn/", "/passes/check/?station=1&card=0BADC0DE", "/activity/",
-    "/stations/1/local-list/", "/networks/", "/networks/add/", "/imports/", "/imports/add/?kind=passes",
+    "/passes/guides/", "/passes/guides/tag/", "/passes/whitelist/", "/passes/learn/", "/passes/check/?station=1&card=0BADC0DE",
+    "/activity/", "/stations/1/local-list/", "/networks/", "/networks/add/", "/imports/", "/imports/add/?kind=passes",
     "/organizations/", "/organizations/1/", "/search/?q=JRN", "/help/", "/help/connect/", "/nothing/",
 )  # fmt: skip
 
