@@ -401,7 +401,7 @@ def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bo
     assert "Card 04FF" in only
     assert "Soft reset" not in only
     Command.objects.filter(pk=row.pk).update(created_at=now - timedelta(days=40))
-    day = (now - timedelta(days=40)).date().isoformat()
+    day = (now - timedelta(days=40)).astimezone(station.location.zone).date().isoformat()
     assert "Soft reset" in text(page(as_bob, station, "station_activity_live", f"?since={day}&until={day}"))
     assert "Card 04FF" not in text(page(as_bob, station, "station_activity_live", f"?until={day}"))
 
