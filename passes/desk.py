@@ -62,13 +62,14 @@ class Desk:
         return list(found.order_by("pk").values_list("uid", flat=True)[:MOST_FOUND])
 
     def startable(self, user: User | AnonymousUser, place: Place) -> list[tuple[str, str]]:
-        if not AccessMode(place.access_mode).whitelists and not AccessMode(place.access_mode).roams:
-            return []
-        now = timezone.now()
+        mode, now, here = AccessMode(place.access_mode), timezone.now(), listed(place.organization_path)
+        if mode != AccessMode.OPEN:  # where any card charges, all that are on the list are at hand
+            charging = Q(whitelist=True) if mode.whitelists else Q(pk__in=[])
+            here = here.filter(charging | Q(roaming_free=True) if mode.roams else charging)
         usable = (
             ChargePass.objects.visible_to(user, PERSONAL_DATA)
             .filter(Q(valid_until=None) | Q(valid_until__gt=now), Q(valid_from=None) | Q(valid_from__lte=now), blocked=False)
-            .filter(listings__in=listed(place.organization_path).filter(whitelist=True))
+            .filter(listings__in=here)
             .order_by("nickname", "uid")[:MOST_CHOICES]
         )
         return list({charge_pass.uid: str(charge_pass) for charge_pass in usable}.items())

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from passes.actions import create_pass
 from stations.models import (
     Availability,
     Command,
@@ -126,6 +127,24 @@ def test_the_connector_is_chosen_where_several_are_possible(station: Station, as
     assert "Pool car 1" in shown
     ask(as_bob, station, "start", connector="2", charge_pass=CARD, confirmed="1")
     assert Command.objects.get().payload == {"connectorId": 2, "idTag": CARD}
+
+
+@pytest.mark.parametrize(
+    ("mode", "offered"),
+    [
+        ("open", ["Pool car 1", "Roams"]),
+        ("whitelist", ["Pool car 1"]),
+        ("roaming", ["Roams"]),
+        ("roaming_whitelist", ["Pool car 1", "Roams"]),
+    ],
+)
+def test_passes_are_offered_that_charge_in_the_access_mode(mode: str, offered: list[str], station: Station, as_bob: Client) -> None:
+    owner = station.location.organization
+    create_pass(actor=None, organization=owner, uid="04AA0001", nickname="Roams", kind="public", whitelist=False, roaming_free=True)
+    create_pass(actor=None, organization=owner, uid="04AA0002", nickname="Elsewhere", blocked=True)
+    Station.objects.filter(pk=station.pk).update(access_mode=mode)
+    form = as_bob.get(reverse("station_command", args=[station.pk, "start"])).context["form"]
+    assert [name for uid, name in form.fields["charge_pass"].choices if uid] == offered
 
 
 @pytest.mark.parametrize(
