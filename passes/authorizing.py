@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from passes.decision import Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, connected, decide, speaking
+from passes.decision import FREE, Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, connected, decide, speaking
 from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
 from passes.prepared import Prepared
 from stations.hooks import START, STOP, Offer, Verdict
-from stations.models import AccessMode, Connector, Settlement, Transaction
+from stations.models import AccessMode, Connector, Transaction
 from tenancy.actions.moves import keys
 
 # Statuses of a connector at which no car can be charging
@@ -125,10 +125,7 @@ class _Reader:
 
     def _listings(self, lines: Mapping[int, str]) -> dict[str, list[ListingFact]]:
         """By UID: those at the organizations of the stations and above."""
-        found: dict[str, list[ListingFact]] = defaultdict(list)
-        for uid, pk, organization, whitelist, roaming_free, below, *values in _LISTINGS.rows(set(self.uids.values()), lines):
-            found[uid].append(ListingFact(pk, lines[organization], whitelist, roaming_free, below, _pass(values)))
-        return found
+        return _by_uid(_LISTINGS.rows(set(self.uids.values()), lines), lines)
 
     def _running(self, starts: Sequence[Offer]) -> list[Running]:
         """Transactions of these cards."""
@@ -148,7 +145,7 @@ class _Reader:
                 for limits in one.charge_pass.limits:
                     if limits.daily_kwh is not None or limits.monthly_kwh is not None:
                         wanted[_day(offer)].add((limits.record, limits.key))
-        return {day: _energy(records, *day) for day, records in wanted.items()}
+        return {day: energy(records, *day) for day, records in wanted.items()}
 
 
 def _day(offer: Offer) -> Day:
@@ -157,14 +154,14 @@ def _day(offer: Offer) -> Day:
     return zone, offer.at.astimezone(ZoneInfo(zone)).date()
 
 
-def _energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record, Used]:
+def energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record, Used]:
     """Energy that passes, or all passes of a group together, charged free or roaming free in the day and in its month until then, by the
     start of the transactions."""
     begins, ends, month = (
         datetime.combine(on, time(), ZoneInfo(time_zone)).astimezone(UTC) for on in (day, day + timedelta(days=1), day.replace(day=1))
     )
     everything: Any = Transaction.objects
-    free = {"verdict": "Accepted", "settlement__in": (Settlement.WHITELIST, Settlement.ROAMING_FREE)}
+    free = {"verdict": "Accepted", "settlement__in": FREE}
     done = everything.filter(started_at__gte=month, started_at__lt=ends, **free).order_by().with_energy().filter(energy__gt=0)
     sums = {"of_day": Coalesce(Sum("energy", filter=Q(started_at__gte=begins)), 0), "of_month": Sum("energy")}
     found: dict[Record, Used] = {}
@@ -183,8 +180,11 @@ def _energy(records: Iterable[Record], time_zone: str, day: date) -> dict[Record
 def listings_at(paths: Iterable[str], narrowed: Q) -> dict[str, list[ListingFact]]:
     """By UID: all at the organizations with these paths that `narrowed` lets through."""
     lines = {_key(path): path for path in paths}
+    return _by_uid(Listing.objects.filter(narrowed, organization__in=lines).order_by().values_list(*_LISTING), lines)
+
+
+def _by_uid(rows: Iterable[Any], lines: Mapping[int, str]) -> dict[str, list[ListingFact]]:
     found: dict[str, list[ListingFact]] = defaultdict(list)
-    rows = Listing.objects.filter(narrowed, organization__in=lines).order_by().values_list(*_LISTING)
     for uid, pk, organization, whitelist, roaming_free, below, *values in rows:
         found[uid].append(ListingFact(pk, lines[organization], whitelist, roaming_free, below, _pass(values)))
     return found
@@ -193,7 +193,7 @@ def listings_at(paths: Iterable[str], narrowed: Q) -> dict[str, list[ListingFact
 def used(record: str, key: int, at: datetime, time_zone: str) -> Used:
     """Energy that a pass, or all passes of a group together, charged in the day and month of `at`."""
     day = at.astimezone(ZoneInfo(time_zone)).date()
-    return _energy([(record, key)], time_zone, day).get((record, key), Used())
+    return energy([(record, key)], time_zone, day).get((record, key), Used())
 
 
 def _key(path: str) -> int:

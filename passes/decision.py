@@ -24,6 +24,7 @@ from stations.models import AccessMode, Settlement
 FRESH = timedelta(minutes=10)  # how long what a provider said of a card holds for the start that follows
 
 ACCEPTED, INVALID, BLOCKED, EXPIRED, CONCURRENT = "Accepted", "Invalid", "Blocked", "Expired", "ConcurrentTx"
+FREE = (Settlement.WHITELIST, Settlement.ROAMING_FREE)  # what a pass is listed for, and limited in
 # OCPI AllowedType -> OCPP status and our reason
 ANSWERS = {
     "BLOCKED": (BLOCKED, "network_blocked"),
@@ -337,7 +338,7 @@ def _name(offer: Offer, spoken: PassFact) -> str:
 
 def _expiry(offer: Offer, spoken: PassFact | None, form: Settlement) -> datetime | None:
     """How long the station may remember that the card charges: until its validity, its hours or the day of its energy end. In UTC."""
-    if spoken is None or form not in (Settlement.WHITELIST, Settlement.ROAMING_FREE):
+    if spoken is None or form not in FREE:
         return None
     ends = [spoken.valid_until] if spoken.valid_until else []
     local = offer.at.astimezone(ZoneInfo(offer.place.time_zone)) if spoken.limits else offer.at

@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
-from passes.authorizing import limits_of, used
-from passes.decision import Limits, Used
+from passes.authorizing import Day, Record, energy, limits_of
+from passes.decision import FREE, Limits, Used
 from passes.models import ChargePass
 from stations.actions import CommandRefused, request_command
-from stations.models import Command, Settlement, Transaction
+from stations.models import Command, Transaction
 
 ORIGIN = "limit"
 STOP = "RemoteStopTransaction"
-FREE = (Settlement.WHITELIST, Settlement.ROAMING_FREE)  # what a pass is limited in; for their own money drivers charge on
 
 
 def stop_used_up() -> int:
     """Ask stations to stop; once per transaction, unless the question never reached the station. Returns how many were asked."""
-    asked = 0
     limited = Q(daily_kwh__isnull=False) | Q(monthly_kwh__isnull=False)
     limited |= Q(group__daily_kwh__isnull=False) | Q(group__monthly_kwh__isnull=False)
     running = Transaction.objects.filter(ended_at=None, settlement__in=FREE, verdict="Accepted", station__connected=True)
     running = running.filter(pass_key__in=ChargePass.objects.filter(limited).values("pk"))
     transactions = list(running.select_related("station__location__organization").order_by("pk"))
     passes = ChargePass.objects.select_related("group").in_bulk({one.pass_key for one in transactions})
-    known: dict[tuple[str, int, str, date], Used] = {}
+    limits: dict[int, list[Limits]] = {pk: [limits_of(thing) for thing in (one, one.group) if thing] for pk, one in passes.items()}
+    days: dict[Day, set[Record]] = {}
     for one in transactions:
-        charge_pass, zone = passes.get(one.pass_key or 0), one.station.location.zone
-        day = one.started_at.astimezone(zone).date()  # what it takes counts there, however long it goes on
-        for limited_by in (charge_pass, charge_pass.group if charge_pass else None):
-            if limited_by is None:
-                continue
-            limits = limits_of(limited_by)
-            key = (limits.record, limits.key, zone.key, day)
-            if key not in known:
-                known[key] = used(limits.record, limits.key, one.started_at, zone.key)
-            if _over(limits, known[key]):
-                asked += _stop(one)
-                break
-    return asked
+        days.setdefault(_day(one), set()).update((each.record, each.key) for each in limits.get(one.pass_key or 0, ()))
+    used = {day: energy(records, *day) for day, records in days.items()}
+    return sum(
+        _stop(one)
+        for one in transactions
+        if any(_over(each, used[_day(one)].get((each.record, each.key), Used())) for each in limits.get(one.pass_key or 0, ()))
+    )
+
+
+def _day(one: Transaction) -> Day:
+    """What it takes counts to the day on which it began, however long it goes on."""
+    zone = one.station.location.zone
+    return zone.key, one.started_at.astimezone(zone).date()
 
 
 def _over(limits: Limits, so_far: Used) -> bool:
     """Whether the pass or group has used up what it may."""
     most = ((limits.daily_kwh, so_far.day), (limits.monthly_kwh, so_far.month))
-    return any(kwh is not None and energy >= kwh * 1000 for kwh, energy in most)
+    return any(kwh is not None and wh >= kwh * 1000 for kwh, wh in most)
 
 
 def _stop(one: Transaction) -> bool:

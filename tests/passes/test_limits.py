@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from passes import actions
@@ -84,3 +86,22 @@ def test_it_counts_to_the_day_on_which_it_began(running: Transaction) -> None:
     assert stop_used_up() == 0
     ChargePass.objects.update(daily_kwh=12)
     assert stop_used_up() == 1
+
+
+def test_many_limited_charges_cost_as_many_queries_as_one(running: Transaction, tree: Tree) -> None:
+    ChargePass.objects.update(daily_kwh=500)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert stop_used_up() == 0
+        return len(seen)
+
+    one = queries()
+    for number in range(3):
+        made = actions.create_pass(actor=None, organization=tree.customer, uid=f"04AA000{number}", monthly_kwh=900)
+        fields = {"connector": running.connector, "settlement": "whitelist", "verdict": "Accepted", "start_received_at": running.started_at}
+        Transaction.objects.create(
+            station=tree.station, id_tag=made.uid, pass_key=made.pk, started_at=running.started_at, meter_start=0,
+            transaction_id=f"9{number}", **fields,
+        )  # fmt: skip
+    assert queries() == one
