@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -52,7 +51,7 @@ class Desk:
             visible = sees(user, charge_pass)
             for tag in tags[charge_pass.uid]:
                 if visible:
-                    found[tag] = Card(str(charge_pass), _url(charge_pass))
+                    found[tag] = Card(str(charge_pass), charge_pass.get_absolute_url())
                 else:
                     found.setdefault(tag, Card(hidden=True))
         return found
@@ -112,10 +111,3 @@ def tab_of_cards(request: HttpRequest, organization: Organization) -> Iterable[t
     """The way from an organization to the cards offered at its stations."""
     if holds(request.user, READ_TRANSACTIONS, organization.path):
         yield "cards", _("Cards offered"), link("card_offers", **{"in": f"o{organization.pk}"})
-
-
-def _url(charge_pass: ChargePass) -> str:
-    try:
-        return charge_pass.get_absolute_url()
-    except NoReverseMatch:
-        return ""

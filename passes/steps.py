@@ -9,7 +9,6 @@ from datetime import datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.urls import NoReverseMatch
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.html import escape, format_html, strip_tags
@@ -192,14 +191,6 @@ SENTENCES: dict[tuple[str, bool | None], Text] = {
 # -- records, as they may be known ------------------------------------------------------------------------------------------------------
 
 
-def url_of(thing: Any) -> str:
-    """The page of `thing`; empty where there is none."""
-    try:
-        return str(thing.get_absolute_url())
-    except NoReverseMatch:
-        return ""
-
-
 def _whose(path: str, location: Location) -> str:
     """To which organization something belongs that may not be seen, as it stands to the station's."""
     here = location.organization.path
@@ -218,7 +209,7 @@ def pass_named(user: User | AnonymousUser, row: ChargePass | None, location: Loc
         return Named(_("a pass that has been deleted"))
     if not may(user, READ, row):
         return Named(_("a pass of %s") % _whose(row.organization.path, location))
-    return Named(str(row) if sees(user, row) else MASK, url_of(row))
+    return Named(str(row) if sees(user, row) else MASK, row.get_absolute_url())
 
 
 def _of_pass(user: User | AnonymousUser, row: Any, step: Step, location: Location, seen: bool) -> Named:
@@ -229,27 +220,29 @@ def _of_listing(user: User | AnonymousUser, row: Any, step: Step, location: Loca
     if row is None:
         return Named(_("an organization whose list it is no longer on"))
     name = _organization(user, row.organization, location)
-    return Named(name, url_of(row.charge_pass) if seen and may(user, READ, row.charge_pass) else "")
+    return Named(name, row.charge_pass.get_absolute_url() if seen and may(user, READ, row.charge_pass) else "")
 
 
 def _of_group(user: User | AnonymousUser, row: Any, step: Step, location: Location, seen: bool) -> Named:
     if row is None or not seen or not may(user, READ, row):
         return Named(_("the group of the pass"))
-    return Named(_("group %s") % row, url_of(row))
+    return Named(_("group %s") % row, row.get_absolute_url())
 
 
 def _of_token(user: User | AnonymousUser, row: Any, step: Step, location: Location, seen: bool) -> Named:
     if row is None:
         return Named(_("a card that is no longer there"))
     return (
-        Named(str(row.provider), url_of(row.provider)) if may(user, READ, row.provider) else Named(_("a network that is connected above"))
+        Named(str(row.provider), row.provider.get_absolute_url())
+        if may(user, READ, row.provider)
+        else Named(_("a network that is connected above"))
     )
 
 
 def _of_provider(user: User | AnonymousUser, row: Any, step: Step, location: Location, seen: bool) -> Named:
     if row is None:
         return Named(_("a provider that is no longer connected") if step.key else "")
-    return Named(str(row), url_of(row)) if may(user, READ, row) else Named(_("a network that is connected above"))
+    return Named(str(row), row.get_absolute_url()) if may(user, READ, row) else Named(_("a network that is connected above"))
 
 
 def _of_policy(user: User | AnonymousUser, row: Any, step: Step, location: Location, seen: bool) -> Named:
@@ -260,13 +253,13 @@ def _of_place(user: User | AnonymousUser, row: Any, step: Step, location: Locati
     """Where the access mode is set, and its form for who may change it."""
     if row is None or not may(user, READ, row):
         return Named("")
-    return Named(_("set at this station") if step.record == "station" else _("set at %s") % row, url_of(row))
+    return Named(_("set at this station") if step.record == "station" else _("set at %s") % row, row.get_absolute_url())
 
 
 def _of_transaction(user: User | AnonymousUser, row: Any, step: Step, location: Location, seen: bool) -> Named:
     if row is None or not seen or not (may(user, READ_TRANSACTIONS, row) and may(user, PERSONAL_DATA, row)):
         return Named(_("at another station"))
-    return Named(_("transaction %(number)s at %(station)s") % {"number": row.pk, "station": row.station}, url_of(row))
+    return Named(_("transaction %(number)s at %(station)s") % {"number": row.pk, "station": row.station}, row.get_absolute_url())
 
 
 _NAMES: dict[str, Callable[[Any, Any, Step, Location, bool], Named]] = {

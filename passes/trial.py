@@ -7,11 +7,12 @@ from typing import NamedTuple
 from django.db.models import Q
 from django.utils import timezone
 
-from passes.authorizing import authorize, facts_of, line, listings_at, used
+from passes.authorizing import authorize, facts_of, listings_at, used
 from passes.decision import ListingFact, decide
 from passes.models import ChargePass, Provider, RoamingToken, normalize_uid
 from stations.hooks import START, Offer, Verdict, place_of
 from stations.models import Station
+from tenancy.actions.moves import keys
 from tenancy.models import User
 from tenancy.rights import MANAGE_NETWORKS, PERSONAL_DATA
 
@@ -63,9 +64,8 @@ def numbered(user: User, station: Station, typed: str) -> list[str]:
     uid = normalize_uid(typed)
     bare = uid.replace("*", "")
     written = {typed, typed.upper(), bare, *_usual(bare)} - {""}
-    above = [int(path.rstrip("/").rpartition("/")[2]) for path in line(station.location.organization.path)]
     seen = Provider.objects.visible_to(user, MANAGE_NETWORKS).visible_to(user, PERSONAL_DATA)
-    providers = list(seen.filter(active=True, organization__in=above).values_list("pk", flat=True))
+    providers = list(seen.filter(active=True, organization__in=keys(station.location.organization.path)).values_list("pk", flat=True))
     tokens = RoamingToken.objects.filter(provider__in=providers).order_by()
     if tokens.filter(uid=uid).exists():
         return [uid]

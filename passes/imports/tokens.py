@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -157,10 +156,7 @@ def finish(of: Import, dry: bool) -> Iterator[int]:
 
 
 def done_url(of: Import) -> str:
-    try:
-        return link("provider", of.options["provider"])
-    except NoReverseMatch:
-        return link("imports")
+    return link("provider", of.options["provider"])
 
 
 TOKENS = Kind(
