@@ -9,6 +9,7 @@ from django.db import transaction
 
 from passes import local_lists
 from passes.actions.lists import unlist_pass, why_not_listed
+from passes.actions.many import delete_passes
 from passes.actions.recorded import differences
 from passes.models import ChargePass, Listing
 from tenancy import audit
@@ -63,11 +64,6 @@ def edit_pass(*, actor: User | None, charge_pass: ChargePass, **fields: Any) -> 
     return charge_pass
 
 
-@transaction.atomic
 def delete_pass(*, actor: User | None, charge_pass: ChargePass) -> None:
-    local_lists.passes_changed([charge_pass.pk])
-    elsewhere = charge_pass.listings.exclude(organization=charge_pass.organization_id)
-    for listing in elsewhere.select_related("organization", "charge_pass__organization"):
-        unlist_pass(actor=actor, listing=listing)
-    audit.record(actor, "delete", charge_pass, charge_pass.organization, {"uid": [charge_pass.uid, None]})
-    charge_pass.delete()
+    """It is taken off the lists of other organizations first, which keep a record of that."""
+    delete_passes(actor=actor, passes=ChargePass.objects.filter(pk=charge_pass.pk))
