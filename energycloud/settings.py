@@ -188,6 +188,8 @@ FRONTEND_DIR = BASE_DIR / "var" / "frontend"
 FRONTEND_DIR.mkdir(parents=True, exist_ok=True)
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static", FRONTEND_DIR]
+# What people and stations upload: firmware, logs, documents, exports. Never served by its path; several machines share this folder.
+MEDIA_ROOT = env.folder("FILES_DIR", VAR_DIR / "files")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.models import Availability, Connection, Connector, CurrentType, Station, Transaction
+from stations.models import Availability, ConfigurationKey, Connection, Connector, CurrentType, Station, Transaction
+from stations.ocpp import versions
+from stations.ocpp.intents import ClearCache, Configure, Intent, ReadConfiguration, Reset, Start, Stop, Switch, Trigger, Unlock
 from tenancy import rights
 from tenancy.models import User
 from tenancy.rights import RIGHTS, may
@@ -64,11 +66,23 @@ CONTROLS: dict[str, Control] = {
 
 
 class Situation:
-    """A station as it is now, for somebody who looks at it. Two queries, whatever the station's size."""
+    """A station as it is now, for somebody who looks at it. Three queries, whatever the station's size; `situations` has many at once."""
 
-    def __init__(self, user: User | AnonymousUser, station: Station, now: datetime | None = None) -> None:
+    def __init__(
+        self,
+        user: User | AnonymousUser,
+        station: Station,
+        now: datetime | None = None,
+        connectors: Sequence[Connector] | None = None,
+        running: Sequence[Transaction] | None = None,
+        told: dict[str, str] | None = None,
+    ) -> None:
         self.user, self.station, self.now = user, station, now or timezone.now()
-        every: list[Connector] = list(Connector.objects.filter(station=station).order_by("number"))
+        every = list(Connector.objects.filter(station=station).order_by("number")) if connectors is None else list(connectors)
+        if running is None:
+            running = list(Transaction.objects.filter(station=station, ended_at=None).order_by("started_at", "pk"))
+        # What it has told of what it can do: keys of its configuration
+        self.told = profiles_of([station.pk]).get(station.pk, {}) if told is None else told
         for connector in every:
             connector.station = station
         self.whole = next((connector for connector in every if connector.number == 0), None)
@@ -76,7 +90,7 @@ class Situation:
         self.connection = station.connection_at(self.now)
         # The newest open transaction of a connector is the one that runs; an older one the station never ended.
         self.running: dict[int, Transaction] = {}
-        for transaction in Transaction.objects.filter(station=station, ended_at=None).order_by("started_at", "pk"):
+        for transaction in running:
             self.running[transaction.connector_id] = transaction
 
     def connector(self, number: int) -> Connector | None:
@@ -235,28 +249,52 @@ class Situation:
         return {"number": number, "energy": f"{transaction.energy_wh / 1000:.2f}"}
 
 
-def call_of(slug: str, situation: Situation, connector: Connector | None, data: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    """The CALL (action, payload) of OCPP 1.6 for a control that `why_not` allows. `data` are the control's cleaned inputs."""
+def situations(user: User | AnonymousUser, stations: Sequence[Station], now: datetime | None = None) -> list[Situation]:
+    """Those of many stations, in as many queries as for one; locations and organizations must be loaded."""
+    now, keys = now or timezone.now(), [station.pk for station in stations]
+    connectors: dict[int, list[Connector]] = {}
+    for connector in Connector.objects.filter(station__in=keys).order_by("number"):
+        connectors.setdefault(connector.station_id, []).append(connector)
+    running: dict[int, list[Transaction]] = {}
+    for transaction in Transaction.objects.filter(station__in=keys, ended_at=None).order_by("started_at", "pk"):
+        running.setdefault(transaction.station_id, []).append(transaction)
+    profiles = profiles_of(keys)
+    return [
+        Situation(user, station, now, connectors.get(station.pk, []), running.get(station.pk, []), profiles.get(station.pk, {}))
+        for station in stations
+    ]
+
+
+def profiles_of(stations: Collection[int]) -> dict[int, dict[str, str]]:
+    """What stations have told of what they can do: those keys of their configurations."""
+    found: dict[int, dict[str, str]] = {}
+    rows = ConfigurationKey.objects.filter(station__in=stations, key__in=versions.TELLING_KEYS)
+    for station, key, value in rows.values_list("station_id", "key", "value"):
+        found.setdefault(station, {})[key] = value
+    return found
+
+
+def intent_of(slug: str, situation: Situation, connector: Connector | None, data: dict[str, str]) -> Intent:
+    """The intent of a control that `why_not` allows. `data` are the control's cleaned inputs."""
     number = connector.number if connector else 0
     match slug:
         case "start":
-            return "RemoteStartTransaction", {"idTag": data["uid"]} | ({"connectorId": number} if number else {})
+            return Start(data["uid"], number)
         case "stop":
             found = situation.transaction_at(connector) or next(iter(situation.running.values()))
-            return "RemoteStopTransaction", {"transactionId": int(found.transaction_id)}
+            return Stop(found.transaction_id)
         case "unlock":
-            return "UnlockConnector", {"connectorId": number}
+            return Unlock(number)
         case "reset-soft" | "reset-hard":
-            return "Reset", {"type": "Hard" if slug == "reset-hard" else "Soft"}
+            return Reset(hard=slug == "reset-hard")
         case "operative" | "inoperative":
-            return "ChangeAvailability", {"connectorId": number, "type": "Operative" if slug == "operative" else "Inoperative"}
+            return Switch(slug == "operative", number)
         case "trigger":
-            of = {"connectorId": number} if number and data["message"] in OF_A_CONNECTOR else {}
-            return "TriggerMessage", {"requestedMessage": data["message"], **of}
+            return Trigger(data["message"], number if data["message"] in OF_A_CONNECTOR else 0)
         case "clear-cache":
-            return "ClearCache", {}
+            return ClearCache()
         case "get-configuration":
-            return "GetConfiguration", {}
+            return ReadConfiguration()
         case "change-configuration":
-            return "ChangeConfiguration", {"key": data["key"], "value": data["value"]}
+            return Configure(data["key"], data["value"])
     raise ValueError(slug)

@@ -36,6 +36,8 @@ MANAGE_LOCATIONS = "manage_locations"
 PUBLISH_LOCATIONS = "publish_locations"
 MANAGE_STATIONS = "manage_stations"
 READ_LOGS = "read_logs"
+FETCH_LOGS = "fetch_logs"
+KEEP_NOTES = "keep_notes"
 READ_TRANSACTIONS = "read_transactions"
 CORRECT_TRANSACTIONS = "correct_transactions"
 START_CHARGING = "start_charging"
@@ -49,6 +51,7 @@ UPDATE_LOCAL_LISTS = "update_local_lists"
 READ_CONFIGURATION = "read_configuration"
 CHANGE_CONFIGURATION = "change_configuration"
 UPDATE_FIRMWARE = "update_firmware"
+SEND_ANYTHING = "send_anything"
 MANAGE_PASSES = "manage_passes"
 MANAGE_NETWORKS = "manage_networks"
 MANAGE_USERS = "manage_users"
@@ -95,6 +98,8 @@ SECTIONS = (
         Right(READ_TRANSACTIONS, _("See transactions"), _("see transactions")),
         Right(CORRECT_TRANSACTIONS, _("Correct transactions and work off the inbox"), _("correct transactions and work off the inbox")),
         Right(READ_LOGS, _("See the log of messages"), _("see the log of messages")),
+        Right(FETCH_LOGS, _("Fetch diagnostics and logs"), _("fetch and download the diagnostics and logs of stations")),
+        Right(KEEP_NOTES, _("Keep notes, documents and contacts"), _("keep notes, documents and contacts")),
     ), _("See stations and what they do")),
     Section(_("Commands to stations"), (
         Right(START_CHARGING, _("Start charging"), _("start charging")),
@@ -108,6 +113,7 @@ SECTIONS = (
         Right(READ_CONFIGURATION, _("Read the configuration"), _("read the configuration of stations")),
         Right(CHANGE_CONFIGURATION, _("Change the configuration"), _("change the configuration of stations")),
         Right(UPDATE_FIRMWARE, _("Update the firmware"), _("update the firmware of stations")),
+        Right(SEND_ANYTHING, _("Expert console"), _("send stations any message")),
     )),
     Section(_("Passes"), (
         Right(MANAGE_PASSES, _("Add, change, block and delete passes"), _("add, change, block and delete passes")),

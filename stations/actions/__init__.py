@@ -1,6 +1,6 @@
 """Every write to locations, stations and commands by people: one transaction each, the audit row inside, nudges on commit."""
 
-from stations.actions.commands import CommandRefused, request_command
+from stations.actions.commands import CommandRefused, ask, request_command
 from stations.actions.infrastructure import (
     add_stations,
     create_connector,
@@ -28,6 +28,7 @@ from stations.actions.locations import (
 __all__ = [
     "CommandRefused",
     "add_stations",
+    "ask",
     "create_connector",
     "create_location",
     "delete_connector",

@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stations import nudges
-from stations.models import Command, Station
+from stations.models import BulkItem, Command, Station
 from stations.ocpp import v16
+from stations.ocpp.intents import Intent, NotPossible
+from stations.ocpp.versions import speaker
 from tenancy import audit
 from tenancy.models import User
 
@@ -37,12 +39,13 @@ def request_command(
     timeout: int | None = None,
     origin: str = "",
     recorded: bool = True,
+    item: BulkItem | None = None,
 ) -> Command:
     """Queue `action` with `payload` (as OCPP spells them) for `station`.
 
     `timeout` seconds (default OCPP_COMMAND_TIMEOUT) each for delivery and for the answer. Raises CommandRefused when the station is
     not connected, when the payload does not fit the action's schema, or when too many commands wait already. Not `recorded` is what the
-    portal does again and again by itself: the station's commands tell of it.
+    portal does again and again by itself: the station's commands tell of it. `item` of a bulk job waits for the answer.
     """
     payload = payload or {}
     seconds = timeout or settings.OCPP_COMMAND_TIMEOUT
@@ -59,6 +62,8 @@ def request_command(
         payload=payload,
         requested_by=actor,
         origin=origin,
+        item=item,
+        version=station.ocpp_version,
         timeout=seconds,
         connector_number=connector if isinstance(connector, int) else None,
         deadline=timezone.now() + timedelta(seconds=seconds),
@@ -67,3 +72,23 @@ def request_command(
         audit.record(actor, "command", station, station.location.organization, {action: [None, v16.without_secrets(action, payload)]})
     nudges.command_queued(station.pk)
     return command
+
+
+def ask(
+    *,
+    actor: User | None,
+    station: Station,
+    intent: Intent,
+    timeout: int | None = None,
+    origin: str = "",
+    recorded: bool = True,
+    item: BulkItem | None = None,
+) -> Command:
+    """The same for an intent, in the version that the station speaks."""
+    try:
+        action, payload = speaker(station.ocpp_version).call(intent)
+    except NotPossible as error:
+        raise CommandRefused("invalid", str(error)) from error
+    return request_command(
+        actor=actor, station=station, action=action, payload=payload, timeout=timeout, origin=origin, recorded=recorded, item=item
+    )

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from stations import credentials, hooks, nudges
 from stations.actions.saving import save
-from stations.models import Connector, Knock, Location, LocationGrant, Station, Transaction
+from stations.models import ActivationChange, Connector, Knock, Location, LocationGrant, Station, Transaction
 from tenancy import audit
 from tenancy.actions.moves import why_not_given_away, why_not_moved
 from tenancy.models import User
@@ -105,16 +105,23 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
     to: Location = fields.get("location", was)
     if reason := why_station_not_moved(actor, station, to):
         raise ValidationError({"location": reason})
-    mode = station.access_mode
+    mode, active = station.access_mode, station.active
     save(actor, station, to.organization, fields)
     if to.pk != was.pk or station.access_mode != mode:
         hooks.tell_access_changed([station.pk])
     if to.organization_id != was.organization_id:
         audit.record(actor, "edit", station, was.organization, {"location": [audit.named(was), audit.named(to)]})
+    if station.active != active:
+        _note_activation([station], station.active)
     if not station.active:
         nudges.close_station(station.pk)
     nudges.stations_changed(station.pk)
     return station
+
+
+def _note_activation(stations: Sequence[Station], active: bool) -> None:
+    now = timezone.now()
+    ActivationChange.objects.bulk_create([ActivationChange(station=station, at=now, active=active) for station in stations])
 
 
 def set_stations_active(*, actor: User | None, stations: models.QuerySet[Station], active: bool) -> int:
@@ -135,6 +142,7 @@ def set_stations_active(*, actor: User | None, stations: models.QuerySet[Station
             Station.objects.filter(pk__in=[station.pk for station in portion]).update(active=active)
             change = {"active": [not active, active]}
             audit.record_each(actor, "edit", ((station, station.location.organization, change) for station in portion))
+            _note_activation(portion, active)
             if not active:
                 for station in portion:
                     nudges.close_station(station.pk)

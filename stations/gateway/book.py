@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Count
 
 from stations import hooks
-from stations.gateway import bulk, doors, outbound
+from stations.gateway import bulk, doors, outbound, periods
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     Answered,
@@ -29,6 +29,7 @@ from stations.gateway.entries import (
 )
 from stations.models import (
     Availability,
+    AvailabilityChange,
     CardOffer,
     Connector,
     Frame,
@@ -101,6 +102,7 @@ class Book:
         self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
         self.notes: dict[int, dict[str, Any]] = {}  # station pk -> fields that change rarely
         self.security: list[SecurityEvent] = []
+        self.silences: list[tuple[int, datetime, datetime]] = []  # station pk, last heard, heard again
         self.questions: dict[Entry, Question] = {}  # what has to be asked first: not booked now
 
     # -- the way of a batch -------------------------------------------------------------------------------------------------------
@@ -271,6 +273,8 @@ class Book:
         written = self.heard.get(state) or state.written_at
         if written is None or at - written >= HEARD_EVERY:
             self.heard[state] = at
+            if written is not None and (at - written).total_seconds() > settings.STATION_OFFLINE_AFTER:
+                self.silences.append((state.station_id, written, at))
 
     def _note(self, entry: Received, **fields: Any) -> None:
         self.notes.setdefault(entry.state.station_id, {}).update(fields)
@@ -481,15 +485,26 @@ class Book:
         resting = [pk for pk, row in self.status_rows.items() if row[0] == Connector.Status.UNAVAILABLE]
         if resting:
             # "Out of service after this transaction" has come true.
-            Connector.objects.filter(pk__in=resting, availability=Availability.SCHEDULED).update(availability=Availability.INOPERATIVE)
+            self._write_resting(resting)
         if self.signed:
             SignedMeterValue.objects.bulk_create(self.signed)
         if self.security:
             SecurityEvent.objects.bulk_create(self.security)
+        periods.was_silent(self.silences)
         if self.problems:
             self._write_problems()
         if self.unmatched:
             self._write_unmatched()
+
+    def _write_resting(self, connectors: list[int]) -> None:
+        scheduled = Connector.objects.filter(pk__in=connectors, availability=Availability.SCHEDULED)
+        AvailabilityChange.objects.bulk_create(
+            [
+                AvailabilityChange(connector_id=pk, at=self.status_rows[pk][-1], availability=Availability.INOPERATIVE)
+                for pk in scheduled.values_list("pk", flat=True)
+            ]
+        )
+        scheduled.update(availability=Availability.INOPERATIVE)
 
     def _write_everyday(self) -> None:
         """What nearly every batch has; nothing is read."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stations import credentials
-from stations.gateway import bulk
+from stations.gateway import bulk, periods
 from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Refused, StationState
 from stations.models import Connector, Knock, Station, Transaction
 
@@ -48,6 +48,7 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
             for pk, (entry, generation) in granted.items()
         ],
     )  # fmt: skip
+    periods.begin({pk: (entry.at, entry.address) for pk, (entry, _generation) in granted.items()})
     changed.update(granted)
     if granted:
         Knock.objects.filter(identity__in={entry.identity for entry, _generation in granted.values()}).delete()
@@ -63,6 +64,7 @@ def disconnect(entries: Sequence[Disconnect], changed: set[int]) -> None:
     current = Station.objects.filter(pk__in=last, connected=True).values_list("pk", "generation")
     gone = [(pk, False, last[pk].at) for pk, generation in current if generation == last[pk].generation]
     bulk.update(Station, ("connected", "disconnected_at"), gone)
+    periods.end({pk: at for pk, _connected, at in gone})
     changed.update(pk for pk, *_rest in gone)
 
 

@@ -22,7 +22,7 @@ from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
 from stations import hooks, nudges
-from stations.gateway import outbound
+from stations.gateway import outbound, periods
 from stations.gateway.entries import Answered, Disconnect, Question
 from stations.gateway.ledger import Ledger
 from stations.gateway.throttle import MAX_KEYS, Throttle
@@ -254,7 +254,9 @@ class Hub:
             return
         GatewayProcess.objects.create(name=self.name)
         for consumer in list(self.connections.values()):
-            Station.objects.filter(pk=consumer.station_id, generation=consumer.generation).update(connected=True, disconnected_at=None)
+            found = Station.objects.filter(pk=consumer.station_id, generation=consumer.generation)
+            if found.update(connected=True, disconnected_at=None):
+                periods.begin({consumer.station_id: (timezone.now(), "")})
 
     async def _compare(self) -> None:
         """Close what should have been closed by a nudge that was lost: deactivated, deleted, or connected elsewhere since."""

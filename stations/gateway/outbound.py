@@ -14,7 +14,16 @@ from django.utils import timezone
 from stations import credentials, hooks
 from stations.gateway import bulk
 from stations.gateway.entries import Answered
-from stations.models import Availability, Command, ConfigurationKey, Connector, Frame, Station
+from stations.models import (
+    Availability,
+    AvailabilityChange,
+    Command,
+    ConfigurationChange,
+    ConfigurationKey,
+    Connector,
+    Frame,
+    Station,
+)
 from stations.ocpp import frames, v16
 from stations.ocpp.frames import CallError
 from tenancy import audit
@@ -118,8 +127,14 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
         _keep_configuration(command, answer, at)
     elif command.action == "ChangeConfiguration" and status in {"Accepted", "RebootRequired"}:
         shown = v16.without_secrets("ChangeConfiguration", command.payload)
+        key = str(command.payload["key"])[:50]
         values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
-        ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=str(command.payload["key"])[:50], defaults=values)
+        known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
+        ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=key, defaults=values)
+        if known != values["value"] or known == v16.MASK:  # of a secret nobody knows whether it is another one
+            ConfigurationChange.objects.create(
+                station_id=command.station_id, at=at, key=key, before=known, after=values["value"], command=command
+            )
         hooks.tell_configuration_changed(command.station_id, [str(command.payload["key"])])
         if command.payload.get("digest"):
             _take_over_password(command)
@@ -128,6 +143,12 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
         connectors = Connector.objects.filter(station_id=command.station_id)
         if command.payload["connectorId"]:
             connectors = connectors.filter(number=command.payload["connectorId"])
+        AvailabilityChange.objects.bulk_create(
+            [
+                AvailabilityChange(connector_id=pk, at=at, availability=wanted, command=command)
+                for pk in connectors.exclude(availability=wanted).values_list("pk", flat=True)
+            ]
+        )
         connectors.update(availability=wanted)
 
 
@@ -163,6 +184,16 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
         changed += [key for key in before if key not in rows]
         # The whole configuration was asked for: what is not in the answer is gone.
         ConfigurationKey.objects.filter(station_id=command.station_id).exclude(key__in=rows).delete()
+    if before:  # the first time that it is read nothing has changed
+        ConfigurationChange.objects.bulk_create(
+            [
+                ConfigurationChange(
+                    station_id=command.station_id, at=at, key=key, before=before.get(key), command=command,
+                    after=rows[key].value if key in rows else None,
+                )
+                for key in changed
+            ]
+        )  # fmt: skip
     hooks.tell_configuration_changed(command.station_id, changed)
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from stations import nudges
-from stations.gateway import outbound
+from stations.gateway import outbound, periods
 from stations.models import Frame, GatewayProcess, Station
 
 log = logging.getLogger("stations.upkeep")
 
 DEAD_AFTER = timedelta(seconds=45)
 PURGE_CHUNK = 20_000
+SWEPT_AT_ONCE = 1000
 
 
 def sweep(*, only_process: bool = False) -> int:
@@ -30,13 +32,23 @@ def sweep(*, only_process: bool = False) -> int:
     count = 0
     for gateway in dead:
         with transaction.atomic():
-            count += Station.objects.filter(gateway=gateway.name, connected=True).update(connected=False, disconnected_at=gateway.beat_at)
+            count += _left_behind(Station.objects.filter(gateway=gateway.name, connected=True), gateway.beat_at)
             gateway.delete()
     alive = GatewayProcess.objects.values("name")
-    count += Station.objects.filter(connected=True).exclude(gateway__in=alive).update(connected=False, disconnected_at=timezone.now())
+    with transaction.atomic():
+        count += _left_behind(Station.objects.filter(connected=True).exclude(gateway__in=alive), timezone.now())
     if count:
         log.warning("%d stations were connected to a process that is gone", count)
     return count
+
+
+def _left_behind(stations: QuerySet[Station], at: datetime) -> int:
+    keys = list(stations.values_list("pk", flat=True))
+    for first in range(0, len(keys), SWEPT_AT_ONCE):
+        portion = keys[first : first + SWEPT_AT_ONCE]
+        Station.objects.filter(pk__in=portion).update(connected=False, disconnected_at=at)
+        periods.end(dict.fromkeys(portion, at))
+    return len(keys)
 
 
 def expire_commands() -> None:

@@ -1,4 +1,15 @@
+from stations.models.bulk import BulkItem, BulkJob
+from stations.models.care import Contact, Document, MaintenanceWindow, Note, OutOfService, VendorCode
 from stations.models.charging import CardOffer, MeterSample, MeterSeries, Settlement, SignedMeterValue, Transaction, UnmatchedMessage
+from stations.models.corrections import Correction
+from stations.models.firmware import FirmwareFile, FirmwareUpdate, StationUpload
+from stations.models.history import (
+    ActivationChange,
+    AvailabilityChange,
+    AvailabilityDay,
+    ConfigurationChange,
+    ConnectionPeriod,
+)
 from stations.models.infrastructure import (
     AccessMode,
     Availability,
@@ -10,28 +21,48 @@ from stations.models.infrastructure import (
     Station,
 )
 from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
+from stations.models.templates import ConfigurationTemplate, HardwareTemplate
 
 __all__ = [
     "AccessMode",
+    "ActivationChange",
     "Availability",
+    "AvailabilityChange",
+    "AvailabilityDay",
+    "BulkItem",
+    "BulkJob",
     "CardOffer",
     "Command",
+    "ConfigurationChange",
     "ConfigurationKey",
+    "ConfigurationTemplate",
     "Connection",
+    "ConnectionPeriod",
     "Connector",
+    "Contact",
+    "Correction",
     "CurrentType",
+    "Document",
+    "FirmwareFile",
+    "FirmwareUpdate",
     "Frame",
     "GatewayProcess",
+    "HardwareTemplate",
     "Knock",
     "Location",
     "LocationGrant",
+    "MaintenanceWindow",
     "MeterSample",
     "MeterSeries",
+    "Note",
+    "OutOfService",
     "SecurityEvent",
     "Settlement",
     "SignedMeterValue",
     "Station",
+    "StationUpload",
     "StatusChange",
     "Transaction",
     "UnmatchedMessage",
+    "VendorCode",
 ]

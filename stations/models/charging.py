@@ -69,6 +69,12 @@ class Transaction(models.Model):
     meter_stop = models.BigIntegerField(null=True)
     stop_reason = models.CharField(max_length=20, blank=True)
     problems = models.JSONField(default=list)
+    # When somebody looked at its problems and decided; see Correction
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Decided: nothing is settled for it
+    void = models.BooleanField(default=False, editable=False)
+    # Ended by somebody here, because the station did not report it
+    closed_by_hand = models.BooleanField(default=False, editable=False)
 
     objects = TransactionQuerySet.as_manager()
 

@@ -80,6 +80,9 @@ class Command(models.Model):
     message_id = models.CharField(max_length=36, blank=True)
     frame = models.ForeignKey(Frame, models.SET_NULL, null=True, db_constraint=False, related_name="+")
     answer: models.JSONField[Any, Any] = models.JSONField(null=True)
+    # The OCPP version in which action, payload and answer are written
+    version = models.CharField(max_length=8, blank=True)
+    item = models.ForeignKey("stations.BulkItem", models.SET_NULL, null=True, related_name="commands")
     error_code = models.CharField(max_length=40, blank=True)
     error_description = models.CharField(max_length=255, blank=True)
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods
 
 from stations import controls, explain, hooks
-from stations.actions import CommandRefused, request_command
+from stations.actions import CommandRefused, ask
 from stations.controls import CONTROLS, TRIGGERS, Control, Situation
 from stations.models import Connector, Station, Transaction
 from stations.ocpp import v16
@@ -191,9 +191,9 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     connector = form.target()
     if not request.POST.get("confirmed") and (control.asks == "always" or situation.harms(slug, connector)):
         return redirect(f"{reverse('station_command', args=[pk, slug])}?{urlencode(_again(request.POST, connector, back))}")
-    action, payload = controls.call_of(slug, situation, connector, form.cleaned_data)
+    intent = controls.intent_of(slug, situation, connector, form.cleaned_data)
     try:
-        request_command(actor=request.user, station=station, action=action, payload=payload)  # type: ignore[arg-type]
+        ask(actor=request.user, station=station, intent=intent)  # type: ignore[arg-type]
     except CommandRefused as refusal:
         messages.error(request, str(refusal))
     else:

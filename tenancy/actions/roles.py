@@ -36,7 +36,8 @@ DEFAULTS: dict[Role.Default, tuple[str, Collection[str]]] = {
         {
             rights.MANAGE_STATIONS, rights.READ_TRANSACTIONS, rights.READ_LOGS, rights.START_CHARGING, rights.STOP_CHARGING,
             rights.UNLOCK_CONNECTORS, rights.RESET_STATIONS, rights.CHANGE_AVAILABILITY, rights.TRIGGER_MESSAGES, rights.CLEAR_CACHE,
-            rights.UPDATE_LOCAL_LISTS, rights.READ_CONFIGURATION, rights.CHANGE_CONFIGURATION, rights.UPDATE_FIRMWARE,
+            rights.UPDATE_LOCAL_LISTS, rights.READ_CONFIGURATION, rights.CHANGE_CONFIGURATION, rights.UPDATE_FIRMWARE, rights.FETCH_LOGS,
+            rights.KEEP_NOTES,
         },
     ),
     Role.Default.BILLING: (
@@ -50,7 +51,8 @@ DEFAULTS: dict[Role.Default, tuple[str, Collection[str]]] = {
         "Helps drivers on the phone: finds the station, starts, stops, unlocks and resets.",
         {
             rights.READ_TRANSACTIONS, rights.PERSONAL_DATA, rights.READ_LOGS, rights.START_CHARGING, rights.STOP_CHARGING,
-            rights.UNLOCK_CONNECTORS, rights.RESET_STATIONS, rights.CHANGE_AVAILABILITY, rights.READ_CONFIGURATION, rights.OPERATIONS_TAB,
+            rights.UNLOCK_CONNECTORS, rights.RESET_STATIONS, rights.CHANGE_AVAILABILITY, rights.READ_CONFIGURATION, rights.KEEP_NOTES,
+            rights.OPERATIONS_TAB,
         },
     ),
     Role.Default.VIEWER: ("Looks on: stations and transactions, names masked.", {rights.READ_TRANSACTIONS}),

@@ -1,6 +1,7 @@
 """Who there is: the tree of organizations, the people in it, their roles, and the record of what they did."""
 
 from tenancy.models.audit import AuditEntry
+from tenancy.models.exports import Export
 from tenancy.models.imports import Import, ImportFault, ImportPart
 from tenancy.models.organization import LOGO_SIZE, MAX_PATH, Logo, Organization
 from tenancy.models.people import INVITATION_LASTS, Invitation, Letter, User
@@ -11,6 +12,7 @@ __all__ = [
     "LOGO_SIZE",
     "MAX_PATH",
     "AuditEntry",
+    "Export",
     "Import",
     "ImportFault",
     "ImportPart",

@@ -26,6 +26,7 @@ from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
 from stations.models import Command, Connector, Knock, Station, UnmatchedMessage
+from stations.ocpp.intents import Reset
 from tenancy import actions as people
 from tenancy.history import VERBS
 from tenancy.imports import KINDS, jobs
@@ -198,6 +199,7 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.delete_connector": lambda t: fleet.delete_connector(
         actor=t.ada, connector=Connector.objects.select_related("station__location__organization").get(pk=t.connector.pk)
     ),
+    "stations.ask": lambda t: fleet.ask(actor=t.ada, station=online(t.station), intent=Reset()),
     "stations.request_command": lambda t: fleet.request_command(
         actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
     ),

@@ -1,0 +1,61 @@
+"""What can be done to many stations: the kinds of bulk jobs (stations.models.BulkJob). An app registers its own when it is ready.
+
+A kind says of each station whether it can be done there, before anything is done, and does it: by commands, whose answers decide what came
+of it, or at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.utils.functional import Promise
+
+if TYPE_CHECKING:
+    from django import forms
+    from django.http import HttpRequest
+
+    from stations.controls import Situation
+    from stations.models import BulkItem, Command
+    from tenancy.models import User
+
+Text = str | Promise
+Params = dict[str, Any]  # JSON
+
+
+class Done(NamedTuple):
+    """It is over for this station: what came of it, in one sentence."""
+
+    text: str = ""
+    good: bool = True
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`form(request, data)` asks what must be known; its `params()` gives that as JSON. `refusal(params, situation)` says why a station is
+    left out, or is empty: the situation is that of the person who began the job. `consequences(params, situations)` are the sentences of
+    the look before, over all that are not left out.
+
+    `step(actor, params, situation, item, answered)` does the next thing at a station: it gives the commands it has queued (with `item`;
+    the job goes on when they are answered), or Done. `answered` are the commands of this attempt so far, oldest first; the first call has
+    none. A ValidationError or CommandRefused is a failure with its sentence. It is called inside a transaction.
+    """
+
+    slug: str
+    label: Text
+    icon: str
+    right: str
+    refusal: Callable[[Params, Situation], str]
+    step: Callable[[User, Params, Situation, BulkItem, Sequence[Command]], Sequence[Command] | Done]
+    # "Soft reset", "Set MeterValueSampleInterval to 60": what the job is called
+    title: Callable[[Params], str]
+    form: Callable[[HttpRequest, Any], forms.Form] | None = None
+    consequences: Callable[[Params, Sequence[Situation]], list[str]] | None = None
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def register(*kinds: Kind) -> None:
+    KINDS.update({kind.slug: kind for kind in kinds})

@@ -1,0 +1,154 @@
+"""Intents in OCPP 1.6: the CALL that says one, the intent that a CALL says, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from stations.ocpp import intents
+from stations.ocpp.intents import (
+    ClearCache,
+    Configure,
+    Intent,
+    NotPossible,
+    ReadConfiguration,
+    Reset,
+    SendLog,
+    Start,
+    Stop,
+    Switch,
+    Trigger,
+    Unlock,
+    UpdateFirmware,
+)
+
+Payload = dict[str, Any]
+Call = tuple[str, Payload]
+
+# Feature profiles (§3.3.1) of what is not Core
+_PROFILES: dict[type[Any], str] = {Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement"}
+PROFILES_KEY = "SupportedFeatureProfiles"
+
+
+def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
+    """The feature profile that `intent` needs and the station, by its configuration, does not have; empty where it has it or never said."""
+    needed, told = _PROFILES.get(intent, ""), configuration.get(PROFILES_KEY, "")
+    if not needed or not told.strip():
+        return ""
+    return "" if needed.lower() in {part.strip().lower() for part in told.split(",")} else needed
+
+
+def call(intent: Intent) -> Call:
+    """(action, payload); NotPossible says what OCPP 1.6 cannot say."""
+    return _CALLS[type(intent)](intent)
+
+
+def _start(intent: Start) -> Call:
+    return "RemoteStartTransaction", {"idTag": intent.uid} | ({"connectorId": intent.connector} if intent.connector else {})
+
+
+def _stop(intent: Stop) -> Call:
+    if not intent.transaction_id.lstrip("-").isdecimal():
+        raise NotPossible(_("This transaction has no number the station knows it by."))
+    return "RemoteStopTransaction", {"transactionId": int(intent.transaction_id)}
+
+
+def _trigger(intent: Trigger) -> Call:
+    return "TriggerMessage", {"requestedMessage": intent.message} | ({"connectorId": intent.connector} if intent.connector else {})
+
+
+def _update(intent: UpdateFirmware) -> Call:
+    return "UpdateFirmware", {
+        "location": intent.url, "retrieveDate": _iso(intent.at), "retries": intent.retries, "retryInterval": intent.retry_interval,
+    }  # fmt: skip
+
+
+def _send_log(intent: SendLog) -> Call:
+    again = {"retries": intent.retries, "retryInterval": intent.retry_interval}
+    if intent.security:
+        span = _span(intent, "oldestTimestamp", "latestTimestamp")
+        return "GetLog", {"logType": "SecurityLog", "requestId": intent.key, "log": {"remoteLocation": intent.url, **span}, **again}
+    return "GetDiagnostics", {"location": intent.url, **_span(intent, "startTime", "stopTime"), **again}
+
+
+def _span(intent: SendLog, since: str, until: str) -> Payload:
+    return ({since: _iso(intent.since)} if intent.since else {}) | ({until: _iso(intent.until)} if intent.until else {})
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_CALLS: dict[type[Any], Callable[[Any], Call]] = {
+    Start: _start,
+    Stop: _stop,
+    Reset: lambda intent: ("Reset", {"type": "Hard" if intent.hard else "Soft"}),
+    Unlock: lambda intent: ("UnlockConnector", {"connectorId": intent.connector}),
+    Switch: lambda intent: (
+        "ChangeAvailability", {"connectorId": intent.connector, "type": "Operative" if intent.operative else "Inoperative"},
+    ),
+    Trigger: _trigger,
+    ClearCache: lambda intent: ("ClearCache", {}),
+    ReadConfiguration: lambda intent: ("GetConfiguration", {"key": list(intent.keys)} if intent.keys else {}),
+    Configure: lambda intent: ("ChangeConfiguration", {"key": intent.key, "value": intent.value}),
+    UpdateFirmware: _update,
+    SendLog: _send_log,
+}  # fmt: skip
+
+
+def intent(action: str, payload: Payload) -> Intent | None:
+    """What a CALL of ours wanted; None where that is no intent."""
+    reader = _READERS.get(action)
+    try:
+        return reader(payload) if reader else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+_READERS: dict[str, Callable[[Payload], Intent]] = {
+    "RemoteStartTransaction": lambda p: Start(p["idTag"], p.get("connectorId", 0)),
+    "RemoteStopTransaction": lambda p: Stop(str(p["transactionId"])),
+    "Reset": lambda p: Reset(p["type"] == "Hard"),
+    "UnlockConnector": lambda p: Unlock(p["connectorId"]),
+    "ChangeAvailability": lambda p: Switch(p["type"] == "Operative", p["connectorId"]),
+    "TriggerMessage": lambda p: Trigger(p["requestedMessage"], p.get("connectorId", 0)),
+    "ClearCache": lambda p: ClearCache(),
+    "GetConfiguration": lambda p: ReadConfiguration(tuple(p.get("key", ()))),
+    "ChangeConfiguration": lambda p: Configure(p["key"], p["value"]),
+    "UpdateFirmware": lambda p: UpdateFirmware(
+        p["location"], datetime.fromisoformat(p["retrieveDate"]), p.get("retries", 0), p.get("retryInterval", 0)
+    ),
+    "GetDiagnostics": lambda p: SendLog(p["location"], 0, False, _time(p.get("startTime")), _time(p.get("stopTime"))),
+    "GetLog": lambda p: SendLog(
+        p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
+        _time(p["log"].get("latestTimestamp")),
+    ),
+}  # fmt: skip
+
+
+_OUTCOMES = {
+    "Accepted": intents.ACCEPTED,
+    "AcceptedCanceled": intents.ACCEPTED,
+    "Unlocked": intents.ACCEPTED,
+    "Scheduled": intents.SCHEDULED,
+    "RebootRequired": intents.REBOOT_REQUIRED,
+    "Rejected": intents.REJECTED,
+    "UnlockFailed": intents.FAILED,
+    "Failed": intents.FAILED,
+    "NotSupported": intents.NOT_SUPPORTED,
+    "NotImplemented": intents.NOT_SUPPORTED,
+}
+
+
+def outcome(answer: Payload) -> str:
+    """What a CALLRESULT says, in a word of `intents`. An answer without a status is a yes."""
+    if "status" not in answer:
+        return intents.ACCEPTED
+    return _OUTCOMES.get(str(answer["status"]), intents.UNKNOWN)

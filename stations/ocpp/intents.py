@@ -1,0 +1,96 @@
+"""What the portal wants of a station, whichever OCPP version it speaks: one intent per wish, and what came of it in one word.
+
+`stations.ocpp.versions` turns an intent into the CALL of a version, reads an intent back from a CALL, and an outcome from its answer.
+Pages, bulk jobs and rules speak of intents and outcomes only.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Start(NamedTuple):
+    """Begin to charge for a card; connector 0 leaves the choice to the station."""
+
+    uid: str
+    connector: int = 0
+
+
+class Stop(NamedTuple):
+    transaction_id: str  # as the station knows it
+
+
+class Reset(NamedTuple):
+    hard: bool = False
+
+
+class Unlock(NamedTuple):
+    connector: int
+
+
+class Switch(NamedTuple):
+    """Put in service or take out of it; connector 0 is the station."""
+
+    operative: bool
+    connector: int = 0
+
+
+class Trigger(NamedTuple):
+    """Send a message now: the name of a notification, the same in all versions."""
+
+    message: str
+    connector: int = 0
+
+
+class ClearCache(NamedTuple):
+    pass
+
+
+class ReadConfiguration(NamedTuple):
+    keys: tuple[str, ...] = ()  # none: all
+
+
+class Configure(NamedTuple):
+    key: str
+    value: str
+
+
+class UpdateFirmware(NamedTuple):
+    """Fetch `url` from `at` on and install it."""
+
+    url: str
+    at: datetime
+    retries: int = 3
+    retry_interval: int = 60  # seconds
+
+
+class SendLog(NamedTuple):
+    """Upload a log to `url`; `security` asks for the security log, else diagnostics. `key` is a number that tells uploads apart."""
+
+    url: str
+    key: int
+    security: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+    retries: int = 1
+    retry_interval: int = 60  # seconds
+
+
+Intent = Start | Stop | Reset | Unlock | Switch | Trigger | ClearCache | ReadConfiguration | Configure | UpdateFirmware | SendLog
+
+# -- what came of it ----------------------------------------------------------------------------------------------------------------------
+
+ACCEPTED = "accepted"
+SCHEDULED = "scheduled"  # happens when the running transaction ends
+REBOOT_REQUIRED = "reboot_required"  # in force after a reset
+REJECTED = "rejected"
+FAILED = "failed"  # it was tried
+NOT_SUPPORTED = "not_supported"
+UNKNOWN = "unknown"  # a word that we don't know
+
+GOOD = frozenset({ACCEPTED, SCHEDULED, REBOOT_REQUIRED})
+
+
+class NotPossible(Exception):
+    """A version has no way to say this; the message is for people."""

@@ -1,0 +1,29 @@
+"""Which module speaks which version: the one place where the versions of OCPP meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from stations.ocpp import calls16
+from stations.ocpp.intents import Intent
+
+# Keys of the configuration by which stations tell what they can do
+TELLING_KEYS = (calls16.PROFILES_KEY,)
+
+
+class Speaker(Protocol):
+    """See `stations.ocpp.calls16`."""
+
+    def missing_profile(self, intent: type[Any], configuration: Mapping[str, str]) -> str: ...
+
+    def call(self, intent: Intent) -> tuple[str, dict[str, Any]]: ...
+
+    def intent(self, action: str, payload: dict[str, Any]) -> Intent | None: ...
+
+    def outcome(self, answer: dict[str, Any]) -> str: ...
+
+
+def speaker(version: str) -> Speaker:
+    """For "1.6", and for a station that has never told its version."""
+    return calls16
