@@ -85,6 +85,7 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
         entry(_("Stations"), "stations", icon="charging-pile", but=reverse("knocking") if knocks else ""),
         entry(_("Locations"), "locations", icon="building"),
         entry(_("Map"), "map", icon="map"),
+        entry(_("Operations"), "operations", icon="tools"),
     ]
     if charges:
         entries += [

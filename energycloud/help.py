@@ -138,7 +138,7 @@ PAGES: dict[str, Page] = {page.slug: page for chapter in CHAPTERS for page in ch
 OPENS: dict[str, Any] = {
     "dashboard": lazy("Dashboard"), "search": lazy("Search"), "organizations": lazy("Organizations"),
     "organization_add": lazy("Add an organization"), "locations": lazy("Locations"), "location_add": lazy("Add a location"),
-    "map": lazy("Map"), "stations": lazy("Stations"), "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
+    "map": lazy("Map"), "operations": lazy("Operations"), "stations": lazy("Stations"), "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"),
     "pass_guides": lazy("Guides for passes"), "pass_guide_roaming_free": lazy("A public card as roaming free"),
@@ -160,7 +160,7 @@ EXPLAINS: dict[str, str] = {
     "dashboard": "what", "search": "search", "help": "", "account": "account", "profile": "account", "mfa": "account",
     "usersessions": "account",
     "organizations": "structure", "organization": "organizations", "organization_choose": "", "organization_history": "history",
-    "locations": "locations", "location": "locations", "location_history": "history", "map": "locations",
+    "locations": "locations", "location": "locations", "location_history": "history", "map": "locations", "operations": "commands",
     "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
     "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "commands",
     "station_local_list": "offline-cards",

@@ -1,6 +1,6 @@
 from django.urls import URLPattern
 
-from stations.pages import fleet, history, location_edit, logs, sheet, transactions
+from stations.pages import fleet, history, location_edit, logs, operations, sheet, transactions
 
 urlpatterns: list[URLPattern] = [
     *location_edit.urlpatterns,
@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern] = [
     *transactions.urlpatterns,
     *logs.urlpatterns,
     *history.urlpatterns,
+    *operations.urlpatterns,
 ]

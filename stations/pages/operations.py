@@ -1,0 +1,46 @@
+"""The page Operations: what is done to many stations, and what is kept for them; one door each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from tenancy.links import link
+from tenancy.rights import MANAGE_PASSES, READ, anywhere
+
+Text = str | Promise
+
+
+class Door(NamedTuple):
+    """`page` is the name of its address; one needs one of `rights` somewhere."""
+
+    label: Text
+    text: Text
+    icon: str
+    page: str
+    rights: tuple[str, ...] = (READ,)
+
+
+DOORS: list[Door] = [
+    Door(
+        lazy("Imports"),
+        lazy("Files with many things at once, checked before anything is written."),
+        "file-import",
+        "imports",
+        (MANAGE_PASSES,),
+    ),
+]
+
+
+def operations(request: HttpRequest) -> HttpResponse:
+    shown = [(door, link(door.page)) for door in DOORS if any(anywhere(request.user, right) for right in door.rights)]
+    return render(request, "stations/operations.html", {"title": _("Operations"), "doors": shown})
+
+
+urlpatterns: list[URLPattern] = [path("operations/", operations, name="operations")]
