@@ -138,7 +138,8 @@ PAGES: dict[str, Page] = {page.slug: page for chapter in CHAPTERS for page in ch
 OPENS: dict[str, Any] = {
     "dashboard": lazy("Dashboard"), "search": lazy("Search"), "organizations": lazy("Organizations"),
     "organization_add": lazy("Add an organization"), "locations": lazy("Locations"), "location_add": lazy("Add a location"),
-    "map": lazy("Map"), "operations": lazy("Operations"), "stations": lazy("Stations"), "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
+    "map": lazy("Map"), "operations": lazy("Operations"), "stations": lazy("Stations"),
+    "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"),
     "pass_guides": lazy("Guides for passes"), "pass_guide_roaming_free": lazy("A public card as roaming free"),

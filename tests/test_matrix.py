@@ -58,7 +58,8 @@ MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "
 
 # Lists and forms for something new -> the rights that one needs somewhere; what they show is limited to the person
 LISTS: dict[str, tuple[str, ...]] = {
-    "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (), "operations": (),
+    "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
+    "operations": (),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
