@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from stations.actions import CommandRefused, request_command
 from stations.gateway import hub, outbound
-from stations.models import Command, ConfigurationKey, Connector, Frame, Station
+from stations.models import AvailabilityChange, Command, ConfigurationChange, ConfigurationKey, Connector, Frame, Station
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
@@ -219,6 +219,9 @@ def test_what_an_answer_changes_in_our_picture(online: Wire, tree: Tree) -> None
     assert Connector.objects.get(pk=tree.connector.pk).availability == "Inoperative"
     done("ChangeAvailability", {"connectorId": 0, "type": "Operative"}, {"status": "Accepted"})
     assert set(Connector.objects.filter(station=tree.station).values_list("availability", flat=True)) == {"Operative"}
+    assert list(ConfigurationChange.objects.values_list("key", "before", "after")) == [("HeartbeatInterval", "300", "60")]
+    switched = AvailabilityChange.objects.filter(connector=tree.connector).order_by("pk")
+    assert list(switched.values_list("availability", flat=True)) == ["Scheduled", "Inoperative", "Operative"]
 
 
 def test_too_many_at_once_are_refused(online: Wire) -> None:
