@@ -3,12 +3,13 @@ cost 100 minutes of CPU when 20,000 stations reconnect."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import string
 
-from django.conf import settings
+from tenancy import sealing
+from tenancy.sealing import matches
+
+__all__ = ["LONGEST", "NOBODY", "SHORTEST", "digest", "generate_password", "matches"]
 
 ALPHABET = string.ascii_letters + string.digits
 LENGTH = 24
@@ -21,10 +22,5 @@ def generate_password() -> str:
 
 
 def digest(password: str) -> str:
-    """The stored form: HMAC-SHA-256 under a key derived from SECRET_KEY, hexadecimal."""
-    key = hashlib.sha256(b"stations.password:" + settings.SECRET_KEY.encode()).digest()
-    return hmac.new(key, password.encode(), hashlib.sha256).hexdigest()
-
-
-def matches(offered_digest: str, stored_digest: str) -> bool:
-    return bool(stored_digest) and hmac.compare_digest(offered_digest, stored_digest)
+    """The stored form."""
+    return sealing.digest("stations.password", password)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import Any
 
@@ -12,9 +11,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.mfa.webauthn import forms as webauthn
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django import forms
-from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
@@ -22,6 +19,7 @@ from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from tenancy import sealing
 from tenancy.models import Organization, User
 from tenancy.models.roles import PLACE_GRANTS, in_force
 from tenancy.rights import READ, holds, reach
@@ -80,11 +78,6 @@ def why_factor_stays(user: User, factor: Any) -> str:
     }
 
 
-def _cipher() -> MultiFernet:
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"two-factor {key!s}".encode()).digest())) for key in keys])
-
-
 class Adapter(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": _("This code is not right. A code of the app works for half a minute, a recovery code once."),
@@ -92,14 +85,11 @@ class Adapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        """Whoever gets hold of the database alone cannot make codes from it."""
-        return _cipher().encrypt(text.encode()).decode()
+        return sealing.seal("two-factor", text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        try:
-            return _cipher().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:  # SECRET_KEY is another now: no code fits, and an administrator resets it
-            return str(generate_totp_secret())
+        # Is SECRET_KEY another now, no code fits, and an administrator resets it
+        return sealing.unseal("two-factor", encrypted_text) or str(generate_totp_secret())
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
         if reason := why_factor_stays(authenticator.user, authenticator):

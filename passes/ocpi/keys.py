@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import secrets
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from tenancy import sealing
+from tenancy.sealing import matches
+
+__all__ = ["LONGEST", "LONGEST_HEADER", "digest", "generate", "header", "matches", "offered", "seal", "unseal"]
 
 LONGEST = 64  # characters of a token (§7.3.1)
 LONGEST_HEADER = 200
@@ -21,31 +21,18 @@ def generate() -> str:
 
 
 def digest(token: str) -> str:
-    """The stored form: HMAC-SHA-256 under a key derived from SECRET_KEY, hexadecimal."""
-    key = hashlib.sha256(b"passes.ocpi:" + settings.SECRET_KEY.encode()).digest()
-    return hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
-
-
-def matches(offered_digest: str, stored_digest: str) -> bool:
-    return bool(stored_digest) and hmac.compare_digest(offered_digest, stored_digest)
-
-
-def _cipher() -> MultiFernet:
-    found = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"passes.ocpi {key!s}".encode()).digest())) for key in found])
+    """The stored form of theirs."""
+    return sealing.digest("passes.ocpi", token)
 
 
 def seal(token: str) -> str:
-    """Whoever gets hold of the database alone cannot speak to the provider with it."""
-    return _cipher().encrypt(token.encode()).decode()
+    """The stored form of ours."""
+    return sealing.seal("passes.ocpi", token)
 
 
 def unseal(sealed: str) -> str:
     """Empty where there is none, or SECRET_KEY is another now: then the connection has to be made anew."""
-    try:
-        return _cipher().decrypt(sealed.encode()).decode() if sealed else ""
-    except InvalidToken:
-        return ""
+    return sealing.unseal("passes.ocpi", sealed) or ""
 
 
 def header(token: str) -> str:
