@@ -6,14 +6,14 @@ The everyday messages – meter values, heartbeats, an unchanged status – read
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
 
-from stations import hooks
-from stations.gateway import bulk, doors, outbound, periods
+from stations.gateway import bulk, cards, doors, outbound, periods
+from stations.gateway.clock import CLOCK_TOLERANCE, effective, iso
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     Answered,
@@ -46,8 +46,6 @@ from stations.models.infrastructure import MAX_CONNECTORS
 from stations.ocpp import events, frames
 from stations.ocpp.events import Channel, Sample, Signed
 
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # a station that says it is earlier has lost its clock
-CLOCK_TOLERANCE = timedelta(seconds=60)
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
 MAX_SERIES = 400  # per connector; enough for every measurand on every phase, not for a station that makes them up
 
@@ -60,15 +58,6 @@ CARD_OFFER_FIELDS = (
 CLOSING_FIELDS = ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems")
 
 _Stopped = tuple[Known, events.Ended, Received]
-
-
-def iso(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-
-
-def effective(reported: datetime | None, received: datetime) -> datetime | None:
-    """The station's time where it is plausible; None where ours must stand in."""
-    return reported if reported and EARLIEST <= reported <= received + CLOCK_TOLERANCE else None
 
 
 class Book:
@@ -155,7 +144,7 @@ class Book:
     # -- reading what the batch needs ------------------------------------------------------------------------------------------------
 
     def _read(self, received: list[Received]) -> None:
-        cards: list[tuple[Received, str]] = []
+        offered: list[tuple[Received, str]] = []
         wanted: set[tuple[int, str]] = set()
         for entry in received:
             event, state = entry.event, entry.state
@@ -163,16 +152,16 @@ class Book:
             if number is not None and number not in state.connectors and 0 <= number <= MAX_CONNECTORS:
                 self.grown.append((state, number))
             if isinstance(event, events.CardOffered | events.Started):
-                cards.append((entry, event.id_tag))
+                offered.append((entry, event.id_tag))
             elif isinstance(event, events.Ended):
                 wanted.add((state.station_id, event.transaction_id))
                 if event.id_tag:
-                    cards.append((entry, event.id_tag))
+                    offered.append((entry, event.id_tag))
             elif isinstance(event, events.Metered) and event.transaction_id and event.transaction_id not in state.open:
                 wanted.add((state.station_id, event.transaction_id))
         if self.grown:
             self._add_connectors({(state.station_id, number) for state, number in self.grown})
-        self.verdicts = self._judge(cards)
+        self.verdicts, self.questions = cards.judge(offered)
         self.known: dict[tuple[int, str], Known] = {}
         if wanted:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
@@ -209,25 +198,6 @@ class Book:
                 self.connectors[(station, number)] = ConnectorState(pk, number, tuple(status))
                 self.changed.add(station)
 
-    def _judge(self, cards: list[tuple[Received, str]]) -> dict[Received, hooks.Verdict]:
-        if not cards:
-            return {}
-        stations = Station.objects.filter(pk__in={entry.state.station_id for entry, _tag in cards}).order_by()
-        places = {row[0]: hooks.place_from(*row) for row in stations.values_list(*hooks.PLACE_FIELDS)}
-        offers = {}
-        for entry, id_tag in cards:
-            if place := places.get(entry.state.station_id):
-                offers[entry] = _offer(entry, place, id_tag)
-        verdicts = {entry: hooks.Verdict("Invalid", "unknown") for entry, _tag in cards}  # of a station that is deleted meanwhile
-        verdicts.update(zip(offers, hooks.authorize(list(offers.values())), strict=True))
-        if hooks.inquirer:
-            self.questions = {
-                entry: Question(offers[entry], verdict.ask)
-                for entry, verdict in verdicts.items()
-                if verdict.ask and entry.future is not None and entry.advice is None
-            }
-        return verdicts
-
     # -- one message -----------------------------------------------------------------------------------------------------------------
 
     def _one(self, entry: Received) -> dict[str, Any] | str | None:
@@ -245,7 +215,7 @@ class Book:
             return self._ended(entry, event)
         if isinstance(event, events.CardOffered):
             self._offer(entry, event.id_tag, None)
-            return {"idTagInfo": self._id_tag_info(self.verdicts[entry])}
+            return {"idTagInfo": cards.id_tag_info(self.verdicts[entry])}
         if isinstance(event, events.Boot):
             self.boots[entry.state.station_id] = (event.fields, entry.at)
             self.changed.add(entry.state.station_id)
@@ -286,14 +256,6 @@ class Book:
     def _no_connector(self, entry: Received, number: int) -> str:
         text = f"connectorId {number} is out of range: 0 to {MAX_CONNECTORS} are possible."
         return frames.error(entry.message_id, "PropertyConstraintViolation", text)
-
-    def _id_tag_info(self, verdict: hooks.Verdict) -> dict[str, str]:
-        info = {"status": verdict.status}
-        if verdict.expiry:
-            info["expiryDate"] = iso(verdict.expiry)
-        if verdict.group_id:
-            info["parentIdTag"] = verdict.group_id[:20]
-        return info
 
     def _offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
         verdict = self.verdicts[entry]
@@ -396,7 +358,7 @@ class Book:
         same = self.starts.get(key)
         if same is not None and (same.running or effective(event.at.at, entry.at)):
             # The station did not get our answer the first time: what we have said of the card stands.
-            return {"transactionId": same, "idTagInfo": self._id_tag_info(verdict) | {"status": same.verdict}}
+            return {"transactionId": same, "idTagInfo": cards.id_tag_info(verdict) | {"status": same.verdict}}
         self._offer(entry, event.id_tag, event.connector)
         started = effective(event.at.at, entry.at)
         problems = []
@@ -414,12 +376,12 @@ class Book:
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
         self.starts[key] = row
         self.new.append((row, entry))
-        return {"transactionId": row, "idTagInfo": self._id_tag_info(verdict)}
+        return {"transactionId": row, "idTagInfo": cards.id_tag_info(verdict)}
 
     def _ended(self, entry: Received, event: events.Ended) -> dict[str, Any]:
         answer: dict[str, Any] = {}
         if event.id_tag:
-            answer["idTagInfo"] = self._id_tag_info(self.verdicts[entry])
+            answer["idTagInfo"] = cards.id_tag_info(self.verdicts[entry])
         row = self.known.get((entry.state.station_id, event.transaction_id))
         if row is None:
             self._keep_unmatched(entry, event.transaction_id)
@@ -611,16 +573,6 @@ class Book:
             answered_at=entry.at,
             failed=True,
         )
-
-
-def _offer(entry: Received, place: hooks.Place, id_tag: str) -> hooks.Offer:
-    event = entry.event
-    if isinstance(event, events.Started):
-        at = effective(event.at.at, entry.at) or entry.at
-        live = entry.at - at < CLOCK_TOLERANCE
-        return hooks.Offer(place, id_tag, at, event.connector, hooks.START, live, entry.advice)
-    purpose = hooks.STOP if isinstance(event, events.Ended) else hooks.AUTHORIZE
-    return hooks.Offer(place, id_tag, entry.at, None, purpose, True, entry.advice)
 
 
 def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:
