@@ -16,7 +16,19 @@ from django.utils.translation import ngettext
 
 from stations.models import Availability, ConfigurationKey, Connection, Connector, CurrentType, Station, Transaction
 from stations.ocpp import versions
-from stations.ocpp.intents import ClearCache, Configure, Intent, ReadConfiguration, Reset, Start, Stop, Switch, Trigger, Unlock
+from stations.ocpp.intents import (
+    ClearCache,
+    Configure,
+    Intent,
+    NotPossible,
+    ReadConfiguration,
+    Reset,
+    Start,
+    Stop,
+    Switch,
+    Trigger,
+    Unlock,
+)
 from tenancy import rights
 from tenancy.models import User
 from tenancy.rights import RIGHTS, may
@@ -65,6 +77,15 @@ CONTROLS: dict[str, Control] = {
 }
 
 
+# What a control wants of the station
+INTENTS: dict[str, type[Any]] = {
+    "start": Start, "stop": Stop, "unlock": Unlock, "reset-soft": Reset, "reset-hard": Reset, "operative": Switch, "inoperative": Switch,
+    "trigger": Trigger, "clear-cache": ClearCache, "get-configuration": ReadConfiguration, "change-configuration": Configure,
+}  # fmt: skip
+# What somebody calls that for which a station may have no feature profile
+NEEDING_A_PROFILE: dict[str, Text] = {"trigger": lazy("remote triggers")}
+
+
 class Situation:
     """A station as it is now, for somebody who looks at it. Three queries, whatever the station's size; `situations` has many at once."""
 
@@ -106,6 +127,10 @@ class Situation:
 
     # -- why not --------------------------------------------------------------------------------------------------------------------
 
+    @property
+    def speaker(self) -> versions.Speaker:
+        return versions.speaker(self.station.ocpp_version)
+
     def may(self, right: str) -> bool:
         return may(self.user, right, self.station)
 
@@ -122,12 +147,22 @@ class Situation:
             return _("The connection has just been lost. Stations usually come back within a minute.")
         return ""
 
+    def lacks(self, slug: str) -> str:
+        """Why the station, by what it tells of itself, can never do `slug`; empty when it can or has not told."""
+        missing = self.speaker.missing_profile(INTENTS[slug], self.told)
+        if not missing:
+            return ""
+        told = {"what": NEEDING_A_PROFILE.get(slug, missing), "profiles": ", ".join(part for part in self.told.values() if part)}
+        return _("The station does not support %(what)s (its feature profiles: %(profiles)s).") % told
+
     def why_not(self, slug: str, connector: Connector | None = None) -> str:
         """Why `slug` cannot be used now, at `connector` or (None) at the station; empty when it can."""
         control = CONTROLS[slug]
         if not self.may(control.right):
             return _("Your role does not give you the right “%s” here. An administrator can change that.") % RIGHTS[control.right].label
         if reason := self.unreachable():
+            return reason
+        if reason := self.lacks(slug):
             return reason
         match slug:
             case "start":
@@ -167,8 +202,10 @@ class Situation:
         found = self.transaction_at(connector) if connector else next(iter(self.running.values()), None)
         if found is None:
             return _("Nothing is charging here.")
-        if not found.transaction_id.lstrip("-").isdecimal():
-            return _("This transaction has no number the station knows it by.")
+        try:
+            self.speaker.call(Stop(found.transaction_id))
+        except NotPossible as error:
+            return str(error)
         return ""
 
     def _why_not_unlock(self, connector: Connector | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.functional import Promise
@@ -11,7 +11,22 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.models import Availability, Command, Connection, Connector, Settlement
-from stations.ocpp import v16
+from stations.ocpp import intents, v16
+from stations.ocpp.intents import (
+    ClearCache,
+    Configure,
+    Intent,
+    ReadConfiguration,
+    Reset,
+    SendLog,
+    Start,
+    Stop,
+    Switch,
+    Trigger,
+    Unlock,
+    UpdateFirmware,
+)
+from stations.ocpp.versions import speaker
 from tenancy.models import User
 from tenancy.personal import person
 from tenancy.rights import PERSONAL_DATA, READ_CONFIGURATION, may
@@ -306,32 +321,51 @@ def command_title(command: Command, viewer: Viewer) -> str:
 
 def title_of(command: Command, *, values: bool) -> str:
     """The same, with what the configuration is set to or without."""
-    payload = command.payload if isinstance(command.payload, dict) else {}
     where = _of_connector(command.connector_number)
-    match command.action:
-        case "RemoteStartTransaction":
+    match wanted := intent_of(command):
+        case Start():
             return _("Start charging at %s") % where if command.connector_number else _("Start charging")
-        case "RemoteStopTransaction":
-            return _("Stop charging, transaction %s") % str(payload.get("transactionId", ""))
-        case "Reset":
-            return _("Hard reset") if payload.get("type") == "Hard" else _("Soft reset")
-        case "UnlockConnector":
+        case Stop():
+            return _("Stop charging, transaction %s") % wanted.transaction_id
+        case Reset():
+            return _("Hard reset") if wanted.hard else _("Soft reset")
+        case Unlock():
             return _("Unlock %s") % where
-        case "ChangeAvailability":
-            return (_("Put %s in service") if payload.get("type") == "Operative" else _("Take %s out of service")) % where
-        case "ChangeConfiguration":
-            shown = v16.without_secrets(command.action, payload)
+        case Switch():
+            return (_("Put %s in service") if wanted.operative else _("Take %s out of service")) % where
+        case Configure():
             if not values:
-                return _("Change %s in the configuration") % str(shown.get("key", ""))
-            return _("Change %(key)s to “%(value)s”") % {"key": shown.get("key", ""), "value": shown.get("value", "")}
-        case "GetConfiguration":
+                return _("Change %s in the configuration") % wanted.key
+            return _("Change %(key)s to “%(value)s”") % {"key": wanted.key, "value": wanted.value}
+        case ReadConfiguration():
             return _("Read the configuration")
-        case "ClearCache":
+        case ClearCache():
             return _("Clear the card cache")
-        case "TriggerMessage":
-            wanted = str(payload.get("requestedMessage", ""))
-            what = _("Ask for %s") % _TRIGGERS.get(wanted, wanted)
+        case Trigger():
+            what = _("Ask for %s") % _TRIGGERS.get(wanted.message, wanted.message)
             return f"{what} ({where})" if command.connector_number else what
+        case UpdateFirmware():
+            return _("Update the firmware")
+        case SendLog():
+            return _("Send the security log") if wanted.security else _("Send the diagnostics")
+    return _title_of_other(command)
+
+
+def intent_of(command: Command) -> Intent | None:
+    """What a command wants, its secrets masked; None for what is no intent of the portal."""
+    payload = command.payload if isinstance(command.payload, dict) else {}
+    return speaker(command.version).intent(command.action, v16.without_secrets(command.action, payload))
+
+
+def outcome_of(command: Command) -> str:
+    """What the answer says, in a word of `stations.ocpp.intents`; empty where there is none."""
+    return speaker(command.version).outcome(command.answer) if isinstance(command.answer, dict) else ""
+
+
+def _title_of_other(command: Command) -> str:
+    """Of what is no intent: by its action."""
+    payload = command.payload if isinstance(command.payload, dict) else {}
+    match command.action:
         case "SendLocalList":
             count = len(payload["localAuthorizationList"]) if isinstance(payload.get("localAuthorizationList"), list) else 0
             if payload.get("updateType") == "Full":
@@ -342,34 +376,40 @@ def title_of(command: Command, *, values: bool) -> str:
     return command.action
 
 
-_ANSWERS: dict[tuple[str, str], Text] = {
-    ("RemoteStartTransaction", "Accepted"): lazy("Start accepted. Charging begins when car and cable are ready."),
-    ("RemoteStartTransaction", "Rejected"): lazy(
-        "Start refused by the station: the connector is taken, out of service, or has no car plugged in."
-    ),
-    ("RemoteStopTransaction", "Accepted"): lazy("Stop accepted."),
-    ("RemoteStopTransaction", "Rejected"): lazy("Stop refused by the station: it knows of no such transaction. It may have ended already."),
-    ("Reset", "Accepted"): lazy("Reset accepted. The station comes back by itself within minutes."),
-    ("Reset", "Rejected"): lazy("Reset refused by the station. Try a hard reset when nobody charges."),
-    ("UnlockConnector", "Unlocked"): lazy("Unlocked."),
-    ("UnlockConnector", "UnlockFailed"): lazy("Unlock failed: the lock did not open. Pull the plug lightly and try again, or reset."),
-    ("UnlockConnector", "NotSupported"): lazy("Not supported: this connector has no lock, or a fixed cable."),
-    ("ChangeAvailability", "Accepted"): lazy("Accepted."),
-    ("ChangeAvailability", "Rejected"): lazy("Refused by the station."),
-    ("ChangeAvailability", "Scheduled"): lazy("Accepted; it happens when the running transaction ends."),
-    ("ChangeConfiguration", "Accepted"): lazy("Changed."),
-    ("ChangeConfiguration", "Rejected"): lazy("Refused by the station: the key is read-only, or the value does not fit."),
-    ("ChangeConfiguration", "RebootRequired"): lazy("Changed; in force after a reset."),
-    ("ChangeConfiguration", "NotSupported"): lazy("The station does not know this key."),
-    ("ClearCache", "Accepted"): lazy("Cache cleared."),
-    ("ClearCache", "Rejected"): lazy("Refused by the station: it keeps no cache of cards."),
+_ANSWERS: dict[tuple[type[Any], str], Text] = {
+    (Start, intents.ACCEPTED): lazy("Start accepted. Charging begins when car and cable are ready."),
+    (Start, intents.REJECTED): lazy("Start refused by the station: the connector is taken, out of service, or has no car plugged in."),
+    (Stop, intents.ACCEPTED): lazy("Stop accepted."),
+    (Stop, intents.REJECTED): lazy("Stop refused by the station: it knows of no such transaction. It may have ended already."),
+    (Reset, intents.ACCEPTED): lazy("Reset accepted. The station comes back by itself within minutes."),
+    (Reset, intents.SCHEDULED): lazy("Accepted; it resets when the running transaction ends."),
+    (Reset, intents.REJECTED): lazy("Reset refused by the station. Try a hard reset when nobody charges."),
+    (Unlock, intents.ACCEPTED): lazy("Unlocked."),
+    (Unlock, intents.FAILED): lazy("Unlock failed: the lock did not open. Pull the plug lightly and try again, or reset."),
+    (Unlock, intents.NOT_SUPPORTED): lazy("Not supported: this connector has no lock, or a fixed cable."),
+    (Switch, intents.ACCEPTED): lazy("Accepted."),
+    (Switch, intents.REJECTED): lazy("Refused by the station."),
+    (Switch, intents.SCHEDULED): lazy("Accepted; it happens when the running transaction ends."),
+    (Configure, intents.ACCEPTED): lazy("Changed."),
+    (Configure, intents.REJECTED): lazy("Refused by the station: the key is read-only, or the value does not fit."),
+    (Configure, intents.REBOOT_REQUIRED): lazy("Changed; in force after a reset."),
+    (Configure, intents.NOT_SUPPORTED): lazy("The station does not know this key."),
+    (ClearCache, intents.ACCEPTED): lazy("Cache cleared."),
+    (ClearCache, intents.REJECTED): lazy("Refused by the station: it keeps no cache of cards."),
+    (Trigger, intents.ACCEPTED): lazy("Accepted; the message follows."),
+    (Trigger, intents.REJECTED): lazy("Refused by the station."),
+    (Trigger, intents.NOT_SUPPORTED): lazy("The station cannot be asked for this."),
+    (UpdateFirmware, intents.ACCEPTED): lazy("Accepted. The station fetches it when it is time and tells how it goes on."),
+    (UpdateFirmware, intents.REJECTED): lazy("Refused by the station."),
+    (SendLog, intents.ACCEPTED): lazy("Accepted; the upload follows."),
+    (SendLog, intents.REJECTED): lazy("Refused by the station."),
+}
+# Of what is no intent: action and the station's own word
+_OTHER_ANSWERS: dict[tuple[str, str], Text] = {
     ("SendLocalList", "Accepted"): lazy("The station has taken it."),
     ("SendLocalList", "Failed"): lazy("The station could not take it."),
     ("SendLocalList", "NotSupported"): lazy("The station has no local list."),
     ("SendLocalList", "VersionMismatch"): lazy("The station has another version of the list. It is given the whole list."),
-    ("TriggerMessage", "Accepted"): lazy("Accepted; the message follows."),
-    ("TriggerMessage", "Rejected"): lazy("Refused by the station."),
-    ("TriggerMessage", "NotImplemented"): lazy("The station cannot be asked for this."),
 }
 _ERRORS: dict[str, Text] = {
     "NotImplemented": lazy("The station does not know this command."),
@@ -382,7 +422,7 @@ def command_state(command: Command) -> str:
     """Which of the six states a command is in."""
     state = Command.State
     if command.state == state.ACCEPTED:
-        return WAITING if command.answer_status in {"RebootRequired", "Scheduled"} else AVAILABLE
+        return WAITING if outcome_of(command) in {intents.SCHEDULED, intents.REBOOT_REQUIRED} else AVAILABLE
     if command.state == state.QUEUED:
         return WAITING
     return BUSY if command.state == state.SENT else FAULT
@@ -417,15 +457,16 @@ def command_result(command: Command, viewer: Viewer) -> str:
         case state.FAILED:
             said = str(_ERRORS.get(command.error_code) or _("The station answered with the error %s.") % command.error_code)
             more = command.error_description
-            if command.action == "RemoteStartTransaction" and not may(viewer, PERSONAL_DATA, command.station):
+            if isinstance(intent_of(command), Start) and not may(viewer, PERSONAL_DATA, command.station):
                 more = ""
             return f"{said} {more}".strip()
-    if command.action == "GetConfiguration" and isinstance(command.answer, dict):
-        keys = command.answer.get("configurationKey")
-        count = len(keys) if isinstance(keys, list) else 0
+    wanted, word = intent_of(command), command.answer_status
+    if isinstance(wanted, ReadConfiguration) and isinstance(command.answer, dict):
+        count = speaker(command.version).keys_told(command.answer)
         return ngettext("%d key read.", "%d keys read.", count) % count
-    status_word = command.answer_status
-    return str(_ANSWERS.get((command.action, status_word), status_word))
+    if wanted is None:
+        return str(_OTHER_ANSWERS.get((command.action, word), word))
+    return str(_ANSWERS.get((type(wanted), outcome_of(command)), word))
 
 
 # Why the portal asked, where no person did

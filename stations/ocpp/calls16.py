@@ -115,7 +115,7 @@ def _time(text: str | None) -> datetime | None:
 _READERS: dict[str, Callable[[Payload], Intent]] = {
     "RemoteStartTransaction": lambda p: Start(p["idTag"], p.get("connectorId", 0)),
     "RemoteStopTransaction": lambda p: Stop(str(p["transactionId"])),
-    "Reset": lambda p: Reset(p["type"] == "Hard"),
+    "Reset": lambda p: Reset(p.get("type") == "Hard"),
     "UnlockConnector": lambda p: Unlock(p["connectorId"]),
     "ChangeAvailability": lambda p: Switch(p["type"] == "Operative", p["connectorId"]),
     "TriggerMessage": lambda p: Trigger(p["requestedMessage"], p.get("connectorId", 0)),
@@ -152,3 +152,9 @@ def outcome(answer: Payload) -> str:
     if "status" not in answer:
         return intents.ACCEPTED
     return _OUTCOMES.get(str(answer["status"]), intents.UNKNOWN)
+
+
+def keys_told(answer: Payload) -> int:
+    """How many keys an answer to ReadConfiguration told."""
+    keys = answer.get("configurationKey")
+    return len(keys) if isinstance(keys, list) else 0

@@ -23,6 +23,8 @@ class Speaker(Protocol):
 
     def outcome(self, answer: dict[str, Any]) -> str: ...
 
+    def keys_told(self, answer: dict[str, Any]) -> int: ...
+
 
 def speaker(version: str) -> Speaker:
     """For "1.6", and for a station that has never told its version."""

@@ -20,12 +20,14 @@ from django.views.decorators.http import require_http_methods
 from stations import controls, explain, hooks
 from stations.actions import CommandRefused, ask
 from stations.controls import CONTROLS, TRIGGERS, Control, Situation
-from stations.models import Connector, Station, Transaction
+from stations.models import Command, Connector, Station, Transaction
 from stations.ocpp import v16
 from tenancy.links import link
 from tenancy.rights import get_for
+from ui.templatetags.ui import exact
 
 AT_A_CONNECTOR = frozenset({"start", "stop", "unlock"})
+LOOKED_AT = 20  # commands that a station did not know
 
 # What the toast says; %(where)s is a connector or the station
 ASKED = {
@@ -254,12 +256,28 @@ def _ask(
         "form": form,
         "consequences": [] if reason else situation.harms(control.slug, connector),
         "refusal": reason,
+        "hint": "" if reason else _answered_before(situation, control.slug),
         "submit_label": control.label,
         "cancel_url": back,
         "dangerous": control.asks == "always" or bool(situation.harms(control.slug, connector)),
         "breadcrumbs": [(str(station), link("station", station.pk))],
     }
     return render(request, "stations/command.html", context, status=200)
+
+
+def _answered_before(situation: Situation, slug: str) -> str:
+    """That the station said it does not know this, where it was asked before."""
+    refused = Command.objects.visible_to(situation.user).filter(
+        station=situation.station, state=Command.State.FAILED, error_code__in=("NotImplemented", "NotSupported")
+    )
+    for row in refused.order_by("-created_at", "-pk")[:LOOKED_AT]:
+        row.station = situation.station
+        if isinstance(explain.intent_of(row), controls.INTENTS[slug]):
+            at = exact(row.created_at, situation.station.location.zone)
+            return _("It was asked for this on %(at)s: %(answer)s It may refuse again.") % {
+                "at": at, "answer": explain.command_result(row, situation.user),
+            }  # fmt: skip
+    return ""
 
 
 urlpatterns: list[URLPattern] = [path("stations/<int:pk>/commands/<slug:slug>/", command, name="station_command")]
