@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
-from stations import partitions
+from stations import partitions, returning
 from stations.gateway import upkeep
 from tenancy import letters
 from tenancy.actions import sweep_accesses
@@ -39,6 +39,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (3, local_list_sync.keep_in_step),
     (60, local_list_sync.check_versions),
     (20, limits.stop_used_up),
+    (5, returning.run),
     (30, enqueue_letters),
     (30, networks.enqueue_due),
     (600, networks.begin_nightly),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.models import Availability, ConfigurationKey, Connection, Connector, CurrentType, Station, Transaction
+from stations.models import Availability, ConfigurationKey, Connection, Connector, CurrentType, OutOfService, Station, Transaction
 from stations.ocpp import versions
 from stations.ocpp.intents import (
     ClearCache,
@@ -77,6 +78,7 @@ CONTROLS: dict[str, Control] = {
 }
 
 
+OUT_WITH = ("command", "created_by")  # loaded along with what is out of service
 # What a control wants of the station
 INTENTS: dict[str, type[Any]] = {
     "start": Start, "stop": Stop, "unlock": Unlock, "reset-soft": Reset, "reset-hard": Reset, "operative": Switch, "inoperative": Switch,
@@ -97,6 +99,7 @@ class Situation:
         connectors: Sequence[Connector] | None = None,
         running: Sequence[Transaction] | None = None,
         told: dict[str, str] | None = None,
+        out: Sequence[OutOfService] | None = None,
     ) -> None:
         self.user, self.station, self.now = user, station, now or timezone.now()
         every = list(Connector.objects.filter(station=station).order_by("number")) if connectors is None else list(connectors)
@@ -104,6 +107,8 @@ class Situation:
             running = list(Transaction.objects.filter(station=station, ended_at=None).order_by("started_at", "pk"))
         # What it has told of what it can do: keys of its configuration
         self.told = profiles_of([station.pk]).get(station.pk, {}) if told is None else told
+        if out is not None:
+            self.out_of_service = list(out)
         for connector in every:
             connector.station = station
         self.whole = next((connector for connector in every if connector.number == 0), None)
@@ -119,6 +124,11 @@ class Situation:
 
     def transaction_at(self, connector: Connector | None) -> Transaction | None:
         return self.running.get(connector.pk) if connector else None
+
+    @functools.cached_property
+    def out_of_service(self) -> list[OutOfService]:
+        """What is out of service for a time or with a comment: the station, connectors."""
+        return list(OutOfService.objects.filter(station=self.station, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"))
 
     @property
     def availability(self) -> str:
@@ -236,6 +246,9 @@ class Situation:
         else:
             here = list(self.running.values())
         match slug:
+            case "operative" if connector is None or not connector.number:
+                numbers = sorted(row.connector_number for row in self.out_of_service if row.connector_number)
+                return [_("Connector %d was taken out of service by itself; it goes out again.") % number for number in numbers]
             case "stop" if len(here) > 1:
                 return [self._so_far(one) for one in here]
             case "stop":
@@ -295,11 +308,15 @@ def situations(user: User | AnonymousUser, stations: Sequence[Station], now: dat
     running: dict[int, list[Transaction]] = {}
     for transaction in Transaction.objects.filter(station__in=keys, ended_at=None).order_by("started_at", "pk"):
         running.setdefault(transaction.station_id, []).append(transaction)
-    profiles = profiles_of(keys)
-    return [
-        Situation(user, station, now, connectors.get(station.pk, []), running.get(station.pk, []), profiles.get(station.pk, {}))
-        for station in stations
-    ]
+    out: dict[int, list[OutOfService]] = {}
+    for row in OutOfService.objects.filter(station__in=keys, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"):
+        out.setdefault(row.station_id, []).append(row)
+    told = profiles_of(keys)
+
+    def of(station: Station, pk: int) -> Situation:
+        return Situation(user, station, now, connectors.get(pk, []), running.get(pk, []), told.get(pk, {}), out.get(pk, []))
+
+    return [of(station, station.pk) for station in stations]
 
 
 def profiles_of(stations: Collection[int]) -> dict[int, dict[str, str]]:

@@ -473,6 +473,7 @@ def command_result(command: Command, viewer: Viewer) -> str:
 _ORIGINS: dict[str, Text] = {
     "shell": lazy("from a shell"),
     "local_list": lazy("the portal: its local list was not in step"),
+    "out_of_service": lazy("the portal: it was out of service for a time"),
     "limit": lazy("the portal: the pass has charged all it may"),
 }
 

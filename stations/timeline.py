@@ -17,18 +17,21 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks
+from stations import explain, hooks, out_of_service
 from stations.cards import Faces
-from stations.models import CardOffer, Command, Connector, SecurityEvent, Station, StatusChange, Transaction
+from stations.models import CardOffer, Command, Connector, OutOfService, SecurityEvent, Station, StatusChange, Transaction
 from tenancy.links import link
 from tenancy.models import User
+from tenancy.personal import person
 from tenancy.rights import may
+from ui.templatetags.ui import exact
 
 KINDS: dict[str, str | Promise] = {
     "status": lazy("Status changes"),
     "card": lazy("Cards"),
     "transaction": lazy("Transactions"),
     "command": lazy("Commands"),
+    "out": lazy("Out of service"),
     "connection": lazy("Connection"),
     "security": lazy("Security"),
 }
@@ -216,8 +219,26 @@ def _connection(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
     return sorted((pair for pair in found if reader.fits(pair[0])), key=lambda pair: pair[0], reverse=True)
 
 
-_SOURCES: Sequence[Callable[[_Reader, int], list[tuple[Mark, Any]]]] = (_connection, _status, _cards, _starts, _ends, _security, _commands)
-_KIND_OF = ("connection", "status", "card", "transaction", "transaction", "security", "command")
+def _outs(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    return _of_outs(reader, rank, "since")
+
+
+def _returns(reader: _Reader, rank: int) -> list[tuple[Mark, Any]]:
+    return _of_outs(reader, rank, "ended_at")
+
+
+def _of_outs(reader: _Reader, rank: int, field: str) -> list[tuple[Mark, Any]]:
+    rows = OutOfService.objects.visible_to(reader.user).filter(station=reader.station, **{f"{field}__isnull": False})
+    found = reader.rows(rank, rows.select_related("created_by", "ended_by", "command"), field)
+    for _mark, row in found:
+        row.station = reader.station
+    return found
+
+
+_SOURCES: Sequence[Callable[[_Reader, int], list[tuple[Mark, Any]]]] = (
+    _connection, _status, _cards, _starts, _ends, _security, _commands, _outs, _returns,
+)  # fmt: skip
+_KIND_OF = ("connection", "status", "card", "transaction", "transaction", "security", "command", "out", "out")
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------------------------
@@ -240,9 +261,28 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
             explain.command_result(row, user),
             who=explain.command_asker(row, user),
         )
+    if isinstance(row, OutOfService):
+        return _shown_out(user, station, mark, row)
     if isinstance(row, SecurityEvent):
         return Happening(mark, "security", explain.WAITING, _("Security event"), row.type, row.info, reported_at=_late(mark, row))
     return Happening(mark, "connection", row.state, row.word, row.title, row.text)
+
+
+def _shown_out(user: User | AnonymousUser, station: Station, mark: Mark, row: OutOfService) -> Happening:
+    at = station.location
+    where = _("Connector %d") % row.connector_number if row.connector_number else _("Station")
+    if _SOURCES[mark.rank] is _outs:
+        word = _("Deactivated") if row.deactivated else _("Out of service")
+        until = [_("until %s") % exact(row.until, at.zone)] if row.until else []
+        who = person(user, row.created_by, at.organization.path, at.pk)
+        return Happening(mark, "out", explain.OFF, word, where, " · ".join([*until, *filter(None, [row.comment])]), who=who)
+    who = person(user, row.ended_by, at.organization.path, at.pk) or _("the portal")
+    if row.command and out_of_service.refused(row):
+        return Happening(
+            mark, "out", explain.FAULT, _("Did not go out of service"), where, explain.command_result(row.command, user), who=who
+        )
+    word = _("Activated") if row.deactivated else _("In service again")
+    return Happening(mark, "out", explain.AVAILABLE, word, where, row.comment, who=who)
 
 
 def _late(mark: Mark, row: Any) -> datetime | None:

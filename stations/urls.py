@@ -1,6 +1,6 @@
 from django.urls import URLPattern
 
-from stations.pages import fleet, history, location_edit, logs, operations, sheet, transactions
+from stations.pages import fleet, history, location_edit, logs, operations, out_of_service, sheet, transactions
 
 urlpatterns: list[URLPattern] = [
     *location_edit.urlpatterns,
@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern] = [
     *logs.urlpatterns,
     *history.urlpatterns,
     *operations.urlpatterns,
+    *out_of_service.urlpatterns,
 ]

@@ -71,6 +71,8 @@ VERBS: dict[str, Verb] = {
     "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),
     "delete_connector": Verb(lazy("Deleted a connector"), lazy("Deleted a connector of {name}")),
     "command": Verb(lazy("Asked a station"), lazy("Asked the {kind} {name}")),
+    "take_out_of_service": Verb(lazy("Took out of service"), lazy("Took the {kind} {name} out of service")),
+    "edit_out_of_service": Verb(lazy("Changed the end"), lazy("Changed how long the {kind} {name} is out of service")),
     "renew_password": Verb(lazy("Renewed a password"), lazy("Renewed the password of the {kind} {name}")),
     "assign_role": Verb(lazy("Gave a role"), lazy("Gave a role to the {kind} {name}")),
     "withdraw_role": Verb(lazy("Took a role away"), lazy("Took a role from the {kind} {name}")),
@@ -108,6 +110,7 @@ FIELDS: dict[str, Text] = {
     "ended_at": lazy("Ended"), "closed": lazy("Closed by an organization above"), "path": lazy("Place in the tree"),
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
     "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
+    "until": lazy("Until"), "comment": lazy("Comment"), "connector": lazy("Connector"),
     "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"), "reason": lazy("Reason"),
     "tokens_url": lazy("Address of its cards"), "when_silent": lazy("When a network does not answer"),
 }  # fmt: skip

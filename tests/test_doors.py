@@ -37,6 +37,7 @@ PASSED = {
     "passes/trial.py:numbered": "of networks that hold at a station read through the door; only the UID of what was typed",
     "passes/pages/check.py:CheckForm": "none at all; check puts those in that the user may check",
     "stations/controls.py:Situation.__init__": "of a station that was read through the door",
+    "stations/controls.py:Situation.out_of_service": "of a station that was read through the door",
     "stations/controls.py:profiles_of": "of stations that were read through the door",
     "stations/controls.py:situations": "of stations that were read through the door",
     "stations/forms.py:ConnectorForm.clean_number": "of a station that was read through the door",

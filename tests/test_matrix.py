@@ -21,7 +21,7 @@ from pytest_django import DjangoDbBlocker
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
 from stations.controls import CONTROLS
-from stations.models import CardOffer, Command, Frame, Knock, SignedMeterValue, Transaction, UnmatchedMessage
+from stations.models import CardOffer, Command, Frame, Knock, OutOfService, SignedMeterValue, Transaction, UnmatchedMessage
 from tenancy import actions
 from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
@@ -51,7 +51,7 @@ OWN_FACTORS = {
 PLATFORM_ONLY = {"knocking", "knock_forget", "letters", "letter"}
 PLATFORM_LISTS = {"knocking", "letters"}
 # Answer to POST only
-POST_ONLY = {"knock_forget", "inbox_dismiss", "view_as_end", "import_run", "import_cancel"}
+POST_ONLY = {"station_activate", "knock_forget", "inbox_dismiss", "view_as_end", "import_run", "import_cancel"}
 
 # For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
 MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "ocpi_nothing"}
@@ -91,6 +91,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_local_list": (), "station_local_list_live": (),
     "station_configuration_live": ("read_configuration",), "station_logs": ("read_logs",), "station_logs_csv": ("read_logs",),
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
+    "station_deactivate": ("manage_stations",), "station_activate": ("manage_stations",), "station_out": ("change_availability",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_dismiss": ("correct_transactions",),
@@ -140,6 +141,10 @@ def _one(model: Any) -> Callable[[Tree], dict[str, Any]]:
     return lambda tree: {"pk": model.objects.get().pk}
 
 
+def _one_as(name: str, model: Any) -> Callable[[Tree], dict[str, Any]]:
+    return lambda tree: {name: model.objects.get().pk}
+
+
 # The object of each kind
 OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "organization": lambda tree: {"pk": tree.customer.pk},
@@ -165,6 +170,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
 }
 EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "station_command": lambda tree: {"slug": "reset-soft"},
+    "station_out": _one_as("out_pk", OutOfService),
     "help_page": lambda tree: {"slug": "connect"},
     "pass_whitelist_here": lambda tree: {"station_pk": tree.station.pk},
     "organization_logo": lambda tree: {"digest": "d" * 64},
@@ -210,6 +216,7 @@ def grow_world() -> Tree:
     provider = create_provider(actor=None, organization=tree.customer, name="Roamio", country_code="NL", party_id="RMO")
     RoamingToken.objects.create(provider=provider, uid="04ROAM", contract_id="NL-RMO-C1")
     CardOffer.objects.create(station=tree.station, id_tag="04BADBADBAD001", verdict="Invalid", reason="unknown", action="Authorize")
+    OutOfService.objects.create(station=tree.station, connector_number=1, comment="Cable")
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")

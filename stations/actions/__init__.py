@@ -1,5 +1,12 @@
 """Every write to locations, stations and commands by people: one transaction each, the audit row inside, nudges on commit."""
 
+from stations.actions.availability import (
+    activate_station,
+    change_out_of_service,
+    deactivate_station,
+    put_in_service,
+    take_out_of_service,
+)
 from stations.actions.commands import CommandRefused, ask, request_command
 from stations.actions.infrastructure import (
     add_stations,
@@ -27,10 +34,13 @@ from stations.actions.locations import (
 
 __all__ = [
     "CommandRefused",
+    "activate_station",
     "add_stations",
     "ask",
+    "change_out_of_service",
     "create_connector",
     "create_location",
+    "deactivate_station",
     "delete_connector",
     "delete_location",
     "delete_station",
@@ -39,9 +49,11 @@ __all__ = [
     "edit_station",
     "move_location",
     "publish_location",
+    "put_in_service",
     "renew_password",
     "request_command",
     "set_stations_active",
+    "take_out_of_service",
     "what_is_wrong_with",
     "why_connector_stays",
     "why_location_not_moved",

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from stations import credentials, hooks, nudges
 from stations.actions.saving import save
-from stations.models import ActivationChange, Connector, Knock, Location, LocationGrant, Station, Transaction
+from stations.models import ActivationChange, Connector, Knock, Location, LocationGrant, OutOfService, Station, Transaction
 from tenancy import audit
 from tenancy.actions.moves import why_not_given_away, why_not_moved
 from tenancy.models import User
@@ -112,15 +112,19 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
     if to.organization_id != was.organization_id:
         audit.record(actor, "edit", station, was.organization, {"location": [audit.named(was), audit.named(to)]})
     if station.active != active:
-        _note_activation([station], station.active)
+        _note_activation(actor, [station], station.active)
     if not station.active:
         nudges.close_station(station.pk)
     nudges.stations_changed(station.pk)
     return station
 
 
-def _note_activation(stations: Sequence[Station], active: bool) -> None:
+def _note_activation(actor: User | None, stations: Sequence[Station], active: bool) -> None:
+    """Activated, they are no longer deactivated for a time."""
     now = timezone.now()
+    if active:
+        over = OutOfService.objects.filter(station__in=stations, deactivated=True, ended_at=None)
+        over.update(ended_at=now, ended_by=actor)
     ActivationChange.objects.bulk_create([ActivationChange(station=station, at=now, active=active) for station in stations])
 
 
@@ -142,7 +146,7 @@ def set_stations_active(*, actor: User | None, stations: models.QuerySet[Station
             Station.objects.filter(pk__in=[station.pk for station in portion]).update(active=active)
             change = {"active": [not active, active]}
             audit.record_each(actor, "edit", ((station, station.location.organization, change) for station in portion))
-            _note_activation(portion, active)
+            _note_activation(actor, portion, active)
             if not active:
                 for station in portion:
                     nudges.close_station(station.pk)

@@ -18,10 +18,11 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods
 
 from stations import controls, explain, hooks
-from stations.actions import CommandRefused, ask
+from stations.actions import CommandRefused, ask, put_in_service, take_out_of_service
 from stations.controls import CONTROLS, TRIGGERS, Control, Situation
 from stations.models import Command, Connector, Station, Transaction
 from stations.ocpp import v16
+from stations.pages.endings import Ending
 from tenancy.links import link
 from tenancy.rights import get_for
 from ui.templatetags.ui import exact
@@ -145,7 +146,16 @@ class ChangeConfigurationForm(ControlForm):
         return cleaned
 
 
-FORMS: dict[str, type[ControlForm]] = {"start": StartForm, "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm}
+class OutOfServiceForm(Ending, ControlForm):
+    """Until when, and why."""
+
+    def __init__(self, *args: Any, situation: Situation, **options: Any) -> None:
+        super().__init__(*args, zone=situation.station.location.zone, now=situation.now, situation=situation, **options)
+
+
+FORMS: dict[str, type[ControlForm]] = {
+    "inoperative": OutOfServiceForm, "start": StartForm, "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm,
+}  # fmt: skip
 
 
 def connector_name(connector: Connector) -> str:
@@ -193,15 +203,27 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     connector = form.target()
     if not request.POST.get("confirmed") and (control.asks == "always" or situation.harms(slug, connector)):
         return redirect(f"{reverse('station_command', args=[pk, slug])}?{urlencode(_again(request.POST, connector, back))}")
-    intent = controls.intent_of(slug, situation, connector, form.cleaned_data)
     try:
-        ask(actor=request.user, station=station, intent=intent)  # type: ignore[arg-type]
+        _act(request, slug, situation, connector, form.cleaned_data)
     except CommandRefused as refusal:
         messages.error(request, str(refusal))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
     else:
         where = _("connector %d") % connector.number if connector and connector.number else _("the station")
         messages.success(request, ASKED[slug] % {"station": station, "where": where, "key": form.cleaned_data.get("key", "")})
     return redirect(back)
+
+
+def _act(request: HttpRequest, slug: str, situation: Situation, connector: Connector | None, data: dict[str, Any]) -> None:
+    station, number = situation.station, connector.number if connector else 0
+    actor: Any = request.user
+    if slug == "inoperative":
+        take_out_of_service(actor=actor, station=station, connector_number=number, until=data["until"], comment=data["comment"])
+    elif slug == "operative":
+        put_in_service(actor=actor, station=station, connector_number=number)
+    else:
+        ask(actor=actor, station=station, intent=controls.intent_of(slug, situation, connector, data))
 
 
 def _connector(given: Any, situation: Situation) -> tuple[Connector | None, str]:

@@ -33,7 +33,8 @@ from stations.models import (
     StatusChange,
     Transaction,
 )
-from stations.pages.sheet_head import Action, action
+from stations.pages.out_of_service import Out
+from stations.pages.sheet_head import Action, action, shown_outs
 from stations.timeline import happenings, kinds_for
 from tenancy.links import link
 from tenancy.models import User
@@ -108,6 +109,7 @@ class Tile:
     actions: list[Action]
     remedy: Action | None
     reasons: list[tuple[str, list[str]]]
+    outs: list[tuple[Out, Action | None]]
 
     @property
     def state(self) -> str:
@@ -239,6 +241,7 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
         actions=actions,
         remedy=remedy,
         reasons=[] if situation.unreachable() else list(grouped.items()),
+        outs=shown_outs(situation, back, connector.number),
     )
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import explain, hooks
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Connector, CurrentType, Station
+from stations.pages.out_of_service import Out, outs
 from tenancy.links import link
 from tenancy.models import Organization
 from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, may
@@ -138,6 +139,7 @@ def head(situation: Situation, back: str) -> dict[str, Any]:
         "states": _states(situation),
         "facts": _facts(situation),
         "warnings": _warnings(situation),
+        "outs": shown_outs(situation, back),
         "primary": primary,
         "menus": menus,
         "reasons": _reasons(primary, menus),
@@ -145,6 +147,20 @@ def head(situation: Situation, back: str) -> dict[str, Any]:
         "now": situation.now,
         "station": station,
     }
+
+
+def shown_outs(situation: Situation, back: str, number: int = 0) -> list[tuple[Out, Action | None]]:
+    """What is out of service of the station (0; that it is deactivated too) or of a connector, with the button that ends it."""
+    found: list[tuple[Out, Action | None]] = []
+    for out in outs(situation):
+        if (out.connector_number or 0) != number:
+            continue
+        button = None
+        if out.connector_number is not None:
+            connector = situation.connector(number)
+            button = action(situation, "operative", back, connector if number else None, label=_("Put in service now"), place=f"o{number}")
+        found.append((out, button))
+    return found
 
 
 def _breadcrumbs(request: HttpRequest, station: Station) -> list[tuple[str, str]]:
@@ -251,6 +267,9 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
         )
     ]
     more = [*asks, action(situation, "clear-cache", back, place="h"), action(situation, "get-configuration", back, place="h")]
+    if situation.may(MANAGE_STATIONS) and not situation.unreachable():
+        url = f"{reverse('station_deactivate', args=[situation.station.pk])}?{urlencode({'next': back})}"
+        more.append(Action("deactivate", _("Deactivate the station"), "plug-connected-x", url, "", asks=True, key="h"))
     single = unlocks[:1] if len(unlocks) == 1 else []
     menus = [Menu("beside", "", "", [*beside, *single]), Menu("reset", _("Reset"), icon="refresh", actions=resets)]
     if len(unlocks) > 1:

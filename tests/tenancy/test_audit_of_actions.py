@@ -192,6 +192,16 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.add_stations": lambda t: fleet.add_stations(actor=t.ada, location=t.location, identities=["NEW-1"]),
     "stations.edit_station": lambda t: fleet.edit_station(actor=t.ada, station=t.station, alias="New"),
     "stations.set_stations_active": lambda t: fleet.set_stations_active(actor=t.ada, stations=Station.objects.all(), active=False),
+    "stations.take_out_of_service": lambda t: fleet.take_out_of_service(actor=t.ada, station=online(t.station)),
+    "stations.put_in_service": lambda t: fleet.put_in_service(actor=t.ada, station=online(t.station)),
+    "stations.deactivate_station": lambda t: fleet.deactivate_station(actor=t.ada, station=t.station),
+    "stations.activate_station": lambda t: (
+        fleet.deactivate_station(actor=None, station=t.station),
+        fleet.activate_station(actor=t.ada, station=t.station),
+    ),
+    "stations.change_out_of_service": lambda t: fleet.change_out_of_service(
+        actor=t.ada, row=fleet.deactivate_station(actor=None, station=t.station), until=None, comment="Cable"
+    ),
     "stations.renew_password": lambda t: fleet.renew_password(actor=t.ada, station=t.station),
     "stations.delete_station": lambda t: fleet.delete_station(actor=t.ada, station=t.station),
     "stations.create_connector": lambda t: fleet.create_connector(actor=t.ada, station=t.station, number=3),
