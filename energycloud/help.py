@@ -164,6 +164,7 @@ EXPLAINS: dict[str, str] = {
     "locations": "locations", "location": "locations", "location_history": "history", "map": "locations", "operations": "commands",
     "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
     "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "commands",
+    "vendor_codes": "vendor-codes", "vendor_code": "vendor-codes",
     "station_local_list": "offline-cards", "station_deactivate": "stations", "station_activate": "stations", "station_out": "stations",
     "station_activity": "commands", "station_logs": "logs", "station_transactions": "charging", "frame": "logs", "connector": "stations",
     "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",

@@ -30,6 +30,7 @@ from stations.ocpp.intents import (
     Trigger,
     Unlock,
 )
+from stations.vendor_codes import Codes
 from tenancy import rights
 from tenancy.models import User
 from tenancy.rights import RIGHTS, may
@@ -129,6 +130,11 @@ class Situation:
     def out_of_service(self) -> list[OutOfService]:
         """What is out of service for a time or with a comment: the station, connectors."""
         return list(OutOfService.objects.filter(station=self.station, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"))
+
+    @functools.cached_property
+    def codes(self) -> Codes:
+        """What the codes of its make mean."""
+        return Codes(self.station)
 
     @property
     def availability(self) -> str:

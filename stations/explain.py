@@ -309,6 +309,9 @@ _TRIGGERS: dict[str, Text] = {
 }
 
 
+ASK_FOR_STATUS, ASK_FOR_HEARTBEAT = lazy("Ask for its status"), lazy("Ask for a heartbeat")
+
+
 def _of_connector(number: int | None) -> str:
     return _("connector %d") % number if number else _("the station")
 

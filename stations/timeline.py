@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import explain, hooks, out_of_service
 from stations.cards import Faces
 from stations.models import CardOffer, Command, Connector, OutOfService, SecurityEvent, Station, StatusChange, Transaction
+from stations.vendor_codes import Codes
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.personal import person
@@ -106,7 +107,8 @@ def happenings(
     found = list(islice(heapq.merge(*parts, key=lambda one: one[0], reverse=True), limit + 1))
     more = found[limit - 1][0] if len(found) > limit else None
     cards = Faces(user, ((row.id_tag, station.location) for _mark, row in found[:limit] if isinstance(row, (CardOffer, Transaction))))
-    return [_shown(user, station, mark, row, cards) for mark, row in found[:limit]], more
+    codes = Codes(station)
+    return [_shown(user, station, mark, row, cards, codes) for mark, row in found[:limit]], more
 
 
 def kinds_for(user: User | AnonymousUser, station: Station) -> dict[str, str | Promise]:
@@ -244,9 +246,9 @@ _KIND_OF = ("connection", "status", "card", "transaction", "transaction", "secur
 # -- in words ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, cards: Faces) -> Happening:
+def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, cards: Faces, codes: Codes) -> Happening:
     if isinstance(row, StatusChange):
-        return _shown_status(mark, row)
+        return _shown_status(mark, row, codes)
     if isinstance(row, CardOffer):
         return _shown_card(user, station, mark, row, cards)
     if isinstance(row, Transaction):
@@ -290,7 +292,7 @@ def _late(mark: Mark, row: Any) -> datetime | None:
     return received if (received - mark.at).total_seconds() > 60 else None
 
 
-def _shown_status(mark: Mark, row: StatusChange) -> Happening:
+def _shown_status(mark: Mark, row: StatusChange, codes: Codes) -> Happening:
     number = row.connector.number
     meaning = explain.status(row.status, number)
     parts = []
@@ -300,6 +302,8 @@ def _shown_status(mark: Mark, row: StatusChange) -> Happening:
         parts.append(_("vendor code %s") % row.vendor_error_code)
     if row.info:
         parts.append(row.info)
+    if (row.vendor_error_code or row.error_code not in {"", "NoError"}) and (known := codes.of(row.vendor_error_code, row.info)):
+        parts.append(known.meaning)
     return Happening(
         mark,
         "status",

@@ -1,6 +1,6 @@
 from django.urls import URLPattern
 
-from stations.pages import fleet, history, location_edit, logs, operations, out_of_service, sheet, transactions
+from stations.pages import fleet, history, location_edit, logs, operations, out_of_service, sheet, transactions, vendor_codes
 
 urlpatterns: list[URLPattern] = [
     *location_edit.urlpatterns,
@@ -11,4 +11,5 @@ urlpatterns: list[URLPattern] = [
     *history.urlpatterns,
     *operations.urlpatterns,
     *out_of_service.urlpatterns,
+    *vendor_codes.urlpatterns,
 ]

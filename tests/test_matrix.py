@@ -21,7 +21,7 @@ from pytest_django import DjangoDbBlocker
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
 from stations.controls import CONTROLS
-from stations.models import CardOffer, Command, Frame, Knock, OutOfService, SignedMeterValue, Transaction, UnmatchedMessage
+from stations.models import CardOffer, Command, Frame, Knock, OutOfService, SignedMeterValue, Transaction, UnmatchedMessage, VendorCode
 from tenancy import actions
 from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
@@ -59,7 +59,7 @@ MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "
 # Lists and forms for something new -> the rights that one needs somewhere; what they show is limited to the person
 LISTS: dict[str, tuple[str, ...]] = {
     "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
-    "operations": (),
+    "operations": (), "vendor_codes": (), "vendor_code_add": ("manage_stations",),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -92,6 +92,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_configuration_live": ("read_configuration",), "station_logs": ("read_logs",), "station_logs_csv": ("read_logs",),
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
     "station_deactivate": ("manage_stations",), "station_activate": ("manage_stations",), "station_out": ("change_availability",),
+    "vendor_code_edit": ("manage_stations",), "vendor_code_delete": ("manage_stations",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_dismiss": ("correct_transactions",),
@@ -134,7 +135,7 @@ ALSO: dict[str, tuple[str, ...]] = {
 # Needs the right at the organization above too
 AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
-GONE = {"inbox_dismiss", "pass_delete", "pass_group_delete", "provider_delete", "role_delete"}
+GONE = {"vendor_code_delete", "inbox_dismiss", "pass_delete", "pass_group_delete", "provider_delete", "role_delete"}
 
 
 def _one(model: Any) -> Callable[[Tree], dict[str, Any]]:
@@ -162,6 +163,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
+    "vendor": _one(VendorCode),
     "user": lambda tree: {"pk": tree.cy.pk},
     "view": lambda tree: {"pk": tree.cy.pk},
     "role": lambda tree: {"pk": Role.objects.get(name="Of the harbour").pk},
@@ -216,6 +218,7 @@ def grow_world() -> Tree:
     provider = create_provider(actor=None, organization=tree.customer, name="Roamio", country_code="NL", party_id="RMO")
     RoamingToken.objects.create(provider=provider, uid="04ROAM", contract_id="NL-RMO-C1")
     CardOffer.objects.create(station=tree.station, id_tag="04BADBADBAD001", verdict="Invalid", reason="unknown", action="Authorize")
+    VendorCode.objects.create(organization=tree.customer, vendor="Alfen BV", code="E12", meaning="The lock is stuck.")
     OutOfService.objects.create(station=tree.station, connector_number=1, comment="Cable")
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")

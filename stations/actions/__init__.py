@@ -31,6 +31,7 @@ from stations.actions.locations import (
     why_location_not_moved,
     why_location_stays,
 )
+from stations.actions.vendor_codes import create_vendor_code, delete_vendor_code, edit_vendor_code
 
 __all__ = [
     "CommandRefused",
@@ -40,13 +41,16 @@ __all__ = [
     "change_out_of_service",
     "create_connector",
     "create_location",
+    "create_vendor_code",
     "deactivate_station",
     "delete_connector",
     "delete_location",
     "delete_station",
+    "delete_vendor_code",
     "edit_connector",
     "edit_location",
     "edit_station",
+    "edit_vendor_code",
     "move_location",
     "publish_location",
     "put_in_service",

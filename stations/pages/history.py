@@ -15,7 +15,14 @@ from stations.pages.sheet_head import sheet_context
 from tenancy.models import ServiceAccess
 from tenancy.pages.history import ObjectHistory
 
-KINDS = ("stations.location", "stations.station", "stations.connector", "stations.unmatchedmessage", "stations.knock")
+KINDS = (
+    "stations.location",
+    "stations.station",
+    "stations.connector",
+    "stations.unmatchedmessage",
+    "stations.knock",
+    "stations.vendorcode",
+)
 
 
 def of_station(station: Station) -> Q:

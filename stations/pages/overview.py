@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -32,51 +30,26 @@ from stations.models import (
     Station,
     StatusChange,
     Transaction,
+    VendorCode,
 )
+from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out
 from stations.pages.sheet_head import Action, action, shown_outs
+from stations.pages.stops import StopAsked, last_stop
+from stations.pages.what_now_box import DAY, explain_url, what_now_context
 from stations.timeline import happenings, kinds_for
 from tenancy.links import link
-from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, READ_TRANSACTIONS
 
 Text = str | Promise
 
 RECENT = 8  # commands shown
+LOOKED_AT = 60  # commands among which is what was tried
 LATEST = 5  # happenings shown
 SPARK_HOURS, SPARK_SAMPLES = 6, 2000
 SPARK_WIDTH, SPARK_HEIGHT = 150, 44
 STRIP = timedelta(hours=24)
 STRIP_WIDTH = 1440  # one unit per minute
-
-
-class CommandRow(NamedTuple):
-    """A command in words."""
-
-    command: Command
-    title: str
-    state: str
-    word: str
-    result: str
-    asker: str
-    took: str
-
-    @classmethod
-    def of(cls, command: Command, viewer: User | AnonymousUser) -> CommandRow:
-        """`station` and `requested_by` of `command` must be there already."""
-        took = ""
-        if command.answered_at and command.sent_at:
-            seconds = max(0.0, (command.answered_at - command.sent_at).total_seconds())
-            took = _("%d ms") % round(seconds * 1000) if seconds < 1 else _("%s s") % f"{seconds:.1f}"
-        return cls(
-            command,
-            explain.command_title(command, viewer),
-            explain.command_state(command),
-            explain.command_word(command),
-            explain.command_result(command, viewer),
-            explain.command_asker(command, viewer),
-            took,
-        )
 
 
 @dataclass
@@ -104,10 +77,11 @@ class Tile:
     last_known: bool  # the station is not connected: the status is its last report
     fault: Fault | None
     codes: list[tuple[Text, str]]
-    tried: CommandRow | None
+    code: VendorCode | None  # what explains its vendor code
+    explain_url: str
+    stop: StopAsked | None
     charge: Charge | None
     actions: list[Action]
-    remedy: Action | None
     reasons: list[tuple[str, list[str]]]
     outs: list[tuple[Out, Action | None]]
 
@@ -142,8 +116,8 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
     """A constant number of queries, however many connectors, transactions and commands there are."""
     station = situation.station
     commands = Command.objects.visible_to(request.user).filter(station=station).select_related("requested_by")
-    rows = command_rows(commands.order_by("-created_at", "-pk")[:RECENT], situation)
-    tried = _last_tries(commands, situation)
+    latest_commands = command_rows(commands.order_by("-created_at", "-pk")[:LOOKED_AT], situation)
+    lately = [row for row in latest_commands if row.command.created_at >= situation.now - DAY]
     charges = _charges(request, situation)
     kinds = kinds_for(request.user, station).keys() - {"command"}
     latest, _more = happenings(request.user, station, kinds=kinds, limit=LATEST)
@@ -152,8 +126,10 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
         "zone": station.location.zone,
         "now": situation.now,
         "here": back,
-        "tiles": [_tile(situation, connector, back, tried.get(connector.number), charges) for connector in situation.connectors],
-        "commands": rows,
+        "tiles": [_tile(situation, connector, back, latest_commands, charges) for connector in situation.connectors],
+        "commands": latest_commands[:RECENT],
+        "unreachable": situation.unreachable(),
+        **what_now_context(situation, back, lately),
         "latest": latest,
         "strips": _strips(situation),
         "strip_width": STRIP_WIDTH,
@@ -180,28 +156,10 @@ def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     }
 
 
-def command_rows(commands: Iterable[Command], situation: Situation) -> list[CommandRow]:
-    """`commands` of the station of `situation`, read with `requested_by`, for who looks at it."""
-    rows = []
-    for command in commands:
-        command.station = situation.station
-        rows.append(CommandRow.of(command, situation.user))
-    return rows
-
-
-def _last_tries(commands: Any, situation: Situation) -> dict[int, CommandRow]:
-    """By connector number, the latest unlock or reset: what was tried against a fault. A reset is under 0."""
-    found: dict[int, CommandRow] = {}
-    tries = commands.filter(action__in=("UnlockConnector", "Reset")).order_by("-created_at", "-pk")[:20]
-    for row in command_rows(tries, situation):
-        found.setdefault(row.command.connector_number or 0, row)
-    return found
-
-
 # -- tiles ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _tile(situation: Situation, connector: Connector, back: str, tried: CommandRow | None, charges: dict[int, Charge]) -> Tile:
+def _tile(situation: Situation, connector: Connector, back: str, commands: list[CommandRow], charges: dict[int, Charge]) -> Tile:
     fault = explain.fault(connector.error_code, connector.status)
     codes: list[tuple[Text, str]] = []
     if fault:
@@ -218,17 +176,13 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
     own_switch = connector.availability == Availability.OPERATIVE
     slugs.append("inoperative" if own_switch else "operative")
-    remedy = None
-    if fault and fault.remedy:
-        whole = fault.remedy in {"reset-soft", "reset-hard", "clear-cache"}
-        remedy = action(situation, fault.remedy, back, None if whole else connector, place=f"r{connector.number}")
-        slugs = [slug for slug in slugs if slug != fault.remedy]
+    code = situation.codes.of(connector.vendor_error_code, connector.info) if fault or connector.vendor_error_code else None
+    running = situation.transaction_at(connector)
     actions = [action(situation, slug, back, connector, place="t") for slug in slugs]
     grouped: dict[str, list[str]] = {}
     for one in actions:
         if one.reason:
             grouped.setdefault(one.reason, []).append(str(one.label))
-    since = connector.status_at
     return Tile(
         connector=connector,
         status=explain.status(connector.status),
@@ -236,10 +190,11 @@ def _tile(situation: Situation, connector: Connector, back: str, tried: CommandR
         last_known=not situation.station.connected and situation.connection != Connection.NEVER,
         fault=fault,
         codes=codes,
-        tried=tried if tried and fault and since and tried.command.created_at >= since else None,
+        code=code,
+        explain_url="" if code or not fault else explain_url(situation, connector.vendor_error_code, back),
+        stop=last_stop(running, commands) if running else None,
         charge=charge,
         actions=actions,
-        remedy=remedy,
         reasons=[] if situation.unreachable() else list(grouped.items()),
         outs=shown_outs(situation, back, connector.number),
     )

@@ -17,7 +17,8 @@ from stations.controls import Situation
 from stations.models import AccessMode, Command, ConfigurationKey, Connector, CurrentType, Station
 from stations.ocpp import v16
 from stations.pages import activity, commands
-from stations.pages.overview import CommandRow, command_rows, connect_context, overview_context
+from stations.pages.command_rows import CommandRow, command_rows
+from stations.pages.overview import connect_context, overview_context
 from stations.pages.sheet_head import action, all_tabs, head, sheet_context
 from tenancy.links import link
 from tenancy.rights import MANAGE_STATIONS, READ, READ_CONFIGURATION, READ_TRANSACTIONS, get_for
@@ -51,7 +52,7 @@ def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     station = station_of(request, pk)
     wanted = request.GET.get("tab", "")
     active, name = next(((tab, name) for tab, _label, name, _right in all_tabs() if tab == wanted), ("overview", "station"))
-    context = head(Situation(request.user, station), link(name, pk))
+    context = head(Situation(request.user, station), link(name, pk), active)
     context |= {"zone": station.location.zone, "here": link(name, pk), "active_tab": active}
     context["head_url"] = request.get_full_path()
     return render(request, "stations/sheet_head.html", context)

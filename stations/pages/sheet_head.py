@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain, hooks
 from stations.controls import CONTROLS, Situation
-from stations.models import Availability, Connector, CurrentType, Station
+from stations.models import Availability, Command, Connector, CurrentType, Station
+from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
 from tenancy.links import link
 from tenancy.models import Organization
@@ -34,6 +35,8 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("history", lazy("History"), "station_history", READ_AUDIT),
 )
 CLOCK_WRONG_FROM = 60.0  # seconds
+WITH_COMMANDS = frozenset({"overview", "activity"})  # tabs that list commands themselves
+JUST_NOW, MOST_ASKED = timedelta(minutes=5), 3  # what one has asked oneself is told this long, so many at most
 
 
 def all_tabs() -> list[tuple[str, Text, str, str]]:
@@ -126,19 +129,20 @@ def sheet_context(request: HttpRequest, station: Station, active: str, situation
         "active_tab": active,
         "breadcrumbs": _breadcrumbs(request, station),
         "here": back,
-        **head(situation, back),
+        **head(situation, back, active),
         "head_url": f"{reverse('station_head', args=[station.pk])}?{urlencode({'tab': active, 'in': request.GET.get('in', '')})}",
     }
 
 
-def head(situation: Situation, back: str) -> dict[str, Any]:
-    """The part of the head that changes while one looks at it."""
+def head(situation: Situation, back: str, active: str = "") -> dict[str, Any]:
+    """The part of the head that changes while one looks at it, on the tab named `active`."""
     station = situation.station
     primary, menus = _actions(situation, back)
     return {
         "states": _states(situation),
         "facts": _facts(situation),
         "warnings": _warnings(situation),
+        "asked": [] if active in WITH_COMMANDS else asked_lately(situation),
         "outs": shown_outs(situation, back),
         "primary": primary,
         "menus": menus,
@@ -147,6 +151,14 @@ def head(situation: Situation, back: str) -> dict[str, Any]:
         "now": situation.now,
         "station": station,
     }
+
+
+def asked_lately(situation: Situation) -> list[CommandRow]:
+    """What this person has asked the station just now, the newest first."""
+    since = situation.now - JUST_NOW
+    rows = Command.objects.visible_to(situation.user).filter(station=situation.station, created_at__gte=since)
+    own = rows.filter(requested_by=situation.user.pk).select_related("requested_by")
+    return command_rows(own.order_by("-created_at", "-pk")[:MOST_ASKED], situation)
 
 
 def shown_outs(situation: Situation, back: str, number: int = 0) -> list[tuple[Out, Action | None]]:
@@ -234,8 +246,15 @@ def _warnings(situation: Situation) -> list[tuple[str, Text]]:
             codes.append(_("vendor code %s") % whole.vendor_error_code)
         if whole.info:
             codes.append(whole.info)
+        known = situation.codes.of(whole.vendor_error_code, whole.info)
         state = explain.FAULT if whole.status == Connector.Status.FAULTED else explain.WAITING
-        found.append((state, f"{_('The station as a whole')}: {' · '.join(codes)}. {fault.sentence} {fault.try_this}"))
+        found.append(
+            (
+                state,
+                f"{_('The station as a whole')}: {' · '.join(codes)}. {known.meaning if known else fault.sentence} "
+                f"{(known.try_this if known else '') or fault.try_this}",
+            )
+        )
     return found
 
 

@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 from stations import explain, hooks, plots, problems
 from stations.cards import Faces
 from stations.controls import Situation
-from stations.models import CardOffer, SignedMeterValue, Transaction
+from stations.models import CardOffer, Command, SignedMeterValue, Transaction
+from stations.pages.command_rows import command_rows
 from stations.pages.sheet_head import action
+from stations.pages.stops import last_stop
 from stations.tables import state_of
 from tenancy.links import link, organization_link
 from tenancy.personal import MASK
@@ -25,6 +27,7 @@ from tenancy.rights import PERSONAL_DATA, READ_LOGS, Missing, get_for, may
 
 SHOWN = 120  # rows of the table of values
 MOST_SIGNED = 500
+LOOKED_AT = 30  # commands among which is the one that asked to stop it
 
 
 def _transaction(request: HttpRequest, pk: int) -> Transaction:
@@ -77,14 +80,17 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         offer.station = station
     state, word = state_of(row)
     verdict = explain.verdict(row.verdict)
-    stop = None
+    stop = situation = None
     if row.running:
         situation = Situation(request.user, station, now)
         stop = action(situation, "stop", row.get_absolute_url(), row.connector)
         current = situation.transaction_at(row.connector)
         if not stop.reason and current is not None and current.pk != row.pk:
             stop = stop._replace(reason=_("Another transaction runs at this connector, so the station cannot be asked to end this one."))
+    commands = Command.objects.visible_to(request.user).filter(station=station, created_at__gte=row.start_received_at)
+    asked = command_rows(commands.select_related("requested_by").order_by("-created_at", "-pk")[:LOOKED_AT], situation) if situation else []
     return {
+        "stop_asked": last_stop(row, asked),
         "title": _("Transaction %s") % row.pk,
         "transaction": row,
         "station": station,

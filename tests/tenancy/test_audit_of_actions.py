@@ -25,7 +25,7 @@ from passes.ocpi.keys import digest
 from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
-from stations.models import Command, Connector, Knock, Station, UnmatchedMessage
+from stations.models import Command, Connector, Knock, Station, UnmatchedMessage, VendorCode
 from stations.ocpp.intents import Reset
 from tenancy import actions as people
 from tenancy.history import VERBS
@@ -133,6 +133,10 @@ def whitelisted(tree: Tree) -> ChargePass:
     return one
 
 
+def explained(tree: Tree, actor: User | None = None) -> VendorCode:
+    return fleet.create_vendor_code(actor=actor, organization=tree.customer, vendor="Alfen BV", code="E12", meaning="The lock is stuck.")
+
+
 def checked(tree: Tree) -> Import:
     of = uploaded(tree)
     jobs.run(of.pk)
@@ -202,6 +206,9 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.change_out_of_service": lambda t: fleet.change_out_of_service(
         actor=t.ada, row=fleet.deactivate_station(actor=None, station=t.station), until=None, comment="Cable"
     ),
+    "stations.create_vendor_code": lambda t: explained(t, t.ada),
+    "stations.edit_vendor_code": lambda t: fleet.edit_vendor_code(actor=t.ada, vendor_code=explained(t), meaning="The lock."),
+    "stations.delete_vendor_code": lambda t: fleet.delete_vendor_code(actor=t.ada, vendor_code=explained(t)),
     "stations.renew_password": lambda t: fleet.renew_password(actor=t.ada, station=t.station),
     "stations.delete_station": lambda t: fleet.delete_station(actor=t.ada, station=t.station),
     "stations.create_connector": lambda t: fleet.create_connector(actor=t.ada, station=t.station, number=3),

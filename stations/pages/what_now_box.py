@@ -1,0 +1,121 @@
+"""The box “What now?” of the Overview: what is wrong, what to try with the buttons for it, what was tried, and whom to call then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Q
+
+from stations import explain, what_now
+from stations.controls import INTENTS, Situation
+from stations.models import CardOffer, Command, Contact, CurrentType
+from stations.ocpp.intents import Start, Stop, Switch, Trigger, Unlock
+from stations.pages.command_rows import CommandRow
+from stations.pages.sheet_head import Action, action
+from stations.what_now import WHOLE, Case, Offer, Picture, Seen
+from tenancy.links import link
+from tenancy.rights import MANAGE_STATIONS
+
+DAY = timedelta(hours=24)
+TRIED = 3  # attempts shown of each case
+# Who is called first
+KINDS = [Contact.Kind.TECHNICIAN, Contact.Kind.ELECTRICIAN, Contact.Kind.SITE, Contact.Kind.OWNER, Contact.Kind.GRID, Contact.Kind.OTHER]
+
+
+@dataclass
+class Box:
+    case: Case
+    actions: list[Action]
+    tried: list[CommandRow] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[tuple[str, list[str]]]:
+        """Why buttons are grey, each reason once."""
+        grouped: dict[str, list[str]] = {}
+        for one in self.actions:
+            if one.reason:
+                grouped.setdefault(one.reason, []).append(str(one.label))
+        return list(grouped.items())
+
+
+def picture(situation: Situation) -> Picture:
+    station, now = situation.station, situation.now
+    every = [situation.whole] if situation.whole else []
+    seen = [
+        Seen(
+            one.number, one.status, now - one.status_at if one.status_at else None, one.error_code,
+            situation.codes.of(one.vendor_error_code, one.info) if one.error_code not in {"", "NoError"} or one.vendor_error_code else None,
+        )
+        for one in [*every, *situation.connectors]
+    ]  # fmt: skip
+    offers = CardOffer.objects.visible_to(situation.user).filter(station=station, at__gte=now - DAY)
+    yes = Q(verdict="Accepted")
+    cards = offers.aggregate(refused=Count("id_tag", distinct=True, filter=~yes), accepted=Count("pk", filter=yes))
+    return Picture(
+        connection=situation.connection,
+        silent=now - station.last_message_at if station.last_message_at else None,
+        clock_offset=station.clock_offset if station.connected else None,
+        connectors=tuple(seen),
+        dc=station.current_type == CurrentType.DC,
+        refused_cards=cards["refused"],
+        accepted_cards=cards["accepted"],
+    )
+
+
+def what_now_context(situation: Situation, back: str, recent: Sequence[CommandRow]) -> dict[str, Any]:
+    """`recent` are the commands of the last day, the newest first."""
+    found = what_now.cases(picture(situation))
+    boxes = [_box(situation, back, case, f"w{number}", recent) for number, case in enumerate(found)]
+    return {
+        "boxes": boxes,
+        "contacts": _contacts(situation) if boxes else [],
+        "contacts_missing": bool(boxes) and situation.may(MANAGE_STATIONS),
+    }
+
+
+def _box(situation: Situation, back: str, case: Case, place: str, recent: Sequence[CommandRow]) -> Box:
+    actions = [_action(situation, back, offer, f"{place}{number}") for number, offer in enumerate(case.offers)]
+    return Box(case, actions, [row for row in recent if _is_try(row.command, case)][:TRIED])
+
+
+def _action(situation: Situation, back: str, offer: Offer, place: str) -> Action:
+    connector = situation.connector(offer.connector) if offer.connector and offer.slug not in WHOLE else None
+    label = ""
+    if offer.slug == "trigger":
+        label = str({"Heartbeat": explain.ASK_FOR_HEARTBEAT}.get(offer.message, explain.ASK_FOR_STATUS))
+    return action(situation, offer.slug, back, connector, label=label, message=offer.message, place=place)
+
+
+def _is_try(command: Command, case: Case) -> bool:
+    """Whether it was one of what the case offers, or a reset or an unlock: what people try."""
+    wanted = explain.intent_of(command)
+    if wanted is None:
+        return False
+    kinds = {INTENTS[offer.slug] for offer in case.offers} | {INTENTS["reset-soft"], Switch}
+    at = command.connector_number or 0
+    if isinstance(wanted, (Unlock, Start)) and at != case.connector:
+        return False
+    if isinstance(wanted, (Trigger, Switch)) and at not in {0, case.connector}:
+        return False
+    return type(wanted) in kinds or isinstance(wanted, (Unlock, Stop))
+
+
+def _contacts(situation: Situation) -> list[Contact]:
+    """Those of the station before those of the location, the technician first."""
+    station = situation.station
+    rows = Contact.objects.visible_to(situation.user).filter(Q(station=station) | Q(station=None, location=station.location_id))
+    return sorted(rows[:20], key=lambda one: (KINDS.index(Contact.Kind(one.kind)), one.station_id is None, one.pk))
+
+
+def explain_url(situation: Situation, vendor_code: str, back: str) -> str:
+    """The form that explains a vendor code, filled in; empty for who may not."""
+    if not vendor_code or not situation.may(MANAGE_STATIONS):
+        return ""
+    station = situation.station
+    given = {"vendor": station.vendor, "model": station.model, "code": vendor_code, "organization": station.location.organization_id}
+    url = link("vendor_code_add")
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(given | {'next': back})}"

@@ -1,0 +1,213 @@
+"""What is wrong with a station, what probably causes it and what to try, in this order. Nothing here reads the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations import explain
+from stations.models import Connection, Connector, VendorCode
+from ui.templatetags.ui import duration
+
+Text = str | Promise
+Status = Connector.Status
+
+CLOCK_WRONG = 60.0  # seconds
+REFUSED = 5  # different cards refused within a day, and more than were accepted, are many
+# How long a connector may stay so before something is wrong with it
+STUCK: dict[str, timedelta] = {
+    Status.PREPARING: timedelta(minutes=30),
+    Status.SUSPENDED_EVSE: timedelta(hours=1),
+    Status.SUSPENDED_EV: timedelta(hours=12),
+    Status.FINISHING: timedelta(hours=12),
+}
+
+
+class Seen(NamedTuple):
+    """A connector as it was last reported (number 0: the station as a whole), `since` so long. `code` explains its vendor code."""
+
+    number: int
+    status: str
+    since: timedelta | None = None
+    error_code: str = ""
+    code: VendorCode | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A station as it is now. The cards are those of the last day: different ones that were refused, and how often one was accepted."""
+
+    connection: str = Connection.ONLINE
+    silent: timedelta | None = None
+    clock_offset: float | None = None
+    connectors: tuple[Seen, ...] = ()
+    dc: bool = False
+    refused_cards: int = 0
+    accepted_cards: int = 0
+
+
+class Offer(NamedTuple):
+    """A button: a control, and of what."""
+
+    slug: str
+    connector: int = 0
+    message: str = ""
+
+
+class Case(NamedTuple):
+    """Something that is wrong. `connector` 0 is the station; `call` says whom to call in the words of the dictionary, `help` is a page of
+    the help."""
+
+    kind: str
+    state: str
+    what: Text
+    cause: Text
+    steps: tuple[Text, ...]
+    offers: tuple[Offer, ...] = ()
+    connector: int = 0
+    call: Text = ""
+    help: str = ""
+
+
+def cases(now: Picture) -> list[Case]:
+    """The worst first. Of a station that is away only that is said: what its connectors do nobody knows."""
+    if now.connection in {Connection.NEVER, Connection.DEACTIVATED}:
+        return []
+    if now.connection == Connection.OFFLINE:
+        return [_offline(now)]
+    found = [case for seen in now.connectors if (case := _fault(seen) or _stuck(seen, now.dc))]
+    if now.connection == Connection.PENDING:
+        found.append(_silent(now))
+    if now.clock_offset is not None and abs(now.clock_offset) > CLOCK_WRONG:
+        found.append(_clock(now.clock_offset))
+    if now.refused_cards >= REFUSED and now.refused_cards > now.accepted_cards:
+        found.append(_cards(now.refused_cards))
+    return sorted(found, key=lambda case: case.state != explain.FAULT)
+
+
+def _offline(now: Picture) -> Case:
+    silent = _(" It was last heard %s ago.") % duration(now.silent) if now.silent is not None else ""
+    return Case(
+        "offline", explain.FAULT, _("The station is offline.") + silent,
+        lazy("Mostly it has no power, or the internet or mobile reception at the place is gone. Sometimes its software hangs."),
+        (
+            lazy("Ask somebody there whether it has power: are its lights or its display on? If not, look at fuse and breaker."),
+            lazy("Is the internet at the place there? Look at the router, or at the reception and the SIM card."),
+            lazy("Have its power switched off for a minute and on again. It usually comes back within five minutes."),
+            lazy("If it has power and internet, look in its web page or app whether address, id and password are still right."),
+        ),
+        help="offline",
+    )  # fmt: skip
+
+
+def _silent(now: Picture) -> Case:
+    silent = duration(now.silent) if now.silent is not None else "–"
+    return Case(
+        "silent", explain.WAITING, _("Nothing was heard of the station for %s.") % silent,
+        lazy("It may only be idle: some stations say nothing while nobody charges. Or its connection is dead and it does not know yet."),
+        (
+            lazy("Ask it for a heartbeat. If it answers, all is well."),
+            lazy("If it does not, wait: a dead connection is noticed within the hour, and most stations come back by themselves."),
+        ),
+        (Offer("trigger", 0, "Heartbeat"),), help="offline",
+    )  # fmt: skip
+
+
+def _fault(seen: Seen) -> Case | None:
+    fault, code = explain.fault(seen.error_code, seen.status), seen.code
+    if fault is None:
+        return None
+    faulted = seen.status == Status.FAULTED
+    steps: list[Text] = [code.try_this] if code and code.try_this else [fault.try_this]
+    remedy = (code.remedy if code else "") or fault.remedy
+    offers = [Offer(remedy, 0 if remedy in WHOLE else seen.number)] if remedy and (seen.number or remedy in WHOLE) else []
+    offers.append(Offer("trigger", seen.number, "StatusNotification"))
+    if faulted:
+        if remedy != "reset-soft":
+            offers.append(Offer("reset-soft"))
+        steps.append(lazy("Ask it for its status afterwards: the fault is gone only when the station says so."))
+        steps.append(lazy("If it comes back, take it out of service, so that no driver waits in vain."))
+    return Case(
+        "fault", explain.FAULT if faulted else explain.WAITING, code.meaning if code else fault.sentence,
+        code.cause if code and code.cause else fault.cause, tuple(steps), tuple(offers), seen.number, code.call if code else "", "statuses",
+    )  # fmt: skip
+
+
+WHOLE = frozenset({"reset-soft", "reset-hard", "clear-cache"})  # done to the station, whichever connector it is for
+
+
+def _stuck(seen: Seen, dc: bool) -> Case | None:
+    if not seen.number or seen.since is None or seen.since < STUCK.get(seen.status, timedelta.max):
+        return None
+    said = {"word": explain.status(seen.status).word, "span": duration(seen.since)}
+    what = _("It says “%(word)s” for %(span)s already.") % said
+    number = seen.number
+    unlock = () if dc else (Offer("unlock", number),)
+    cause: Text
+    steps: tuple[Text, ...]
+    match seen.status:
+        case Status.PREPARING:
+            cause = lazy("A car is plugged in, but no card was accepted; or the car does not begin to take energy.")
+            steps = (
+                lazy("Look into the activity: was a card refused here? Its reason stands there."),
+                lazy("Start the charge from here."),
+                lazy("Have the driver unplug, wait ten seconds and plug in again, all the way."),
+                lazy("If nobody is there and it stays so, reset the station when nobody charges."),
+            )
+            offers = (Offer("start", number), *unlock, Offer("reset-soft"))
+        case Status.SUSPENDED_EVSE:
+            cause = lazy("The station withholds the energy: load management has none for this car, or its card is no longer accepted.")
+            steps = (
+                lazy("Do other cars take much power at the same place? Then it goes on when there is enough."),
+                lazy("Look into the activity whether the card was accepted."),
+                lazy("Stop the charge and start it again."),
+                lazy("If every car is held back here, look at the limits in the configuration and reset the station."),
+            )
+            offers = (Offer("stop", number), Offer("trigger", number, "StatusNotification"), Offer("reset-soft"))
+        case Status.SUSPENDED_EV:
+            cause = lazy("The car is full, or waits for a timer of its own. Nothing is wrong with the station.")
+            steps = (
+                lazy("Ask the driver to look into the car's app, and to free the place."),
+                lazy("If the car should charge, stop the charge and start it again."),
+            )
+            offers = (Offer("stop", number), *unlock)
+        case _:
+            cause = lazy("The charge has ended and the plug is still in: the driver is away, or the plug is stuck in its lock.")
+            steps = (
+                lazy("Ask the driver to unplug."),
+                lazy("If the plug is stuck, unlock it from here while somebody pulls lightly."),
+                lazy("If no car is there any more, ask the station for its status, then reset it when nobody charges."),
+            )
+            offers = (*unlock, Offer("trigger", number, "StatusNotification"), Offer("reset-soft"))
+    return Case("stuck", explain.WAITING, what, cause, steps, offers, number, help="no-charge")
+
+
+def _clock(offset: float) -> Case:
+    text = _("The station's clock is %s fast.") if offset > 0 else _("The station's clock is %s slow.")
+    return Case(
+        "clock", explain.WAITING, text % duration(abs(offset)),
+        lazy("It lost power for a long time, its battery is empty, or it takes the time from somewhere else than from us."),
+        (
+            lazy("Reset it when nobody charges: a station that starts asks us for the time."),
+            lazy("If the clock goes wrong again, look in its configuration where it takes the time from."),
+        ),
+        (Offer("reset-soft"),), help="logs",
+    )  # fmt: skip
+
+
+def _cards(count: int) -> Case:
+    return Case(
+        "cards", explain.WAITING, _("%d different cards were refused here within a day.") % count,
+        lazy("Mostly the access mode does not let them in, or the network they belong to is not connected."),
+        (
+            lazy("Look at the reasons in the activity: they say for each card why."),
+            lazy("Compare the access mode of the station with who is to charge here."),
+            lazy("If all cards are refused that should charge, clear the station's card cache and check one of them."),
+        ),
+        (Offer("clear-cache"),), help="card-trouble",
+    )  # fmt: skip
