@@ -25,11 +25,14 @@ from energycloud.text import LEAST, Text
 from passes.pages import local_list
 from passes.reasons import REASONS
 from stations import explain
-from stations.models import AccessMode, Command
+from stations.actions import bulk
+from stations.models import AccessMode, BulkJob, Command
+from stations.pages.station_list import KindActions
 from tenancy.actions.roles import DEFAULTS
 from tenancy.links import link
 from tenancy.models import INVITATION_LASTS, Role
 from tenancy.rights import RIGHTS, SECTIONS
+from ui.lists import grouped_actions
 
 
 class Page(NamedTuple):
@@ -91,6 +94,8 @@ CHAPTERS = (
              lazy("Connection, availability and OCPP status, and every fault in plain words."), ("stations",)),
         Page("charging", lazy("Start and stop a charge"), lazy("From here instead of at the station."), ("stations", "transactions")),
         Page("commands", lazy("Commands"), lazy("Ask a station to do something, and see what became of it."), ("stations",)),
+        Page("many", lazy("Do the same to many stations"),
+             lazy("See first what would happen, then watch it, try again what failed, cancel the rest."), ("stations", "bulk_jobs")),
         Page("logs", lazy("Logs"), lazy("Every message between a station and this portal."), ("stations",)),
     )),
     Chapter("passes", lazy("Charge passes"), (
@@ -138,7 +143,7 @@ PAGES: dict[str, Page] = {page.slug: page for chapter in CHAPTERS for page in ch
 OPENS: dict[str, Any] = {
     "dashboard": lazy("Dashboard"), "search": lazy("Search"), "organizations": lazy("Organizations"),
     "organization_add": lazy("Add an organization"), "locations": lazy("Locations"), "location_add": lazy("Add a location"),
-    "map": lazy("Map"), "operations": lazy("Operations"), "stations": lazy("Stations"),
+    "map": lazy("Map"), "operations": lazy("Operations"), "bulk_jobs": lazy("Bulk jobs"), "stations": lazy("Stations"),
     "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"),
@@ -162,6 +167,7 @@ EXPLAINS: dict[str, str] = {
     "usersessions": "account",
     "organizations": "structure", "organization": "organizations", "organization_choose": "", "organization_history": "history",
     "locations": "locations", "location": "locations", "location_history": "history", "map": "locations", "operations": "commands",
+    "bulk_jobs": "many", "bulk_job": "many",
     "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
     "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "commands",
     "vendor_codes": "vendor-codes", "vendor_code": "vendor-codes",
@@ -217,6 +223,10 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         **{f"{route}_url": url for route in OPENS if (url := _opened(route))},
         **{f"help_{slug.replace('-', '_')}": link("help_page", slug) for slug in PAGES},
         "ocpp_url": ocpp_url,
+        "bulk_most": bulk.MOST,
+        "bulk_at_once": BulkJob._meta.get_field("at_once").default,
+        "bulk_most_at_once": bulk.MOST_AT_ONCE,
+        "bulk_groups": grouped_actions(KindActions()),
         "connections": explain.CONNECTIONS.values(),
         "availabilities": explain.AVAILABILITIES.values(),
         "statuses": [(word, meaning) for word, meaning in explain.STATUSES.items() if word],

@@ -14,6 +14,7 @@ from django.utils import timezone
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
 from stations import partitions, returning
+from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
 from tenancy.actions import sweep_accesses
@@ -36,6 +37,7 @@ def enqueue_purge() -> None:
 JOBS: list[tuple[float, Callable[[], object]]] = [
     (5, upkeep.sweep),
     (5, upkeep.expire_commands),
+    (2, bulk.enqueue_due),
     (3, local_list_sync.keep_in_step),
     (60, local_list_sync.check_versions),
     (20, limits.stop_used_up),
@@ -47,6 +49,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (3600, enqueue_purge),
     (3600, sweep_accesses),
     (3600, imports.forget_old),
+    (3600, bulk.forget_old),
     (6 * 3600, partitions.prepare),
 ]
 

@@ -7,6 +7,7 @@ class StationsConfig(AppConfig):
     verbose_name = _("Charging stations")
 
     def ready(self) -> None:
+        from stations.bulk.kinds import register_all
         from stations.hooks import tell_access_changed
         from stations.models import Location, Station
         from stations.pages import history
@@ -34,3 +35,4 @@ class StationsConfig(AppConfig):
             tell_access_changed(below.values_list("pk", flat=True))
 
         organization_moved.append(moved)
+        register_all()

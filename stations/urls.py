@@ -1,8 +1,9 @@
 from django.urls import URLPattern
 
-from stations.pages import fleet, history, location_edit, logs, operations, out_of_service, sheet, transactions, vendor_codes
+from stations.pages import bulk, fleet, history, location_edit, logs, operations, out_of_service, sheet, transactions, vendor_codes
 
 urlpatterns: list[URLPattern] = [
+    *bulk.urlpatterns,
     *location_edit.urlpatterns,
     *fleet.urlpatterns,
     *sheet.urlpatterns,

@@ -101,6 +101,10 @@ VERBS: dict[str, Verb] = {
     "upload_import": Verb(lazy("Uploaded a file"), lazy("Uploaded the file {name} to import it")),
     "import": Verb(lazy("Imported a file"), lazy("Imported the file {name}")),
     "cancel_import": Verb(lazy("Cancelled an import"), lazy("Cancelled the import of {name}")),
+    "bulk_look": Verb(lazy("Chose many stations"), lazy("Had a look at what “{name}” would do to many stations")),
+    "bulk_begin": Verb(lazy("Did the same to many stations"), lazy("Began “{name}” at many stations")),
+    "bulk_cancel": Verb(lazy("Cancelled the rest of a bulk job"), lazy("Cancelled the rest of “{name}” at many stations")),
+    "bulk_retry": Verb(lazy("Had what failed tried again"), lazy("Had “{name}” tried again where it failed")),
     "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
     "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
 }
@@ -112,6 +116,7 @@ FIELDS: dict[str, Text] = {
     "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
     "until": lazy("Until"), "comment": lazy("Comment"), "connector": lazy("Connector"),
     "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"), "reason": lazy("Reason"),
+    "stations": lazy("Stations"), "at_once": lazy("Stations at a time"),
     "tokens_url": lazy("Address of its cards"), "when_silent": lazy("When a network does not answer"),
 }  # fmt: skip
 # Who may read these values, wherever they stand

@@ -21,7 +21,19 @@ from pytest_django import DjangoDbBlocker
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
 from stations.controls import CONTROLS
-from stations.models import CardOffer, Command, Frame, Knock, OutOfService, SignedMeterValue, Transaction, UnmatchedMessage, VendorCode
+from stations.models import (
+    BulkItem,
+    BulkJob,
+    CardOffer,
+    Command,
+    Frame,
+    Knock,
+    OutOfService,
+    SignedMeterValue,
+    Transaction,
+    UnmatchedMessage,
+    VendorCode,
+)
 from tenancy import actions
 from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
@@ -51,7 +63,17 @@ OWN_FACTORS = {
 PLATFORM_ONLY = {"knocking", "knock_forget", "letters", "letter"}
 PLATFORM_LISTS = {"knocking", "letters"}
 # Answer to POST only
-POST_ONLY = {"station_activate", "knock_forget", "inbox_dismiss", "view_as_end", "import_run", "import_cancel"}
+POST_ONLY = {
+    "station_activate",
+    "knock_forget",
+    "inbox_dismiss",
+    "view_as_end",
+    "import_run",
+    "import_cancel",
+    "bulk_job_begin",
+    "bulk_job_cancel",
+    "bulk_job_retry",
+}
 
 # For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
 MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "ocpi_nothing"}
@@ -59,7 +81,7 @@ MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "
 # Lists and forms for something new -> the rights that one needs somewhere; what they show is limited to the person
 LISTS: dict[str, tuple[str, ...]] = {
     "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
-    "operations": (), "vendor_codes": (), "vendor_code_add": ("manage_stations",),
+    "operations": (), "vendor_codes": (), "vendor_code_add": ("manage_stations",), "bulk_jobs": (),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -106,6 +128,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "pass_group_delete": ("manage_passes",), "pass_group_history": ("read_audit",),
     "import": ("manage_passes",), "import_live": ("manage_passes",), "import_errors": ("manage_passes",),
     "import_run": ("manage_passes",), "import_cancel": ("manage_passes",),
+    **dict.fromkeys(("bulk_job", "bulk_job_live", "bulk_job_begin", "bulk_job_cancel", "bulk_job_retry"), ("reset_stations",)),
     "user": (), "user_passes": (),
     "user_edit": ("manage_users", "personal_data"), "user_deactivate": ("manage_users",), "user_activate": ("manage_users",),
     "provider": ("manage_networks",), "provider_edit": ("manage_networks",), "provider_register": ("manage_networks",),
@@ -159,6 +182,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "pass_group": _one(PassGroup),
     "provider": _one(Provider),
     "import": _one(Import),
+    "bulk": _one(BulkJob),
     "card": _one(CardOffer),
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
@@ -249,6 +273,8 @@ def world(tree: Tree) -> Tree:
         organization=tree.customer, kind="passes", actor=tree.bob, actor_name="Bob", file_name="Harbour.csv", format="csv",
         state=Import.State.CHECKED, rows=1, new=1,
     )  # fmt: skip
+    job = BulkJob.objects.create(organization=tree.customer, kind="reset-soft", actor_name="Bob", state="planned", chosen="Of the harbour")
+    BulkItem.objects.create(job=job, station=tree.station, state="waiting")
     return tree
 
 

@@ -84,17 +84,23 @@ class BulkAction:
 
     `form(request, data)` is a form of what must be known first; the confirmation shows it. What then comes of it is said and asked once
     more by `then(request, rows)`, if there is one. Both of these and `run` read it from the request, when it is in order.
+
+    `run` may give an answer of its own instead of what to tell. Actions of a `group` are offered together, under its name. One that
+    `sorts_out` says itself which rows are left out and why, also those where the user does not hold the right.
     """
 
     slug: str
     label: Any
-    run: Callable[[HttpRequest, QuerySet[Any]], str]
+    run: Callable[[HttpRequest, QuerySet[Any]], str | HttpResponseBase]
     consequences: Callable[[HttpRequest, QuerySet[Any]], Sequence[str]] | None = None
     icon: str = ""
     refusal: Callable[[HttpRequest, QuerySet[Any]], str] | None = None
     right: str = ""  # rows where the user does not hold it are left out
     form: Callable[[HttpRequest, Any], forms.Form] | None = None
     then: Callable[[HttpRequest, QuerySet[Any]], Sequence[str]] | None = None
+    group: Any = ""
+    sorts_out: bool = False
+    submit_label: Any = ""
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,7 @@ class ListPage(View):
             "per_page": per_page,
             "columns": self.column_choice(),
             "bulk_actions": self.get_bulk_actions(),
+            "bulk_groups": grouped_actions(self.get_bulk_actions()),
             "totals": self.totals(rows),
             "exports": [(name.upper(), self.url_with(export=name, page=None)) for name in MAX_EXPORT] if self.export_name else [],
             "filtered": active,
@@ -318,7 +325,11 @@ class ListPage(View):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         rows, filterset = self.filtered()
-        action = next((found for found in self.bulk_actions if found.slug == request.POST.get("action")), None)
+        wanted = request.POST.get("action") or request.POST.get("grouped")
+        if wanted == "" and self.bulk_actions:
+            messages.error(request, _("Choose what is to be done."))
+            return redirect(request.get_full_path())
+        action = next((found for found in self.bulk_actions if found.slug == wanted), None)
         if action is None:
             raise BadRequest("there is no such action here")
         if action not in self.get_bulk_actions():
@@ -335,7 +346,7 @@ class ListPage(View):
             messages.error(request, _("Nothing was chosen. Tick the rows first."))
             return redirect(back)
         left_out = 0
-        if action.right:
+        if action.right and not action.sorts_out:
             chosen_rows, rows = rows, rows.visible_to(request.user, action.right)  # type: ignore[attr-defined]
             left_out = chosen_rows.count() - rows.count()
         said = ngettext(
@@ -361,12 +372,16 @@ class ListPage(View):
                 if again and form
                 else hidden,
                 "form": None if again else form,
-                "submit_label": action.label,
+                "submit_label": action.submit_label or action.label,
+                "submit_class": "btn-primary" if action.sorts_out else "",
                 "cancel_url": back,
                 "breadcrumbs": [*self.breadcrumbs(), (self.get_title(), back)],
             }
             return render(request, "ui/confirm.html", context)
-        messages.success(request, " ".join([action.run(request, rows), *left]))
+        done = action.run(request, rows)
+        if isinstance(done, HttpResponseBase):
+            return done
+        messages.success(request, " ".join([done, *left]))
         return redirect(back)
 
     # -- export -------------------------------------------------------------------------------------------------------------------------
@@ -385,6 +400,15 @@ class ListPage(View):
             return download(self.request, _csv(lines), name, "text/csv; charset=utf-8")
         spreadsheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         return HttpResponse(_xlsx(lines), content_type=spreadsheet, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def grouped_actions(actions: Sequence[BulkAction]) -> dict[str, list[BulkAction]]:
+    """Those that have a group, by its name."""
+    found: dict[str, list[BulkAction]] = {}
+    for action in actions:
+        if action.group:
+            found.setdefault(force_str(action.group), []).append(action)
+    return found
 
 
 def harmless(value: Any) -> Any:

@@ -7,6 +7,7 @@ from stations.actions.availability import (
     put_in_service,
     take_out_of_service,
 )
+from stations.actions.bulk import begin_bulk_job, cancel_bulk_job, look_at_many, retry_bulk_job
 from stations.actions.commands import CommandRefused, ask, request_command
 from stations.actions.infrastructure import (
     add_stations,
@@ -39,6 +40,8 @@ __all__ = [
     "add_stations",
     "ask",
     "change_out_of_service",
+    "begin_bulk_job",
+    "cancel_bulk_job",
     "create_connector",
     "create_location",
     "create_vendor_code",
@@ -51,11 +54,13 @@ __all__ = [
     "edit_location",
     "edit_station",
     "edit_vendor_code",
+    "look_at_many",
     "move_location",
     "publish_location",
     "put_in_service",
     "renew_password",
     "request_command",
+    "retry_bulk_job",
     "set_stations_active",
     "take_out_of_service",
     "what_is_wrong_with",

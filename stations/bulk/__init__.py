@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as lazy
 
 if TYPE_CHECKING:
     from django import forms
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Text = str | Promise
 Params = dict[str, Any]  # JSON
+COMMANDS = lazy("Commands")
 
 
 class Done(NamedTuple):
@@ -39,7 +41,12 @@ class Kind:
 
     `step(actor, params, situation, item, answered)` does the next thing at a station: it gives the commands it has queued (with `item`;
     the job goes on when they are answered), or Done. `answered` are the commands of this attempt so far, oldest first; the first call has
-    none. A ValidationError or CommandRefused is a failure with its sentence. It is called inside a transaction.
+    none. A ValidationError or CommandRefused is a failure with its sentence; what the step has written is undone then. It is called inside
+    a transaction, once for each of its turns, whatever happens to the worker.
+
+    `refusal` is asked again right before the first step, and the right at every one: what was true in the look before may be true no more.
+    Both must live on what is loaded: no query of their own for each station. The fields of `form` are not called action, all, select,
+    confirmed or sure. `stations.bulk.outcome` makes Done of the commands that were answered.
     """
 
     slug: str
@@ -52,9 +59,20 @@ class Kind:
     title: Callable[[Params], str]
     form: Callable[[HttpRequest, Any], forms.Form] | None = None
     consequences: Callable[[Params, Sequence[Situation]], list[str]] | None = None
+    # Under which heading it stands among the others
+    group: Text = COMMANDS
 
 
 KINDS: dict[str, Kind] = {}
+
+
+def outcome(actor: User, answered: Sequence[Command]) -> Done:
+    """What came of commands that were all answered, or never will be: good where all were accepted."""
+    from stations import explain
+    from stations.models import Command
+
+    said = dict.fromkeys(explain.command_result(command, actor) or explain.command_word(command) for command in answered)
+    return Done(" ".join(said), all(command.state == Command.State.ACCEPTED for command in answered))
 
 
 def register(*kinds: Kind) -> None:

@@ -12,6 +12,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from stations import credentials, hooks
+from stations.bulk import jobs
 from stations.gateway import bulk
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -118,6 +119,8 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
         if command.frame_id:
             Frame.objects.filter(pk=command.frame_id).update(answer=text.replace("\x00", ""), answered_at=entry.at, failed=failed)
         changed.add(command.station_id)
+    if items := {command.item_id for command in commands.values() if command.item_id}:
+        jobs.answered(items)
 
 
 def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> None:

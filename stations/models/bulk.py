@@ -20,7 +20,8 @@ from tenancy.rights import READ, VisibleQuerySet, condition
 class BulkJobQuerySet(VisibleQuerySet["BulkJob"]):
     def visible_to(self, user: User | AnonymousUser, right: str = "") -> Self:
         """Who began it sees it, whatever became of their rights; its items are shown to those who may see their stations."""
-        return self.filter(Q(actor_id=user.pk) | condition(user, right or READ, BulkJob))
+        below = condition(user, right or READ, BulkJob)
+        return self.filter(Q(actor_id=user.pk) | below) if below else self.all()
 
 
 class BulkJob(models.Model):
@@ -44,6 +45,8 @@ class BulkJob(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("Who"))
     actor_name = models.CharField(max_length=100)
     chosen = models.CharField(max_length=300, blank=True)  # which stations were meant, in words: "all that match: offline"
+    # What would come of it, in sentences: of those that are not left out
+    consequences = models.JSONField(default=list)
     at_once = models.PositiveSmallIntegerField(_("Stations at a time"), default=20)
     state = models.CharField(_("State"), max_length=9, choices=State.choices, default=State.PLANNING)
     created_at = models.DateTimeField(_("When"), default=timezone.now, editable=False)

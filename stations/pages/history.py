@@ -22,6 +22,7 @@ KINDS = (
     "stations.unmatchedmessage",
     "stations.knock",
     "stations.vendorcode",
+    "stations.bulkjob",
 )
 
 

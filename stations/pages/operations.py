@@ -36,6 +36,12 @@ DOORS: list[Door] = [
         "imports",
         (MANAGE_PASSES,),
     ),
+    Door(
+        lazy("Bulk jobs"),
+        lazy("The same done to many stations: what would come of it, how far it is, and what came of each."),
+        "stack-2",
+        "bulk_jobs",
+    ),
 ]
 
 

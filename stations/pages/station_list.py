@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import django_filters
 import django_tables2
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 
 from stations import actions, explain
-from stations.models import AccessMode, Connection, Connector, Station, Transaction
+from stations.bulk import KINDS, Kind
+from stations.models import AccessMode, Connection, Connector, Station
 from tenancy.links import link
 from tenancy.models import User
-from tenancy.rights import MANAGE_STATIONS, READ, RESET_STATIONS, anywhere
+from tenancy.rights import MANAGE_STATIONS, anywhere
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
 
 CLOCK_WRONG = 60.0  # seconds
-RESET_AT_ONCE = 500  # stations: all of them come back at the same time
-NAMED = 5  # of those that are left out
 WORDS = 6  # of a search
 FOUND_BY = ("identity", "alias", "serial_number", "vendor", "model", "firmware_version", "location__name", "location__city")
 ABSENT = (Connection.OFFLINE, Connection.DEACTIVATED)
@@ -182,93 +184,51 @@ class StationTable(Table):
 # -- many at once -----------------------------------------------------------------------------------------------------------------------
 
 
-def charging_at(request: HttpRequest, stations: QuerySet[Station]) -> int:
-    return Transaction.objects.visible_to(request.user, READ).filter(station__in=stations.order_by().values("pk"), ended_at=None).count()
+def chosen_in_words(request: HttpRequest) -> str:
+    """Which were meant: the filters that are set, or that they were ticked."""
+    if request.POST.get("all") != "1":
+        return _("ticked in the list")
+    page = StationList()
+    page.setup(request)
+    filterset = page.filtered()[1]
+    drill = request.drill  # type: ignore[attr-defined]
+    said = [*([str(drill)] if drill else []), *(chip.text for chip in (page.chips(filterset) if filterset else ()))]
+    return _("all that match: %s") % "; ".join(said) if said else _("all")
 
 
-def activate(request: HttpRequest, rows: Any) -> str:
-    count = actions.set_stations_active(actor=user_of(request), stations=rows.visible_to(request.user, MANAGE_STATIONS), active=True)
-    return ngettext("%d station may connect again.", "%d stations may connect again.", count) % count
+@cache
+def bulk_action(kind: Kind) -> BulkAction:
+    """What the list offers of a kind: its form, if it has one; then the page of the job shows what would come of it."""
 
-
-def deactivate(request: HttpRequest, rows: Any) -> str:
-    count = actions.set_stations_active(actor=user_of(request), stations=rows.visible_to(request.user, MANAGE_STATIONS), active=False)
-    return ngettext("%d station is deactivated.", "%d stations are deactivated.", count) % count
-
-
-def what_deactivating_does(request: HttpRequest, rows: Any) -> list[str]:
-    mine = rows.visible_to(request.user, MANAGE_STATIONS)
-    count, already, charging = mine.filter(active=True).count(), mine.filter(active=False).count(), charging_at(request, mine)
-    said = [
-        ngettext(
-            "%d station is disconnected now, and refused until it is activated again.",
-            "%d stations are disconnected now, and refused until they are activated again.",
-            count,
-        ) % count
-    ]  # fmt: skip
-    if already:
-        said.append(ngettext("%d is deactivated already.", "%d are deactivated already.", already) % already)
-    if charging:
-        said.append(
-            ngettext(
-                "%d car is charging there. The station goes on by itself, but its values arrive only after it is activated again.",
-                "%d cars are charging there. The stations go on by themselves, but their values arrive only when they are activated again.",
-                charging,
-            ) % charging
-        )  # fmt: skip
-    return said
-
-
-def why_not_deactivate(request: HttpRequest, rows: Any) -> str:
-    if rows.visible_to(request.user, MANAGE_STATIONS).filter(active=True).exists():
-        return ""
-    return _("All of them are deactivated already.")
-
-
-def reset(request: HttpRequest, rows: Any) -> str:
-    """Whoever is not connected is left out before anything is asked of them."""
-    asked, refused = 0, 0
-    mine = rows.visible_to(request.user, RESET_STATIONS).select_related("location__organization")
-    for station in mine[:RESET_AT_ONCE]:
+    def run(request: HttpRequest, rows: Any) -> HttpResponseBase:
+        form: Any = kind.form(request, request.POST) if kind.form else None
+        params = form.params() if form is not None and form.is_valid() else {}
         try:
-            actions.request_command(actor=user_of(request), station=station, action="Reset", payload={"type": "Soft"})
-            asked += 1
-        except actions.CommandRefused:
-            refused += 1
-    told = ngettext("%d station is asked to reset.", "%d stations are asked to reset.", asked) % asked
-    if refused:
-        told += " " + ngettext("%d is not connected and is left out.", "%d are not connected and are left out.", refused) % refused
-    return told
+            job = actions.look_at_many(actor=user_of(request), kind=kind, stations=rows, params=params, chosen=chosen_in_words(request))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+            return redirect(request.get_full_path())
+        return redirect(link("bulk_job", job.pk))
+
+    return BulkAction(
+        kind.slug, kind.label, run, icon=kind.icon, right=kind.right, form=kind.form, group=kind.group, sorts_out=True,
+        submit_label=lazy("See what would happen"),
+    )  # fmt: skip
 
 
-def what_resetting_does(request: HttpRequest, rows: Any) -> list[str]:
-    mine = rows.visible_to(request.user, RESET_STATIONS)
-    connected, apart = mine.filter(connected=True), mine.filter(connected=False)
-    count, left, charging = connected.count(), apart.count(), charging_at(request, connected)
-    said = [
-        ngettext("%d station starts again, which takes about a minute.", "%d stations start again, which takes about a minute.", count)
-        % count
-    ]
-    if charging:
-        said.append(ngettext("%d charge is ended by it.", "%d charges are ended by it.", charging) % charging)
-    if left:
-        names = ", ".join(str(station) for station in apart[:NAMED])
-        more = "" if left <= NAMED else " " + _("and %d more") % (left - NAMED)
-        said.append(
-            ngettext("%d is not connected and is left out:", "%d are not connected and are left out:", left) % left + f" {names}{more}."
-        )
-    return said
+class KindActions(Sequence[BulkAction]):
+    """Every kind of bulk job there is, those of a group together."""
 
+    def _all(self) -> list[BulkAction]:
+        found = [bulk_action(kind) for kind in KINDS.values()]
+        groups = list(dict.fromkeys(str(action.group) for action in found))
+        return sorted(found, key=lambda action: groups.index(str(action.group)))
 
-def why_not_reset(request: HttpRequest, rows: Any) -> str:
-    mine = rows.visible_to(request.user, RESET_STATIONS)
-    if (count := mine.count()) > RESET_AT_ONCE:
-        return _("At most %(most)d stations are reset at once; these are %(count)d. Choose fewer, with a filter for example.") % {
-            "most": RESET_AT_ONCE, "count": count,
-        }  # fmt: skip
-    if not mine.filter(connected=True).exists():
-        return _("None of them is connected, so none can be asked to reset. What happened to each is in its log.")
-    return ""
+    def __getitem__(self, at: Any) -> Any:
+        return self._all()[at]
+
+    def __len__(self) -> int:
+        return len(KINDS)
 
 
 class StationList(ListPage):
@@ -281,19 +241,7 @@ class StationList(ListPage):
     hidden_columns = ("organization", "serial_number", "evse_ids", "access", "address", "ocpp_version")
     empty_title = lazy("No stations yet.")
     empty_text = lazy("Add one: the portal then shows what to type into it.")
-    bulk_actions = (
-        BulkAction("reset", lazy("Reset"), reset, what_resetting_does, icon="refresh", refusal=why_not_reset, right=RESET_STATIONS),
-        BulkAction(
-            "deactivate",
-            lazy("Deactivate"),
-            deactivate,
-            what_deactivating_does,
-            icon="ban",
-            refusal=why_not_deactivate,
-            right=MANAGE_STATIONS,
-        ),
-        BulkAction("activate", lazy("Activate"), activate, icon="circle-check", right=MANAGE_STATIONS),
-    )
+    bulk_actions = KindActions()
 
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().with_connection()  # type: ignore[attr-defined, no-any-return]

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from stations import credentials
 from stations.actions import add_stations
-from stations.models import Command, Connector, Knock, Station, Transaction
+from stations.models import BulkJob, Connector, Knock, Station, Transaction
 from tenancy.actions import create_organization, create_user
 from tenancy.models import AuditEntry, Role, User
 from tests.conftest import PASSWORD, STATION_PASSWORD, Tree
@@ -158,55 +158,19 @@ def test_the_export_has_what_matches_and_nothing_of_others(tree: Tree, as_bob: C
 # -- bulk -------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_many_are_deactivated_after_a_confirmation_that_counts(tree: Tree, as_bob: Client) -> None:
-    connect(tree.station)
-    now = timezone.now()
-    Transaction.objects.create(station=tree.station, connector=tree.connector, id_tag="X", verdict="Accepted", started_at=now,
-                               reported_start="", start_received_at=now, meter_start=0)  # fmt: skip
-    data = {"action": "deactivate", "select": [tree.station.pk, tree.dc_station.pk, tree.other_station.pk]}
-    asked = text(as_bob.post(reverse("stations"), data))
-    assert "2 stations are disconnected now" in asked
-    assert "1 car is charging there" in asked
-    assert Station.objects.filter(active=True).count() == 3
-    answer = as_bob.post(reverse("stations"), data | {"confirmed": "1"}, follow=True)
-    assert "2 stations are deactivated." in text(answer)
-    assert set(Station.objects.filter(active=True)) == {tree.other_station}
-
-
 def test_all_that_match_means_what_the_filter_matches(tree: Tree, as_bob: Client) -> None:
-    as_bob.post(f"{reverse('stations')}?q=0002", {"action": "deactivate", "all": "1", "confirmed": "1"})
-    assert set(Station.objects.filter(active=False)) == {tree.dc_station}
-
-
-def test_a_reset_of_many_leaves_out_who_is_not_connected(tree: Tree, as_bob: Client) -> None:
     connect(tree.station)
-    data = {"action": "reset", "select": [tree.station.pk, tree.dc_station.pk]}
-    assert "1 is not connected and is left out: LUM-0002." in text(as_bob.post(reverse("stations"), data))
-    as_bob.post(reverse("stations"), data | {"confirmed": "1"})
-    assert [(c.station, c.action, c.payload) for c in Command.objects.all()] == [(tree.station, "Reset", {"type": "Soft"})]
+    as_bob.post(f"{reverse('stations')}?q=0002", {"grouped": "deactivate", "all": "1"})
+    job = BulkJob.objects.get()
+    assert [item.station for item in job.items.all()] == [tree.dc_station]
+    assert job.chosen == "all that match: Id, alias, EVSE ID, make, location: 0002"
+    assert Station.objects.filter(active=True).count() == 3
 
 
-def test_a_reset_that_reaches_nobody_or_too_many_is_refused_with_the_reason(
-    tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = {"action": "reset", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
-    answer = as_bob.post(reverse("stations"), data)
-    assert "None of them is connected, so none can be asked to reset." in text(answer)
-    assert 'name="confirmed"' not in answer.content.decode()
-    connect(tree.station)
-    monkeypatch.setattr("stations.pages.station_list.RESET_AT_ONCE", 1)
-    assert "At most 1 stations are reset at once; these are 2." in text(as_bob.post(reverse("stations"), data))
-    assert not Command.objects.exists()
-
-
-def test_what_many_are_is_recorded_for_each(tree: Tree, as_bob: Client) -> None:
-    data = {"action": "deactivate", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
-    as_bob.post(reverse("stations"), data)
-    assert "All of them are deactivated already." in text(as_bob.post(reverse("stations"), data))
-    as_bob.post(reverse("stations"), data | {"action": "activate"})
-    entries = AuditEntry.objects.filter(verb="edit").order_by("pk").values_list("object_id", "changes", "actor")
-    pair = (tree.station.pk, tree.dc_station.pk)
-    assert list(entries) == [(pk, {"active": [not to, to]}, tree.bob.pk) for to in (False, True) for pk in pair]
+def test_nothing_is_done_where_nothing_was_chosen_to_do(tree: Tree, as_bob: Client) -> None:
+    answer = as_bob.post(reverse("stations"), {"grouped": "", "select": [tree.station.pk]}, follow=True)
+    assert "Choose what is to be done." in text(answer)
+    assert not BulkJob.objects.exists()
 
 
 def test_an_absent_station_s_connectors_look_last_reported(tree: Tree, as_bob: Client) -> None:

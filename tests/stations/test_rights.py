@@ -20,7 +20,18 @@ from energycloud.live import _stations_of
 from passes.actions import edit_pass
 from stations.actions import add_stations, create_location
 from stations.controls import CONTROLS
-from stations.models import CardOffer, Command, ConfigurationKey, Frame, Location, SignedMeterValue, Station, Transaction, UnmatchedMessage
+from stations.models import (
+    BulkJob,
+    CardOffer,
+    Command,
+    ConfigurationKey,
+    Frame,
+    Location,
+    SignedMeterValue,
+    Station,
+    Transaction,
+    UnmatchedMessage,
+)
 from tenancy import rights
 from tenancy.actions import create_organization, create_role, create_user, let_in
 from tenancy.actions.roles import team_of
@@ -327,13 +338,13 @@ def test_the_form_of_a_configuration_key_is_grey_without_the_right(world: Tree, 
     assert "Change the configuration" in form
 
 
-@pytest.mark.parametrize("action", ["reset", "deactivate", "activate"])
+@pytest.mark.parametrize("action", ["reset-soft", "deactivate", "activate"])
 def test_bulk_actions_need_their_right(action: str, world: Tree, as_cy: Client) -> None:
     page = body(as_cy, reverse("stations"))
     assert f'value="{action}"' not in page
     answer = as_cy.post(reverse("stations"), {"action": action, "select": world.station.pk, "confirmed": "1"})
     assert answer.status_code == 403
-    assert not Command.objects.filter(action="Reset").exists()
+    assert not BulkJob.objects.exists()
     world.station.refresh_from_db()
     assert world.station.active
 

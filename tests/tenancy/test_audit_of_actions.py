@@ -25,7 +25,8 @@ from passes.ocpi.keys import digest
 from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
-from stations.models import Command, Connector, Knock, Station, UnmatchedMessage, VendorCode
+from stations.bulk import KINDS as BULK
+from stations.models import BulkJob, Command, Connector, Knock, Station, UnmatchedMessage, VendorCode
 from stations.ocpp.intents import Reset
 from tenancy import actions as people
 from tenancy.history import VERBS
@@ -216,6 +217,10 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.delete_connector": lambda t: fleet.delete_connector(
         actor=t.ada, connector=Connector.objects.select_related("station__location__organization").get(pk=t.connector.pk)
     ),
+    "stations.look_at_many": lambda t: looked(t, t.ada),
+    "stations.begin_bulk_job": lambda t: begun(t, t.ada),
+    "stations.cancel_bulk_job": lambda t: fleet.cancel_bulk_job(actor=t.ada, job=looked(t, t.ada), kind=BULK["deactivate"]),
+    "stations.retry_bulk_job": lambda t: retried(t, t.ada),
     "stations.ask": lambda t: fleet.ask(actor=t.ada, station=online(t.station), intent=Reset()),
     "stations.request_command": lambda t: fleet.request_command(
         actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
@@ -284,6 +289,22 @@ def actions() -> set[str]:
         if inspect.isfunction(inspect.unwrap(function)) and function.__module__.startswith(package.__name__)
         if not name.startswith(("_", "why_"))
     }
+
+
+def looked(tree: Tree, actor: User) -> BulkJob:
+    return fleet.look_at_many(actor=actor, kind=BULK["deactivate"], stations=Station.objects.filter(pk=tree.station.pk))
+
+
+def begun(tree: Tree, actor: User) -> BulkJob:
+    job = looked(tree, actor)
+    fleet.begin_bulk_job(actor=actor, job=job, kind=BULK["deactivate"], at_once=1)
+    return job
+
+
+def retried(tree: Tree, actor: User) -> None:
+    job = begun(tree, actor)
+    job.items.update(state="failed")
+    fleet.retry_bulk_job(actor=actor, job=job, kind=BULK["deactivate"])
 
 
 def blocked(tree: Tree) -> ChargePass:

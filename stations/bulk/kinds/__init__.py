@@ -1,0 +1,10 @@
+"""The kinds of bulk jobs that come with the stations themselves."""
+
+from __future__ import annotations
+
+
+def register_all() -> None:
+    from stations.bulk import register
+    from stations.bulk.kinds import commands, edits, service
+
+    register(*commands.KINDS, *service.KINDS, *edits.KINDS)

@@ -1,0 +1,126 @@
+"""Asking many stations: the controls of one station that make sense for many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from stations.actions.commands import ask
+from stations.bulk import Done, Kind, Params, Text, outcome
+from stations.controls import CONTROLS, TRIGGERS, Situation
+from stations.models import BulkItem, Command
+from stations.ocpp.intents import ClearCache, Intent, ReadConfiguration, Reset, Stop, Trigger, Unlock
+from tenancy.models import User
+
+Wanted = Callable[[Params, Situation], Sequence[Intent]]
+Answered = Sequence[Command]
+
+
+def asks(slug: str, wanted: Wanted, *, label: Text = "", refusal: Callable[[Params, Situation], str] | None = None, **more: Any) -> Kind:
+    """A kind that does at many stations what the control `slug` does at one: all that is `wanted` of a station is asked at once, and its
+    answers are what comes of it."""
+    control = CONTROLS[slug]
+    name = label or control.label
+
+    def step(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Answered) -> Sequence[Command] | Done:
+        if answered:
+            return outcome(actor, answered)
+        return [ask(actor=actor, station=situation.station, intent=intent, item=item) for intent in wanted(params, situation)]
+
+    return Kind(
+        more.pop("own_slug", slug), name, control.icon, control.right, refusal or (lambda params, situation: situation.why_not(slug)), step,
+        **{"title": lambda params: str(name), **more},
+    )  # fmt: skip
+
+
+def cars_at(situations: Sequence[Situation]) -> int:
+    return sum(len(situation.running) for situation in situations)
+
+
+def _resets(hard: bool) -> Callable[[Params, Sequence[Situation]], list[str]]:
+    def told(params: Params, situations: Sequence[Situation]) -> list[str]:
+        count, cars = len(situations), cars_at(situations)
+        away = ngettext(
+            "%d station starts again and is away for a few minutes.", "%d stations start again and are away for a few minutes.", count
+        )
+        said = [away % count]
+        if hard:
+            said.append(_("They are switched off and on without ending their work in good order."))
+        if cars:
+            now = ngettext("%d car is charging there; its transaction ends.", "%d cars are charging there; their transactions end.", cars)
+            return [*said, now % cars]
+        return [*said, _("No car is charging there now.")]
+
+    return told
+
+
+# -- unlock -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _lockable(params: Params, situation: Situation) -> Sequence[Intent]:
+    return [Unlock(one.number) for one in situation.connectors if not situation.why_not("unlock", one)]
+
+
+def _why_not_unlock(params: Params, situation: Situation) -> str:
+    if reason := situation.why_not("unlock"):
+        return reason
+    reasons = [situation.why_not("unlock", one) for one in situation.connectors]
+    return "" if "" in reasons else reasons[0]
+
+
+def _unlocks(params: Params, situations: Sequence[Situation]) -> list[str]:
+    sockets, cars = sum(len(_lockable(params, one)) for one in situations), cars_at(situations)
+    said = [ngettext("The lock of %d socket is opened.", "The locks of %d sockets are opened.", sockets) % sockets]
+    if cars:
+        said.append(
+            ngettext("%d car is charging there; its charge ends, and", "%d cars are charging there; their charges end, and", cars) % cars
+            + " " + _("the cable can then be pulled by anyone.")
+        )  # fmt: skip
+    return said
+
+
+# -- stop ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def _running(params: Params, situation: Situation) -> Sequence[Intent]:
+    return [Stop(one.transaction_id) for one in situation.running.values() if one.transaction_id.lstrip("-").isdecimal()]
+
+
+def _stops(params: Params, situations: Sequence[Situation]) -> list[str]:
+    cars = cars_at(situations)
+    return [ngettext("The charge of %d car ends.", "The charges of %d cars end.", cars) % cars]
+
+
+# -- trigger ------------------------------------------------------------------------------------------------------------------------------
+
+
+class TriggerForm(forms.Form):
+    message = forms.ChoiceField(label=lazy("Message"), choices=list(TRIGGERS.items()))
+
+    def params(self) -> Params:
+        return {"message": self.cleaned_data["message"]}
+
+
+def _trigger_form(request: HttpRequest, data: Any) -> TriggerForm:
+    return TriggerForm(data)
+
+
+def _trigger_title(params: Params) -> str:
+    return f"{CONTROLS['trigger'].label}: {TRIGGERS[params['message']]}"
+
+
+KINDS = [
+    asks("reset-soft", lambda params, situation: [Reset()], consequences=_resets(hard=False)),
+    asks("reset-hard", lambda params, situation: [Reset(hard=True)], consequences=_resets(hard=True)),
+    asks("unlock", _lockable, label=lazy("Unlock all sockets"), refusal=_why_not_unlock, consequences=_unlocks),
+    asks("stop", _running, label=lazy("Stop all charges"), consequences=_stops),
+    asks("trigger", lambda params, situation: [Trigger(params["message"])], form=_trigger_form, title=_trigger_title),
+    asks("clear-cache", lambda params, situation: [ClearCache()]),
+    asks("get-configuration", lambda params, situation: [ReadConfiguration()], group=lazy("Configuration")),
+]
