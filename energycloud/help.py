@@ -26,6 +26,7 @@ from passes.pages import local_list
 from passes.reasons import REASONS
 from stations import explain
 from stations.actions import bulk
+from stations.configuration.explained import configuration_keys
 from stations.models import AccessMode, BulkJob, Command
 from stations.pages.station_list import KindActions
 from tenancy.actions.roles import DEFAULTS
@@ -96,6 +97,13 @@ CHAPTERS = (
         Page("commands", lazy("Commands"), lazy("Ask a station to do something, and see what became of it."), ("stations",)),
         Page("many", lazy("Do the same to many stations"),
              lazy("See first what would happen, then watch it, try again what failed, cancel the rest."), ("stations", "bulk_jobs")),
+        Page("configuration", lazy("How to change the configuration of the charging station?"),
+             lazy("Read its settings, change one, put a former value back, compare two stations."), ("stations",)),
+        Page("configuration-templates", lazy("How do I give many charging stations the same configuration?"),
+             lazy("Keep the values of a model in a template, and set them at many stations at once."),
+             ("configuration_templates", "configuration_template_add")),
+        Page("configuration-keys", lazy("What do the configuration keys of a charging station mean?"),
+             lazy("Every key of the standard: what it does, its unit, what may be typed, and what to mind."), ("stations",)),
         Page("logs", lazy("Logs"), lazy("Every message between a station and this portal."), ("stations",)),
     )),
     Chapter("passes", lazy("Charge passes"), (
@@ -144,6 +152,8 @@ OPENS: dict[str, Any] = {
     "dashboard": lazy("Dashboard"), "search": lazy("Search"), "organizations": lazy("Organizations"),
     "organization_add": lazy("Add an organization"), "locations": lazy("Locations"), "location_add": lazy("Add a location"),
     "map": lazy("Map"), "operations": lazy("Operations"), "bulk_jobs": lazy("Bulk jobs"), "stations": lazy("Stations"),
+    "configuration_templates": lazy("Configuration templates"),
+    "configuration_template_add": lazy("Add a configuration template"),
     "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"),
@@ -169,9 +179,14 @@ EXPLAINS: dict[str, str] = {
     "locations": "locations", "location": "locations", "location_history": "history", "map": "locations", "operations": "commands",
     "bulk_jobs": "many", "bulk_job": "many",
     "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
-    "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "commands",
+    "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "configuration",
     "vendor_codes": "vendor-codes", "vendor_code": "vendor-codes",
     "station_local_list": "offline-cards", "station_deactivate": "stations", "station_activate": "stations", "station_out": "stations",
+    "configuration_template": "configuration-templates",
+    "configuration_templates": "configuration-templates",
+    "configuration_template_history": "history",
+    "station_configuration_template": "configuration-templates",
+    "station_configuration_apply": "configuration-templates",
     "station_activity": "commands", "station_logs": "logs", "station_transactions": "charging", "frame": "logs", "connector": "stations",
     "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
@@ -233,6 +248,7 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         "faults": explain.FAULTS.items(),
         "access_modes": AccessMode.labels,
         "command_states": [(state.label, COMMAND_STATES[state]) for state in Command.State],
+        "configuration_keys": configuration_keys(),
         "reasons": REASONS.values(),
         "list_states": [(word, meaning) for _state, word, meaning in local_list.STATES.values()],
         "offline_keys": [(key, yes, no) for key, (yes, no) in local_list.KEYS.items()],

@@ -1,12 +1,31 @@
 from django.urls import URLPattern
 
-from stations.pages import bulk, fleet, history, location_edit, logs, operations, out_of_service, sheet, transactions, vendor_codes
+from stations.pages import (
+    bulk,
+    configuration,
+    configuration_compare,
+    configuration_history,
+    configuration_templates,
+    fleet,
+    history,
+    location_edit,
+    logs,
+    operations,
+    out_of_service,
+    sheet,
+    transactions,
+    vendor_codes,
+)
 
 urlpatterns: list[URLPattern] = [
     *bulk.urlpatterns,
     *location_edit.urlpatterns,
     *fleet.urlpatterns,
     *sheet.urlpatterns,
+    *configuration.urlpatterns,
+    *configuration_history.urlpatterns,
+    *configuration_compare.urlpatterns,
+    *configuration_templates.urlpatterns,
     *transactions.urlpatterns,
     *logs.urlpatterns,
     *history.urlpatterns,

@@ -26,6 +26,7 @@ from stations.models import (
     BulkJob,
     CardOffer,
     Command,
+    ConfigurationTemplate,
     Frame,
     Knock,
     OutOfService,
@@ -73,6 +74,7 @@ POST_ONLY = {
     "bulk_job_begin",
     "bulk_job_cancel",
     "bulk_job_retry",
+    "station_configuration_read",
 }
 
 # For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
@@ -82,6 +84,8 @@ MACHINES = {"ocpi_versions", "ocpi_version", "ocpi_credentials", "ocpi_token", "
 LISTS: dict[str, tuple[str, ...]] = {
     "dashboard": (), "search": (), "help": (), "help_page": (), "organizations": (), "locations": (), "map": (), "stations": (),
     "operations": (), "vendor_codes": (), "vendor_code_add": ("manage_stations",), "bulk_jobs": (),
+    "configuration_templates": ("read_configuration",),
+    "configuration_template_add": ("read_configuration", "change_configuration"),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -111,7 +115,18 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_edit": ("manage_stations",), "station_delete": ("manage_stations",), "station_password": ("manage_stations",),
     "station_transactions": ("read_transactions",), "station_configuration": ("read_configuration",),
     "station_local_list": (), "station_local_list_live": (),
-    "station_configuration_live": ("read_configuration",), "station_logs": ("read_logs",), "station_logs_csv": ("read_logs",),
+    "station_configuration_live": ("read_configuration",), "station_configuration_change": ("change_configuration",),
+    "station_configuration_read": ("read_configuration",), "station_configuration_csv": ("read_configuration",),
+    "station_configuration_history": ("read_configuration",), "station_configuration_compare": ("read_configuration",),
+    "station_configuration_apply": ("change_configuration", "read_configuration"),
+    "station_configuration_template": ("read_configuration", "change_configuration"),
+    "configuration_template": ("read_configuration",),
+    "configuration_template_history": ("read_audit",),
+    **dict.fromkeys(
+        ("configuration_template_edit", "configuration_template_key", "configuration_template_delete"),
+        ("read_configuration", "change_configuration"),
+    ),
+    "station_logs": ("read_logs",), "station_logs_csv": ("read_logs",),
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
     "station_deactivate": ("manage_stations",), "station_activate": ("manage_stations",), "station_out": ("change_availability",),
     "vendor_code_edit": ("manage_stations",), "vendor_code_delete": ("manage_stations",),
@@ -158,7 +173,15 @@ ALSO: dict[str, tuple[str, ...]] = {
 # Needs the right at the organization above too
 AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
-GONE = {"vendor_code_delete", "inbox_dismiss", "pass_delete", "pass_group_delete", "provider_delete", "role_delete"}
+GONE = {
+    "vendor_code_delete",
+    "inbox_dismiss",
+    "pass_delete",
+    "pass_group_delete",
+    "provider_delete",
+    "role_delete",
+    "configuration_template_delete",
+}
 
 
 def _one(model: Any) -> Callable[[Tree], dict[str, Any]]:
@@ -193,6 +216,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "role": lambda tree: {"pk": Role.objects.get(name="Of the harbour").pk},
     "access": _one(ServiceAccess),
     "accesses": lambda tree: {"pk": tree.customer.pk},
+    "configuration": _one(ConfigurationTemplate),
 }
 EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "station_command": lambda tree: {"slug": "reset-soft"},
@@ -246,6 +270,7 @@ def grow_world() -> Tree:
     OutOfService.objects.create(station=tree.station, connector_number=1, comment="Cable")
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
+    ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")
     Logo.objects.create(organization=tree.customer, png=b"x", width=1, height=1, digest="d" * 64)
     role_with(tree.customer, "reset_stations", name="Of the harbour", propagated=False)
@@ -376,7 +401,7 @@ def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callabl
 
 SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
-    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv",
+    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Values of the harbour",
     "04BADBADBAD001",
 )  # fmt: skip
 

@@ -7,8 +7,23 @@ from stations.actions.availability import (
     put_in_service,
     take_out_of_service,
 )
-from stations.actions.bulk import begin_bulk_job, cancel_bulk_job, look_at_many, retry_bulk_job
-from stations.actions.commands import CommandRefused, ask, request_command
+from stations.actions.bulk import (
+    begin_bulk_job,
+    cancel_bulk_job,
+    look_at_many,
+    retry_bulk_job,
+)
+from stations.actions.commands import (
+    CommandRefused,
+    ask,
+    request_command,
+)
+from stations.actions.configuration import (
+    create_configuration_template,
+    delete_configuration_template,
+    edit_configuration_template,
+    set_keys,
+)
 from stations.actions.infrastructure import (
     add_stations,
     create_connector,
@@ -32,24 +47,31 @@ from stations.actions.locations import (
     why_location_not_moved,
     why_location_stays,
 )
-from stations.actions.vendor_codes import create_vendor_code, delete_vendor_code, edit_vendor_code
+from stations.actions.vendor_codes import (
+    create_vendor_code,
+    delete_vendor_code,
+    edit_vendor_code,
+)
 
 __all__ = [
     "CommandRefused",
     "activate_station",
     "add_stations",
     "ask",
-    "change_out_of_service",
     "begin_bulk_job",
     "cancel_bulk_job",
+    "change_out_of_service",
+    "create_configuration_template",
     "create_connector",
     "create_location",
     "create_vendor_code",
     "deactivate_station",
+    "delete_configuration_template",
     "delete_connector",
     "delete_location",
     "delete_station",
     "delete_vendor_code",
+    "edit_configuration_template",
     "edit_connector",
     "edit_location",
     "edit_station",
@@ -61,6 +83,7 @@ __all__ = [
     "renew_password",
     "request_command",
     "retry_bulk_job",
+    "set_keys",
     "set_stations_active",
     "take_out_of_service",
     "what_is_wrong_with",

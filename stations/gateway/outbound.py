@@ -168,6 +168,7 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
         return
     known = {row.key: row for row in ConfigurationKey.objects.filter(station_id=command.station_id)}
     before = {row.key: row.value for row in known.values()}
+    booted_at = Station.objects.filter(pk=command.station_id).values_list("booted_at", flat=True).first()
     rows: dict[str, ConfigurationKey] = {}
     for item in entries[:MAX_KEYS]:
         if isinstance(item, dict) and isinstance(item.get("key"), str) and item["key"]:
@@ -175,12 +176,14 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
             row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
             value = "" if item.get("value") is None else v16.clean(item["value"], 500)
             row.value = v16.MASK if v16.is_secret(key) and value else value
-            row.readonly, row.updated_at, row.reboot_required = bool(item.get("readonly")), at, False
+            # Reading puts nothing in force
+            row.readonly, row.reboot_required = bool(item.get("readonly")), row.waits_for_reset(booted_at)
+            row.updated_at = at
             rows[key] = row
     ConfigurationKey.objects.bulk_create([row for row in rows.values() if row.pk is None][: max(0, MAX_KEYS - len(known))])
     bulk.update(
         ConfigurationKey, ("value", "readonly", "updated_at", "reboot_required"),
-        [(row.pk, row.value, row.readonly, at, False) for key, row in rows.items() if key in known],
+        [(row.pk, row.value, row.readonly, at, row.reboot_required) for key, row in rows.items() if key in known],
     )  # fmt: skip
     changed = [key for key, row in rows.items() if before.get(key) != row.value]
     if not command.payload.get("key"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -127,6 +128,10 @@ class ConfigurationKey(models.Model):
     class Meta:
         ordering = ["key"]
         constraints = [models.UniqueConstraint(fields=["station", "key"], name="configuration_key_unique_in_station")]
+
+    def waits_for_reset(self, booted_at: datetime | None) -> bool:
+        """Whether it is not in force yet at its station, which started last at `booted_at`."""
+        return self.reboot_required and not (booted_at and booted_at > self.updated_at)
 
 
 class StatusChange(models.Model):

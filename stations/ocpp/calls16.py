@@ -31,6 +31,8 @@ Call = tuple[str, Payload]
 # Feature profiles (§3.3.1) of what is not Core
 _PROFILES: dict[type[Any], str] = {Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement"}
 PROFILES_KEY = "SupportedFeatureProfiles"
+# What a CALL is named that says one of these
+ACTIONS: dict[type[Any], str] = {Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration"}
 
 
 def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:

@@ -26,6 +26,11 @@ class Speaker(Protocol):
     def keys_told(self, answer: dict[str, Any]) -> int: ...
 
 
+def actions(*intents: type[Any]) -> tuple[str, ...]:
+    """The names of the CALLs that say one of `intents`, in any version: to find what was asked. Only those of calls16.ACTIONS."""
+    return tuple(calls16.ACTIONS[intent] for intent in intents)
+
+
 def speaker(version: str) -> Speaker:
     """For "1.6", and for a station that has never told its version."""
     return calls16

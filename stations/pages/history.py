@@ -24,6 +24,9 @@ KINDS = (
     "stations.vendorcode",
     "stations.bulkjob",
 )
+    "stations.location", "stations.station", "stations.connector", "stations.unmatchedmessage", "stations.knock",
+    "stations.configurationtemplate",
+)  # fmt: skip
 
 
 def of_station(station: Station) -> Q:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from tenancy.links import link
-from tenancy.rights import MANAGE_PASSES, READ, anywhere
+from tenancy.rights import MANAGE_PASSES, READ, READ_CONFIGURATION, anywhere
 
 Text = str | Promise
 
@@ -41,6 +41,11 @@ DOORS: list[Door] = [
         lazy("The same done to many stations: what would come of it, how far it is, and what came of each."),
         "stack-2",
         "bulk_jobs",
+        lazy("Configuration templates"),
+        lazy("Values that stations of a model should have: compare stations with them, and set them at many at once."),
+        "template",
+        "configuration_templates",
+        (READ_CONFIGURATION,),
     ),
 ]
 

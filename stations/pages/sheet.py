@@ -1,4 +1,4 @@
-"""The data sheet of a station: its tabs Overview, Configuration and Details, and the parts of it that live."""
+"""The data sheet of a station: its tabs Overview and Details, and the parts of it that live."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from stations import explain
 from stations.controls import Situation
-from stations.models import AccessMode, Command, ConfigurationKey, Connector, CurrentType, Station
-from stations.ocpp import v16
+from stations.models import AccessMode, Connector, CurrentType, Station
 from stations.pages import activity, commands
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.overview import connect_context, overview_context
 from stations.pages.sheet_head import action, all_tabs, head, sheet_context
 from tenancy.links import link
-from tenancy.rights import MANAGE_STATIONS, READ, READ_CONFIGURATION, READ_TRANSACTIONS, get_for
+from tenancy.rights import MANAGE_STATIONS, READ, READ_TRANSACTIONS, get_for
 from ui.templatetags.ui import duration
 
 __all__ = ["sheet_context", "urlpatterns"]
@@ -56,68 +55,6 @@ def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     context |= {"zone": station.location.zone, "here": link(name, pk), "active_tab": active}
     context["head_url"] = request.get_full_path()
     return render(request, "stations/sheet_head.html", context)
-
-
-# -- configuration ----------------------------------------------------------------------------------------------------------------------
-
-
-class Key:
-    """A configuration key as it is shown: a secret one masked, with the outcome of the latest attempt to change it."""
-
-    def __init__(self, row: ConfigurationKey, change: CommandRow | None) -> None:
-        self.row, self.change = row, change
-        self.secret = v16.is_secret(row.key)
-        self.value = v16.MASK if self.secret else row.value
-
-    @property
-    def long(self) -> bool:
-        return len(self.value) > 40
-
-
-def configuration_context(request: HttpRequest, situation: Situation, back: str) -> dict[str, Any]:
-    station = situation.station
-    attempts = Command.objects.visible_to(request.user).filter(station=station, action="ChangeConfiguration")
-    changes: dict[str, CommandRow] = {}
-    for row in command_rows(attempts.select_related("requested_by").order_by("-created_at", "-pk")[:200], situation):
-        changes.setdefault(str(row.command.payload.get("key", "")), row)
-    known = ConfigurationKey.objects.visible_to(request.user).filter(station=station).order_by("key")
-    keys = [Key(row, changes.pop(row.key, None)) for row in known]
-    reads = Command.objects.visible_to(request.user).filter(station=station, action="GetConfiguration")
-    latest = command_rows(reads.select_related("requested_by").order_by("-created_at", "-pk")[:1], situation)
-    return {
-        "station": station,
-        "zone": station.location.zone,
-        "now": situation.now,
-        "here": back,
-        "keys": keys,
-        "reboot_waits": [key.row.key for key in keys if key.row.reboot_required],
-        # Attempts at keys the station has not told us of
-        "other_changes": [row for row in changes.values() if row.command.state != Command.State.ACCEPTED][:5],
-        "latest_read": latest[0] if latest else None,
-        "refresh": action(situation, "get-configuration", back, place="c"),
-        "reset": action(situation, "reset-soft", back, place="c"),
-        "refusal": situation.why_not("change-configuration"),
-        "change_url": reverse("station_command", args=[station.pk, "change-configuration"]),
-        "fragment_url": link("station_configuration_live", station.pk),
-    }
-
-
-def configuration(request: HttpRequest, pk: int) -> HttpResponse:
-    station = station_of(request, pk, READ_CONFIGURATION)
-    situation = Situation(request.user, station)
-    context = sheet_context(request, station, "configuration", situation)
-    context |= configuration_context(request, situation, context["here"])
-    # The key chosen in the table, to be changed in the form beside it
-    wanted = request.GET.get("key", "")[:50]
-    chosen = next((key for key in context["keys"] if key.row.key == wanted), None)
-    context |= {"chosen_key": wanted, "chosen_value": chosen.value if chosen and not chosen.secret else ""}
-    return render(request, "stations/configuration.html", context)
-
-
-def configuration_fragment(request: HttpRequest, pk: int) -> HttpResponse:
-    station = station_of(request, pk, READ_CONFIGURATION)
-    context = configuration_context(request, Situation(request.user, station), link("station_configuration", pk))
-    return render(request, "stations/configuration_live.html", context)
 
 
 # -- details ----------------------------------------------------------------------------------------------------------------------------
@@ -210,8 +147,6 @@ urlpatterns: list[URLPattern] = [
     path("stations/<int:pk>/", overview, name="station"),
     path("stations/<int:pk>/overview/", overview_fragment, name="station_overview"),
     path("stations/<int:pk>/head/", head_fragment, name="station_head"),
-    path("stations/<int:pk>/configuration/", configuration, name="station_configuration"),
-    path("stations/<int:pk>/configuration/live/", configuration_fragment, name="station_configuration_live"),
     path("stations/<int:pk>/details/", details, name="station_details"),
     *activity.urlpatterns,
     *commands.urlpatterns,

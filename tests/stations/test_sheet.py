@@ -338,8 +338,8 @@ def test_keys_show_their_value_and_what_became_of_the_latest_change(station: Sta
     shown = text(page(as_bob, station, "station_configuration"))
     assert "Refused by the station: the key is read-only, or the value does not fit." in shown
     assert "read-only" in shown
-    assert "Changed, but in force only after a reset: WebSocketPingInterval." in shown
-    form = page(as_bob, station, "station_configuration", "?key=HeartbeatInterval")
+    assert "Changed, but in force only after a reset: Ping of the connection (WebSocketPingInterval)." in shown
+    form = page(as_bob, station, "station_configuration_change", "?key=HeartbeatInterval")
     assert 'value="HeartbeatInterval"' in form
     assert 'value="300"' in form
 
@@ -353,7 +353,7 @@ def test_secrets_are_shown_nowhere(station: Station, as_bob: Client) -> None:
     assert said(answer) == ["Asked Gate to change vendor.WifiPassword."]
     for name in PAGES:
         assert secret not in page(as_bob, station, name), name
-    assert secret not in page(as_bob, station, "station_configuration", "?key=AuthorizationKey")
+    assert secret not in page(as_bob, station, "station_configuration_change", "?key=AuthorizationKey")
     assert secret not in str(list(AuditEntry.objects.values_list("changes", flat=True)))
 
 

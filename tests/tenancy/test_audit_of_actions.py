@@ -26,7 +26,7 @@ from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
 from stations.bulk import KINDS as BULK
-from stations.models import BulkJob, Command, Connector, Knock, Station, UnmatchedMessage, VendorCode
+from stations.models import BulkJob, Command, ConfigurationTemplate, Connector, Knock, Station, UnmatchedMessage, VendorCode
 from stations.ocpp.intents import Reset
 from tenancy import actions as people
 from tenancy.history import VERBS
@@ -48,6 +48,7 @@ READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
     "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
+    "stations.check_entries",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
@@ -126,6 +127,10 @@ def connected(tree: Tree, actor: User | None = None) -> Provider:
 def uploaded(tree: Tree) -> Import:
     file = BytesIO(f"uid,blocked\n{CARD},yes\nAA112233,no\n".encode())
     return people.upload_import(actor=tree.ada, kind=KINDS["passes"], organization=tree.customer, file=file, name="passes.csv")
+
+
+def template(tree: Tree, actor: User | None = None) -> ConfigurationTemplate:
+    return fleet.create_configuration_template(actor=actor, organization=tree.customer, name="AC", entries={"HeartbeatInterval": "300"})
 
 
 def whitelisted(tree: Tree) -> ChargePass:
@@ -225,6 +230,12 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.request_command": lambda t: fleet.request_command(
         actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
     ),
+    "stations.create_configuration_template": lambda t: template(t, t.ada),
+    "stations.edit_configuration_template": lambda t: fleet.edit_configuration_template(
+        actor=t.ada, template=template(t), entries={"HeartbeatInterval": "600"}
+    ),
+    "stations.delete_configuration_template": lambda t: fleet.delete_configuration_template(actor=t.ada, template=template(t)),
+    "stations.set_keys": lambda t: fleet.set_keys(actor=t.ada, station=online(t.station), values=[("HeartbeatInterval", "60")]),
     "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
     "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
     "passes.create_passes": lambda t: many.create_passes(actor=t.ada, passes=[whitelisted(t)], fields=["uid"]),

@@ -1,0 +1,79 @@
+"""Every write to configuration templates, and applying one to a station."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from stations.actions.commands import MAX_OPEN, ask
+from stations.actions.saving import save
+from stations.configuration.values import LONGEST_KEY, check, is_secret
+from stations.models import Command, ConfigurationTemplate, Station
+from stations.ocpp.intents import Configure
+from tenancy import audit
+from tenancy.models import Organization, User
+
+MOST_ENTRIES = 200
+PATIENCE = 120  # seconds in which the last of many changes may begin
+
+
+def check_entries(entries: Mapping[str, str]) -> None:
+    """ValidationError {"entries": …} says what is wrong with the values of a template."""
+    errors: list[str] = []
+    if len(entries) > MOST_ENTRIES:
+        errors.append(_("A template has at most %d keys.") % MOST_ENTRIES)
+    seen: set[str] = set()
+    for key, value in entries.items():
+        if not key or len(key) > LONGEST_KEY or not key.isprintable() or "=" in key:
+            errors.append(_("“%s” is no key: a key has 1 to 50 signs, and no “=”.") % key[:60])
+        elif key.casefold() in seen:
+            errors.append(_("%s stands there twice.") % key)
+        elif is_secret(key):
+            errors.append(_("%s is secret. A template holds no secrets: set it at each station.") % key)
+        else:
+            try:
+                check(key, value)
+            except ValidationError as error:
+                errors.append(f"{key}: {error.messages[0]}")
+        seen.add(key.casefold())
+    if errors:
+        raise ValidationError({"entries": errors})
+
+
+@transaction.atomic
+def create_configuration_template(*, actor: User | None, organization: Organization, **fields: Any) -> ConfigurationTemplate:
+    template = ConfigurationTemplate(organization=organization)
+    check_entries(fields.get("entries", {}))
+    save(actor, template, organization, fields)
+    return template
+
+
+@transaction.atomic
+def edit_configuration_template(*, actor: User | None, template: ConfigurationTemplate, **fields: Any) -> ConfigurationTemplate:
+    """What it was applied to stays as it is."""
+    if "entries" in fields:
+        check_entries(fields["entries"])
+    template.updated_at = timezone.now()
+    save(actor, template, template.organization, fields)
+    ConfigurationTemplate.objects.filter(pk=template.pk).update(updated_at=template.updated_at)
+    return template
+
+
+@transaction.atomic
+def delete_configuration_template(*, actor: User | None, template: ConfigurationTemplate) -> None:
+    audit.record(actor, "delete", template, template.organization)
+    template.delete()
+
+
+@transaction.atomic
+def set_keys(*, actor: User | None, station: Station, values: Sequence[tuple[str, str]]) -> tuple[list[Command], list[str]]:
+    """Queue a change of each key; gives the commands, and those keys for which there was no room: a station has at most MAX_OPEN waiting.
+    CommandRefused when none can be queued at all."""
+    room = max(1, MAX_OPEN - Command.objects.filter(station=station, state__in=Command.OPEN).count())
+    queued = [ask(actor=actor, station=station, intent=Configure(key, value), timeout=PATIENCE) for key, value in values[:room]]
+    return queued, [key for key, _value in values[room:]]

@@ -1,0 +1,79 @@
+"""How a configuration differs from another one, or from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from stations.configuration.catalogue import GROUPS, group_of, known
+from stations.configuration.values import is_secret, same
+
+SAME, DIFFERS, MISSING, EXTRA, HIDDEN = "same", "differs", "missing", "extra", "hidden"
+
+
+class Value(NamedTuple):
+    """A key of a station as it was last read."""
+
+    value: str
+    readonly: bool = False
+
+
+Reading = Mapping[str, Value]  # by key
+
+
+class Difference(NamedTuple):
+    """`here` and `there` are None where there is no such key. MISSING: it is not here; EXTRA: not there; HIDDEN: secrets, which nobody
+    compares. `readonly`: it cannot be changed here."""
+
+    key: str
+    kind: str
+    here: str | None
+    there: str | None
+    readonly: bool = False
+    readonly_there: bool = False
+
+
+def differences(here: Reading, there: Reading, version: str = "") -> list[Difference]:
+    """Of all keys of both, in the order of the groups."""
+    return [_difference(key, here.get(key), there.get(key), version) for key in in_order({*here, *there}, version)]
+
+
+def _difference(key: str, here: Value | None, there: Value | None, version: str) -> Difference:
+    if is_secret(key, version):
+        kind = HIDDEN
+    elif here is None or there is None:
+        kind = MISSING if here is None else EXTRA
+    else:
+        kind = SAME if same(known(key, version), here.value, there.value) else DIFFERS
+    return Difference(
+        key,
+        kind,
+        here.value if here else None,
+        there.value if there else None,
+        bool(here and here.readonly),
+        bool(there and there.readonly),
+    )
+
+
+def against(entries: Mapping[str, str], here: Reading, version: str = "") -> list[Difference]:
+    """What a template wants (`there`) and the station has (`here`). Capitals do not matter in keys; a key is called as the station does."""
+    spelt = {key.casefold(): key for key in here}
+    wanted = {spelt.get(key.casefold(), key): Value(value) for key, value in entries.items()}
+    return differences({key: value for key, value in here.items() if key in wanted}, wanted, version)
+
+
+def to_set(found: Iterable[Difference]) -> list[tuple[str, str]]:
+    """(key, value) of what has to be set here, and can be, to be as there."""
+    return [(one.key, one.there or "") for one in found if one.kind == DIFFERS and not one.readonly]
+
+
+def in_order(keys: Collection[str], version: str = "") -> list[str]:
+    """By group, in a group those of the catalogue as it has them, then the others by name."""
+    from stations.configuration.catalogue import catalogue
+
+    groups, places = list(GROUPS), {folded: place for place, folded in enumerate(catalogue(version))}
+
+    def place(key: str) -> tuple[int, int, str]:
+        return groups.index(group_of(key, version)), places.get(key.casefold(), len(places)), key.casefold()
+
+    return sorted(keys, key=place)

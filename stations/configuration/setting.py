@@ -1,0 +1,66 @@
+"""Setting several keys of a station one after the other, and saying what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations.configuration.catalogue import Text
+from stations.models import Command
+from stations.ocpp import intents
+from stations.ocpp.intents import Configure, Intent
+from stations.ocpp.versions import speaker
+
+WORDS: dict[str, Text] = {
+    intents.ACCEPTED: lazy("changed"),
+    intents.REBOOT_REQUIRED: lazy("changed, in force after a reset"),
+    intents.REJECTED: lazy("refused"),
+    intents.NOT_SUPPORTED: lazy("not known to the station"),
+    intents.FAILED: lazy("answered with an error"),
+    "silent": lazy("no answer"),
+}
+
+
+def intent_of(command: Command) -> Intent | None:
+    return speaker(command.version).intent(command.action, command.payload if isinstance(command.payload, dict) else {})
+
+
+def outcome_of(command: Command) -> str:
+    """What came of it, in a word of `intents`; "silent" where no answer came, empty while one may still come."""
+    state = Command.State
+    if command.state in Command.OPEN:
+        return ""
+    if command.state in {state.TIMED_OUT, state.EXPIRED}:
+        return "silent"
+    if command.state == state.FAILED or not isinstance(command.answer, dict):
+        return intents.FAILED
+    return speaker(command.version).outcome(command.answer)
+
+
+def attempts(commands: Iterable[Command]) -> dict[str, str]:
+    """key -> outcome of those of `commands` that set one."""
+    return {intent.key: outcome_of(one) for one in commands if isinstance(intent := intent_of(one), Configure)}
+
+
+def summary(tried: dict[str, str], of: int) -> str:
+    """ "5 of 6 set; MeterValueSampleInterval: refused" """
+    done = sum(outcome in intents.GOOD for outcome in tried.values())
+    said = [_("%(done)d of %(all)d set") % {"done": done, "all": of}]
+    said += [f"{key}: {WORDS.get(outcome, outcome)}" for key, outcome in tried.items() if outcome not in intents.GOOD]
+    return "; ".join(said)
+
+
+def needs_reset(tried: dict[str, str]) -> list[str]:
+    return [key for key, outcome in tried.items() if outcome == intents.REBOOT_REQUIRED]
+
+
+def cut(text: str, longest: int = 300) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def named(keys: Sequence[str], most: int = 3) -> str:
+    """ "A, B, C and 4 more" """
+    said = ", ".join(keys[:most])
+    return _("%(keys)s and %(more)d more") % {"keys": said, "more": len(keys) - most} if len(keys) > most else said

@@ -1,0 +1,114 @@
+"""Values of configuration keys: said in words, checked before they are sent, and compared as stations mean them."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from stations.configuration.catalogue import CHOICE, LIST, NUMBER, SECRET, SWITCH, Known, known
+from stations.ocpp import v16
+
+MASK = v16.MASK
+LONGEST_KEY, LONGEST = 50, 500  # characters
+ON, OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def is_secret(key: str, version: str = "") -> bool:
+    """Whether its value may be written, but never shown or kept."""
+    found = known(key, version)
+    return v16.is_secret(key) or bool(found and found.kind == SECRET)
+
+
+def parts(value: str) -> list[str]:
+    """The members of a comma-separated list, in its order."""
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def in_words(entry: Known | None, value: str) -> str:
+    """What a value means: "900 s = 15 min", "on", "Power, Voltage". Empty where the value itself says all there is."""
+    if entry is None or not value:
+        return ""
+    text = value.strip()
+    if entry.kind == SWITCH:
+        return _("on") if text.lower() in ON else _("off") if text.lower() in OFF else ""
+    if entry.kind == NUMBER and text.lstrip("-").isdecimal() and len(text) < 16:
+        return _number(entry, int(text))
+    if entry.kind == CHOICE:
+        return str(dict(entry.choices).get(text, ""))
+    if entry.kind == LIST:
+        labels = {name.casefold(): label for name, label in entry.choices}
+        return ", ".join(str(labels.get(part.casefold(), part)) for part in parts(text))
+    return ""
+
+
+def _number(entry: Known, number: int) -> str:
+    unit = _("times") if entry.unit == "×" else entry.unit
+    said = f"{number} {unit}".strip()
+    if number == 0 and entry.zero:
+        return f"{said}: {entry.zero}"
+    if entry.unit == "s":
+        for seconds, word in _UNITS:
+            if number >= seconds and number % seconds == 0:
+                return f"{said} = {number // seconds} {word}"
+        if number > 60:
+            return f"{said} ≈ {number / 60:.0f} min" if number < 7200 else f"{said} ≈ {number / 3600:.1f} h"
+    if entry.unit == "Wh" and number >= 1000:
+        return f"{said} = {number / 1000:g} kWh"
+    return said if unit else ""
+
+
+def check(key: str, value: str, version: str = "", *, strict: bool = True) -> None:
+    """ValidationError says why this value cannot be sent. Not `strict`: the person knows better than the catalogue, only what would
+    certainly go wrong is refused."""
+    if len(value) > LONGEST:
+        raise ValidationError(_("A value has at most %d characters.") % LONGEST)
+    if any(sign < " " for sign in value):
+        raise ValidationError(_("A value stands on one line."))
+    if key.casefold() == "authorizationkey":
+        # Some stations read hexadecimal digits as bytes, others as text: with a letter beyond F both read the same.
+        if not 16 <= len(value) <= 40 or not value.isascii() or not value.isalnum():
+            raise ValidationError(_("The station's password has 16 to 40 letters and digits."))
+        if all(sign in "0123456789abcdefABCDEF" for sign in value):
+            raise ValidationError(_("Use at least one letter from G to Z: stations read 0–9 and A–F differently."))
+    elif is_secret(key, version) and value == MASK:
+        raise ValidationError(_("The stars only hide the value. Type the new one."))
+    entry = known(key, version)
+    if strict and entry:
+        _check_known(entry, value.strip())
+
+
+def _check_known(entry: Known, text: str) -> None:
+    if entry.kind == SWITCH and text.lower() not in {"true", "false"}:
+        raise ValidationError(_("This is true or false."))
+    if entry.kind == CHOICE and text not in dict(entry.choices):
+        raise ValidationError(_("This is one of: %s.") % ", ".join(name for name, _label in entry.choices))
+    if entry.kind != NUMBER:
+        return
+    if not text.isdecimal() or len(text) > 15:
+        raise ValidationError(_("This is a whole number, without its unit."))
+    number = int(text)
+    if (entry.least is not None and number < entry.least) or (entry.most is not None and number > entry.most):
+        raise ValidationError(range_of(entry))
+
+
+def range_of(entry: Known) -> str:
+    """ "Between 10 and 86400 s." """
+    unit = f" {entry.unit}" if entry.unit not in ("", "×") else ""
+    if entry.most is None:
+        return _("At least %(least)d%(unit)s.") % {"least": entry.least or 0, "unit": unit}
+    return _("Between %(least)d and %(most)d%(unit)s.") % {"least": entry.least or 0, "most": entry.most, "unit": unit}
+
+
+def same(entry: Known | None, one: str, other: str) -> bool:
+    """Whether two values mean the same to a station: "TRUE" and "true", "060" and "60", "a, b" and "a,b"."""
+    if one.strip() == other.strip() or entry is None:
+        return one.strip() == other.strip()
+    if entry.kind == SWITCH:
+        folded = [text.strip().lower() for text in (one, other)]
+        return any(set(folded) <= words for words in (ON, OFF))
+    if entry.kind == NUMBER and one.strip().isdecimal() and other.strip().isdecimal():
+        return one.strip().lstrip("0") == other.strip().lstrip("0")
+    if entry.kind == LIST:
+        return parts(one) == parts(other)
+    return False

@@ -1,0 +1,258 @@
+"""The tab Configuration of a station's data sheet: its keys in words, changing one, reading it again, and the file of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from stations.actions import CommandRefused, ask
+from stations.configuration.catalogue import GROUPS, Known, Text, group_of, known
+from stations.configuration.compare import in_order
+from stations.configuration.fields import KeyForm, ValueForm
+from stations.configuration.setting import intent_of
+from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, in_words, is_secret
+from stations.controls import Situation
+from stations.models import Command, ConfigurationKey, Station
+from stations.ocpp.intents import Configure, ReadConfiguration
+from stations.ocpp.versions import actions
+from stations.pages.commands import next_url
+from stations.pages.overview import CommandRow, command_rows
+from stations.pages.sheet_head import action, sheet_context
+from tenancy.links import link
+from tenancy.pages.shared import user_of
+from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, get_for
+from ui.downloads import download
+from ui.lists import _csv
+from ui.templatetags.ui import exact
+
+MOST_TRIES = 200  # commands that are looked at for the latest of each key
+
+
+def station_of(request: HttpRequest, pk: int, right: str = READ_CONFIGURATION) -> Station:
+    return get_for(request.user, Station.objects.select_related("location__organization"), right, pk=pk)
+
+
+def page_url(name: str, station: Station, **query: str) -> str:
+    return link(name, station.pk, **{key: value for key, value in query.items() if value})
+
+
+class Key:
+    """A configuration key as it is shown: in words, a secret one masked, with the outcome of the latest attempt to change it."""
+
+    def __init__(self, row: ConfigurationKey, station: Station, change: CommandRow | None = None) -> None:
+        self.row, self.change, self.key = row, change, row.key
+        self.entry: Known | None = known(row.key, station.ocpp_version)
+        self.secret = is_secret(row.key, station.ocpp_version)
+        self.value = MASK if self.secret and row.value else row.value
+        self.words = "" if self.secret else in_words(self.entry, row.value)
+        self.name: Text = self.entry.name if self.entry else ""
+        self.waits = row.waits_for_reset(station.booted_at)
+        self.change_url = page_url("station_configuration_change", station, key=row.key)
+        self.history_url = page_url("station_configuration_history", station, key=row.key)
+
+    @property
+    def readonly(self) -> Text:
+        """Who says that it cannot be changed; empty when it can."""
+        by_standard = bool(self.entry and self.entry.readonly)
+        if self.row.readonly:
+            return _("read-only, by the standard too") if by_standard else _("read-only: the station says so")
+        return ""
+
+    @property
+    def remark(self) -> Text:
+        if self.entry and self.entry.readonly and not self.row.readonly:
+            return _("Read-only by the standard; this station says that it can be changed.")
+        return ""
+
+    def holds(self, text: str) -> bool:
+        entry = self.entry
+        said = [self.key, "" if self.secret else self.row.value, self.words, *((entry.name, entry.text) if entry else ())]
+        return any(text in str(one).casefold() for one in said)
+
+
+class Group(NamedTuple):
+    slug: str
+    label: Text
+    keys: list[Key]
+
+
+def rows_of(request: HttpRequest, station: Station) -> dict[str, ConfigurationKey]:
+    """The keys that this station has told of, in their order."""
+    found = {row.key: row for row in ConfigurationKey.objects.visible_to(request.user).filter(station=station)}
+    return {key: found[key] for key in in_order(found, station.ocpp_version)}
+
+
+def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, CommandRow]:
+    """By key, the latest attempt to change it."""
+    tries = Command.objects.visible_to(request.user).filter(station=situation.station, action__in=actions(Configure))
+    found: dict[str, CommandRow] = {}
+    for row in command_rows(tries.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_TRIES], situation):
+        if isinstance(intent := intent_of(row.command), Configure):
+            found.setdefault(intent.key, row)
+    return found
+
+
+def configuration_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
+    station = situation.station
+    here = link("station_configuration", station.pk)
+    tries = latest_tries(request, situation)
+    keys = [Key(row, station, tries.pop(row.key, None)) for row in rows_of(request, station).values()]
+    q = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    wanted = request.GET.get("group", "")
+    shown = [key for key in keys if (not q or key.holds(q.casefold())) and wanted in ("", group_of(key.key, station.ocpp_version))]
+    reads = Command.objects.visible_to(request.user).filter(station=station, action__in=actions(ReadConfiguration))
+    latest = command_rows(reads.select_related("requested_by").order_by("-created_at", "-pk")[:1], situation)
+    present = {group_of(key.key, station.ocpp_version) for key in keys}
+    return {
+        "station": station,
+        "zone": station.location.zone,
+        "now": situation.now,
+        "here": here,
+        "keys": keys,
+        "shown_count": len(shown),
+        "groups": [
+            Group(slug, label, found)
+            for slug, label in GROUPS.items()
+            if (found := [key for key in shown if group_of(key.key, station.ocpp_version) == slug])
+        ],
+        "group_choices": [(slug, label, slug == wanted) for slug, label in GROUPS.items() if slug in present],
+        "q": q,
+        "reboot_waits": [key for key in keys if key.waits],
+        # Attempts at keys the station has not told us of
+        "other_changes": [row for row in tries.values() if row.command.state != Command.State.ACCEPTED][:5],
+        "latest_read": latest[0] if latest else None,
+        "refresh": action(situation, "get-configuration", here, place="c"),
+        "reset": action(situation, "reset-soft", here, place="c"),
+        "read_refusal": situation.why_not("get-configuration"),
+        "refusal": situation.why_not("change-configuration"),
+        "makes_templates": situation.may(CHANGE_CONFIGURATION),
+        "read_url": reverse("station_configuration_read", args=[station.pk]),
+        "change_url": link("station_configuration_change", station.pk),
+        "fragment_url": page_url("station_configuration_live", station, q=q, group=wanted),
+    }
+
+
+def configuration(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    context = configuration_context(request, situation)
+    if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
+        return render(request, "stations/configuration_live.html", context)
+    return render(request, "stations/configuration.html", sheet_context(request, station, "configuration", situation) | context)
+
+
+def configuration_fragment(request: HttpRequest, pk: int) -> HttpResponse:
+    context = configuration_context(request, Situation(request.user, station_of(request, pk)))
+    return render(request, "stations/configuration_live.html", context)
+
+
+# -- changing a key -----------------------------------------------------------------------------------------------------------------------
+
+
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    """`?key=` names it, `value` is what its control begins with (else what the station has), `raw` gives it as plain text. Without a key
+    one is asked for."""
+    station = station_of(request, pk, CHANGE_CONFIGURATION)
+    situation = Situation(request.user, station)
+    given = request.POST if request.method == "POST" else request.GET
+    context: dict[str, Any] = {
+        "station": station,
+        "zone": station.location.zone,
+        "cancel_url": next_url(request, station) if given.get("next") else link("station_configuration", pk),
+        "breadcrumbs": [(str(station), link("station", pk)), (_("Configuration"), link("station_configuration", pk))],
+        "refusal": situation.why_not("change-configuration"),
+    }
+    chooser = KeyForm(given if "key" in given else None)
+    if not chooser.is_valid():
+        known_keys = [row.key for row in ConfigurationKey.objects.visible_to(request.user).filter(station=station) if not row.readonly]
+        return render(request, "stations/configuration_key.html", context | {
+            "title": _("Change a key"), "form": chooser, "known_keys": known_keys,
+        })  # fmt: skip
+    key = chooser.cleaned_data["key"]
+    row = ConfigurationKey.objects.visible_to(request.user).filter(station=station, key=key).first()
+    now = Key(row, station) if row else None
+    raw = bool(given.get("raw"))
+    # Who may change it and not read it begins with nothing
+    begin = request.GET.get("value", row.value if row else "").replace("\x00", "")[:LONGEST]
+    secret = is_secret(key, station.ocpp_version)
+    sent = request.POST if request.method == "POST" else None
+    form = ValueForm(sent, key=key, version=station.ocpp_version, value="" if secret else begin, raw=raw)
+    if sent is not None and not context["refusal"] and form.is_valid():
+        try:
+            ask(actor=user_of(request), station=station, intent=Configure(key, form.cleaned_data["value"]))
+        except CommandRefused as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(
+                request, _("Asked %(station)s to change %(key)s. Its answer appears beside the key.") % {"station": station, "key": key}
+            )
+            return redirect(context["cancel_url"])
+    other = {"key": key, "next": context["cancel_url"]} | ({} if raw else {"raw": "1"})
+    return render(request, "stations/configuration_change.html", context | {
+        "title": _("Change %s") % (form.entry.name if form.entry else key),
+        "form": form, "key": key, "now_is": now, "raw": raw, "entry": form.entry,
+        "group": GROUPS[group_of(key, station.ocpp_version)],
+        "other_url": f"{reverse('station_configuration_change', args=[pk])}?{urlencode(other)}",
+        "offers_raw": form.can_be_typed,
+        "offers_control": raw and not ValueForm(key=key, version=station.ocpp_version, value=begin).raw and form.entry is not None,
+        "begin": begin if not secret and request.GET.get("value") is not None else None,
+    })  # fmt: skip
+
+
+@require_POST
+def read_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for the one key `key`."""
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    key = request.POST.get("key", "").strip()
+    if reason := situation.why_not("get-configuration"):
+        messages.error(request, reason)
+    elif not key or len(key) > LONGEST_KEY or not key.isprintable():
+        messages.error(request, _("Choose the key that is to be read."))
+    else:
+        try:
+            ask(actor=user_of(request), station=station, intent=ReadConfiguration((key,)))
+        except CommandRefused as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _("Asked %(station)s for %(key)s.") % {"station": station, "key": key})
+    return redirect(next_url(request, station) if request.POST.get("next") else link("station_configuration", pk))
+
+
+# -- the file -----------------------------------------------------------------------------------------------------------------------------
+
+
+def configuration_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
+    station = station_of(request, pk)
+    keys = [Key(row, station) for row in rows_of(request, station).values()]
+    zone = station.location.zone
+
+    def lines() -> Iterator[list[Any]]:
+        yield [_("Key"), _("Name"), _("Value"), _("In words"), _("Unit"), _("Group"), _("Read-only"), _("Waits for a reset"), _("Read at")]
+        for key in keys:
+            yield [
+                key.key, key.name, key.value, key.words, key.entry.unit if key.entry else "",
+                GROUPS[group_of(key.key, station.ocpp_version)], _("yes") if key.row.readonly else _("no"),
+                _("yes") if key.waits else _("no"), exact(key.row.updated_at, zone),
+            ]  # fmt: skip
+
+    name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_.") else "_" for sign in station.identity)
+    return download(request, _csv(lines()), f"configuration-{name}.csv", "text/csv; charset=utf-8")
+
+
+urlpatterns: list[URLPattern] = [
+    path("stations/<int:pk>/configuration/", configuration, name="station_configuration"),
+    path("stations/<int:pk>/configuration/live/", configuration_fragment, name="station_configuration_live"),
+    path("stations/<int:pk>/configuration/change/", change, name="station_configuration_change"),
+    path("stations/<int:pk>/configuration/read/", read_again, name="station_configuration_read"),
+    path("stations/<int:pk>/configuration/download.csv", configuration_csv, name="station_configuration_csv"),
+]
