@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
@@ -87,6 +87,21 @@ INTENTS: dict[str, type[Any]] = {
 }  # fmt: skip
 # What somebody calls that for which a station may have no feature profile
 NEEDING_A_PROFILE: dict[str, Text] = {"trigger": lazy("remote triggers")}
+T = TypeVar("T")
+
+
+class Together:
+    """What is read of many stations at once, when the first of them needs it."""
+
+    def __init__(self, stations: Collection[int]) -> None:
+        self.stations = stations
+        self._read: dict[Any, Any] = {}
+
+    def read(self, what: Callable[[Collection[int]], T]) -> T:
+        if what not in self._read:
+            self._read[what] = what(self.stations)
+        found: T = self._read[what]
+        return found
 
 
 class Situation:
@@ -101,6 +116,7 @@ class Situation:
         running: Sequence[Transaction] | None = None,
         told: dict[str, str] | None = None,
         out: Sequence[OutOfService] | None = None,
+        together: Together | None = None,
     ) -> None:
         self.user, self.station, self.now = user, station, now or timezone.now()
         every = list(Connector.objects.filter(station=station).order_by("number")) if connectors is None else list(connectors)
@@ -110,6 +126,8 @@ class Situation:
         self.told = profiles_of([station.pk]).get(station.pk, {}) if told is None else told
         if out is not None:
             self.out_of_service = list(out)
+        # The stations that are looked at along with it
+        self.together = together or Together([station.pk])
         for connector in every:
             connector.station = station
         self.whole = next((connector for connector in every if connector.number == 0), None)
@@ -323,6 +341,11 @@ def situations(user: User | AnonymousUser, stations: Sequence[Station], now: dat
         return Situation(user, station, now, connectors.get(pk, []), running.get(pk, []), told.get(pk, {}), out.get(pk, []))
 
     return [of(station, station.pk) for station in stations]
+    profiles, together = profiles_of(keys), Together(keys)
+    return [
+        Situation(user, station, now, connectors.get(station.pk, []), running.get(station.pk, []), profiles.get(station.pk, {}), together)
+        for station in stations
+    ]
 
 
 def profiles_of(stations: Collection[int]) -> dict[int, dict[str, str]]:

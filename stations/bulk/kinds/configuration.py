@@ -1,0 +1,235 @@
+"""Setting one key at many stations, or all that a template says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from stations import explain
+from stations.actions.commands import ask
+from stations.bulk import Done, Kind, Params
+from stations.configuration import compare
+from stations.configuration.catalogue import SECRET, catalogue, known
+from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, readings
+from stations.configuration.setting import attempts, cut, intent_of, named, needs_reset, outcome_of, summary
+from stations.configuration.values import LONGEST, LONGEST_KEY, check, in_words, is_secret, same
+from stations.controls import Situation
+from stations.models import BulkItem, Command, ConfigurationTemplate
+from stations.models.shared import above, matches
+from stations.ocpp import intents
+from stations.ocpp.intents import Configure, Reset
+from tenancy.models import User
+from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, RESET_STATIONS
+
+OTHER = "*"  # another key than those of the catalogue
+
+
+def reading_of(situation: Situation) -> Reading:
+    """As it was last read; nothing for who may not read it."""
+    if not situation.may(READ_CONFIGURATION):
+        return {}
+    return situation.together.read(readings).get(situation.station.pk, {})
+
+
+# -- one key ------------------------------------------------------------------------------------------------------------------------------
+
+
+class ConfigureForm(forms.Form):
+    key = forms.ChoiceField(label=lazy("Key"))
+    other = forms.CharField(
+        label=lazy("Another key"), max_length=LONGEST_KEY, required=False,
+        help_text=lazy("As the stations spell it, for a key of the make."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    value = forms.CharField(
+        label=lazy("New value"), max_length=LONGEST, required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=lazy("A number without its unit; true or false for what is switched; several with a comma between them."),
+    )  # fmt: skip
+    as_typed = forms.BooleanField(label=lazy("Send it as typed, even if the standard knows no such value"), required=False)
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        entries = [entry for entry in catalogue().values() if not entry.readonly and entry.kind != SECRET]
+        choices = sorted(((entry.key, f"{entry.name} ({entry.key})") for entry in entries), key=lambda one: one[1].casefold())
+        self.fields["key"].choices = [*choices, (OTHER, _("Another key: type it"))]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        key = self.chosen()
+        if cleaned.get("key") == OTHER and not key and "other" not in self.errors:
+            raise ValidationError({"other": _("Type the key.")})
+        if not key.isprintable():
+            raise ValidationError({"other": _("A key has no such signs.")})
+        if is_secret(key):
+            raise ValidationError({"other": _("This key is secret: each station has one of its own. Set it on the station's own page.")})
+        if key and "value" in cleaned:
+            try:
+                check(key, cleaned["value"], strict=not cleaned.get("as_typed"))
+            except ValidationError as error:
+                raise ValidationError({"value": error.messages}) from error
+        return cleaned
+
+    def chosen(self) -> str:
+        key = str(self.cleaned_data.get("key", ""))
+        return str(self.cleaned_data.get("other", "")) if key == OTHER else key
+
+    def params(self) -> Params:
+        return {"key": self.chosen(), "value": self.cleaned_data["value"]}
+
+
+def _configure_refusal(params: Params, situation: Situation) -> str:
+    if reason := situation.why_not("change-configuration"):
+        return reason
+    key, value = params["key"], params["value"]
+    now = next((one for name, one in reading_of(situation).items() if name.casefold() == key.casefold()), None)
+    if now and same(known(key, situation.station.ocpp_version), now.value, value):
+        return _("Nothing to do: it has this value already, by the last reading.")
+    if now and now.readonly:
+        return _("The key is read-only there.")
+    return ""
+
+
+def _configure(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Sequence[Command]) -> Sequence[Command] | Done:
+    if not answered:
+        return [ask(actor=actor, station=situation.station, intent=Configure(params["key"], params["value"]), item=item)]
+    command = answered[-1]
+    command.station = situation.station
+    return Done(cut(explain.command_result(command, actor) or explain.command_word(command)), outcome_of(command) in intents.GOOD)
+
+
+def _configure_title(params: Params) -> str:
+    return _("Set %(key)s to “%(value)s”") % {"key": params["key"], "value": params["value"]}
+
+
+def _configure_consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
+    entry, count = known(params["key"]), len(situations)
+    said = ngettext("%(count)d station is told to set %(what)s.", "%(count)d stations are told to set %(what)s.", count)
+    words = in_words(entry, params["value"]) or params["value"] or _("nothing")
+    found = [said % {"count": count, "what": f"{entry.name if entry else params['key']}: {words}"}]
+    if entry and entry.warning:
+        found.append(str(entry.warning))
+    if entry and entry.reboot:
+        found.append(_("Most stations put this in force only after a reset."))
+    return found
+
+
+# -- a template ---------------------------------------------------------------------------------------------------------------------------
+
+
+class TemplateForm(forms.Form):
+    template = forms.ModelChoiceField(
+        queryset=ConfigurationTemplate.objects.none(), label=lazy("Template"), empty_label=lazy("Choose one"),
+        help_text=lazy("Keys that differ by the last reading are set, one after the other. Read the configurations first."),
+    )  # fmt: skip
+    reset = forms.BooleanField(
+        label=lazy("Soft reset at the end, where a station asks for it and nobody charges"), required=False,
+    )  # fmt: skip
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        super().__init__(data)
+        field = self.fields["template"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = ConfigurationTemplate.objects.visible_to(user).select_related("organization")
+        field.label_from_instance = lambda one: f"{one} ({one.organization}, {len(one.entries)})"  # type: ignore[method-assign,assignment]
+
+    def params(self) -> Params:
+        """As the template is now: what is looked at before is what is done."""
+        one: ConfigurationTemplate = self.cleaned_data["template"]
+        return {
+            "template": one.pk, "name": one.name, "entries": one.entries, "vendor": one.vendor, "model": one.model,
+            "path": one.organization.path, "below": one.below, "reset": self.cleaned_data["reset"],
+        }  # fmt: skip
+
+
+def _template_form(request: HttpRequest, data: Any) -> TemplateForm:
+    assert isinstance(request.user, User)
+    return TemplateForm(data, user=request.user)
+
+
+def _differences(params: Params, situation: Situation) -> list[Difference]:
+    return compare.against(params["entries"], reading_of(situation), situation.station.ocpp_version)
+
+
+def _template_refusal(params: Params, situation: Situation) -> str:
+    station, path = situation.station, situation.station.location.organization.path
+    if path != params["path"] and not (params["below"] and params["path"] in above(path)):
+        return _("The template belongs to another organization and does not serve here.")
+    if not situation.may(READ_CONFIGURATION):
+        return _("Your role does not let you read the configuration here, so it is not known what differs.")
+    if not (matches(params["vendor"], station.vendor) and matches(params["model"], station.model)):
+        told = " ".join(part for part in (station.vendor, station.model) if part) or _("not known yet")
+        return _("The template does not fit its make and model: %s.") % told
+    if reason := situation.why_not("change-configuration"):
+        return reason
+    if not reading_of(situation):
+        return _("Its configuration was never read. Read it first.")
+    found = _differences(params, situation)
+    if compare.to_set(found):
+        return ""
+    said = [_("Nothing to do.")]
+    if readonly := [one.key for one in found if one.kind == DIFFERS and one.readonly]:
+        said = [_("What differs is read-only there: %s.") % named(readonly)]
+    if missing := [one.key for one in found if one.kind == MISSING]:
+        said.append(_("The station does not know: %s.") % named(missing))
+    return cut(" ".join(said))
+
+
+def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Sequence[Command]) -> Sequence[Command] | Done:
+    """Key after key, as long as the station answers; then the reset, where it is wanted."""
+    station, tried = situation.station, attempts(answered)
+    left = [(key, value) for key, value in compare.to_set(_differences(params, situation)) if key not in tried]
+    silent = "silent" in tried.values()
+    if left and not silent:
+        return [ask(actor=actor, station=station, intent=Configure(*left[0]), item=item)]
+    said, waits = summary(tried, len(tried) + len(left)), needs_reset(tried)
+    good = not left and all(outcome in intents.GOOD for outcome in tried.values())
+    resets = [outcome_of(one) for one in answered if isinstance(intent_of(one), Reset)]
+    if resets:
+        return Done(cut(f"{said}; {_('reset') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
+    if waits and not silent and params["reset"] and not situation.running and situation.may(RESET_STATIONS):
+        return [ask(actor=actor, station=station, intent=Reset(), item=item)]
+    if waits:
+        why = _("needs a reset, and a car charges there") if params["reset"] and situation.running else _("needs a reset")
+        said = f"{said}; {why}"
+    return Done(cut(said), good)
+
+
+def _template_title(params: Params) -> str:
+    return _("Apply the configuration template “%s”") % str(params["name"])
+
+
+def _template_consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
+    todo = [compare.to_set(_differences(params, situation)) for situation in situations]
+    stations, keys = len(situations), sum(map(len, todo))
+    words = {"stations": stations, "keys": keys}
+    said = [
+        ngettext(
+            "%(keys)d keys are changed at %(stations)d station.", "%(keys)d keys are changed at %(stations)d stations.", stations
+        ) % words,
+        _("Each station gets its keys one after the other."),
+    ]  # fmt: skip
+    changed = {key for values in todo for key, _value in values}
+    said += [f"{key}: {entry.warning}" for key in compare.in_order(changed) if (entry := known(key)) and entry.warning]
+    if params["reset"]:
+        said.append(_("A station that asks for a reset is reset when nobody charges there; it is away for a few minutes then."))
+    return said
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "configure", lazy("Set a configuration key"), "adjustments", CHANGE_CONFIGURATION, _configure_refusal, _configure,
+        _configure_title, form=lambda request, data: ConfigureForm(data), consequences=_configure_consequences,
+    ),
+    Kind(
+        "configuration-template", lazy("Apply a configuration template"), "template", CHANGE_CONFIGURATION, _template_refusal, _apply,
+        _template_title, form=_template_form, consequences=_template_consequences,
+    ),
+)  # fmt: skip
