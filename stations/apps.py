@@ -7,8 +7,7 @@ class StationsConfig(AppConfig):
     verbose_name = _("Charging stations")
 
     def ready(self) -> None:
-        from stations.bulk import register
-        from stations.bulk.kinds import configuration, register_all
+        from stations.bulk.kinds import register_all
         from stations.hooks import tell_access_changed
         from stations.models import Location, Station
         from stations.pages import history
@@ -37,4 +36,3 @@ class StationsConfig(AppConfig):
 
         organization_moved.append(moved)
         register_all()
-        register(*configuration.KINDS)

@@ -87,6 +87,7 @@ INTENTS: dict[str, type[Any]] = {
 }  # fmt: skip
 # What somebody calls that for which a station may have no feature profile
 NEEDING_A_PROFILE: dict[str, Text] = {"trigger": lazy("remote triggers")}
+
 T = TypeVar("T")
 
 
@@ -335,17 +336,14 @@ def situations(user: User | AnonymousUser, stations: Sequence[Station], now: dat
     out: dict[int, list[OutOfService]] = {}
     for row in OutOfService.objects.filter(station__in=keys, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"):
         out.setdefault(row.station_id, []).append(row)
-    told = profiles_of(keys)
+    told, together = profiles_of(keys), Together(keys)
 
     def of(station: Station, pk: int) -> Situation:
-        return Situation(user, station, now, connectors.get(pk, []), running.get(pk, []), told.get(pk, {}), out.get(pk, []))
+        return Situation(
+            user, station, now, connectors.get(pk, []), running.get(pk, []), told.get(pk, {}), out.get(pk, []), together
+        )  # fmt: skip
 
     return [of(station, station.pk) for station in stations]
-    profiles, together = profiles_of(keys), Together(keys)
-    return [
-        Situation(user, station, now, connectors.get(station.pk, []), running.get(station.pk, []), profiles.get(station.pk, {}), together)
-        for station in stations
-    ]
 
 
 def profiles_of(stations: Collection[int]) -> dict[int, dict[str, str]]:

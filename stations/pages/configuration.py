@@ -24,8 +24,8 @@ from stations.controls import Situation
 from stations.models import Command, ConfigurationKey, Station
 from stations.ocpp.intents import Configure, ReadConfiguration
 from stations.ocpp.versions import actions
+from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.commands import next_url
-from stations.pages.overview import CommandRow, command_rows
 from stations.pages.sheet_head import action, sheet_context
 from tenancy.links import link
 from tenancy.pages.shared import user_of

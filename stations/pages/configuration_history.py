@@ -20,8 +20,8 @@ from stations.configuration.values import MASK, in_words, is_secret
 from stations.controls import Situation
 from stations.models import ConfigurationChange, ConfigurationKey, Station
 from stations.ocpp.intents import Configure
+from stations.pages.command_rows import CommandRow
 from stations.pages.configuration import station_of
-from stations.pages.overview import CommandRow
 from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
 from ui.lists import ListPage, Table

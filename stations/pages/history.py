@@ -23,10 +23,8 @@ KINDS = (
     "stations.knock",
     "stations.vendorcode",
     "stations.bulkjob",
-)
-    "stations.location", "stations.station", "stations.connector", "stations.unmatchedmessage", "stations.knock",
     "stations.configurationtemplate",
-)  # fmt: skip
+)
 
 
 def of_station(station: Station) -> Q:

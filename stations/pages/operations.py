@@ -41,6 +41,8 @@ DOORS: list[Door] = [
         lazy("The same done to many stations: what would come of it, how far it is, and what came of each."),
         "stack-2",
         "bulk_jobs",
+    ),
+    Door(
         lazy("Configuration templates"),
         lazy("Values that stations of a model should have: compare stations with them, and set them at many at once."),
         "template",

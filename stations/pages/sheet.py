@@ -16,9 +16,8 @@ from stations import explain
 from stations.controls import Situation
 from stations.models import AccessMode, Connector, CurrentType, Station
 from stations.pages import activity, commands
-from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.overview import connect_context, overview_context
-from stations.pages.sheet_head import action, all_tabs, head, sheet_context
+from stations.pages.sheet_head import all_tabs, head, sheet_context
 from tenancy.links import link
 from tenancy.rights import MANAGE_STATIONS, READ, READ_TRANSACTIONS, get_for
 from ui.templatetags.ui import duration
