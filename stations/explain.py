@@ -115,7 +115,7 @@ def status(value: str, number: int = 1) -> Meaning:
 
 AVAILABILITIES: dict[str, Meaning] = {
     Availability.OPERATIVE: Meaning(AVAILABLE, lazy("In service"), lazy("We have not switched it off.")),
-    Availability.INOPERATIVE: Meaning(OFF, lazy("Out of service"), lazy("We have switched it off; it stays so until we switch it on.")),
+    Availability.INOPERATIVE: Meaning(OFF, lazy("Out of service"), lazy("We have switched it off: nobody can charge there.")),
     Availability.SCHEDULED: Meaning(
         WAITING, lazy("Out of service after this charge"), lazy("It switches off by itself when the running transaction ends.")
     ),

@@ -131,7 +131,8 @@ def _fault(seen: Seen) -> Case | None:
         if remedy != "reset-soft":
             offers.append(Offer("reset-soft"))
         steps.append(lazy("Ask it for its status afterwards: the fault is gone only when the station says so."))
-        steps.append(lazy("If it comes back, take it out of service, so that no driver waits in vain."))
+        if remedy != "inoperative":
+            steps.append(lazy("If it comes back, take it out of service, so that no driver waits in vain."))
     return Case(
         "fault", explain.FAULT if faulted else explain.WAITING, code.meaning if code else fault.sentence,
         code.cause if code and code.cause else fault.cause, tuple(steps), tuple(offers), seen.number, code.call if code else "", "statuses",

@@ -151,7 +151,7 @@ class Row(NamedTuple):
 
     station: Station
     connection: explain.Meaning
-    connectors: list[tuple[Connector, str, explain.Text]]
+    connectors: list[tuple[Connector, str, explain.Text, explain.Text]]
     absent: bool
 
 
@@ -161,7 +161,7 @@ def _row(station: Any) -> Row:
     for connector in station.connectors.all():
         if connector.number:
             meaning = explain.status(connector.status, connector.number)
-            connectors.append((connector, explain.OFF if absent else meaning.state, meaning.word))
+            connectors.append((connector, explain.OFF if absent else meaning.state, meaning.word, meaning.sentence))
     return Row(station, explain.connection(station.connection), connectors, absent)
 
 

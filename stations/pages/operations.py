@@ -28,7 +28,7 @@ class Door(NamedTuple):
 
 
 DOORS: list[Door] = [
-    Door(lazy("Vendor codes"), lazy("What the error codes of a make mean, and what to do about them."), "alphabet-latin", "vendor_codes"),
+    Door(lazy("Vendor codes"), lazy("What the error codes of a make mean, and what to do."), icon="vocabulary", page="vendor_codes"),
     Door(
         lazy("Imports"),
         lazy("Files with many things at once, checked before anything is written."),

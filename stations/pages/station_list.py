@@ -118,7 +118,7 @@ class StationTable(Table):
 
     def render_connection(self, value: str) -> SafeString:
         meaning = explain.connection(value)
-        return state(meaning.state, str(meaning.word))
+        return state(meaning.state, str(meaning.word), str(meaning.sentence))
 
     def value_connection(self, value: str) -> str:
         return str(explain.connection(value).word)
@@ -131,7 +131,8 @@ class StationTable(Table):
             if connector.number or connector.status == Connector.Status.FAULTED:
                 meaning = explain.status(connector.status, connector.number)
                 code = connector.error_code if connector.error_code != "NoError" else ""
-                words.append((connector.number or _("station"), state(explain.OFF if absent else meaning.state, str(meaning.word)), code))
+                shown = state(explain.OFF if absent else meaning.state, str(meaning.word), str(meaning.sentence))
+                words.append((connector.number or _("station"), shown, code))
         lines = format_html_join(
             "", '<span class="connector-line"><span class="num text-secondary">{}</span> {} <small>{}</small></span>', words
         )

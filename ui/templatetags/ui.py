@@ -30,9 +30,11 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def state(name: str, word: str) -> SafeString:
-    """A state as dot and word."""
+def state(name: str, word: str, sentence: str = "") -> SafeString:
+    """A state as dot and word; `sentence` says more on hover, for lists that have no room for it."""
     assert name in STATES, name
+    if sentence:
+        return format_html('<span class="state state-{}" title="{}">{}</span>', name, sentence, word)
     return format_html('<span class="state state-{}">{}</span>', name, word)
 
 
