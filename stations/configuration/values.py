@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from stations.configuration.catalogue import CHOICE, LIST, NUMBER, SECRET, SWITCH, Known, known
 from stations.ocpp import v16
@@ -43,7 +44,7 @@ def in_words(entry: Known | None, value: str) -> str:
 
 
 def _number(entry: Known, number: int) -> str:
-    unit = _("times") if entry.unit == "×" else entry.unit
+    unit = ngettext("time", "times", number) if entry.unit == "×" else entry.unit
     said = f"{number} {unit}".strip()
     if number == 0 and entry.zero:
         return f"{said}: {entry.zero}"

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from stations.actions import CommandRefused, ask
-from stations.configuration.catalogue import GROUPS, Known, Text, group_of, known
+from stations.configuration.catalogue import GROUPS, NUMBER, Known, Text, group_of, known
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
 from stations.configuration.setting import intent_of
@@ -58,6 +58,11 @@ class Key:
         self.waits = row.waits_for_reset(station.booted_at)
         self.change_url = page_url("station_configuration_change", station, key=row.key)
         self.history_url = page_url("station_configuration_history", station, key=row.key)
+
+    @property
+    def shows_raw(self) -> bool:
+        """A number stands in its words already."""
+        return bool(self.entry and self.entry.kind != NUMBER)
 
     @property
     def readonly(self) -> Text:
