@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from stations import explain
 from stations.configuration.catalogue import Text
 from stations.models import Command
 from stations.ocpp import intents
-from stations.ocpp.intents import Configure, Intent
-from stations.ocpp.versions import speaker
+from stations.ocpp.intents import Configure
 
 WORDS: dict[str, Text] = {
     intents.ACCEPTED: lazy("changed"),
@@ -23,10 +23,6 @@ WORDS: dict[str, Text] = {
 }
 
 
-def intent_of(command: Command) -> Intent | None:
-    return speaker(command.version).intent(command.action, command.payload if isinstance(command.payload, dict) else {})
-
-
 def outcome_of(command: Command) -> str:
     """What came of it, in a word of `intents`; "silent" where no answer came, empty while one may still come."""
     state = Command.State
@@ -36,12 +32,12 @@ def outcome_of(command: Command) -> str:
         return "silent"
     if command.state == state.FAILED or not isinstance(command.answer, dict):
         return intents.FAILED
-    return speaker(command.version).outcome(command.answer)
+    return explain.outcome_of(command)
 
 
 def attempts(commands: Iterable[Command]) -> dict[str, str]:
     """key -> outcome of those of `commands` that set one."""
-    return {intent.key: outcome_of(one) for one in commands if isinstance(intent := intent_of(one), Configure)}
+    return {intent.key: outcome_of(one) for one in commands if isinstance(intent := explain.intent_of(one), Configure)}
 
 
 def summary(tried: dict[str, str], of: int) -> str:

@@ -19,9 +19,9 @@ from django.views.decorators.http import require_http_methods
 
 from stations import controls, explain, hooks
 from stations.actions import CommandRefused, ask, put_in_service, take_out_of_service
+from stations.configuration import values
 from stations.controls import CONTROLS, TRIGGERS, Control, Situation
 from stations.models import Command, Connector, Station, Transaction
-from stations.ocpp import v16
 from stations.pages.endings import Ending
 from tenancy.links import link
 from tenancy.rights import get_for
@@ -129,20 +129,16 @@ class ChangeConfigurationForm(ControlForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        if v16.is_secret(str(self["key"].value() or "")):
+        if values.is_secret(str(self["key"].value() or "")):
             self.fields["value"].widget = forms.PasswordInput(attrs={"autocomplete": "off"})  # never written into the page again
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         key, value = cleaned.get("key", ""), cleaned.get("value", "")
-        if key.lower() == "authorizationkey":
-            # Some stations read hexadecimal digits as bytes, others as text: with a letter beyond F both read the same.
-            if not 16 <= len(value) <= 40 or not value.isascii() or not value.isalnum():
-                raise ValidationError({"value": _("The station's password has 16 to 40 letters and digits.")})
-            if all(sign in "0123456789abcdefABCDEF" for sign in value):
-                raise ValidationError({"value": _("Use at least one letter from G to Z: stations read 0–9 and A–F differently.")})
-        elif v16.is_secret(key) and value == v16.MASK:
-            raise ValidationError({"value": _("The stars only hide the value. Type the new one.")})
+        try:
+            values.check(key, value, self.situation.station.ocpp_version, strict=False)
+        except ValidationError as error:
+            raise ValidationError({"value": error.messages}) from error
         return cleaned
 
 

@@ -14,11 +14,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from stations import explain
 from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import GROUPS, NUMBER, Known, Text, group_of, known
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
-from stations.configuration.setting import intent_of
 from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, in_words, is_secret
 from stations.controls import Situation
 from stations.models import Command, ConfigurationKey, Station
@@ -101,7 +101,7 @@ def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, Comman
     tries = Command.objects.visible_to(request.user).filter(station=situation.station, action__in=actions(Configure))
     found: dict[str, CommandRow] = {}
     for row in command_rows(tries.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_TRIES], situation):
-        if isinstance(intent := intent_of(row.command), Configure):
+        if isinstance(intent := explain.intent_of(row.command), Configure):
             found.setdefault(intent.key, row)
     return found
 

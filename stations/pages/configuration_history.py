@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain
 from stations.configuration.catalogue import known
-from stations.configuration.setting import intent_of
 from stations.configuration.values import MASK, in_words, is_secret
 from stations.controls import Situation
 from stations.models import ConfigurationChange, ConfigurationKey, Station
@@ -102,7 +101,7 @@ class ChangeTable(Table):
         return self._value(record, record.after)[0]
 
     def _changed_from_here(self, record: ConfigurationChange) -> bool:
-        return record.command is not None and isinstance(intent_of(record.command), Configure)
+        return record.command is not None and isinstance(explain.intent_of(record.command), Configure)
 
     def render_who(self, record: ConfigurationChange) -> str:
         if record.command is None:

@@ -18,7 +18,7 @@ from stations.bulk import Done, Kind, Params
 from stations.configuration import compare
 from stations.configuration.catalogue import SECRET, catalogue, known
 from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, readings
-from stations.configuration.setting import attempts, cut, intent_of, named, needs_reset, outcome_of, summary
+from stations.configuration.setting import attempts, cut, named, needs_reset, outcome_of, summary
 from stations.configuration.values import LONGEST, LONGEST_KEY, check, in_words, is_secret, same
 from stations.controls import Situation
 from stations.models import BulkItem, Command, ConfigurationTemplate
@@ -28,6 +28,7 @@ from stations.ocpp.intents import Configure, Reset
 from tenancy.models import User
 from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, RESET_STATIONS
 
+GROUP = lazy("Configuration")
 OTHER = "*"  # another key than those of the catalogue
 
 
@@ -191,7 +192,7 @@ def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, an
         return [ask(actor=actor, station=station, intent=Configure(*left[0]), item=item)]
     said, waits = summary(tried, len(tried) + len(left)), needs_reset(tried)
     good = not left and all(outcome in intents.GOOD for outcome in tried.values())
-    resets = [outcome_of(one) for one in answered if isinstance(intent_of(one), Reset)]
+    resets = [outcome_of(one) for one in answered if isinstance(explain.intent_of(one), Reset)]
     if resets:
         return Done(cut(f"{said}; {_('reset') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
     if waits and not silent and params["reset"] and not situation.running and situation.may(RESET_STATIONS):
@@ -226,10 +227,10 @@ def _template_consequences(params: Params, situations: Sequence[Situation]) -> l
 KINDS: tuple[Kind, ...] = (
     Kind(
         "configure", lazy("Set a configuration key"), "adjustments", CHANGE_CONFIGURATION, _configure_refusal, _configure,
-        _configure_title, form=lambda request, data: ConfigureForm(data), consequences=_configure_consequences,
+        _configure_title, form=lambda request, data: ConfigureForm(data), consequences=_configure_consequences, group=GROUP,
     ),
     Kind(
         "configuration-template", lazy("Apply a configuration template"), "template", CHANGE_CONFIGURATION, _template_refusal, _apply,
-        _template_title, form=_template_form, consequences=_template_consequences,
+        _template_title, form=_template_form, consequences=_template_consequences, group=GROUP,
     ),
 )  # fmt: skip
