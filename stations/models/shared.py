@@ -25,7 +25,7 @@ class SharedQuerySet(VisibleQuerySet[M]):
     def visible_to(self, user: User | AnonymousUser, right: str = "") -> Self:
         """Those of the organizations at which `user` holds `right`, and, to be read, what organizations above share."""
         found = condition(user, right or READ, self.model)
-        if (right or READ) == READ:
+        if (right or READ) == READ and found:  # else it holds of all of them already
             higher = {path for granted in granted_paths(user, READ) for path in above(granted)}
             found |= Q(below=True, organization__path__in=higher)
         return self.filter(found)
