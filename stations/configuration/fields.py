@@ -26,7 +26,7 @@ class ValueForm(forms.Form):
         self.secret = is_secret(key, version)
         self.raw = raw or not _fits(self.entry, value)
         self.fields["value"] = _field(None if self.raw else self.entry, value, self.secret)
-        if careful and self.entry and self.entry.warning:
+        if careful and self.entry and self.entry.cuts_off:
             self.fields["sure"] = forms.BooleanField(
                 label=_("I have checked the value: change it."), error_messages={"required": _("Tick this to change it.")}
             )

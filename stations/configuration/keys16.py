@@ -60,8 +60,8 @@ PROFILES: tuple[tuple[str, Text], ...] = (
 HIGHEST_PROFILE = lazy("A station goes to a higher security profile only, never back, and needs its password or certificate first.")
 
 
-def _seconds(key: str, name: Text, text: Text, least: int, most: int, zero: Text = "", warning: Text = "", reboot: bool = False) -> Known:
-    return Known(key, CORE, name, text, NUMBER, "s", least, most, zero, warning=warning, reboot=reboot)
+def _seconds(key: str, name: Text, text: Text, least: int, most: int, zero: Text = "", warning: Text = "") -> Known:
+    return Known(key, CORE, name, text, NUMBER, "s", least, most, zero, warning=warning)
 
 
 def _switch(key: str, name: Text, text: Text, group: str = CORE, readonly: bool = False, warning: Text = "") -> Known:
@@ -81,11 +81,11 @@ KEYS: tuple[Known, ...] = (
     # -- core, §9.1 ---------------------------------------------------------------------------------------------------------------------
     _seconds("HeartbeatInterval", lazy("Heartbeat"), lazy("How often the station says that it is there when it has nothing else to say."),
              10, DAY, warning=lazy("Longer than half an hour makes the station look silent here while nothing happens at it.")),
-    _seconds("WebSocketPingInterval", lazy("Ping of the connection"),
-             lazy("How often the station checks that its connection is still open, so that routers on the way keep it open."), 0, 3600,
-             lazy("no ping; the portal pings"), reboot=True,
-             warning=lazy("Too long, and mobile networks drop the connection unseen: the station is away until it notices. "
-                          "Usual is 30 to 60 s.")),
+    Known("WebSocketPingInterval", CORE, lazy("Ping of the connection"),
+          lazy("How often the station checks that its connection is still open, so that routers on the way keep it open."), NUMBER, "s", 0,
+          3600, lazy("no ping; the portal pings"), reboot=True, cuts_off=True,
+          warning=lazy("Too long, and mobile networks drop the connection unseen: the station is away until it notices. "
+                       "Usual is 30 to 60 s.")),
     _seconds("ConnectionTimeOut", lazy("Time to plug in"),
              lazy("How long a driver has to plug in after the card was accepted, before the station is free again."), 10, 3600),
     _seconds("MeterValueSampleInterval", lazy("Meter values while charging"),
@@ -175,14 +175,14 @@ KEYS: tuple[Known, ...] = (
     # -- security extension -------------------------------------------------------------------------------------------------------------
     Known("AuthorizationKey", SECURITY, lazy("Password of the station"),
           lazy("With it the station logs in here; the portal takes the new one over when the station has accepted it."),
-          SECRET, reboot=True,
+          SECRET, reboot=True, cuts_off=True,
           warning=lazy("The station connects anew with the new password. If it takes it and then forgets it, it cannot connect any more "
                        "until somebody types the password in at the station.")),
     Known("SecurityProfile", SECURITY, lazy("Security profile"), lazy("How the connection is secured."), CHOICE,
           choices=(("0", lazy("none")), ("1", lazy("password")), ("2", lazy("TLS and password")), ("3", lazy("TLS and certificate"))),
-          reboot=True, warning=HIGHEST_PROFILE),
+          reboot=True, cuts_off=True, warning=HIGHEST_PROFILE),
     Known("CpoName", SECURITY, lazy("Name of the operator"),
-          lazy("The organization for which the station asks for its certificate."), TEXT,
+          lazy("The organization for which the station asks for its certificate."), TEXT, cuts_off=True,
           warning=lazy("A certificate for another name is refused by the station: with TLS and certificate it can then not connect.")),
     _switch("AdditionalRootCertificateCheck", lazy("Strict change of root certificates"),
             lazy("The station takes a new root certificate of the operator only when it is signed by the one before."), SECURITY,

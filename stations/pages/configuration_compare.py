@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from stations.actions import CommandRefused, set_keys
 from stations.configuration import compare
-from stations.configuration.catalogue import Text, known
+from stations.configuration.catalogue import NUMBER, Text, known
 from stations.configuration.compare import DIFFERS, EXTRA, HIDDEN, MISSING, SAME, Difference, Reading, Value
 from stations.configuration.setting import named
 from stations.configuration.values import MASK, in_words
@@ -48,6 +48,7 @@ class Line(NamedTuple):
     there_words: str
     state: str
     word: Text
+    raw: bool = True  # the value itself says more than its words
     copy_url: str = ""
     give_url: str = ""
 
@@ -98,6 +99,7 @@ def lines_of(
                 in_words(entry, there),
                 state,
                 word,
+                entry is None or entry.kind != NUMBER,
                 copy_url,
                 give_url,
             )
@@ -213,7 +215,9 @@ def apply_page(request: HttpRequest, pk: int) -> HttpResponse:
         consequences.append(_("Not known to this station, so they are left out: %s.") % named(missing, 10))
     if not fits(template, station):
         consequences.append(_("The template is meant for another make or model than this station tells."))
-    consequences += [str(entry.warning) for key, _value in todo if (entry := known(key, station.ocpp_version)) and entry.warning]
+    consequences += [
+        f"{entry.name}: {entry.warning}" for key, _value in todo if (entry := known(key, station.ocpp_version)) and entry.warning
+    ]
     return render(request, "ui/confirm.html", {
         "title": _("Apply “%(template)s” to %(station)s?") % {"template": template, "station": station},
         "consequences": consequences, "submit_label": _("Change these keys"), "submit_class": "btn-primary", "cancel_url": back,

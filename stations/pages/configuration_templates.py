@@ -24,6 +24,7 @@ from django.utils.translation import ngettext
 from stations import actions
 from stations.actions.configuration import check_entries
 from stations.configuration.catalogue import GROUPS, group_of, known
+from stations.configuration.catalogue import NUMBER as NUMBER_KIND
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
 from stations.configuration.values import in_words, is_secret
@@ -165,7 +166,7 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
         change_url = link("configuration_template_key", pk, key=key)
         entries.append({
             "key": key, "entry": entry, "value": value, "words": in_words(entry, value), "group": GROUPS[group_of(key)],
-            "url": change_url, "remark": _("read-only by the standard") if entry and entry.readonly else "",
+            "url": change_url, "raw": entry is None or entry.kind != NUMBER_KIND, "remark": _("read-only by the standard") if entry and entry.readonly else "",
         })  # fmt: skip
     fitting = [one for one in _stations(request, found) if matches(found.vendor, one[0]) and matches(found.model, one[1])]
     context = {"entries": entries, "stations": sum(count for _vendor, _model, count in fitting), "stations_url": link("stations")}
