@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.actions import what_is_wrong_with, why_station_not_moved
+from stations.hardware import TECHNICAL, plugs_of
 from stations.models import Connector, Location, Station, Transaction
 from stations.models.infrastructure import MAX_CONNECTORS, AccessMode
 from tenancy.models import Organization, User
@@ -20,8 +21,6 @@ from tenancy.rights import MANAGE_STATIONS
 from ui.edits import Edit
 
 AT_ONCE = 200  # stations added together
-
-TECHNICAL = ("current_type", "phases", "voltage", "max_current", "communication")
 
 
 class Part:
@@ -57,7 +56,10 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
     )
     location = LocationChoice(queryset=Location.objects.none(), label=lazy("Location"), empty_label=lazy("Choose one"))
     connectors = forms.IntegerField(label=lazy("How many"), min_value=1, max_value=MAX_CONNECTORS, initial=1)
-    plug = forms.CharField(label=lazy("Plug"), max_length=20, required=False, help_text=lazy("Such as Type 2, CCS, CHAdeMO."))
+    plug = forms.CharField(
+        label=lazy("Plug"), max_length=200, required=False,
+        help_text=lazy("Such as Type 2, CCS, CHAdeMO. Where the connectors differ, one for each in their order: CCS; CHAdeMO."),
+    )  # fmt: skip
     format = forms.ChoiceField(label=lazy("Socket or cable"), choices=Connector.Format.choices)
     connector_max_current = forms.IntegerField(
         label=lazy("Maximum current of each connector (A)"), min_value=1, max_value=2000, required=False,
@@ -105,6 +107,11 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         if values.get("alias") and len(values.get("identities", ())) > 1:
             self.add_error("alias", lazy("Several stations cannot have the same alias. Leave it empty and name them later."))
+        if values.get("connectors") and "plug" not in self.errors:
+            try:
+                values["plugs"] = plugs_of(values.get("plug", ""), values["connectors"])
+            except forms.ValidationError as error:
+                self.add_error("plug", error)
         return values
 
 

@@ -7,6 +7,7 @@ from stations.pages import (
     configuration_history,
     configuration_templates,
     fleet,
+    hardware,
     history,
     location_edit,
     logs,
@@ -32,4 +33,5 @@ urlpatterns: list[URLPattern] = [
     *operations.urlpatterns,
     *out_of_service.urlpatterns,
     *vendor_codes.urlpatterns,
+    *hardware.urlpatterns,
 ]

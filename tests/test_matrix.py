@@ -28,6 +28,7 @@ from stations.models import (
     Command,
     ConfigurationTemplate,
     Frame,
+    HardwareTemplate,
     Knock,
     OutOfService,
     SignedMeterValue,
@@ -86,6 +87,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "operations": (), "vendor_codes": (), "vendor_code_add": ("manage_stations",), "bulk_jobs": (),
     "configuration_templates": ("read_configuration",),
     "configuration_template_add": ("read_configuration", "change_configuration"),
+    "hardware_templates": (), "hardware_template_add": ("manage_stations",),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -112,7 +114,9 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "location_move": ("manage_locations",), "location_publish": ("publish_locations",), "location_unpublish": ("publish_locations",),
     "location_history": ("read_audit",),
     "station": (), "station_activity": (), "station_activity_live": (), "station_head": (), "station_overview": (), "station_details": (),
-    "station_edit": ("manage_stations",), "station_delete": ("manage_stations",), "station_password": ("manage_stations",),
+    "hardware_template": (), "hardware_template_edit": ("manage_stations",), "hardware_template_delete": ("manage_stations",),
+    "station_template": ("manage_stations",), "station_edit": ("manage_stations",),
+    "station_delete": ("manage_stations",), "station_password": ("manage_stations",),
     "station_transactions": ("read_transactions",), "station_configuration": ("read_configuration",),
     "station_local_list": (), "station_local_list_live": (),
     "station_configuration_live": ("read_configuration",), "station_configuration_change": ("change_configuration",),
@@ -174,6 +178,7 @@ ALSO: dict[str, tuple[str, ...]] = {
 AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
 GONE = {
+    "hardware_template_delete",
     "vendor_code_delete",
     "inbox_dismiss",
     "pass_delete",
@@ -202,6 +207,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "inbox": lambda tree: {"pk": UnmatchedMessage.objects.get(station=tree.station).pk},
     "pass": lambda tree: {"pk": tree.charge_pass.pk},
     "listing": _one(Listing),
+    "hardware": _one(HardwareTemplate),
     "pass_group": _one(PassGroup),
     "provider": _one(Provider),
     "import": _one(Import),
@@ -271,6 +277,7 @@ def grow_world() -> Tree:
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})
+    HardwareTemplate.objects.create(organization=tree.customer, name="Box of the harbour")
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")
     Logo.objects.create(organization=tree.customer, png=b"x", width=1, height=1, digest="d" * 64)
     role_with(tree.customer, "reset_stations", name="Of the harbour", propagated=False)
@@ -402,6 +409,7 @@ def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callabl
 SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Values of the harbour",
+    "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Box of the harbour",
     "04BADBADBAD001",
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from energycloud.simulator.fleet import Known, read_json, write_private
 from energycloud.simulator.makes import MAKES, Make
 from passes.models import ChargePass, RoamingToken
 from stations import credentials
-from stations.actions import add_stations, create_location, edit_connector, edit_station, renew_password
+from stations.actions import add_stations, create_hardware_template, create_location, edit_connector, edit_station, renew_password
 from stations.models import Connector, CurrentType, Knock, Location, SecurityEvent, Station, StatusChange, Transaction, UnmatchedMessage
 from tenancy.actions import assign_role, create_organization, create_role, create_user, let_in, team_of
 from tenancy.models import Organization, Role, User
@@ -43,6 +43,8 @@ def build() -> list[tuple[str, str]]:
         create_user(
             actor=None, organization=organizations[key], email=email, name=name, password=password, role=Role.objects.get(default=role)
         )
+    for described in data.HARDWARE:
+        create_hardware_template(actor=None, organization=organizations[""], below=True, **described)
     every = cards.make(rng, organizations, now)
     history = History(rng, now)
     known: list[tuple[int, Known]] = []

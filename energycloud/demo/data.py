@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -158,3 +159,11 @@ LET_IN = ("haven", "Wilhelminakade")
 
 # It stands somewhere, calls us, and nobody has added it yet.
 STRANGER = ("evbox", "EVB-P19023417")
+
+# Starting points for hardware templates: what is true of every station of such a kind
+HARDWARE: tuple[dict[str, Any], ...] = (
+    {"name": "AC 11 kW, one socket", "max_current": 16, "connectors": 1, "plug": "Type 2", "connector_current": 16},
+    {"name": "AC 22 kW, two sockets", "connectors": 2, "plug": "Type 2", "connector_current": 32},
+    {"name": "DC 50 kW, CCS and CHAdeMO", "current_type": "DC", "voltage": 400, "max_current": 125, "connectors": 2, "format": "cable",
+     "plug": "CCS; CHAdeMO", "connector_current": 125},
+)  # fmt: skip

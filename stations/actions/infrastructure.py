@@ -51,11 +51,12 @@ def add_stations(
     identities: Sequence[str],
     connectors: int = 1,
     connector_fields: dict[str, Any] | None = None,
+    plugs: Sequence[str] = (),
     password: str | None = None,
     adopt_offered_password: bool = False,
     **fields: Any,
 ) -> list[tuple[Station, str | None]]:
-    """Add a station per identity, all with the same technical data `fields` and `connectors` alike connectors.
+    """Add a station per identity, all with the same technical data `fields` and `connectors` alike connectors, but for their `plugs`.
 
     Returns (station, password) pairs; the password is shown once and only its digest is kept. It is None where
     `adopt_offered_password` took over the one that the station already offered while it was refused (see Knock).
@@ -73,9 +74,8 @@ def add_stations(
             setattr(station, key, value)
         station.full_clean()
         station.save()
-        Connector.objects.bulk_create(
-            [Connector(station=station, number=number, **((connector_fields or {}) if number else {})) for number in range(connectors + 1)]
-        )
+        each = [{**(connector_fields or {}), **({"plug": plugs[at]} if plugs else {})} for at in range(connectors)]
+        Connector.objects.bulk_create([Connector(station=station, number=number, **of) for number, of in enumerate([{}, *each])])
         audit.record(actor, "create", station, location.organization, {"identity": [None, identity], "location": [None, location.name]})
         added.append((station, clear))
     Knock.objects.filter(identity__in=identities).delete()

@@ -16,8 +16,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 
 from stations import actions
-from stations.forms import TECHNICAL, ConnectorForm, Part, StationForm, StationsForm
+from stations.forms import ConnectorForm, Part, StationForm, StationsForm
+from stations.hardware import TECHNICAL, of_station
 from stations.models import Connector, Knock, Location, Station
+from stations.pages.hardware import chosen, usable_for
 from stations.pages.knocking import KnockList, knock_forget, sees_knocks
 from stations.pages.location_list import may_add
 from stations.pages.overview import connect_context
@@ -48,8 +50,16 @@ def stations_add(request: HttpRequest) -> HttpResponse:
     identity = request.GET.get("identity", "").replace("\x00", "")[:48]
     knock = Knock.objects.filter(identity=identity).first() if identity and sees_knocks(request) else None
     initial: dict[str, Any] = {"identities": identity}
-    if location := likely_location(request, user):
-        initial["location"] = location.pk
+    likely = likely_location(request, user)
+    if likely:
+        initial["location"] = likely.pk
+    templates = usable_for(user, likely.organization if likely else None)
+    template = chosen(request, templates)
+    if template:
+        initial |= of_station(template) | {
+            "connectors": template.connectors, "format": template.format, "plug": template.plug,
+            "connector_max_current": template.connector_current,
+        }  # fmt: skip
     offers = bool(knock and knock.reason == Knock.Reason.UNKNOWN and knock.password_digest)
     form = StationsForm(request.POST or None, initial=initial, user=user, offers_password=offers)
     if request.method == "POST" and form.is_valid():
@@ -58,7 +68,7 @@ def stations_add(request: HttpRequest) -> HttpResponse:
         try:
             added = actions.add_stations(
                 actor=user, location=location, identities=values["identities"], connectors=values["connectors"],
-                connector_fields={"plug": values["plug"], "format": values["format"], "max_current": values["connector_max_current"]},
+                connector_fields={"format": values["format"], "max_current": values["connector_max_current"]}, plugs=values["plugs"],
                 adopt_offered_password=bool(values.get("adopt")), alias=values["alias"], access_mode=values["access_mode"],
                 **{name: values[name] for name in TECHNICAL},
             )  # fmt: skip
@@ -72,14 +82,17 @@ def stations_add(request: HttpRequest) -> HttpResponse:
         "parts": Part.of(form, StationsForm.parts),
         "submit_label": _("Add"),
         "intro": _("They are preapproved: each may connect as soon as its password is typed into it. The passwords come next."),
+        "templates": templates,
+        "template": template,
+        "kept": [(name, value) for name in ("in", "identity") if (value := request.GET.get(name, "").replace("\x00", ""))],
     }
-    return render(request, "stations/station_form.html", context)
+    return render(request, "stations/stations_add.html", context)
 
 
 def likely_location(request: HttpRequest, user: User) -> Location | None:
     """Where new stations are meant to stand: the location drilled into, or the only one there is to choose."""
     drill = request.drill  # type: ignore[attr-defined]
-    rows = Location.objects.visible_to(user, MANAGE_STATIONS)
+    rows = Location.objects.visible_to(user, MANAGE_STATIONS).select_related("organization")
     if drill and drill.place:
         return rows.filter(pk=drill.place.pk).first()
     found = list((rows.below(drill.organization.path) if drill else rows)[:2])
@@ -140,7 +153,8 @@ def station_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return form_page(
         request, form, save, title=_("Edit %s") % station, submit_label=_("Save"), cancel_url=details, done=_("Saved."), done_url=details,
         breadcrumbs=trail(station), intro=_("The id %s never changes: it is the station's address.") % station.identity,
-        template="stations/station_form.html", context={"parts": Part.of(form, StationForm.parts)},
+        template="stations/station_edit.html",
+        context={"parts": Part.of(form, StationForm.parts), "template_url": link("station_template", pk)},
         latest=last_change(user, station, station.location.zone),
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ KINDS = (
     "stations.vendorcode",
     "stations.bulkjob",
     "stations.configurationtemplate",
+    "stations.hardwaretemplate",
 )
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from tenancy.links import link
-from tenancy.rights import MANAGE_PASSES, READ, READ_CONFIGURATION, anywhere
+from tenancy.rights import MANAGE_LOCATIONS, MANAGE_NETWORKS, MANAGE_PASSES, MANAGE_STATIONS, READ, READ_CONFIGURATION, anywhere
 
 Text = str | Promise
 
@@ -34,7 +34,14 @@ DOORS: list[Door] = [
         lazy("Files with many things at once, checked before anything is written."),
         "file-import",
         "imports",
-        (MANAGE_PASSES,),
+        (MANAGE_PASSES, MANAGE_NETWORKS, MANAGE_STATIONS, MANAGE_LOCATIONS),
+    ),
+    Door(
+        lazy("Hardware templates"),
+        lazy("The technical data of a model, entered once and used wherever stations are added."),
+        "cpu",
+        "hardware_templates",
+        (MANAGE_STATIONS,),
     ),
     Door(
         lazy("Bulk jobs"),

@@ -135,6 +135,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         "sees_meter": situation.may(READ_TRANSACTIONS),
         "may_manage": situation.may(MANAGE_STATIONS),
         "edit_url": link("station_edit", pk),
+        "template_add_url": link("hardware_template_add", station=str(pk)),
         "delete_url": link("station_delete", pk),
         "password_url": link("station_password", pk),
         "connector_add_url": link("connector_add", pk),

@@ -26,7 +26,7 @@ from stations import actions as fleet
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
 from stations.bulk import KINDS as BULK
-from stations.models import BulkJob, Command, ConfigurationTemplate, Connector, Knock, Station, UnmatchedMessage, VendorCode
+from stations.models import BulkJob, Command, ConfigurationTemplate, Connector, HardwareTemplate, Knock, Station, UnmatchedMessage, VendorCode
 from stations.ocpp.intents import Reset
 from tenancy import actions as people
 from tenancy.history import VERBS
@@ -112,6 +112,10 @@ def knock(tree: Tree) -> Any:
 
 def provider(tree: Tree, actor: User | None = None) -> Provider:
     return cards.create_provider(actor=actor, organization=tree.partner, name="Roamio", country_code="NL", party_id="RMO")
+
+
+def hardware(tree: Tree, actor: User | None = None) -> HardwareTemplate:
+    return fleet.create_hardware_template(actor=actor, organization=tree.partner, name="Twin", connectors=2, plug="CCS; CHAdeMO")
 
 
 def connected(tree: Tree, actor: User | None = None) -> Provider:
@@ -226,6 +230,10 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.begin_bulk_job": lambda t: begun(t, t.ada),
     "stations.cancel_bulk_job": lambda t: fleet.cancel_bulk_job(actor=t.ada, job=looked(t, t.ada), kind=BULK["deactivate"]),
     "stations.retry_bulk_job": lambda t: retried(t, t.ada),
+    "stations.create_hardware_template": lambda t: hardware(t, actor=t.ada),
+    "stations.edit_hardware_template": lambda t: fleet.edit_hardware_template(actor=t.ada, template=hardware(t), voltage=400),
+    "stations.delete_hardware_template": lambda t: fleet.delete_hardware_template(actor=t.ada, template=hardware(t)),
+    "stations.take_over_template": lambda t: fleet.take_over_template(actor=t.ada, station=t.station, template=hardware(t)),
     "stations.ask": lambda t: fleet.ask(actor=t.ada, station=online(t.station), intent=Reset()),
     "stations.request_command": lambda t: fleet.request_command(
         actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
