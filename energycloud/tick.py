@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
-from stations import partitions, returning
+from stations import imported_passwords, partitions, returning
 from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
@@ -50,6 +50,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (3600, sweep_accesses),
     (3600, imports.forget_old),
     (3600, bulk.forget_old),
+    (600, imported_passwords.forget_old),
     (6 * 3600, partitions.prepare),
 ]
 

@@ -23,7 +23,9 @@ FILES = {
 }
 ICONS = PACKAGES / "@tabler/icons/icons/outline"
 # In templates {% icon "bolt" %}, in Python icon="bolt".
-USED = (re.compile(r"\{%-?\s*icon\s+[\"']([a-z0-9-]+)[\"']"), re.compile(r"\bicon\s*(?::\s*str\s*)?=\s*\"([a-z0-9-]+)\""))
+# In Python also the third of a Door on the page Operations.
+USED = (re.compile(r"\{%-?\s*icon\s+[\"']([a-z0-9-]+)[\"']"), re.compile(r"\bicon\s*(?::\s*str\s*)?=\s*\"([a-z0-9-]+)\""),
+        re.compile(r"\bDoor\(\s*lazy\(\s*\"[^\"]*\"\s*\),\s*lazy\(\s*\"[^\"]*\"\s*\),\s*\"([a-z0-9-]+)\""))  # fmt: skip
 
 
 def icon_names() -> dict[str, str]:

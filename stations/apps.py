@@ -9,9 +9,11 @@ class StationsConfig(AppConfig):
     def ready(self) -> None:
         from stations.bulk.kinds import register_all
         from stations.hooks import tell_access_changed
+        from stations.imports import LOCATIONS, STATIONS
         from stations.models import Location, Station
         from stations.pages import history
         from stations.pages.locations import locations_by_path, part_of_organization, stations_by_path
+        from tenancy import imports
         from tenancy.hooks import (
             belonging_entries,
             command_words,
@@ -24,6 +26,7 @@ class StationsConfig(AppConfig):
         from tenancy.scope import PLACES
 
         PLACES["l"] = Location
+        imports.KINDS |= {kind.slug: kind for kind in (STATIONS, LOCATIONS)}
         organization_parts.append(part_of_organization)
         organization_counts.update(locations=locations_by_path, stations=stations_by_path)
         recorded_kinds.extend(history.KINDS)

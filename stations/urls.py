@@ -9,6 +9,7 @@ from stations.pages import (
     fleet,
     hardware,
     history,
+    imports,
     location_edit,
     logs,
     operations,
@@ -34,4 +35,5 @@ urlpatterns: list[URLPattern] = [
     *out_of_service.urlpatterns,
     *vendor_codes.urlpatterns,
     *hardware.urlpatterns,
+    *imports.urlpatterns,
 ]

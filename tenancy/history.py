@@ -100,6 +100,9 @@ VERBS: dict[str, Verb] = {
     "fetch_cards": Verb(lazy("Fetched all cards"), lazy("Had all cards of the {kind} {name} fetched")),
     "upload_import": Verb(lazy("Uploaded a file"), lazy("Uploaded the file {name} to import it")),
     "import": Verb(lazy("Imported a file"), lazy("Imported the file {name}")),
+    "take_passwords": Verb(
+        lazy("Downloaded passwords of stations"), lazy("Downloaded the passwords of the stations that came with the file {name}")
+    ),
     "cancel_import": Verb(lazy("Cancelled an import"), lazy("Cancelled the import of {name}")),
     "bulk_look": Verb(lazy("Chose many stations"), lazy("Had a look at what “{name}” would do to many stations")),
     "bulk_begin": Verb(lazy("Did the same to many stations"), lazy("Began “{name}” at many stations")),

@@ -72,6 +72,7 @@ POST_ONLY = {
     "view_as_end",
     "import_run",
     "import_cancel",
+    "import_passwords",
     "bulk_job_begin",
     "bulk_job_cancel",
     "bulk_job_retry",
@@ -146,8 +147,8 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "pass_group": (), "pass_group_edit": ("manage_passes",), "pass_group_restrictions": ("manage_passes",),
     "pass_group_delete": ("manage_passes",), "pass_group_history": ("read_audit",),
     "import": ("manage_passes",), "import_live": ("manage_passes",), "import_errors": ("manage_passes",),
-    "import_run": ("manage_passes",), "import_cancel": ("manage_passes",),
     **dict.fromkeys(("bulk_job", "bulk_job_live", "bulk_job_begin", "bulk_job_cancel", "bulk_job_retry"), ("reset_stations",)),
+    "import_run": ("manage_passes",), "import_cancel": ("manage_passes",), "import_passwords": ("manage_passes",),
     "user": (), "user_passes": (),
     "user_edit": ("manage_users", "personal_data"), "user_deactivate": ("manage_users",), "user_activate": ("manage_users",),
     "provider": ("manage_networks",), "provider_edit": ("manage_networks",), "provider_register": ("manage_networks",),
@@ -169,8 +170,9 @@ POSTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # Either of these opens the page too, so who may not has neither
 ALSO: dict[str, tuple[str, ...]] = {
-    "location_edit": ("manage_rates",), "imports": ("manage_networks",),
-    "import_add": ("manage_networks",), "import_template": ("manage_networks",),
+    "location_edit": ("manage_rates",), "imports": ("manage_networks", "manage_stations", "manage_locations"),
+    "import_add": ("manage_networks", "manage_stations", "manage_locations"),
+    "import_template": ("manage_networks", "manage_stations", "manage_locations"),
 }  # fmt: skip
 
 

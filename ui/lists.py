@@ -161,6 +161,17 @@ class ListPage(View):
     def get_empty_action(self) -> Action | None:
         return self.empty_action
 
+    def more_exports(self) -> Sequence[tuple[str, str]]:
+        """(label, URL) of exports in other forms than the columns shown; `lines` makes them."""
+        return ()
+
+    def for_import(self) -> list[tuple[str, str]]:
+        """Such an export with the columns of the import of these things."""
+        return [
+            (_("%s with the columns of the import") % name.upper(), self.url_with(export=name, page=None, **{"as": "import"}))
+            for name in MAX_EXPORT
+        ]
+
     def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
         """(label, value) pairs over all that match."""
         return ()
@@ -207,7 +218,9 @@ class ListPage(View):
             "bulk_actions": self.get_bulk_actions(),
             "bulk_groups": grouped_actions(self.get_bulk_actions()),
             "totals": self.totals(rows),
-            "exports": [(name.upper(), self.url_with(export=name, page=None)) for name in MAX_EXPORT] if self.export_name else [],
+            "exports": [*((name.upper(), self.url_with(export=name, page=None)) for name in MAX_EXPORT), *self.more_exports()]
+            if self.export_name
+            else [],
             "filtered": active,
             "empty_title": self.empty_title or _("Nothing here yet."),
             "empty_text": self.empty_text,

@@ -10,6 +10,7 @@ from stations.models.history import (
     ConfigurationChange,
     ConnectionPeriod,
 )
+from stations.models.imports import ImportedPasswords
 from stations.models.infrastructure import (
     AccessMode,
     Availability,
@@ -48,6 +49,7 @@ __all__ = [
     "Frame",
     "GatewayProcess",
     "HardwareTemplate",
+    "ImportedPasswords",
     "Knock",
     "Location",
     "LocationGrant",

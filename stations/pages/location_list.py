@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import django_filters
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain
+from stations.imports.locations import exported
 from stations.models import AccessMode, Connection, Connector, Location, Station
 from tenancy.links import link, organization_link
 from tenancy.models import User
@@ -151,8 +152,22 @@ class LocationList(ListPage):
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("organization")
 
+    def more_exports(self) -> Sequence[tuple[str, str]]:
+        return self.for_import()
+
+    def lines(self, table: Table) -> Iterator[Sequence[Any]]:
+        """Also what can be imported again: every column of the import, whatever is shown."""
+        if self.request.GET.get("as") == "import":
+            return exported(row.record for row in table.rows)
+        return super().lines(table)
+
     def get_actions(self) -> Sequence[Action]:
-        return [Action(_("Add a location"), link("location_add"), icon="plus")] if may_add(user_of(self.request)) else []
+        if not may_add(user_of(self.request)):
+            return []
+        return [
+            Action(_("Add a location"), link("location_add"), icon="plus"),
+            Action(_("Import"), link("import_add", kind="locations"), icon="upload"),
+        ]
 
     def get_empty_action(self) -> Action | None:
         return next(iter(self.get_actions()), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,10 +20,11 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import actions, explain
 from stations.bulk import KINDS, Kind
+from stations.imports.stations import exported
 from stations.models import AccessMode, Connection, Connector, Station
 from tenancy.links import link
 from tenancy.models import User
-from tenancy.rights import MANAGE_STATIONS, anywhere
+from tenancy.rights import MANAGE_STATIONS, anywhere, granted_paths
 from ui.lists import Action, BulkAction, ListPage, Table
 from ui.templatetags.ui import state, when
 
@@ -252,10 +253,26 @@ class StationList(ListPage):
             Prefetch("connectors", Connector.objects.visible_to(self.request.user).order_by("number"))
         )
 
+    def more_exports(self) -> Sequence[tuple[str, str]]:
+        return self.for_import()
+
+    def lines(self, table: Table) -> Iterator[Sequence[Any]]:
+        """Also what can be imported again: every column of the import, whatever is shown."""
+        if self.request.GET.get("as") == "import":
+            return exported(row.record for row in table.rows)
+        return super().lines(table)
+
     def get_actions(self) -> Sequence[Action]:
         if not anywhere(self.request.user, MANAGE_STATIONS):
             return []
-        return [Action(_("Add stations"), link("stations_add"), icon="plus")]
+        return [
+            Action(_("Add stations"), link("stations_add"), icon="plus"),
+            *(
+                [Action(_("Import"), link("import_add", kind="stations"), icon="upload")]
+                if granted_paths(self.request.user, MANAGE_STATIONS)
+                else []
+            ),
+        ]
 
     def get_empty_action(self) -> Action | None:
         return next(iter(self.get_actions()), None)

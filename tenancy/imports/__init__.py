@@ -6,9 +6,9 @@ A file goes through four hands: `files` reads and cuts it, a Resource (`rows`) m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.http import Http404
@@ -34,6 +34,14 @@ class Column:
     personal: bool = False  # masked for who does not see personal data at the organization
 
 
+class Offer(NamedTuple):
+    """Something to be done once an import is over: what it is, and a button that posts to `url`."""
+
+    text: str
+    label: str
+    url: str
+
+
 @dataclass(frozen=True)
 class Kind:
     """`resource(user, organization, options)` gives what reads and writes rows as this user may, or raises Refused.
@@ -41,7 +49,8 @@ class Kind:
     `form` is a subclass of tenancy.pages.imports.ImportForm. `key(row)` of two rows is equal where they would be the same thing: the second
     one is an error then, or a warning where the resource says `repeats_count`: there, and without a key, the
     later one counts. `finish(of, dry)` does what comes after the last row: it gives numbers of rows ended, one for each bite, so that it
-    can be interrupted, and writes nothing where `dry`. `touches(options)` says whether it wants to know the keys of all rows.
+    can be interrupted, and writes nothing where `dry`. `touches(options)` says whether it wants to know the keys of all rows. `after` gives
+    what there is to do when it is over.
     """
 
     slug: str
@@ -59,6 +68,7 @@ class Kind:
     finish: Callable[[Import, bool], Iterator[int]] | None = None
     touches: Callable[[dict[str, Any]], bool] | None = None
     ended_label: Any = ""
+    after: Callable[[User, Import], Sequence[Offer]] | None = None
     part_rows: int = 2000
 
     @property

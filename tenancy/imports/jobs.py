@@ -107,6 +107,7 @@ def _allowed(of: Import) -> tuple[Kind, Rows]:
     if not holds(of.actor, kind.right, of.organization.path):
         raise Refused(_("%s may not import this any more.") % of.actor)
     resource = kind.resource(of.actor, of.organization, of.options)
+    resource.of = of
     if of.columns:
         resource.columns = list(of.columns)
     return kind, resource

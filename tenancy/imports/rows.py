@@ -25,6 +25,7 @@ from import_export.resources import Resource
 from import_export.results import Result, RowResult
 from import_export.widgets import Widget
 
+from tenancy.models import Import
 from tenancy.names import clean_name
 from tenancy.personal import MASK
 from ui.templatetags.ui import own_zone
@@ -174,6 +175,7 @@ class Rows(Resource):
         store_instance = True
         use_transactions = False
 
+    of: Import | None = None  # what the rows are of, with how far it is
     repeats_count = False  # the second row about the same thing is no error: it is warned of, and counts
 
     def __init__(self, columns: Sequence[str]) -> None:

@@ -280,7 +280,8 @@ def shown(request: HttpRequest, of: Import, kind: Kind) -> dict[str, Any]:
         "foreign": checked and not own, "checked": checked, "reading": of.state == Import.State.UPLOADED,
         "cancellable": of.working or checked, "percent": round(100 * of.position / of.parts) if of.parts else 0,
         "done": of.state == Import.State.DONE, "cancelled": of.state == Import.State.CANCELLED,
-        "left_alone": kind.touches and kind.touches(of.options) and of.errors,
+        "left_alone": kind.finish and kind.touches and kind.touches(of.options) and of.errors,
+        "offers": kind.after(user, of) if kind.after and of.finished_at else (),
         "done_url": kind.done_url(of), "again_url": link("import_add", kind=kind.slug),
     }  # fmt: skip
 

@@ -23,10 +23,23 @@ from passes.actions import imports as many
 from passes.models import ChargePass, Listing, Provider
 from passes.ocpi.keys import digest
 from stations import actions as fleet
+from stations.actions import imports as rows
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
 from stations.bulk import KINDS as BULK
-from stations.models import BulkJob, Command, ConfigurationTemplate, Connector, HardwareTemplate, Knock, Station, UnmatchedMessage, VendorCode
+from stations.imported_passwords import keep
+from stations.models import (
+    BulkJob,
+    Command,
+    ConfigurationTemplate,
+    Connector,
+    HardwareTemplate,
+    Knock,
+    Location,
+    Station,
+    UnmatchedMessage,
+    VendorCode,
+)
 from stations.ocpp.intents import Reset
 from tenancy import actions as people
 from tenancy.history import VERBS
@@ -116,6 +129,12 @@ def provider(tree: Tree, actor: User | None = None) -> Provider:
 
 def hardware(tree: Tree, actor: User | None = None) -> HardwareTemplate:
     return fleet.create_hardware_template(actor=actor, organization=tree.partner, name="Twin", connectors=2, plug="CCS; CHAdeMO")
+
+
+def taken(tree: Tree) -> Any:
+    of = uploaded(tree)
+    keep(of, [("NEW-1", "secret")])
+    return rows.take_passwords(actor=tree.ada, of=of)
 
 
 def connected(tree: Tree, actor: User | None = None) -> Provider:
@@ -234,6 +253,17 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.edit_hardware_template": lambda t: fleet.edit_hardware_template(actor=t.ada, template=hardware(t), voltage=400),
     "stations.delete_hardware_template": lambda t: fleet.delete_hardware_template(actor=t.ada, template=hardware(t)),
     "stations.take_over_template": lambda t: fleet.take_over_template(actor=t.ada, station=t.station, template=hardware(t)),
+    "stations.create_stations": lambda t: rows.create_stations(
+        actor=t.ada, stations=[(Station(identity="NEW-1", location=t.location), [{"plug": "CCS"}])]
+    ),
+    "stations.edit_stations": lambda t: rows.edit_stations(
+        actor=t.ada, edits=[rows.StationEdit(t.station, {"alias": ("Gate", "")}, [(t.connector, {"plug": ("Type 2", "CCS")})])]
+    ),
+    "stations.create_locations": lambda t: rows.create_locations(
+        actor=t.ada, locations=[(Location(organization=t.customer, name="New"), ["name"])]
+    ),
+    "stations.edit_locations": lambda t: rows.edit_locations(actor=t.ada, edits=[(t.location, {"street": ("Kade 7", "")})]),
+    "stations.take_passwords": lambda t: taken(t),
     "stations.ask": lambda t: fleet.ask(actor=t.ada, station=online(t.station), intent=Reset()),
     "stations.request_command": lambda t: fleet.request_command(
         actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
