@@ -48,15 +48,20 @@ def plugs_of(text: str, count: int) -> list[str]:
 
 
 def of_connectors(template: HardwareTemplate) -> list[dict[str, Any]]:
-    """The fields of each connector that the template describes."""
+    """The fields of each connector of which the template says something."""
     return [
-        {"format": template.format, "plug": plug, "max_current": template.connector_current}
+        _said({"format": template.format, "plug": plug, "max_current": template.connector_current})
         for plug in plugs_of(template.plug, template.connectors)
     ]
 
 
 def of_station(template: HardwareTemplate) -> dict[str, Any]:
-    return {name: getattr(template, name) for name in TECHNICAL}
+    """The fields of a station of which the template says something."""
+    return _said({name: getattr(template, name) for name in TECHNICAL})
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
 def as_template(station: Station, connectors: Sequence[Connector]) -> dict[str, Any]:
@@ -83,7 +88,7 @@ class Change(NamedTuple):
 
 
 def what_changes(template: HardwareTemplate, station: Station, connectors: Sequence[Connector]) -> list[Change]:
-    """Connectors that are missing are added, those beyond the template stay as they are."""
+    """Connectors that are missing are added, those beyond the template stay as they are, and so does what it leaves empty."""
     found = [
         Change(0, name, getattr(station, name), value) for name, value in of_station(template).items() if getattr(station, name) != value
     ]
@@ -93,7 +98,7 @@ def what_changes(template: HardwareTemplate, station: Station, connectors: Seque
             found.append(Change(number, "", None, None))
         for name, value in fields.items():
             before = getattr(there[number], name) if number in there else None
-            if before != value and (number in there or value not in ("", None)):
+            if before != value:
                 found.append(Change(number, name, before, value))
     return found
 

@@ -225,7 +225,7 @@ class StationRows(Rows):
 
     def import_instance(self, instance: Any, row: dict[str, Any], **rest: Any) -> None:
         errors: dict[str, Any] = {}
-        instance.template_name = text_of(row.get("template"))
+        instance.template_name, instance.typed = text_of(row.get("template")), {name for name in row if text_of(row[name])}
         location = or_error(lambda cells: self._location(instance, cells), row)
         if isinstance(location, ValidationError):
             errors["location"] = location
@@ -306,11 +306,14 @@ class StationRows(Rows):
                 setattr(station, attribute, value)
         if not text_of(row.get("connectors")):
             station.connector_count = max(template.connectors, len(station.connector_list))
-        described = of_connectors(template)[: station.connector_count]
+        described = of_connectors(template)
         for attribute in ("formats", "plugs", "currents"):
             if not text_of(row.get(COLUMN_OF[attribute])):
-                rest = getattr(station, attribute)[len(described) :]
-                setattr(station, attribute, (*(fields[TOGETHER[attribute]] for fields in described), *rest))
+                there = getattr(station, attribute)
+                empty = None if attribute == "currents" else ""
+                before = (*there, *[empty] * (len(described) - len(there)))
+                told = (fields.get(TOGETHER[attribute], before[at]) for at, fields in enumerate(described))
+                setattr(station, attribute, (*told, *there[len(described) :]))
 
     def _spread(self, station: Any) -> dict[str, Any]:
         """One value for each connector; what is wrong with them, by column."""
@@ -321,9 +324,8 @@ class StationRows(Rows):
         errors: dict[str, Any] = {}
         for attribute in ("formats", "plugs", "currents"):
             values = getattr(station, attribute)
-            typed = COLUMN_OF[attribute] in self.columns
             try:
-                if not typed or (station.template_name and len(values) < count):  # of those that were there; new ones as the last of them
+                if COLUMN_OF[attribute] not in station.typed:  # of those that were there, or the template's; more are as the last of them
                     last = values[-1] if values else {"formats": "socket", "plugs": ""}.get(attribute)
                     values = (*values[:count], *[last] * (count - len(values)))
                 setattr(station, attribute, tuple(spread(values, count)))

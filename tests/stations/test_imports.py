@@ -80,24 +80,26 @@ def test_stations_are_checked_shown_written_and_their_passwords_given_once(tree:
         "id;location;template;alias;connectors;connector_current;evse_ids;active;make\n"
         "NEW-1;quay 7;fast ONE;Front;;;nlltde1;;ABB\n"
         "NEW-2;Quay 7;;;3;16;;no;\n"
+        "NEW-3;Quay 7;Fast one;;1;;;;\n"
         "LUM-0001;;;Gate two;3;32;;no;\n",
         tree.customer,
     )  # fmt: skip
-    assert (of.state, counts(of)) == ("checked", (2, 1, 0, 0))
+    assert (of.state, counts(of)) == ("checked", (3, 1, 0, 0))
     assert [(row, column) for row, column, _said in faults(of, warning=True)] == [(2, "make")]
     assert not Station.objects.filter(identity__startswith="NEW").exists(), "nothing is written yet"
-    assert "Import 3 rows" in as_bob.get(reverse("import", args=[of.pk])).text
-    assert (go(as_bob, of).state, counts(of)) == ("done", (2, 1, 0, 0))
+    assert "Import 4 rows" in as_bob.get(reverse("import", args=[of.pk])).text
+    assert (go(as_bob, of).state, counts(of)) == ("done", (3, 1, 0, 0))
     new = Station.objects.get(identity="NEW-1")
     assert (new.location, new.alias, new.current_type, new.voltage, new.active) == (tree.location, "Front", "DC", 400, True)
     assert connectors("NEW-1") == [(1, "cable", "CCS", 125, "NL*LTD*E1"), (2, "cable", "CHAdeMO", 125, "")]
     assert connectors("NEW-2") == [(number, "socket", "", 16, "") for number in (1, 2, 3)]
+    assert connectors("NEW-3") == [(1, "cable", "CCS", 125, "")]
     assert connectors("LUM-0001") == [(number, "socket", "Type 2", 32, "") for number in (1, 2, 3)]
     changed = Station.objects.get(identity="LUM-0001")
     assert (changed.alias, changed.active, changed.max_current) == ("Gate two", False, 32)
     verbs = AuditEntry.objects.filter(actor=tree.bob, object_type__startswith="stations.").values_list("verb", "object_type")
     assert sorted(verbs) == [
-        ("create", "stations.connector"), ("create", "stations.station"), ("create", "stations.station"),
+        ("create", "stations.connector"), *[("create", "stations.station")] * 3,
         ("edit", "stations.connector"), ("edit", "stations.connector"), ("edit", "stations.station"),
     ]  # fmt: skip
     # The passwords: sealed, for who imported them, once
@@ -110,13 +112,13 @@ def test_stations_are_checked_shown_written_and_their_passwords_given_once(tree:
     assert client_of(tree.dan).post(url).status_code == 404
     answer = as_bob.post(url)
     lines = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [line[0] for line in lines[1:]] == ["NEW-1", "NEW-2"]
+    assert [line[0] for line in lines[1:]] == ["NEW-1", "NEW-2", "NEW-3"]
     assert credentials.digest(lines[1][1]) == new.password_digest
     assert lines[1][1] not in kept.sealed
     assert answer["Cache-Control"].count("no-store") == 1
     assert not ImportedPasswords.objects.exists()
     assert as_bob.post(url).status_code == 302
-    assert AuditEntry.objects.get(verb="take_passwords").changes == {"count": [None, 2]}
+    assert AuditEntry.objects.get(verb="take_passwords").changes == {"count": [None, 3]}
 
 
 def test_passwords_that_nobody_fetches_are_forgotten(tree: Tree, as_bob: Client) -> None:
