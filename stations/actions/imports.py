@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stations import credentials, hooks, imported_passwords, nudges
-from stations.models import ActivationChange, Connector, ImportedPasswords, Knock, Location, Station
+from stations.actions.infrastructure import note_activation
+from stations.models import Connector, ImportedPasswords, Knock, Location, Station
 from tenancy import audit
 from tenancy.imports import Refused
 from tenancy.models import Import, User
@@ -105,12 +106,11 @@ def edit_stations(*, actor: User | None, edits: Sequence[StationEdit]) -> None:
     for verb, told in (("edit", True), ("create", False)):
         chosen = [(one, station.location.organization, _told(made)) for one, made, station in connectors if (one.pk in was) == told]
         audit.record_each(actor, verb, chosen)
-    now = timezone.now()
-    switched = [edit.station for edit in edits if "active" in edit.made]
-    ActivationChange.objects.bulk_create([ActivationChange(station=station, at=now, active=station.active) for station in switched])
-    for station in switched:
-        if not station.active:
-            nudges.close_station(station.pk)
+    for active in (True, False):
+        if switched := [edit.station for edit in edits if "active" in edit.made and edit.station.active is active]:
+            note_activation(actor, switched, active)
+            for station in switched if not active else ():
+                nudges.close_station(station.pk)
     if moved := [edit.station.pk for edit in edits if {"access_mode", "location"} & edit.made.keys()]:
         hooks.tell_access_changed(moved)
     nudges.stations_changed(*(edit.station.pk for edit in edits))

@@ -112,14 +112,14 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
     if to.organization_id != was.organization_id:
         audit.record(actor, "edit", station, was.organization, {"location": [audit.named(was), audit.named(to)]})
     if station.active != active:
-        _note_activation(actor, [station], station.active)
+        note_activation(actor, [station], station.active)
     if not station.active:
         nudges.close_station(station.pk)
     nudges.stations_changed(station.pk)
     return station
 
 
-def _note_activation(actor: User | None, stations: Sequence[Station], active: bool) -> None:
+def note_activation(actor: User | None, stations: Sequence[Station], active: bool) -> None:
     """Activated, they are no longer deactivated for a time."""
     now = timezone.now()
     if active:
@@ -146,7 +146,7 @@ def set_stations_active(*, actor: User | None, stations: models.QuerySet[Station
             Station.objects.filter(pk__in=[station.pk for station in portion]).update(active=active)
             change = {"active": [not active, active]}
             audit.record_each(actor, "edit", ((station, station.location.organization, change) for station in portion))
-            _note_activation(actor, portion, active)
+            note_activation(actor, portion, active)
             if not active:
                 for station in portion:
                     nudges.close_station(station.pk)

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.django_db
 # They write what belongs to another action, which records it, or what follows from it
 DERIVED = {
     "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses", "tenancy.renew_closed",
-    "stations.save", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens", "passes.record_lists",
+    "stations.save", "stations.note_activation", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens", "passes.record_lists",
 }  # fmt: skip
 READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",

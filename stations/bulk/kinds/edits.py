@@ -16,7 +16,8 @@ from stations.actions.infrastructure import edit_station
 from stations.bulk import Done, Kind, Params
 from stations.bulk.kinds.commands import Answered
 from stations.controls import Situation
-from stations.forms import TECHNICAL, LocationChoice, explain_technical, locations_for
+from stations.forms import LocationChoice, explain_technical, locations_for
+from stations.hardware import TECHNICAL
 from stations.models import BulkItem, Location, Station
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS

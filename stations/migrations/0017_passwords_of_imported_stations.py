@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stations", "0015_corrections_of_transactions"),
+        ("stations", "0016_what_a_bulk_job_would_do"),
         ("tenancy", "0011_exports"),
     ]
 
