@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
-from stations import imported_passwords, partitions, returning
+from stations import availability_records, imported_passwords, partitions, returning
 from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
@@ -45,6 +45,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (30, enqueue_letters),
     (30, networks.enqueue_due),
     (600, networks.begin_nightly),
+    (60, availability_records.keep_days),
     (15, imports.enqueue_due),
     (3600, enqueue_purge),
     (3600, sweep_accesses),
