@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from passes.authorizing import listed
 from passes.findings import remarks
+from passes.mode_changes import changed_by_mode
 from passes.models import ChargePass, check_uid, normalize_uid
 from passes.reasons import REASONS
 from passes.remedies import add_url
-from stations.hooks import Button, Card, Place, Remark
+from stations.hooks import Button, Card, ModeEffect, Place, Remark
 from stations.models import AccessMode, Station
 from tenancy.links import link
 from tenancy.personal import MASK, sees
@@ -83,6 +84,9 @@ class Desk:
             return here.visible_to(user).exclude(uid__in=there.values("uid")).values("uid").distinct().count()
 
         return gone(from_path, to_path), gone(to_path, from_path)
+
+    def changed_by_mode(self, user: User, changes: Sequence[tuple[Place, str]]) -> ModeEffect:
+        return changed_by_mode(user, changes)
 
     def doings(self, user: User | AnonymousUser, offer: CardOffer, face: Face) -> tuple[Button, ...]:
         why = Button(_("Why?"), link("card_offer", offer.pk))

@@ -261,7 +261,7 @@ def _outcome(charge_pass: ChargePass, offer: Offer, facts: Facts, kind: _Kind) -
     spoken = speaking(kind.path, facts.listings)
     if kind.mode != AccessMode.OPEN and (spoken is None or spoken.charge_pass.key != charge_pass.pk):
         return Outcome("", _("Another pass with this UID is on the list there."))
-    always, now = (decide(offer, _of_places(facts, kind.inside, times)) for times in (False, True))
+    always, now = (decide(offer, of_places(facts, kind.inside, times)) for times in (False, True))
     outcome, instead = _of_verdict(always, spoken), _of_verdict(now, spoken).form
     # Which of the rules that look at times and energy refuses now
     refused = next((NOT_NOW[step.rule] for step in now.steps if step.good is False and step.rule in NOT_NOW), "")
@@ -285,7 +285,7 @@ def _elsewhere(user: User, offer: Offer, facts: Facts) -> Outcome:
     return _of_verdict(decide(offer, facts), speaking(offer.place.organization_path, listings))
 
 
-def _of_places(facts: Facts, inside: bool, times: bool) -> Facts:
+def of_places(facts: Facts, inside: bool, times: bool) -> Facts:
     """`facts` with the restriction to places as it is there; `times`: with those to times and energy, else without."""
 
     def only_place(limits: Limits) -> Limits:

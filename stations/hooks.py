@@ -165,6 +165,22 @@ class Remark(NamedTuple):
     who: str = ""
 
 
+class ModeEffect(NamedTuple):
+    """What other access modes mean for passes on lists: how many there are, how many of them charge now, no longer charge, begin to,
+    charged free and are then paid for by their holders, and the other way round. `cards` are the first of those that no longer charge;
+    `networks` says whether card providers are connected there. Not `counted`: there are too many to look at."""
+
+    listed: int = 0
+    worked: int = 0
+    stop: int = 0
+    begin: int = 0
+    paid: int = 0
+    free: int = 0
+    cards: tuple[Card, ...] = ()
+    networks: bool = False
+    counted: bool = True
+
+
 class Cards(Protocol):
     """The desk that knows passes."""
 
@@ -186,6 +202,10 @@ class Cards(Protocol):
     def changed_by_move(self, user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:
         """Of the cards that `user` may see: how many that charge at the organization with `from_path` do not at the other, and how many
         begin to."""
+
+    def changed_by_mode(self, user: User, changes: Sequence[tuple[Place, str]]) -> ModeEffect:
+        """What comes of it where each of these stations is given another access mode in force, as far as `user` may see passes. A constant
+        number of queries."""
 
     def doings(self, user: User | AnonymousUser, offer: CardOffer, face: Face) -> tuple[Button, ...]:
         """What can be done about a card that was offered: the reasons of the decision, and a pass of an unknown card. `face` is the card
@@ -228,3 +248,7 @@ def remarks(user: User, station: Station) -> list[Remark]:
 
 def cards_changed_by_move(user: User | AnonymousUser, from_path: str, to_path: str) -> tuple[int, int]:
     return cards.changed_by_move(user, from_path, to_path) if cards else (0, 0)
+
+
+def cards_changed_by_mode(user: User, changes: Sequence[tuple[Place, str]]) -> ModeEffect:
+    return cards.changed_by_mode(user, changes) if cards and changes else ModeEffect()

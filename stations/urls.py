@@ -1,6 +1,9 @@
 from django.urls import URLPattern
 
 from stations.pages import (
+    access,
+    availability,
+    availability_list,
     bulk,
     configuration,
     configuration_compare,
@@ -36,4 +39,7 @@ urlpatterns: list[URLPattern] = [
     *vendor_codes.urlpatterns,
     *hardware.urlpatterns,
     *imports.urlpatterns,
+    *access.urlpatterns,
+    *availability.urlpatterns,
+    *availability_list.urlpatterns,
 ]

@@ -17,6 +17,7 @@ from stations import actions, explain
 from stations.cards import Faces
 from stations.location_forms import described, giver
 from stations.models import Connection, Connector, Location, Station, Transaction
+from stations.pages.availability_list import in_short
 from stations.pages.location_list import REACHABLE
 from tenancy.compensation import KINDS, Given, amount_in_words, given_at
 from tenancy.hooks import Part
@@ -78,13 +79,22 @@ def facts_of(user: User, location: Location) -> list[Fact]:
         )
     found += [
         Fact(_("Time zone"), location.time_zone, _("set here")),
-        Fact(_("Access mode"), mode, _("set here. %s") % meaning),
+        Fact(
+            _("Access mode"),
+            mode,
+            _("set here. %s") % meaning,
+            url=link("location_access", location.pk) if may(user, MANAGE_LOCATIONS, location) else "",
+        ),
         Fact(
             _("Published"),
             _("Yes") if location.published else _("No"),
             _("– drivers see it in directories and on the public page") if location.published else _("– drivers do not see it"),
         ),
     ]
+    month, shares = in_short(user, connector__station__location=location)
+    if shares:
+        url = link("availability", **{"in": f"l{location.pk}"})
+        found.append(Fact(_("Availability"), shares, month, url=url))
     if may(user, READ_MONEY, location):
         inherited = given_at(own)
         for name in KINDS:
@@ -244,5 +254,7 @@ def part_of_organization(request: HttpRequest, organization: Organization) -> Pa
         "all_url": link("locations", **{"in": f"o{organization.pk}"}) if len(own) > MANY else "",
         "add_url": link("location_add", organization=str(organization.pk)),
         "may_add": may(user_of(request), MANAGE_LOCATIONS, organization),
+        "availability": in_short(user_of(request), connector__station__location__organization__path__startswith=organization.path),
+        "availability_url": link("availability", **{"in": f"o{organization.pk}", "group": "location"}),
     }
     return Part("stations/organization_part.html", context)

@@ -30,6 +30,12 @@ class Door(NamedTuple):
 DOORS: list[Door] = [
     Door(lazy("Vendor codes"), lazy("What the error codes of a make mean, and what to do."), icon="vocabulary", page="vendor_codes"),
     Door(
+        lazy("Availability"),
+        lazy("How much of the time drivers could charge: by station, location and organization, month by month."),
+        "chart-bar",
+        "availability",
+    ),
+    Door(
         lazy("Imports"),
         lazy("Files with many things at once, checked before anything is written."),
         "file-import",

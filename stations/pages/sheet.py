@@ -136,6 +136,8 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         "may_manage": situation.may(MANAGE_STATIONS),
         "edit_url": link("station_edit", pk),
         "template_add_url": link("hardware_template_add", station=str(pk)),
+        "access_url": link("station_access", pk),
+        "alias_url": link("station_alias", pk),
         "delete_url": link("station_delete", pk),
         "password_url": link("station_password", pk),
         "connector_add_url": link("connector_add", pk),

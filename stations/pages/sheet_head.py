@@ -29,6 +29,7 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("overview", lazy("Overview"), "station", READ),
     ("transactions", lazy("Transactions"), "station_transactions", READ_TRANSACTIONS),
     ("activity", lazy("Activity"), "station_activity", READ),
+    ("availability", lazy("Availability"), "station_availability", READ),
     ("configuration", lazy("Configuration"), "station_configuration", READ_CONFIGURATION),
     ("logs", lazy("Logs"), "station_logs", READ_LOGS),
     ("details", lazy("Details"), "station_details", READ),
@@ -41,7 +42,7 @@ JUST_NOW, MOST_ASKED = timedelta(minutes=5), 3  # what one has asked oneself is 
 
 def all_tabs() -> list[tuple[str, Text, str, str]]:
     """With those of the apps above, after the configuration."""
-    return [*TABS[:4], *hooks.sheet_tabs, *TABS[4:]]
+    return [*TABS[:5], *hooks.sheet_tabs, *TABS[5:]]
 
 
 class Fact(NamedTuple):
@@ -211,7 +212,12 @@ def _facts(situation: Situation) -> list[Fact]:
     facts = [
         Fact(_("Make and model"), make or _("not known yet"), told if make else _("the station tells it when it starts")),
         Fact(_("Firmware"), station.firmware_version or _("not known yet"), told if station.firmware_version else ""),
-        Fact(_("Access mode"), str(access.label), _("set at this station") if station.access_mode else _("from location")),
+        Fact(
+            _("Access mode"),
+            str(access.label),
+            _("set at this station") if station.access_mode else _("from location"),
+            url=link("station_access", station.pk) if situation.may(MANAGE_STATIONS) else "",
+        ),
         Fact(_("Location"), str(station.location), station.location.address, url=station.location.get_absolute_url()),
         Fact(_("Technical data"), ", ".join(current), _("entered here")),
     ]

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def register_all() -> None:
     from stations.bulk import register
-    from stations.bulk.kinds import commands, configuration, edits, service
+    from stations.bulk.kinds import access, commands, configuration, edits, service
 
-    register(*commands.KINDS, *service.KINDS, *configuration.KINDS, *edits.KINDS)
+    register(*commands.KINDS, *service.KINDS, *configuration.KINDS, *edits.KINDS, *access.KINDS)
