@@ -24,7 +24,8 @@ from django.utils.translation import gettext_lazy as lazy
 from energycloud.text import LEAST, Text
 from passes.pages import local_list
 from passes.reasons import REASONS
-from stations import explain
+from stations import availability, explain
+from stations.access import MEANINGS
 from stations.actions import bulk
 from stations.configuration.explained import configuration_keys
 from stations.models import AccessMode, BulkJob, Command
@@ -111,6 +112,12 @@ CHAPTERS = (
              lazy("Open the lock that holds the plug."), ("stations",)),
         Page("vendor-codes", lazy("Explain the error codes of a make"),
              lazy("The dictionary of vendor codes, and who sees which explanation."), ("vendor_codes", "vendor_code_add")),
+        Page("access-mode", lazy("How to change the access mode of the charging station?"),
+             lazy("Who may charge and who pays: at one station, a location or many, and what changes by it."), ("stations", "locations")),
+        Page("alias", lazy("How do I set up an alias to be displayed for the charging station?"),
+             lazy("A name that people use, shown beside the id everywhere."), ("stations",)),
+        Page("availability", lazy("How to view the availability of a charging station?"),
+             lazy("How much of the time drivers could really charge, and what kept them away."), ("availability", "stations")),
         Page("charging", lazy("Start and stop a charge"), lazy("From here instead of at the station."), ("stations", "transactions")),
         Page("commands", lazy("Commands"), lazy("Ask a station to do something, and see what became of it."), ("stations",)),
         Page("many", lazy("Do the same to many stations"),
@@ -193,6 +200,7 @@ OPENS: dict[str, Any] = {
     "map": lazy("Map"), "operations": lazy("Operations"), "bulk_jobs": lazy("Bulk jobs"), "stations": lazy("Stations"),
     "configuration_templates": lazy("Configuration templates"),
     "configuration_template_add": lazy("Add a configuration template"),
+    "availability": lazy("Availability"),
     "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "vendor_codes": lazy("Vendor codes"), "vendor_code_add": lazy("Explain a vendor code"),
@@ -296,6 +304,8 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         "statuses": [(word, meaning) for word, meaning in explain.STATUSES.items() if word],
         "faults": explain.FAULTS.items(),
         "access_modes": AccessMode.labels,
+        "mode_meanings": [(AccessMode(mode).label, meaning) for mode, meaning in MEANINGS.items()],
+        "unavailable_reasons": availability.REASONS.values(),
         "command_states": [(state.label, COMMAND_STATES[state]) for state in Command.State],
         "configuration_keys": configuration_keys(),
         "reasons": REASONS.values(),

@@ -164,10 +164,9 @@ def station_alias(request: HttpRequest, pk: int) -> HttpResponse:
     title, back = _("Alias of %s") % station.identity, next_url(request, station.get_absolute_url())
     trail = [*path_below(user, station.location), (station, station.get_absolute_url())]
     form = AliasForm(request.POST or None, instance=station)
-    fresh = Station.objects.select_related("location__organization")
 
     def save(values: dict[str, Any]) -> Station:
-        found = get_for(user, fresh, MANAGE_STATIONS, pk=pk)
+        found = get_for(user, Station.objects.select_related("location__organization"), MANAGE_STATIONS, pk=pk)
         return actions.edit_station(actor=user, station=found, **values)
 
     return form_page(
