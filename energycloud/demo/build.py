@@ -18,7 +18,18 @@ from energycloud.simulator.makes import MAKES, Make
 from passes.models import ChargePass, RoamingToken
 from stations import credentials
 from stations.actions import add_stations, create_hardware_template, create_location, edit_connector, edit_station, renew_password
-from stations.models import Connector, CurrentType, Knock, Location, SecurityEvent, Station, StatusChange, Transaction, UnmatchedMessage
+from stations.models import (
+    ActivationChange,
+    Connector,
+    CurrentType,
+    Knock,
+    Location,
+    SecurityEvent,
+    Station,
+    StatusChange,
+    Transaction,
+    UnmatchedMessage,
+)
 from tenancy.actions import assign_role, create_organization, create_role, create_user, let_in, team_of
 from tenancy.models import Organization, Role, User
 
@@ -63,10 +74,11 @@ def build() -> list[tuple[str, str]]:
             registers: list[int] = []
             taken = cards.accepted(station, every, now)
             if trait != "never":
-                registers = history.live(station, make, place.habit, taken, _last_seen(rng, now, trait))
+                seen = _last_seen(rng, now, trait)
+                registers = history.live(station, make, place.habit, taken, seen)
                 for number, register in enumerate(registers, 1):
                     station.connectors.filter(number=number).update(energy_register=register)
-                _was_connected(rng, station, make, trait, now)
+                _was_connected(rng, station, make, trait, now, seen)
             if alias in data.REFUSALS:
                 name, count = data.REFUSALS[alias]
                 known_card = ChargePass.objects.filter(organization=organization, nickname=name).first()
@@ -191,9 +203,8 @@ def _last_seen(rng: random.Random, now: datetime, trait: str) -> datetime:
     return now - timedelta(minutes=15)
 
 
-def _was_connected(rng: random.Random, station: Station, make: Make, trait: str, now: datetime) -> None:
+def _was_connected(rng: random.Random, station: Station, make: Make, trait: str, now: datetime, seen: datetime) -> None:
     """What an earlier connection has left: who it said it was, and when it was heard last."""
-    seen = _last_seen(rng, now, trait)
     station.vendor, station.model, station.firmware_version, station.serial_number = (
         make.vendor,
         make.model,
@@ -209,6 +220,7 @@ def _was_connected(rng: random.Random, station: Station, make: Make, trait: str,
     station.connectors.update(status=Connector.Status.AVAILABLE, error_code="NoError", status_at=seen)
     if trait == "deactivated":
         edit_station(actor=None, station=station, active=False)
+        ActivationChange.objects.filter(station=station).update(at=seen)
 
 
 def _problems(now: datetime) -> None:

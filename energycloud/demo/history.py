@@ -15,7 +15,21 @@ from energycloud.simulator.cars import Car, ac_power, dc_power, some_car
 from energycloud.simulator.makes import Make
 from passes.authorizing import authorize
 from stations.hooks import Offer, place_of
-from stations.models import AccessMode, CardOffer, Connector, MeterSample, MeterSeries, Station, StatusChange, Transaction
+from stations.models import (
+    AccessMode,
+    Availability,
+    AvailabilityChange,
+    CardOffer,
+    ConnectionPeriod,
+    Connector,
+    MaintenanceWindow,
+    MeterSample,
+    MeterSeries,
+    OutOfService,
+    Station,
+    StatusChange,
+    Transaction,
+)
 
 DAYS = 35
 # habit -> (visits per connector and day, hour of arrival, its spread in hours, hours plugged in at most, works at weekends)
@@ -27,6 +41,9 @@ HABITS = {
     "motorway": (4.0, 14.0, 4.5, 0.8, True),
     "home": (0.7, 18.0, 1.5, 11.0, True),
 }
+FAULTS = ("GroundFailure", "ConnectorLockFailure", "PowerMeterFailure", "OverCurrentFailure", "EVCommunicationError")
+REPAIRS = ("Meter exchanged", "Yearly inspection", "New cable", "Firmware update with the fitter on site")
+BLOCKED = ("Lock damaged, part ordered", "Building site in front of it", "Cable cut, police informed")
 PROBE = {"AC": timedelta(minutes=15), "DC": timedelta(minutes=3)}
 
 
@@ -40,10 +57,14 @@ class History:
     samples: list[tuple[Connector, str, datetime, float]] = field(default_factory=list)
     offers: list[CardOffer] = field(default_factory=list)
     changes: list[StatusChange] = field(default_factory=list)
+    periods: list[ConnectionPeriod] = field(default_factory=list)
+    outages: list[OutOfService | MaintenanceWindow] = field(default_factory=list)
+    switches: list[AvailabilityChange] = field(default_factory=list)
 
     def live(self, station: Station, make: Make, habit: str, cards: Sequence[str], until: datetime) -> list[int]:
         """The past of one station up to `until`; returns the registers of its meters, in Wh, by connector."""
         registers = []
+        self.connected(station, until)
         for connector in station.connectors.all():
             if connector.number:
                 register = float(self.rng.randint(200_000, 9_000_000))
@@ -51,6 +72,42 @@ class History:
                     register = self.visit(station, connector, make, cards, car, begin, end, register)
                 registers.append(round(register))
         return registers
+
+    def connected(self, station: Station, until: datetime) -> None:
+        """When it was heard, and what kept drivers away: now and then no network, on some stations a fault, on few a repair."""
+        rng, began = self.rng, self.now - timedelta(days=DAYS)
+        connectors = list(station.connectors.all())
+        for connector in connectors:
+            self.status(connector, began + timedelta(seconds=9), "Available")
+        at = began
+        while at < until:  # a restart after some days, away for minutes, rarely for hours
+            end = min(at + timedelta(days=rng.uniform(2, 16)), until)
+            self.periods.append(ConnectionPeriod(station=station, began_at=at, ended_at=end, address="127.0.0.1"))
+            at = end + timedelta(minutes=rng.uniform(3, 40) if rng.random() < 0.8 else rng.uniform(60, 900))
+        plugs = [connector for connector in connectors if connector.number]
+        for _number in range(rng.choices((0, 1, 3), (5, 3, 2))[0]):
+            plug, fault = rng.choice(plugs), self.some_moment(began, until)
+            self.status(plug, fault, "Faulted", rng.choice(FAULTS))
+            self.status(plug, fault + timedelta(hours=rng.uniform(0.2, 9)), "Available")
+        if rng.random() < 0.25:
+            since = self.some_moment(began, until)
+            ended = since + timedelta(hours=rng.uniform(1, 5))
+            self.outages.append(MaintenanceWindow(station=station, starts_at=since, ends_at=ended, comment=rng.choice(REPAIRS)))
+        if rng.random() < 0.25:
+            plug, since = rng.choice(plugs), self.some_moment(began, until)
+            ended = since + timedelta(hours=rng.uniform(3, 30))
+            self.outages.append(
+                OutOfService(station=station, connector_number=plug.number, since=since, ended_at=ended, comment=rng.choice(BLOCKED))
+            )
+            for when, value in ((since, Availability.INOPERATIVE), (ended, Availability.OPERATIVE)):
+                self.switches.append(AvailabilityChange(connector=plug, at=when, availability=value))
+
+    def some_moment(self, began: datetime, until: datetime) -> datetime:
+        """At least two days before `until`: all is well by then."""
+        return began + (until - timedelta(days=2) - began) * self.rng.uniform(0.05, 1)
+
+    def status(self, connector: Connector, at: datetime, status: str, error_code: str = "NoError") -> None:
+        self.changes.append(StatusChange(connector=connector, at=at, received_at=at, status=status, error_code=error_code))
 
     def visits(self, station: Station, make: Make, habit: str, until: datetime) -> Iterator[tuple[Car, datetime, datetime]]:
         """(car, plugged in, plugged out), one after the other."""
@@ -126,6 +183,10 @@ class History:
         Transaction.objects.bulk_create(self.transactions, batch_size=500)
         Transaction.objects.filter(transaction_id="").update(transaction_id=Cast(F("pk"), CharField()))
         CardOffer.objects.bulk_create(sorted(self.offers, key=lambda row: row.at), batch_size=500)
+        ConnectionPeriod.objects.bulk_create(self.periods, batch_size=500)
+        OutOfService.objects.bulk_create([one for one in self.outages if isinstance(one, OutOfService)])
+        MaintenanceWindow.objects.bulk_create([one for one in self.outages if isinstance(one, MaintenanceWindow)])
+        AvailabilityChange.objects.bulk_create(self.switches)
         StatusChange.objects.bulk_create(sorted(self.changes, key=lambda row: row.at), batch_size=500)
         kinds = {
             "energy": ("Energy.Active.Import.Register", "Wh", "Outlet"),
