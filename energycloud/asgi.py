@@ -1,4 +1,4 @@
-"""The ways in: pages over HTTP, stations at /ocpp/<identity>, browsers' live updates at /live/."""
+"""The ways in: pages over HTTP, stations at /ocpp/<identity> and for files at /station-files/, browsers' live updates at /live/."""
 
 import os
 
@@ -12,15 +12,18 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps)
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from energycloud.live import LiveConsumer  # noqa: E402
+from stations import addresses  # noqa: E402
 from stations.gateway.consumer import PREFIX, StationConsumer  # noqa: E402
+from stations.station_files import StationFiles  # noqa: E402
 
 stations = StationConsumer.as_asgi()
+files = StationFiles()
 live = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsumer.as_asgi()))
 
 
 async def application(scope, receive, send):  # type: ignore[no-untyped-def]
     if scope["type"] == "http":
-        await pages(scope, receive, send)
+        await (files if scope["path"].startswith(addresses.PREFIX) else pages)(scope, receive, send)
     elif scope["type"] == "websocket":
         if scope["path"].startswith(PREFIX):
             await stations(scope, receive, send)

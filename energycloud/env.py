@@ -195,3 +195,12 @@ def origin(name: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ImproperlyConfigured(f"{name} must be a URL such as https://tile.example.org/{{z}}/{{x}}/{{y}}.png, not {text(name)!r}.")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def base_url(name: str) -> str:
+    """Scheme, host and perhaps a port, without a slash at the end; empty when unset."""
+    raw = text(name).rstrip("/")
+    parts = urlsplit(raw)
+    if raw and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+        raise ImproperlyConfigured(f"{name} must be an address such as https://portal.example.org, not {raw!r}.")
+    return raw

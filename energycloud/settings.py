@@ -244,6 +244,14 @@ STATION_CLOSED_GRACE = env.number("STATION_CLOSED_GRACE", 60, least=1)
 # Roaming networks (OCPI): as which party we connect, and whether providers may stand in a private network.
 OCPI_PARTY = env.party("OCPI_PARTY", "NL*ECL")
 OCPI_PRIVATE_ADDRESSES = env.flag("OCPI_PRIVATE_ADDRESSES", False)
+# Firmware for stations and what they upload. Stations find both where they connect, unless STATION_FILES_URL says where instead.
+STATION_FILES_URL = env.base_url("STATION_FILES_URL")
+STATION_LOG_MAX_MB = env.number("STATION_LOG_MAX_MB", 50, least=1)
+STATION_LOG_RETENTION_DAYS = env.number("STATION_LOG_RETENTION_DAYS", 90, least=1)
+FIRMWARE_MAX_MB = env.number("FIRMWARE_MAX_MB", 200, least=1)
+# Seconds without news after which an update counts as stuck, and how many stations fetch firmware at the same time.
+FIRMWARE_STUCK_AFTER = env.number("FIRMWARE_STUCK_AFTER", 2 * 3600, least=60)
+FIRMWARE_AT_ONCE = env.number("FIRMWARE_AT_ONCE", 20, least=1)
 FRAME_RETENTION_DAYS = env.number("FRAME_RETENTION_DAYS", 90, least=1)
 
 # Imports: what is uploaded, what an XLSX file unpacks to, and how many rows.

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
-from stations import availability_records, imported_passwords, partitions, returning
+from stations import availability_records, file_progress, firmware_jobs, imported_passwords, partitions, returning
 from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
@@ -33,6 +33,10 @@ def enqueue_purge() -> None:
     django_rq.enqueue(upkeep.purge_frames)
 
 
+def enqueue_purge_of_uploads() -> None:
+    django_rq.enqueue(file_progress.purge_uploads)
+
+
 # (seconds between runs, what)
 JOBS: list[tuple[float, Callable[[], object]]] = [
     (5, upkeep.sweep),
@@ -48,6 +52,8 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (60, availability_records.keep_days),
     (15, imports.enqueue_due),
     (3600, enqueue_purge),
+    (5, firmware_jobs.advance),
+    (3600, enqueue_purge_of_uploads),
     (3600, sweep_accesses),
     (3600, imports.forget_old),
     (3600, bulk.forget_old),

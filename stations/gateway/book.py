@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count
 
+from stations import file_progress
 from stations.gateway import bulk, cards, doors, outbound, periods
 from stations.gateway.clock import CLOCK_TOLERANCE, effective, iso
 from stations.gateway.doors import STATUS_FIELDS
@@ -91,6 +92,7 @@ class Book:
         self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
         self.notes: dict[int, dict[str, Any]] = {}  # station pk -> fields that change rarely
         self.security: list[SecurityEvent] = []
+        self.reports: list[file_progress.Report] = []  # of firmware and logs
         self.silences: list[tuple[int, datetime, datetime]] = []  # station pk, last heard, heard again
         self.questions: dict[Entry, Question] = {}  # what has to be asked first: not booked now
 
@@ -218,15 +220,18 @@ class Book:
             return {"idTagInfo": cards.id_tag_info(self.verdicts[entry])}
         if isinstance(event, events.Boot):
             self.boots[entry.state.station_id] = (event.fields, entry.at)
+            self.reports.append((entry.state.station_id, event, entry.at))
             self.changed.add(entry.state.station_id)
             return {"currentTime": iso(entry.at), "interval": settings.OCPP_HEARTBEAT_INTERVAL, "status": "Accepted"}
         if isinstance(event, events.VendorData):
             return {"status": "UnknownVendorId"}
         if isinstance(event, events.FirmwareStatus):
             self._note(entry, firmware_status=event.status)
+            self.reports.append((entry.state.station_id, event, entry.at))
             return {}
         if isinstance(event, events.DiagnosticsStatus):
             self._note(entry, diagnostics_status=event.status)
+            self.reports.append((entry.state.station_id, event, entry.at))
             return {}
         if isinstance(event, events.SecurityNotice):
             at = effective(event.at.at, entry.at) or entry.at
@@ -453,6 +458,8 @@ class Book:
         if self.security:
             SecurityEvent.objects.bulk_create(self.security)
         periods.was_silent(self.silences)
+        if self.reports:
+            file_progress.reported(self.reports)
         if self.problems:
             self._write_problems()
         if self.unmatched:

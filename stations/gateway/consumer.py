@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from stations import credentials
+from stations import addresses, credentials
 from stations.gateway.entries import Attached, Connect, Question, Received, Refused, StationState
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.models.infrastructure import IDENTITY
@@ -90,6 +90,7 @@ class StationConsumer(AsyncConsumer):
         hub.ledger.submit(Connect(
             datetime.now(UTC), future, identity=identity, digest=credentials.digest(password), keep_digest=keep, address=address,
             version=v16.SUBPROTOCOL.removeprefix("ocpp"), gateway=hub.name,
+            origin=addresses.origin_of(scope),
         ))  # fmt: skip
         outcome = await future
         if isinstance(outcome, Attached):

@@ -41,10 +41,10 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
     bulk.update(
         Station,
         ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at",
-         "first_connected_at"),
+         "first_connected_at", "origin"),
         [
             (pk, True, generation, entry.gateway, entry.address, entry.at, entry.version, None, entry.at,
-             stations[entry.identity].first_connected_at or entry.at)
+             stations[entry.identity].first_connected_at or entry.at, entry.origin)
             for pk, (entry, generation) in granted.items()
         ],
     )  # fmt: skip

@@ -71,7 +71,7 @@ class Entry:
 class Connect(Entry):
     """A request to upgrade. Outcome: Attached or Refused."""
 
-    __slots__ = ("address", "digest", "gateway", "identity", "keep_digest", "version")
+    __slots__ = ("address", "digest", "gateway", "identity", "keep_digest", "origin", "version")
 
     def __init__(
         self,
@@ -84,10 +84,11 @@ class Connect(Entry):
         address: str,
         version: str,
         gateway: str,
+        origin: str = "",
     ) -> None:
         super().__init__(at, future)
         self.identity, self.digest, self.keep_digest = identity, digest, keep_digest
-        self.address, self.version, self.gateway = address, version, gateway
+        self.address, self.version, self.gateway, self.origin = address, version, gateway, origin
 
 
 class Disconnect(Entry):

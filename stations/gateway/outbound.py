@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from stations import credentials, hooks
+from stations import credentials, file_progress, hooks
 from stations.bulk import jobs
 from stations.gateway import bulk
 from stations.gateway.entries import Answered
@@ -118,6 +118,9 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
         Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
         if command.frame_id:
             Frame.objects.filter(pk=command.frame_id).update(answer=text.replace("\x00", ""), answered_at=entry.at, failed=failed)
+        for name, value in fields.items():
+            setattr(command, name, value)
+        file_progress.answered([command])
         changed.add(command.station_id)
     if items := {command.item_id for command in commands.values() if command.item_id}:
         jobs.answered(items)

@@ -37,10 +37,10 @@ class FirmwareFile(Shared):
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     notes = models.TextField(_("What is new"), max_length=2000, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Offered no more
-    retired_at = models.DateTimeField(null=True, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = SharedQuerySet.as_manager()
 
@@ -91,7 +91,7 @@ class FirmwareUpdate(models.Model):
     why = models.CharField(_("Why"), max_length=6, choices=Why.choices)
     asked_for_by = models.CharField(_("Asked for by"), max_length=100)
     reason = models.CharField(_("Reason"), max_length=300)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Not before, and not begun after
     window_from = models.DateTimeField(_("Not before"))
@@ -102,7 +102,7 @@ class FirmwareUpdate(models.Model):
     status = models.CharField(max_length=30, blank=True)
     problem = models.CharField(max_length=300, blank=True)
     before = models.CharField(max_length=50, blank=True)  # the version it had
-    command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")
+    command = models.ForeignKey(Command, models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = VisibleQuerySet.as_manager()
 
@@ -142,12 +142,12 @@ class StationUpload(models.Model):
     security = models.BooleanField(_("Security log"), default=False)
     since = models.DateTimeField(_("From"), null=True, blank=True)
     until = models.DateTimeField(_("Until"), null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()  # the address takes nothing after this
     state = models.CharField(_("State"), max_length=9, choices=State.choices, default=State.REQUESTED)
     problem = models.CharField(max_length=300, blank=True)
-    command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")
+    command = models.ForeignKey(Command, models.SET_NULL, null=True, blank=True, related_name="+")
     file = models.FileField(upload_to=upload_name, blank=True)
     file_name = models.CharField(_("File"), max_length=255, blank=True)  # the station's name for it (OCPP 1.6 §6.26)
     size = models.PositiveBigIntegerField(default=0)

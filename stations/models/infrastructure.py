@@ -231,6 +231,8 @@ class Station(models.Model):
     # Grows with every authenticated socket: the newest wins, and what an older one still says about itself is ignored.
     generation = models.BigIntegerField(default=0, editable=False)
     gateway = models.CharField(max_length=32, blank=True, editable=False)
+    # Scheme and host by which it reached us, as in https://portal.example.org: there it finds files too (stations.addresses)
+    origin = models.CharField(max_length=300, blank=True, editable=False)
     address = models.CharField(max_length=45, blank=True, editable=False)
     first_connected_at = models.DateTimeField(null=True, editable=False)
     connected_at = models.DateTimeField(null=True, editable=False)

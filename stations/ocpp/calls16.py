@@ -33,6 +33,7 @@ _PROFILES: dict[type[Any], str] = {Trigger: "RemoteTrigger", UpdateFirmware: "Fi
 PROFILES_KEY = "SupportedFeatureProfiles"
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration"}
+SECURITY_KEY = "SecurityProfile"  # of the security extension; a station that has it knows GetLog
 
 
 def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
@@ -41,6 +42,13 @@ def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
     if not needed or not told.strip():
         return ""
     return "" if needed.lower() in {part.strip().lower() for part in told.split(",")} else needed
+
+
+def tells_security_log(configuration: Mapping[str, str]) -> bool | None:
+    """Whether a station has a security log, by what it has told of its configuration; None where that was never read."""
+    if SECURITY_KEY in configuration:
+        return True
+    return False if configuration else None
 
 
 def call(intent: Intent) -> Call:
@@ -108,6 +116,14 @@ def intent(action: str, payload: Payload) -> Intent | None:
         return reader(payload) if reader else None
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def log_name(action: str, answer: Payload) -> str | None:
+    """What the station calls the log that it was asked for and said yes to; empty where it does not say. None: it has nothing to upload
+    (§5.9: an answer to GetDiagnostics without a name)."""
+    if action == "GetDiagnostics":
+        return str(answer.get("fileName") or "").strip() or None
+    return str(answer.get("filename") or "").strip()
 
 
 def _time(text: str | None) -> datetime | None:

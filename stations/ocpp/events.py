@@ -91,7 +91,11 @@ class FirmwareStatus(NamedTuple):
 
 
 class DiagnosticsStatus(NamedTuple):
+    """`key` is that of the intent SendLog; None where the message has none. `log`: it is about a log, not about diagnostics."""
+
     status: str
+    key: int | None = None
+    log: bool = False
 
 
 class SecurityNotice(NamedTuple):

@@ -279,7 +279,7 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     "DiagnosticsStatusNotification": lambda p: DiagnosticsStatus(p["status"]),
     "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
     "Heartbeat": lambda p: Heartbeat(),
-    "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"]),
+    "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"], p.get("requestId"), True),
     "MeterValues": _metered,
     "SecurityEventNotification": lambda p: SecurityNotice(
         clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
@@ -316,10 +316,27 @@ def without_secrets(action: str, payload: Payload) -> Payload:
         return {**payload, "value": MASK}
     if action == "SendLocalList" and payload.get("localAuthorizationList"):
         return {**payload, "localAuthorizationList": without_cards(action, payload["localAuthorizationList"])}
+    if action in _AT_AN_ADDRESS:
+        return _without_tokens(payload)
     keys = payload.get("configurationKey") if action == "GetConfiguration" else None
     if isinstance(keys, list) and any(_shows_secret(item) for item in keys):
         return {**payload, "configurationKey": [{**item, "value": MASK} if _shows_secret(item) else item for item in keys]}
     return payload
+
+
+# Their addresses open a file to whoever has them
+_AT_AN_ADDRESS = frozenset({"GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"})
+_TOKEN = re.compile(r"(/station-files/\w+/)[^/\s]+")
+
+
+def _without_tokens(payload: Payload) -> Payload:
+    def shown(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: shown(one) for key, one in value.items()}
+        return _TOKEN.sub(rf"\1{MASK}", value) if isinstance(value, str) else value
+
+    changed: Payload = shown(payload)
+    return payload if changed == payload else changed
 
 
 _CARD_KEY = re.compile(r"id_?(tag|token)$", re.IGNORECASE)

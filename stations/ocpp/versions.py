@@ -9,7 +9,7 @@ from stations.ocpp import calls16
 from stations.ocpp.intents import Intent
 
 # Keys of the configuration by which stations tell what they can do
-TELLING_KEYS = (calls16.PROFILES_KEY,)
+TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY)
 
 
 class Speaker(Protocol):
@@ -20,6 +20,10 @@ class Speaker(Protocol):
     def call(self, intent: Intent) -> tuple[str, dict[str, Any]]: ...
 
     def intent(self, action: str, payload: dict[str, Any]) -> Intent | None: ...
+
+    def log_name(self, action: str, answer: dict[str, Any]) -> str | None: ...
+
+    def tells_security_log(self, configuration: Mapping[str, str]) -> bool | None: ...
 
     def outcome(self, answer: dict[str, Any]) -> str: ...
 

@@ -1,0 +1,270 @@
+"""Firmware and logs of stations: over the socket what they tell, over HTTP what they fetch and leave, by the clock what is due."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from stations import addresses, file_progress, firmware_jobs
+from stations.actions import add_firmware, cancel_update, fetch_log, give_up_update, plan_update
+from stations.models import Command, FirmwareFile, FirmwareUpdate, Frame, Station, StationUpload, Transaction
+from tests.conftest import Tree
+from tests.ocpp.conftest import Gateway, Wire, until
+
+pytestmark = pytest.mark.engines
+
+CONTENT = bytes(range(256)) * 20
+BOOT = {"chargePointVendor": "Alfen BV", "chargePointModel": "NG910", "firmwareVersion": "6.4.0"}
+
+
+@pytest.fixture(autouse=True)
+def files_of_this_test(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def online(gateway: Gateway) -> Wire:
+    wire = gateway.connect()
+    assert wire.call("BootNotification", BOOT)["status"] == "Accepted"
+    return wire
+
+
+def station() -> Station:
+    return Station.objects.select_related("location__organization").get(identity="LUM-0001")
+
+
+def firmware(tree: Tree, version: str = "6.5.1", content: bytes = CONTENT) -> FirmwareFile:
+    file = ContentFile(content, name=f"alfen-{version}.bin")
+    return add_firmware(actor=None, organization=tree.partner, file=file, vendor="Alfen*", model="NG9*", version=version)
+
+
+def planned(tree: Tree, file: FirmwareFile | None = None, **fields: Any) -> FirmwareUpdate:
+    now = timezone.now()
+    given = {"why": "fault", "asked_for_by": "Cy", "reason": "reader hangs", "window_from": now, "window_until": now + timedelta(hours=4)}
+    return plan_update(actor=tree.bob, station=station(), firmware=file or firmware(tree), **(given | fields))
+
+
+def request(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
+    asked = urllib.request.Request(url, data=body, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), error.headers
+
+
+def state(row: Any) -> str:
+    row.refresh_from_db()
+    return str(row.state)
+
+
+def told(wire: Wire) -> tuple[str, str]:
+    """Let the clock run; the station's message and the address in it."""
+    assert firmware_jobs.advance() == 1
+    message_id, action, payload = wire.expect_call()
+    assert action == "UpdateFirmware"
+    wire.answer(message_id, {})
+    return message_id, payload["location"]
+
+
+def says(wire: Wire, *statuses: str) -> None:
+    for status in statuses:
+        assert wire.call("FirmwareStatusNotification", {"status": status}) == {}
+
+
+# -- firmware ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_update_from_plan_to_proof(tree: Tree, gateway: Gateway, online: Wire) -> None:
+    update = planned(tree)
+    _id, url = told(online)
+    assert url.startswith(f"http://127.0.0.1:{gateway.port}/station-files/firmware/"), "where the station connects"
+    assert url.endswith("/alfen-6.5.1.bin")
+    assert request(url)[:2] == (200, CONTENT)
+    assert state(update) == "downloading", "that it fetches the file is news enough"
+    status, part, headers = request(url, Range="bytes=100-199")
+    assert (status, part, headers["Content-Range"]) == (206, CONTENT[100:200], f"bytes 100-199/{len(CONTENT)}")
+    assert request(url, "HEAD")[:2] == (200, b"")
+    assert request(url, Range=f"bytes={len(CONTENT)}-")[0] == 416
+    assert request(url, "DELETE")[0] == 405
+    says(online, "Downloading", "Downloading", "Downloaded", "Installing", "Idle")
+    assert state(update) == "installing"
+    online.call("BootNotification", BOOT)
+    assert state(update) == "installing", "it starts several times"
+    online.call("BootNotification", BOOT | {"firmwareVersion": "6.5.1"})
+    assert (state(update), update.before, update.problem) == ("installed", "6.4.0", "")
+    says(online, "Installed", "Downloading", "DownloadFailed")
+    assert state(update) == "installed", "what is over stays over"
+    assert request(url)[0] == 403
+    assert "****" in Frame.objects.get(action="UpdateFirmware").call, "who reads the log cannot fetch it"
+    assert "****" in str(Command.objects.get(action="UpdateFirmware").payload)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected", "problem"),
+    [
+        (("Downloading", "DownloadFailed"), "failed", "status DownloadFailed"),
+        (("Downloading", "Downloaded", "Installing", "InstallationFailed"), "failed", "status InstallationFailed"),
+        (("DownloadFailed", "Downloading", "Downloaded", "Installing", "Installed"), "installed", ""),
+        (("Installed", "Installed"), "installed", ""),
+    ],
+)
+def test_what_the_station_says_of_it(statuses: tuple[str, ...], expected: str, problem: str, tree: Tree, online: Wire) -> None:
+    update = planned(tree)
+    told(online)
+    says(online, *statuses)
+    assert (state(update), update.problem) == (expected, problem)
+    online.call("BootNotification", BOOT)
+    update.refresh_from_db()
+    if expected == "installed":
+        assert update.problem == "other_version 6.4.0", "it says so and is not"
+        online.call("BootNotification", BOOT | {"firmwareVersion": "6.5.1"})
+        assert (state(update), update.problem) == ("installed", "")
+    else:
+        assert state(update) == expected
+        planned(tree, update.firmware)  # the station is free for the next
+
+
+def test_it_waits_for_its_window_for_the_car_and_for_the_connection(tree: Tree, online: Wire) -> None:
+    now, file = timezone.now(), firmware(tree)
+    cancel_update(actor=None, update=planned(tree, file, window_from=now + timedelta(hours=1)))
+    update = planned(tree, file)
+    start = {"connectorId": 1, "idTag": "04A2B3C4D5E680", "meterStart": 1, "timestamp": now.isoformat()}
+    transaction = online.call("StartTransaction", start)["transactionId"]
+    assert firmware_jobs.advance() == 0
+    assert state(update) == "planned"
+    with pytest.raises(ValidationError):
+        planned(tree, file)
+    FirmwareUpdate.objects.filter(pk=update.pk).update(window_until=now)
+    assert firmware_jobs.advance() == 0
+    assert (state(update), update.problem) == ("failed", "window_charging")
+    online.call("StopTransaction", {"transactionId": transaction, "meterStop": 2, "timestamp": now.isoformat()})
+    Transaction.objects.update(ended_at=now)
+    update = planned(tree, file)
+    Station.objects.filter(pk=update.station_id).update(connected=False)
+    assert firmware_jobs.advance() == 0
+    FirmwareUpdate.objects.filter(pk=update.pk).update(window_until=now)
+    firmware_jobs.advance()
+    assert (state(update), update.problem) == ("failed", "window_not_connected")
+
+
+def test_no_news_is_stuck_and_can_be_given_up(tree: Tree, online: Wire) -> None:
+    update = planned(tree)
+    _id, url = told(online)
+    old = timezone.now() - timedelta(seconds=settings.FIRMWARE_STUCK_AFTER + 1)
+    FirmwareUpdate.objects.filter(pk=update.pk).update(state_at=old)
+    firmware_jobs.advance()
+    assert (state(update), update.problem) == ("stuck", "no_news")
+    assert request(url)[0] == 403
+    give_up_update(actor=tree.bob, update=update)
+    says(online, "Installed")
+    assert (state(update), update.problem) == ("cancelled", "given_up")
+
+
+@pytest.mark.parametrize("answer", ["rejected", "expired"])
+def test_what_the_station_answers(answer: str, tree: Tree, online: Wire) -> None:
+    update = planned(tree)
+    assert firmware_jobs.advance() == 1
+    message_id, _action, _payload = online.expect_call()
+    if answer == "rejected":
+        online.socket.send(f'[4,"{message_id}","NotSupported","no",{{}}]')
+        until(lambda: state(update) == "failed")
+        assert update.problem == "refused no"
+    else:
+        Command.objects.update(state="expired")
+        file_progress.follow_up()
+        assert state(update) == "planned", "never delivered: again as long as the window is open"
+
+
+# -- logs ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def asked(wire: Wire, answer: dict[str, Any], *, security: bool = False) -> tuple[StationUpload, str, Any]:
+    upload = fetch_log(actor=None, station=station(), security=security)
+    message_id, action, payload = wire.expect_call()
+    assert action == ("GetLog" if security else "GetDiagnostics")
+    wire.answer(message_id, answer)
+    until(lambda: Command.objects.get(pk=upload.command_id).state not in ("queued", "sent"))
+    return upload, payload["log"]["remoteLocation"] if security else payload["location"], payload
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="f"; filename="../../etc/day<1>.zip"\r\nContent-Type: application/zip\r\n\r\nlines\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("send", "name"),
+    [
+        (lambda url: request(url, "PUT", b"lines"), "diag.txt"),
+        (lambda url: request(f"{url}/D%C3%A9p%2F1.log", "POST", b"lines", Content_Type="text/plain"), "1.log"),
+        (lambda url: request(url, "POST", FORM, Content_Type="multipart/form-data; boundary=b"), "day1.zip"),
+    ],
+)
+def test_a_log_arrives(send: Callable[[str], tuple[int, bytes, Any]], name: str, tree: Tree, online: Wire) -> None:
+    upload, url, _payload = asked(online, {"fileName": "diag.txt"})
+    online.call("DiagnosticsStatusNotification", {"status": "Uploading"})
+    assert state(upload) == "uploading"
+    assert request(url)[0] == 405
+    assert send(url)[0] == 201
+    online.call("DiagnosticsStatusNotification", {"status": "Uploaded"})
+    assert (state(upload), upload.file_name, upload.size, upload.problem) == ("arrived", name, 5, "")
+    with upload.file.open() as file:
+        assert file.read() == b"lines"
+    assert send(url)[0] == 403, "one file each"
+    online.call("DiagnosticsStatusNotification", {"status": "UploadFailed"})
+    assert state(upload) == "arrived"
+
+
+def test_what_does_not_arrive(tree: Tree, online: Wire, settings: Any) -> None:
+    nothing, _url, _payload = asked(online, {})
+    until(lambda: state(nothing) == "failed")
+    assert nothing.problem == "nothing"
+    upload, url, _payload = asked(online, {"fileName": "d.txt"})
+    online.call("DiagnosticsStatusNotification", {"status": "UploadFailed"})
+    assert (state(upload), upload.problem) == ("failed", "status UploadFailed")
+    settings.STATION_LOG_MAX_MB = 0
+    assert request(url, "PUT", b"x")[0] == 413, "before it is read"
+    settings.STATION_LOG_MAX_MB = 1
+    assert request(url, "PUT", b"")[0] == 400
+    assert request(url, "PUT", b"again")[0] == 201, "stations try again by themselves"
+    late, url, _payload = asked(online, {"fileName": "d.txt"})
+    StationUpload.objects.filter(pk=late.pk).update(expires_at=timezone.now())
+    assert request(url, "PUT", b"x")[0] == 403
+    firmware_jobs.advance()
+    assert state(late) == "expired"
+    StationUpload.objects.update(created_at=timezone.now() - timedelta(days=91))
+    assert file_progress.purge_uploads() == 3
+    assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def test_a_security_log_is_told_by_its_number(tree: Tree, online: Wire) -> None:
+    upload, _url, payload = asked(online, {"status": "Accepted", "filename": "sec.log"}, security=True)
+    assert (payload["logType"], payload["requestId"]) == ("SecurityLog", upload.pk)
+    online.call("LogStatusNotification", {"status": "Uploading", "requestId": upload.pk + 1})
+    online.call("LogStatusNotification", {"status": "Uploading", "requestId": 10**30})
+    online.call("DiagnosticsStatusNotification", {"status": "UploadFailed"})
+    assert (state(upload), upload.file_name) == ("requested", "sec.log")
+    online.call("LogStatusNotification", {"status": "PermissionDenied", "requestId": upload.pk})
+    assert state(upload) == "failed"
+
+
+def test_strangers_get_nothing_and_fill_no_disk(tree: Tree, gateway: Gateway, online: Wire) -> None:
+    base = f"http://127.0.0.1:{gateway.port}/station-files"
+    upload, url, _payload = asked(online, {"fileName": "d"})
+    token = url.rpartition("/")[2]
+    forged = token.replace(token.partition(".")[0], str(upload.pk + 1), 1)
+    for path in (f"logs/{forged}", "logs/", "logs/1", f"firmware/{token}", "firmware/x.y.z", "x"):
+        for method in ("GET", "PUT"):
+            assert request(f"{base}/{path}", method, b"x" if method == "PUT" else None)[0] in (403, 404, 405), path
+    Station.objects.update(active=False)
+    assert request(url, "PUT", b"x")[0] == 403
+    assert addresses.upload_of("1" * 300, timezone.now()) is None
