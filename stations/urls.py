@@ -9,6 +9,7 @@ from stations.pages import (
     configuration_compare,
     configuration_history,
     configuration_templates,
+    firmware,
     fleet,
     hardware,
     history,
@@ -18,6 +19,7 @@ from stations.pages import (
     operations,
     out_of_service,
     sheet,
+    station_files,
     transactions,
     vendor_codes,
 )
@@ -42,4 +44,6 @@ urlpatterns: list[URLPattern] = [
     *access.urlpatterns,
     *availability.urlpatterns,
     *availability_list.urlpatterns,
+    *station_files.urlpatterns,
+    *firmware.urlpatterns,
 ]

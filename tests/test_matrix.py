@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.http import QueryDict
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -20,6 +21,7 @@ from pytest_django import DjangoDbBlocker
 
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
+from stations.actions import add_firmware
 from stations.controls import CONTROLS
 from stations.models import (
     BulkItem,
@@ -27,11 +29,14 @@ from stations.models import (
     CardOffer,
     Command,
     ConfigurationTemplate,
+    FirmwareFile,
+    FirmwareUpdate,
     Frame,
     HardwareTemplate,
     Knock,
     OutOfService,
     SignedMeterValue,
+    StationUpload,
     Transaction,
     UnmatchedMessage,
     VendorCode,
@@ -90,6 +95,9 @@ LISTS: dict[str, tuple[str, ...]] = {
     "configuration_template_add": ("read_configuration", "change_configuration"),
     "hardware_templates": (), "hardware_template_add": ("manage_stations",),
     "availability": (),
+    "firmware_files": (),
+    "firmware_updates": (),
+    "firmware_add": ("update_firmware",),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -138,6 +146,10 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
     "station_deactivate": ("manage_stations",), "station_activate": ("manage_stations",), "station_out": ("change_availability",),
     "vendor_code_edit": ("manage_stations",), "vendor_code_delete": ("manage_stations",),
+    "station_files": (), "station_files_live": (), "station_fetch": ("fetch_logs",), "station_firmware": ("update_firmware",),
+    "upload_download": ("fetch_logs",), "upload_delete": ("fetch_logs",), "update_cancel": ("update_firmware",),
+    "update_give_up": ("update_firmware",), "firmware_file": (), "firmware_edit": ("update_firmware",),
+    "firmware_download": ("update_firmware",), "firmware_retire": ("update_firmware",), "firmware_delete": ("update_firmware",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_dismiss": ("correct_transactions",),
@@ -184,6 +196,7 @@ AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
 GONE = {
     "hardware_template_delete",
+    "upload_delete",
     "vendor_code_delete",
     "inbox_dismiss",
     "pass_delete",
@@ -222,6 +235,9 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
     "vendor": _one(VendorCode),
+    "upload": _one(StationUpload),
+    "update": _one(FirmwareUpdate),
+    "firmware": _one(FirmwareFile),
     "user": lambda tree: {"pk": tree.cy.pk},
     "view": lambda tree: {"pk": tree.cy.pk},
     "role": lambda tree: {"pk": Role.objects.get(name="Of the harbour").pk},
@@ -283,6 +299,16 @@ def grow_world() -> Tree:
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})
     HardwareTemplate.objects.create(organization=tree.customer, name="Box of the harbour")
+    file = add_firmware(
+        actor=None, organization=tree.customer, file=ContentFile(b"x", "harbour.bin"), vendor="*", model="*", version="7.7-harbour"
+    )
+    FirmwareUpdate.objects.create(
+        station=tree.station, firmware=file, why="fault", asked_for_by="Eve Invited", reason="it hangs", window_from=now,
+        window_until=now + timedelta(hours=1),
+    )  # fmt: skip
+    StationUpload.objects.create(
+        station=tree.station, expires_at=now + timedelta(hours=1), state="arrived", file=ContentFile(b"x", "diag"), file_name="harbour.log"
+    )
     Organization.objects.filter(pk=tree.customer.pk).update(colour="#1f6feb")
     Logo.objects.create(organization=tree.customer, png=b"x", width=1, height=1, digest="d" * 64)
     role_with(tree.customer, "reset_stations", name="Of the harbour", propagated=False)
@@ -415,6 +441,7 @@ SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Values of the harbour",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Box of the harbour",
+    "7.7-harbour", "harbour.log",
     "04BADBADBAD001",
 )  # fmt: skip
 

@@ -230,3 +230,10 @@ def cancel_update(*, actor: User | None, update: FirmwareUpdate) -> None:
 def give_up_update(*, actor: User | None, update: FirmwareUpdate) -> None:
     """Reset a state that does not move on: the station is free for another update. What the station does is not changed by this."""
     _end(actor, update, [*RUNNING, Update.STUCK], "give_up_firmware", "given_up", _("It is over already."))
+
+
+@transaction.atomic
+def record_download(*, actor: User, upload: StationUpload) -> None:
+    """Somebody takes a log with them."""
+    station = upload.station
+    audit.record(actor, "download_log", station, station.location.organization, {"file_name": [None, upload.file_name]})

@@ -16,6 +16,7 @@ from tenancy.models import ServiceAccess
 from tenancy.pages.history import ObjectHistory
 
 KINDS = (
+    "stations.firmwarefile",
     "stations.location",
     "stations.station",
     "stations.connector",

@@ -36,6 +36,18 @@ DOORS: list[Door] = [
         "availability",
     ),
     Door(
+        lazy("Firmware"),
+        lazy("Files for stations: for which make and model, and who may use them."),
+        "cpu",
+        "firmware_files",
+    ),
+    Door(
+        lazy("Firmware updates"),
+        lazy("Which station gets which firmware, why, and how far it is."),
+        "cloud-download",
+        "firmware_updates",
+    ),
+    Door(
         lazy("Imports"),
         lazy("Files with many things at once, checked before anything is written."),
         "file-import",

@@ -32,6 +32,7 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("availability", lazy("Availability"), "station_availability", READ),
     ("configuration", lazy("Configuration"), "station_configuration", READ_CONFIGURATION),
     ("logs", lazy("Logs"), "station_logs", READ_LOGS),
+    ("files", lazy("Firmware and logs"), "station_files", READ),
     ("details", lazy("Details"), "station_details", READ),
     ("history", lazy("History"), "station_history", READ_AUDIT),
 )

@@ -198,7 +198,10 @@ def asked(wire: Wire, answer: dict[str, Any], *, security: bool = False) -> tupl
     return upload, payload["log"]["remoteLocation"] if security else payload["location"], payload
 
 
-FORM = b'--b\r\nContent-Disposition: form-data; name="f"; filename="../../etc/day<1>.zip"\r\nContent-Type: application/zip\r\n\r\nlines\r\n--b--\r\n'
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="f"; filename="../../etc/day<1>.zip"\r\n'
+    b"Content-Type: application/zip\r\n\r\nlines\r\n--b--\r\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.core.files.base import ContentFile
 from django.utils import timezone
 
 import passes.actions
@@ -33,6 +34,8 @@ from stations.models import (
     Command,
     ConfigurationTemplate,
     Connector,
+    FirmwareFile,
+    FirmwareUpdate,
     HardwareTemplate,
     Knock,
     Location,
@@ -64,6 +67,21 @@ READ_ONLY = {
     "stations.check_entries",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
+
+
+def firmware(tree: Tree, actor: User | None = None) -> FirmwareFile:
+    file = ContentFile(b"firmware", "alfen.bin")
+    return fleet.add_firmware(actor=actor, organization=tree.customer, file=file, vendor="Alfen*", model="*", version="7")
+
+
+def update(tree: Tree, actor: User | None = None, state: str = "planned") -> FirmwareUpdate:
+    now = timezone.now()
+    planned = fleet.plan_update(
+        actor=actor, station=online(tree.station), firmware=firmware(tree), why="fault", asked_for_by="Cy", reason="it hangs",
+        window_from=now, window_until=now + timedelta(hours=1),
+    )  # fmt: skip
+    FirmwareUpdate.objects.filter(pk=planned.pk).update(state=state)
+    return planned
 
 
 def role(tree: Tree, **fields: Any) -> Role:
@@ -274,6 +292,16 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     ),
     "stations.delete_configuration_template": lambda t: fleet.delete_configuration_template(actor=t.ada, template=template(t)),
     "stations.set_keys": lambda t: fleet.set_keys(actor=t.ada, station=online(t.station), values=[("HeartbeatInterval", "60")]),
+    "stations.fetch_log": lambda t: fleet.fetch_log(actor=t.ada, station=online(t.station)),
+    "stations.delete_upload": lambda t: fleet.delete_upload(actor=t.ada, upload=fleet.fetch_log(actor=None, station=online(t.station))),
+    "stations.record_download": lambda t: fleet.record_download(actor=t.ada, upload=fleet.fetch_log(actor=None, station=online(t.station))),
+    "stations.add_firmware": lambda t: firmware(t, t.ada),
+    "stations.edit_firmware": lambda t: fleet.edit_firmware(actor=t.ada, firmware=firmware(t), notes="Better"),
+    "stations.retire_firmware": lambda t: fleet.retire_firmware(actor=t.ada, firmware=firmware(t), retired=True),
+    "stations.delete_firmware": lambda t: fleet.delete_firmware(actor=t.ada, firmware=firmware(t)),
+    "stations.plan_update": lambda t: update(t, t.ada),
+    "stations.cancel_update": lambda t: fleet.cancel_update(actor=t.ada, update=update(t)),
+    "stations.give_up_update": lambda t: fleet.give_up_update(actor=t.ada, update=update(t, state="sent")),
     "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
     "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
     "passes.create_passes": lambda t: many.create_passes(actor=t.ada, passes=[whitelisted(t)], fields=["uid"]),
