@@ -16,7 +16,7 @@ class Key:
     secret: bool = False  # can be written, never read
 
 
-def keys(connectors: int, current_type: str, *, local_list: bool = True) -> dict[str, Key]:
+def keys(connectors: int, current_type: str, *, local_list: bool = True, security: bool = False) -> dict[str, Key]:
     measurands = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
     found = {
         "AllowOfflineTxForUnknownId": Key("false", _BOOLEAN),
@@ -39,17 +39,19 @@ def keys(connectors: int, current_type: str, *, local_list: bool = True) -> dict
         "StopTransactionOnEVSideDisconnect": Key("true", _BOOLEAN),
         "StopTransactionOnInvalidId": Key("true", _BOOLEAN),
         "StopTxnSampledData": Key("", _TEXT),
-        "SupportedFeatureProfiles": Key("Core,LocalAuthListManagement,RemoteTrigger"),
+        "SupportedFeatureProfiles": Key("Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger"),
         "TransactionMessageAttempts": Key("3", _NUMBER),
         "TransactionMessageRetryInterval": Key("10", _NUMBER),
         "UnlockConnectorOnEVSideDisconnect": Key("true", _BOOLEAN),
         "WebSocketPingInterval": Key("60", _NUMBER, reboot=True),
         "LEDBrightness": Key("70", re.compile(r"(100|\d{1,2})\Z")),
     }
+    if security:
+        found["SecurityProfile"] = Key("1", _NUMBER, reboot=True)
     if not local_list:
         for name in ("LocalAuthListEnabled", "LocalAuthListMaxLength", "SendLocalListMaxLength"):
             del found[name]
-        found["SupportedFeatureProfiles"].value = "Core,RemoteTrigger"
+        found["SupportedFeatureProfiles"].value = "Core,FirmwareManagement,RemoteTrigger"
     return found
 
 

@@ -22,6 +22,8 @@ class Make:
     # Its local list: "whole": it takes no differential updates; "fails": nothing at all; "no", "unknown": it has none, and says so with a
     # status, or with an error
     local_list: str = "yes"
+    diagnostics: bool = True  # else it has none to upload
+    security_log: bool = False
 
     @property
     def max_power(self) -> int:
@@ -33,13 +35,13 @@ class Make:
 
 
 MAKES: dict[str, Make] = {
-    "alfen-single": Make("Alfen BV", "NG910-60023", "6.5.1-4194", "ACE0999999"),
-    "alfen-double": Make("Alfen BV", "NG920-61011", "6.5.1-4194", "ACE0999999", connectors=2),
+    "alfen-single": Make("Alfen BV", "NG910-60023", "6.5.1-4194", "ACE0999999", security_log=True),
+    "alfen-double": Make("Alfen BV", "NG920-61011", "6.5.1-4194", "ACE0999999", connectors=2, security_log=True),
     "abb-ac": Make("ABB", "TAC-W22-T-RD-M-0", "V1.8.32", "TACW2299924999"),
     "abb-dc": Make("ABB", "Terra 54 CJG", "4.1.4.42", "T54-IT1-9999-999", connectors=2, current_type="DC", voltage=400,
                    max_current=125, plugs=("CCS", "CHAdeMO"), cable=True),
     "wallbox": Make("Wall Box Chargers", "PLP1-M-2-4-9-002-F", "6.6.14", "999999", cable=True, communication="Wi-Fi",
-                    local_list="no"),
+                    local_list="no", diagnostics=False),
     "easee": Make("Easee", "Charge Max", "v331", "EC999999", communication="Wi-Fi", local_list="unknown"),
     "keba": Make("Keba AG", "KC-P30-EC2404B2-M0A", "P30 v 1.18.1", "99999999", max_current=32, communication="Ethernet"),
     "mennekes": Make("MENNEKES", "AMTRON Professional", "5.22.12-22098", "1384202299.99999", communication="Ethernet"),

@@ -8,7 +8,7 @@ from ocpp.exceptions import NotImplementedError
 from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call_result
 
-from energycloud.simulator import configuration
+from energycloud.simulator import configuration, files
 
 if TYPE_CHECKING:
     from energycloud.simulator.station import SimulatedStation
@@ -138,3 +138,37 @@ class Protocol(ChargePoint):
         if self.station.make.local_list == "unknown":
             raise NotImplementedError(description="SendLocalList")
         return call_result.SendLocalList(self.station.take_local_list(list_version, update_type, local_authorization_list or []))
+
+    @on("UpdateFirmware")
+    def on_update_firmware(self, **_payload: Any) -> Any:
+        return call_result.UpdateFirmware()
+
+    @after("UpdateFirmware")
+    def after_update_firmware(
+        self, location: str, retrieve_date: str, retries: int | None = None, retry_interval: int | None = None, **_rest: Any
+    ) -> None:
+        self.station.later(files.update(self.station, location, retrieve_date, retries or 0, retry_interval or 60))
+
+    @on("GetDiagnostics")
+    def on_get_diagnostics(self, **_payload: Any) -> Any:
+        return call_result.GetDiagnostics(file_name=self._log_name("diagnostics") if self.station.make.diagnostics else None)
+
+    @after("GetDiagnostics")
+    def after_get_diagnostics(self, location: str, **_rest: Any) -> None:
+        if self.station.make.diagnostics:
+            self.station.later(files.upload(self.station, location, self._log_name("diagnostics")))
+
+    @on("GetLog")
+    def on_get_log(self, **_payload: Any) -> Any:
+        if not self.station.make.security_log:
+            raise NotImplementedError(description="GetLog")
+        return call_result.GetLog(status="Accepted", filename=self._log_name("security"))
+
+    @after("GetLog")
+    def after_get_log(self, log: dict[str, Any], request_id: int, **_rest: Any) -> None:
+        if self.station.make.security_log:
+            name = self._log_name("security")
+            self.station.later(files.upload(self.station, log["remote_location"], name, request_id=request_id))
+
+    def _log_name(self, kind: str) -> str:
+        return f"{self.station.identity}-{kind}.txt"

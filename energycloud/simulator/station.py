@@ -75,7 +75,9 @@ class SimulatedStation:
         self.rng = rng or random.Random()
         self.serial = serial or "".join(self.rng.choice("0123456789") if sign == "9" else sign for sign in make.serial)
         self.outlets = {number: Outlet(number) for number in range(1, (connectors or make.connectors) + 1)}
-        self.configuration = configuration.keys(len(self.outlets), make.current_type, local_list=make.local_list not in ("no", "unknown"))
+        self.configuration = configuration.keys(
+            len(self.outlets), make.current_type, local_list=make.local_list not in ("no", "unknown"), security=make.security_log
+        )
         self.local_list: dict[str, dict[str, str]] = {}  # UID -> idTagInfo
         self.local_list_version = 0
         self.operative = True  # connector 0
@@ -83,6 +85,7 @@ class SimulatedStation:
         self.deaf_to: set[str] = set()  # actions it never answers
         self.lock_stuck = False
         self.reboot_seconds = 3.0
+        self.firmware, self.firmware_status = make.firmware, "Idle"
         self.must_boot = True
         self.attended: set[int] = set()  # connectors at which a behaviour.Driver acts
         self.online = asyncio.Event()  # booted and reported
@@ -225,7 +228,7 @@ class SimulatedStation:
         make = self.make
         answer = await self.call(call.BootNotification(
             charge_point_vendor=make.vendor, charge_point_model=make.model, charge_point_serial_number=self.serial,
-            firmware_version=make.firmware, meter_type="MID" if make.current_type == "AC" else "DC meter",
+            firmware_version=self.firmware, meter_type="MID" if make.current_type == "AC" else "DC meter",
             meter_serial_number=self.serial[-8:],
         ))  # fmt: skip
         if answer.status != "Accepted":
@@ -499,13 +502,14 @@ class SimulatedStation:
             case "DiagnosticsStatusNotification":
                 await self.call(call.DiagnosticsStatusNotification(status="Idle"))
             case "FirmwareStatusNotification":
-                await self.call(call.FirmwareStatusNotification(status="Idle"))
+                await self.call(call.FirmwareStatusNotification(status=self.firmware_status))
 
     # -- across restarts of the program -----------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """What a real station keeps in its memory without power: its meters, its list, and transactions that have no end yet."""
-        return {"list": {"version": self.local_list_version, "entries": self.local_list}} | {
+        kept = {"list": {"version": self.local_list_version, "entries": self.local_list}, "firmware": self.firmware}
+        return kept | {
             str(outlet.number): {
                 "register": round(outlet.register),
                 "transaction": outlet.session.transaction_id if outlet.session else 0,
@@ -516,6 +520,7 @@ class SimulatedStation:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up `state`; what charged then is reported as ended by the loss of power."""
+        self.firmware = state.get("firmware", self.firmware)
         if kept_list := state.get("list"):
             self.local_list, self.local_list_version = kept_list["entries"], kept_list["version"]
         for outlet in self.outlets.values():

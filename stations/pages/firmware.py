@@ -127,13 +127,11 @@ class FirmwareList(ListPage):
         return rows.select_related("organization")
 
     def get_actions(self) -> Sequence[Action]:
-        found = [Action(_("All updates"), link("firmware_updates"), icon="list")]
-        if anywhere(self.request.user, UPDATE_FIRMWARE):
-            found.append(Action(_("Add firmware"), link("firmware_add"), icon="plus"))
-        return found
+        add = [Action(_("Add firmware"), link("firmware_add"), icon="plus")] if anywhere(self.request.user, UPDATE_FIRMWARE) else []
+        return [*add, Action(_("All updates"), link("firmware_updates"), icon="list")]
 
     def get_empty_action(self) -> Action | None:
-        return self.get_actions()[1] if len(self.get_actions()) > 1 else None
+        return self.get_actions()[0] if len(self.get_actions()) > 1 else None
 
 
 def trail() -> Trail:
