@@ -7,10 +7,13 @@ class StationsConfig(AppConfig):
     verbose_name = _("Charging stations")
 
     def ready(self) -> None:
+        from django.db.models.signals import post_delete
+
         from stations.bulk.kinds import register_all
+        from stations.file_progress import forget_file
         from stations.hooks import tell_access_changed
         from stations.imports import LOCATIONS, STATIONS
-        from stations.models import Location, Station
+        from stations.models import FirmwareFile, Location, Station, StationUpload
         from stations.pages import history
         from stations.pages.locations import locations_by_path, part_of_organization, stations_by_path
         from tenancy import imports
@@ -39,3 +42,5 @@ class StationsConfig(AppConfig):
 
         organization_moved.append(moved)
         register_all()
+        for model in (FirmwareFile, StationUpload):
+            post_delete.connect(forget_file, sender=model)

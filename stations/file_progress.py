@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.db import transaction
@@ -191,7 +193,7 @@ def _upload_answered(upload: StationUpload, command: Command) -> None:
         if name is None:
             _swap(upload, [Upload.REQUESTED], state=Upload.FAILED, problem="nothing")
         elif name and not upload.file_name:
-            _swap(upload, StationUpload.OPEN, file_name=name[:255])
+            _swap(upload, StationUpload.OPEN, file_name=clean_name(name))
 
 
 def _update_answered(update: FirmwareUpdate, command: Command) -> None:
@@ -273,15 +275,19 @@ def purge_uploads() -> int:
     """Forget logs that are older than STATION_LOG_RETENTION_DAYS, file and row; how many."""
     before, count = timezone.now() - timedelta(days=settings.STATION_LOG_RETENTION_DAYS), 0
     for upload in StationUpload.objects.filter(created_at__lt=before).order_by("pk")[:5000]:
-        remove(upload)
+        upload.delete()
         count += 1
     return count
 
 
-def remove(upload: StationUpload) -> None:
-    """The row, and its file once that is committed."""
-    storage, name = upload.file.storage, upload.file.name
-    with transaction.atomic():
-        upload.delete()
-        if name:
-            transaction.on_commit(lambda: storage.delete(name))
+def forget_file(instance: Any, **_signal: Any) -> None:
+    """After a row was deleted, by whatever way: its file goes too, once that is committed."""
+    storage, name = instance.file.storage, instance.file.name
+    if name:
+        transaction.on_commit(lambda: storage.delete(name))
+
+
+def clean_name(name: str) -> str:
+    """The last part of what a station calls a file, as a name that can be shown and saved."""
+    last = PurePosixPath(unquote(name).replace("\\", "/")).name
+    return "".join(sign for sign in last if sign.isprintable() and sign not in '"<>:|?*').strip(". ")[:150]

@@ -14,9 +14,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
-from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple
-from urllib.parse import unquote
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -61,7 +59,9 @@ class StationFiles:
         try:
             await self._answer(scope, receive, send)
         except Refused as refused:
-            await _plain(send, refused.status, refused.reason, **refused.headers)
+            # What it still sends of a body is not waited for
+            more = {} if scope["method"] in ("GET", "HEAD") else {"connection": "close"}
+            await _plain(send, refused.status, refused.reason, **more, **refused.headers)
         except (TimeoutError, ConnectionError):
             log.info("a station went away in the middle of %s", scope["path"].split("/")[2:3])
 
@@ -159,7 +159,7 @@ class StationFiles:
                     await asyncio.to_thread(spool.write, piece)
         if size > most:
             await database_sync_to_async(file_progress.too_large)(upload)
-            raise Refused(413, f"At most {settings.STATION_LOG_MAX_MB} MB.", connection="close")
+            raise Refused(413, f"At most {settings.STATION_LOG_MAX_MB} MB.")
         return size
 
 
@@ -173,7 +173,7 @@ def _keep(upload: StationUpload, spool: IO[bytes], size: int, kind: str, name: s
         if size == 0:
             raise Refused(400, "There is no file in this.")
         storage = upload.file.storage
-        return storage.save(upload.file.field.generate_filename(upload, "log"), File(file)), size, _clean(name)
+        return storage.save(upload.file.field.generate_filename(upload, "log"), File(file)), size, file_progress.clean_name(name)
     finally:
         if file is not spool:
             file.close()
@@ -191,12 +191,6 @@ def _first_file(spool: IO[bytes], size: int, kind: str, name: str) -> tuple[Any,
     if not found:
         raise Refused(400, "There is no file in this form.")
     return found[0], found[0].size or 0, name or found[0].name or ""
-
-
-def _clean(name: str) -> str:
-    """The last part of a path, as a name that can be shown and saved."""
-    last = PurePosixPath(unquote(name).replace("\\", "/")).name
-    return "".join(sign for sign in last if sign.isprintable() and sign not in '"<>:|?*/\x7f').strip(". ")[:150]
 
 
 def _wanted(asked: str, size: int) -> tuple[int, int]:

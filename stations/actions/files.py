@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from stations import addresses, nudges
 from stations.actions.commands import ask
 from stations.actions.saving import save
-from stations.file_progress import RUNNING, Update, remove
+from stations.file_progress import RUNNING, Update
 from stations.models import BulkItem, FirmwareFile, FirmwareUpdate, Station, StationUpload
 from stations.models.shared import matches
 from stations.ocpp.intents import SendLog
@@ -70,7 +70,7 @@ def delete_upload(*, actor: User | None, upload: StationUpload) -> None:
         {"file_name": [upload.file_name, None], "created_at": [upload.created_at.isoformat(), None]},
     )  # fmt: skip
     nudges.stations_changed(station.pk)
-    remove(upload)
+    upload.delete()
 
 
 # -- firmware files -----------------------------------------------------------------------------------------------------------------------
@@ -142,10 +142,8 @@ def why_firmware_stays(firmware: FirmwareFile) -> str:
 def delete_firmware(*, actor: User | None, firmware: FirmwareFile) -> None:
     if reason := why_firmware_stays(firmware):
         raise ValidationError(reason)
-    storage, name = firmware.file.storage, str(firmware.file.name)
     audit.record(actor, "delete", firmware, firmware.organization)
     firmware.delete()
-    transaction.on_commit(lambda: storage.delete(name))
 
 
 # -- updates ------------------------------------------------------------------------------------------------------------------------------

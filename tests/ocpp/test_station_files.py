@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -15,10 +17,13 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from energycloud.simulator import files as simulated
+from energycloud.simulator.makes import MAKES
+from energycloud.simulator.station import SimulatedStation
 from stations import addresses, file_progress, firmware_jobs
 from stations.actions import add_firmware, cancel_update, fetch_log, give_up_update, plan_update
 from stations.models import Command, FirmwareFile, FirmwareUpdate, Frame, Station, StationUpload, Transaction
-from tests.conftest import Tree
+from tests.conftest import STATION_PASSWORD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
 pytestmark = pytest.mark.engines
@@ -271,3 +276,49 @@ def test_strangers_get_nothing_and_fill_no_disk(tree: Tree, gateway: Gateway, on
     Station.objects.update(active=False)
     assert request(url, "PUT", b"x")[0] == 403
     assert addresses.upload_of("1" * 300, timezone.now()) is None
+
+
+def test_a_simulated_station_does_both(tree: Tree, gateway: Gateway) -> None:
+    make = MAKES["alfen-double"]
+    file = ContentFile(simulated.firmware(make, "9.9"), name="sim.fw")
+    made = add_firmware(actor=None, organization=tree.partner, file=file, vendor=make.vendor, model=make.model, version="9.9")
+    simulator = SimulatedStation(gateway.url, "LUM-0001", STATION_PASSWORD, make=make, speed=1000)
+    simulator.reboot_seconds = 0.1
+
+    async def live() -> None:
+        alive = asyncio.create_task(simulator.run())
+        await asyncio.to_thread(ended.wait, 30)
+        alive.cancel()
+        await simulator.aclose()
+
+    ended = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(live()))
+    thread.start()
+    try:
+        until(lambda: station().firmware_version == make.firmware and station().connected)
+        upload = fetch_log(actor=None, station=station())
+        until(lambda: state(upload) == "arrived")
+        update = planned(tree, made)
+        until(lambda: firmware_jobs.advance() == 1)
+        until(lambda: state(update) == "installed" and station().firmware_status == "Installed")
+        assert (update.before, update.problem, station().firmware_version) == (make.firmware, "", "9.9")
+    finally:
+        ended.set()
+        thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "forwarded", "proxies", "expected"),
+    [
+        ("ws", "127.0.0.1:8000", "", 0, "http://127.0.0.1:8000"),
+        ("wss", "localhost", "", 0, "https://localhost"),
+        ("ws", "localhost", "https", 0, "http://localhost"),
+        ("ws", "localhost", "https", 1, "https://localhost"),
+        ("ws", "localhost", "http", 1, "http://localhost"),
+        ("ws", "evil.example", "", 0, ""),
+    ],
+)
+def test_files_are_where_a_station_connects(scheme: str, host: str, forwarded: str, proxies: int, expected: str, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    headers = [(b"host", host.encode()), (b"x-forwarded-proto", forwarded.encode())]
+    assert addresses.origin_of({"scheme": scheme, "headers": headers}) == expected

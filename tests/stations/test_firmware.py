@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -147,3 +149,23 @@ def test_both_for_many(tree: Tree, django_assert_max_num_queries: Any) -> None:
     (command,) = KINDS["diagnostics"].step(tree.ada, {}, looked[0], None, ())  # type: ignore[arg-type, misc]
     assert command.action == "GetDiagnostics"
     assert KINDS["diagnostics"].refusal({}, looked[2])
+
+
+@pytest.mark.parametrize("route", ["firmware_files", "firmware_updates"])
+def test_lists_ask_as_often_for_many_rows_as_for_few(route: str, tree: Tree, as_bob: Client, django_assert_num_queries: Any) -> None:
+    now, url = timezone.now(), reverse(route)
+
+    def more(count: int, first: int) -> None:
+        for number in range(first, first + count):
+            file = firmware(tree.partner, str(number))
+            FirmwareUpdate.objects.create(
+                station=tree.station, firmware=file, why="fault", asked_for_by="Cy", reason="x", window_from=now, window_until=now,
+                state="failed", created_by=tree.bob,
+            )  # fmt: skip
+
+    more(3, 0)
+    with CaptureQueriesContext(connection) as few:
+        as_bob.get(url)
+    more(12, 3)
+    with django_assert_num_queries(len(few)):
+        assert "15 found" in text(as_bob.get(url).text)

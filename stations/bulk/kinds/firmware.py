@@ -149,10 +149,10 @@ def _log_consequences(params: Params, situations: Sequence[Situation]) -> list[s
 KINDS = (
     Kind(
         "firmware", lazy("Update the firmware"), "cloud-download", UPDATE_FIRMWARE, _refusal, _step,
-        lambda params: _("Update to %s") % params["name"], form=_form, consequences=_consequences,
+        lambda params: _("Update to %s") % params["name"], group=lazy("Firmware and logs"), form=_form, consequences=_consequences,
     ),
     Kind(
         "diagnostics", lazy("Fetch diagnostics"), "file-download", FETCH_LOGS, lambda params, situation: why_no_log(situation), _log_step,
-        lambda params: _("Fetch diagnostics"), consequences=_log_consequences,
+        lambda params: _("Fetch diagnostics"), group=lazy("Firmware and logs"), consequences=_log_consequences,
     ),
 )  # fmt: skip
