@@ -24,23 +24,25 @@ from stations.actions.configuration import (
     edit_configuration_template,
     set_keys,
 )
-from stations.actions.hardware import (
+from stations.actions.files import (
+    add_firmware,
     cancel_update,
-    create_hardware_template,
     delete_firmware,
-    delete_hardware_template,
     delete_upload,
     edit_firmware,
-    edit_hardware_template,
     fetch_log,
-    from stations.actions.files import (     add_firmware,
     give_up_update,
     plan_update,
     record_download,
     retire_firmware,
-    take_over_template,
     why_firmware_stays,
     why_firmware_unfit,
+)
+from stations.actions.hardware import (
+    create_hardware_template,
+    delete_hardware_template,
+    edit_hardware_template,
+    take_over_template,
 )
 from stations.actions.infrastructure import (
     add_stations,
@@ -74,6 +76,7 @@ from stations.actions.vendor_codes import (
 __all__ = [
     "CommandRefused",
     "activate_station",
+    "add_firmware",
     "add_stations",
     "ask",
     "begin_bulk_job",
@@ -102,7 +105,6 @@ __all__ = [
     "edit_station",
     "edit_vendor_code",
     "fetch_log",
-    "from stations.actions.files import (     add_firmware",
     "give_up_update",
     "look_at_many",
     "move_location",

@@ -108,9 +108,7 @@ def fetch(request: HttpRequest, pk: int) -> HttpResponse:
         except actions.CommandRefused as refused:
             raise ValidationError(str(refused)) from refused
 
-    intro = _(
-        "The station uploads a file to the portal, which takes seconds to some minutes. It is then in the list to be downloaded."
-    )
+    intro = _("The station uploads a file to the portal, which takes seconds to some minutes. It is then in the list to be downloaded.")
     if refusals["security"] and len(usable) == 1:
         intro = f"{intro} {refusals['security']}"
     return form_page(

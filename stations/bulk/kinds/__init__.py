@@ -5,9 +5,7 @@ from __future__ import annotations
 
 def register_all() -> None:
     from stations.bulk import register
-    from stations.bulk.kinds import access, commands, configuration, edits, service
+    from stations.bulk.kinds import access, commands, configuration, edits, firmware, service
 
-    register(*commands.KINDS, *service.KINDS, *configuration.KINDS, *edits.KINDS, *access.KINDS)
-    from stations.bulk.kinds import commands, configuration, edits, firmware, service
-
-    register(*commands.KINDS, *service.KINDS, *configuration.KINDS, *firmware.KINDS, *edits.KINDS)
+    for kinds in (commands, service, configuration, firmware, edits, access):
+        register(*kinds.KINDS)
