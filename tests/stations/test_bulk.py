@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from stations import actions
 from stations.bulk import KINDS, Done, Kind, jobs
-from stations.models import BulkItem, BulkJob, Command, Location, Station
+from stations.models import BulkItem, BulkJob, Command, Location, OutOfService, Station
 from stations.ocpp.intents import Reset
 from tenancy import rights
 from tenancy.models import AuditEntry, User
@@ -265,7 +265,12 @@ def test_each_sees_of_a_job_what_they_see_of_stations(
     [
         ("unlock", {}, "running", [("UnlockConnector", {"connectorId": 1}), ("UnlockConnector", {"connectorId": 2})]),
         ("trigger", {"message": "Heartbeat"}, "running", [("TriggerMessage", {"requestedMessage": "Heartbeat"})]),
-        ("inoperative", {}, "running", [("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"})]),
+        (
+            "inoperative",
+            {"until": "2039-01-01T08:00:00+00:00", "comment": "New meter"},
+            "running",
+            [("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"})],
+        ),
         ("operative", {}, "It is in service already.", []),
         ("stop", {}, "Nothing is charging here.", []),
         ("activate", {}, "It may connect already.", []),
@@ -284,6 +289,8 @@ def test_kinds(slug: str, params: dict[str, Any], state: str, asked: list[Any], 
     item = job.items.get()
     assert state in (item.state, item.text)
     assert [(command.action, command.payload) for command in Command.objects.order_by("pk")] == asked
+    expected = {"inoperative": ["New meter"], "deactivate": [""]}.get(slug, [])
+    assert list(OutOfService.objects.values_list("comment", flat=True)) == expected
     tree.station.refresh_from_db()
     assert (tree.station.active, tree.station.phases) == (slug != "deactivate", params.get("phases", 3))
 

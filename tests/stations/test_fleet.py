@@ -160,7 +160,7 @@ def test_the_export_has_what_matches_and_nothing_of_others(tree: Tree, as_bob: C
 
 def test_all_that_match_means_what_the_filter_matches(tree: Tree, as_bob: Client) -> None:
     connect(tree.station)
-    as_bob.post(f"{reverse('stations')}?q=0002", {"grouped": "deactivate", "all": "1"})
+    as_bob.post(f"{reverse('stations')}?q=0002", {"grouped": "clear-cache", "all": "1"})
     job = BulkJob.objects.get()
     assert [item.station for item in job.items.all()] == [tree.dc_station]
     assert job.chosen == "all that match: Id, alias, EVSE ID, make, location: 0002"

@@ -34,7 +34,7 @@ def asks(slug: str, wanted: Wanted, *, label: Text = "", refusal: Callable[[Para
         return [ask(actor=actor, station=situation.station, intent=intent, item=item) for intent in wanted(params, situation)]
 
     return Kind(
-        more.pop("own_slug", slug), name, control.icon, control.right, refusal or (lambda params, situation: situation.why_not(slug)), step,
+        slug, name, control.icon, control.right, refusal or (lambda params, situation: situation.why_not(slug)), step,
         **{"title": lambda params: str(name), **more},
     )  # fmt: skip
 
