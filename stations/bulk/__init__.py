@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 Text = str | Promise
 Params = dict[str, Any]  # JSON
-COMMANDS = lazy("Commands")
+# The headings under which kinds stand
+COMMANDS, SERVICE = lazy("Commands"), lazy("In and out of service")
+CONFIGURATION, FILES, DATA = lazy("Configuration"), lazy("Firmware and logs"), lazy("Data")
 
 
 class Done(NamedTuple):

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,8 +47,15 @@ log = logging.getLogger("stations.bulk")
 
 
 def enqueue(pk: int) -> None:
-    """A worker looks at it when the transaction commits."""
-    transaction.on_commit(lambda: django_rq.enqueue(run, pk))
+    """A worker looks at it when the transaction commits. A lost nudge loses nothing, least of all what was committed."""
+    transaction.on_commit(lambda: _nudge(pk))
+
+
+def _nudge(pk: int) -> None:
+    try:
+        django_rq.enqueue(run, pk)
+    except Exception:
+        log.warning("a nudge to bulk job %d was lost", pk, exc_info=True)
 
 
 def enqueue_due() -> None:
@@ -289,7 +296,3 @@ def _finish(job: BulkJob) -> None:
         cancelled = held.items.filter(state=State.CANCELLED).exists()
         fields: dict[str, Any] = {"state": Job.CANCELLED if cancelled else Job.DONE, "finished_at": timezone.now()}
         BulkJob.objects.filter(pk=job.pk).update(**fields)
-
-
-def since(job: BulkJob) -> datetime:
-    return job.started_at or job.created_at

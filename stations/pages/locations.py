@@ -146,7 +146,7 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
         "zone": found.zone,
         "breadcrumbs": path_to(user, found),
         "entries": [_row(station) for station in stations[:MOST_STATIONS]],
-        "all_url": link("stations", **{"in": f"l{found.pk}"}) if len(stations) > MOST_STATIONS else "",
+        "all_url": link("stations", **{"in": f"l{found.pk}"}) if len(stations) > 1 else "",
         "running": [(row, cards.of(row.id_tag, found)) for row in running],
         "sees_charges": may(user, READ_TRANSACTIONS, found),
         "live_url": link("location", found.pk, part="live"),

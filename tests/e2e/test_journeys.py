@@ -107,6 +107,7 @@ PAGES = (
     "/passes/1/", "/passes/1/lists/", "/passes/1/restrictions/", "/passes/1/move/", "/passes/lists/", "/passes/groups/",
     "/passes/guides/", "/passes/guides/tag/", "/passes/whitelist/", "/passes/learn/", "/passes/check/?station=1&card=0BADC0DE",
     "/activity/", "/stations/1/local-list/", "/networks/", "/networks/add/", "/imports/", "/imports/add/?kind=passes",
+    "/bulk/",
     "/organizations/", "/organizations/1/", "/search/?q=JRN", "/help/", "/help/connect/", "/nothing/",
 )  # fmt: skip
 

@@ -85,6 +85,29 @@ def test_many_are_looked_at_then_asked_so_many_at_a_time_until_all_have_answered
     lines = b"".join(as_bob.get(reverse("bulk_job", args=[job.pk]), {"export": "csv"}).streaming_content).decode()  # type: ignore[attr-defined]
     assert lines.count("Reset accepted") == 4
     assert {entry.verb for entry in AuditEntry.objects.filter(object_type="stations.bulkjob")} == {"bulk_look", "bulk_begin"}
+    assert "at many stations Stations: 6 Stations at a time: 4 Bob" in text(as_bob.get(reverse("history")).text)
+
+
+def test_many_are_looked_at_by_a_worker_which_the_clock_reminds(tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet(tree.location, 7)
+    reminded: list[int] = []
+    monkeypatch.setattr(jobs, "IN_REQUEST", 5)
+    monkeypatch.setattr(jobs, "PORTION", 3)
+    monkeypatch.setattr(jobs, "SLICE", 0)
+    monkeypatch.setattr(jobs.django_rq, "enqueue", lambda job, pk: reminded.append(pk))
+    job = chosen(tree, "inoperative")
+    assert "Each station is looked at, nothing is done: 0 of 7." in text(as_bob.get(reverse("bulk_job", args=[job.pk])).text)
+    jobs.enqueue_due()
+    assert work(job) == {"waiting": 3, "looking": 4}
+    assert "3 of 7." in text(as_bob.get(reverse("bulk_job_live", args=[job.pk])).text)
+    assert work(job) == {"waiting": 6, "looking": 1}
+    assert (work(job), job.state) == ({"waiting": 7}, "planning")
+    assert (work(job), job.state) == ({"waiting": 7}, "planned")
+    assert job.consequences == ["Nobody can start charging at 7 stations until they are put in service again."]
+    jobs.enqueue_due()
+    assert reminded == [job.pk] * 4
+    as_bob.post(reverse("bulk_job_cancel", args=[job.pk]))
+    assert (work(job), job.state) == ({"cancelled": 7}, "cancelled")
 
 
 def test_what_failed_is_tried_again_and_the_rest_cancelled(tree: Tree, as_bob: Client) -> None:

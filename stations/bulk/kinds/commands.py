@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.actions.commands import ask
-from stations.bulk import Done, Kind, Params, Text, outcome
+from stations.bulk import CONFIGURATION, Done, Kind, Params, Text, outcome
 from stations.controls import CONTROLS, TRIGGERS, Situation
 from stations.models import BulkItem, Command
 from stations.ocpp.intents import ClearCache, Intent, ReadConfiguration, Reset, Stop, Trigger, Unlock
@@ -122,5 +122,5 @@ KINDS = [
     asks("stop", _running, label=lazy("Stop all charges"), consequences=_stops),
     asks("trigger", lambda params, situation: [Trigger(params["message"])], form=_trigger_form, title=_trigger_title),
     asks("clear-cache", lambda params, situation: [ClearCache()]),
-    asks("get-configuration", lambda params, situation: [ReadConfiguration()], group=lazy("Configuration")),
+    asks("get-configuration", lambda params, situation: [ReadConfiguration()], group=CONFIGURATION),
 ]

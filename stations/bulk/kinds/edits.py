@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.actions.infrastructure import edit_station
-from stations.bulk import Done, Kind, Params
+from stations.bulk import DATA, Done, Kind, Params
 from stations.bulk.kinds.commands import Answered
 from stations.controls import Situation
 from stations.forms import LocationChoice, explain_technical, locations_for
@@ -22,7 +22,6 @@ from stations.models import BulkItem, Location, Station
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS
 
-DATA = lazy("Data")
 TICK = "change_"  # before the name of a field: the box that says that it is meant
 
 

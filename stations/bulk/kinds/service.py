@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.actions.availability import activate_station, deactivate_station, put_in_service, take_out_of_service
-from stations.bulk import Done, Kind, Params, Text, outcome
+from stations.bulk import SERVICE, Done, Kind, Params, Text, outcome
 from stations.bulk.kinds.commands import Answered, cars_at
 from stations.controls import CONTROLS, Situation
 from stations.models import BulkItem, Command
@@ -21,8 +21,6 @@ from stations.pages.endings import Ending
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS
 from ui.templatetags.ui import exact, own_zone
-
-SERVICE = lazy("In and out of service")
 
 
 def _takes_out(params: Params, situations: Sequence[Situation]) -> list[str]:
@@ -86,11 +84,11 @@ def _ending(params: Params) -> dict[str, Any]:
 
 
 def _told(label: Text) -> Callable[[Params], str]:
-    """“Deactivate, until 3 May 2026 08:00:00: cable is repaired”"""
+    """“Deactivate, until 3 May 2026 08:00: cable is repaired”"""
 
     def title(params: Params) -> str:
         ending = _ending(params)
-        until = ", " + _("until %s") % exact(ending["until"]) if ending["until"] else ""
+        until = ", " + _("until %s") % exact(ending["until"])[:-3] if ending["until"] else ""
         return f"{label}{until}" + (f": {ending['comment']}" if ending["comment"] else "")
 
     return title
