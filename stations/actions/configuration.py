@@ -37,7 +37,7 @@ def check_entries(entries: Mapping[str, str]) -> None:
             errors.append(_("%s is secret. A template holds no secrets: set it at each station.") % key)
         else:
             try:
-                check(key, value)
+                check(key, value, strict=False)  # stations have values that the standard does not know
             except ValidationError as error:
                 errors.append(f"{key}: {error.messages[0]}")
         seen.add(key.casefold())

@@ -32,7 +32,8 @@ GROUPS: dict[str, Text] = {
 @dataclass(frozen=True)
 class Known:
     """`text` says in one sentence what it does; `zero` what 0 means where that is not simply nothing. `least` and `most` are what makes
-    sense, not what a station must take. `readonly` is by the standard. `warning` says what a wrong value does; one that `cuts_off` may keep the station away for good."""
+    sense, not what a station must take. `readonly` is by the standard. `warning` says what a wrong value does; one that `cuts_off` may
+    keep the station away for good."""
 
     key: str
     group: str

@@ -11,7 +11,7 @@ import django_tables2
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -27,7 +27,7 @@ from stations.configuration.catalogue import GROUPS, group_of, known
 from stations.configuration.catalogue import NUMBER as NUMBER_KIND
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
-from stations.configuration.values import in_words, is_secret
+from stations.configuration.values import check, in_words, is_secret
 from stations.models import ConfigurationTemplate, Station
 from stations.models.shared import matches
 from stations.pages.configuration import Key, rows_of, station_of
@@ -35,7 +35,6 @@ from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization
 from tenancy.pages.history import ObjectHistory
-from tenancy.pages.organizations import trail
 from tenancy.pages.shared import NUMBER, user_of
 from tenancy.rights import CHANGE_CONFIGURATION, READ_AUDIT, READ_CONFIGURATION, Missing, anywhere, get_for, may
 from ui.forms import attempt, confirm_page, form_page, refuse
@@ -166,17 +165,27 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
         change_url = link("configuration_template_key", pk, key=key)
         entries.append({
             "key": key, "entry": entry, "value": value, "words": in_words(entry, value), "group": GROUPS[group_of(key)],
-            "url": change_url, "raw": entry is None or entry.kind != NUMBER_KIND, "remark": _("read-only by the standard") if entry and entry.readonly else "",
+            "url": change_url, "raw": entry is None or entry.kind != NUMBER_KIND, "remark": _remark(key, value),
         })  # fmt: skip
     fitting = [one for one in _stations(request, found) if matches(found.vendor, one[0]) and matches(found.model, one[1])]
     context = {"entries": entries, "stations": sum(count for _vendor, _model, count in fitting), "stations_url": link("stations")}
     return render(request, "stations/configuration_template.html", sheet(request, found, "configuration_template") | context)
 
 
+def _remark(key: str, value: str) -> str:
+    """What may keep stations from taking it."""
+    entry = known(key)
+    if entry and entry.readonly:
+        return _("read-only by the standard")
+    try:
+        check(key, value)
+    except ValidationError as error:
+        return _("not usual: %s") % error.messages[0]
+    return ""
+
+
 def _stations(request: HttpRequest, found: ConfigurationTemplate) -> list[tuple[str, str, int]]:
     """(make, model, how many) of the stations that the person sees where the template serves."""
-    from django.db.models import Count
-
     own = found.organization.path
     seen = Station.objects.visible_to(request.user)
     seen = seen.below(own) if found.below else seen.filter(location__organization__path=own)
@@ -389,11 +398,7 @@ def from_station(request: HttpRequest, pk: int) -> HttpResponse:
         entries = {key.key: key.row.value for key in keys if key.key in chosen}
         return actions.create_configuration_template(actor=user, organization=organization, entries=entries, **values)
 
-    crumbs: list[tuple[Any, str]] = [
-        *trail(user, own),
-        (station, link("station", pk)),
-        (_("Configuration"), link("station_configuration", pk)),
-    ]
+    crumbs = [(str(station), link("station", pk)), (_("Configuration"), link("station_configuration", pk))]
     if not keys:
         return render(request, "ui/confirm.html", {
             "title": _("Make a template"), "breadcrumbs": crumbs, "cancel_url": link("station_configuration", pk),

@@ -235,7 +235,7 @@ def test_a_template_is_made_of_a_station_and_changed_by_its_owner_only(
 
 
 @pytest.mark.parametrize(
-    "entries", [{"AuthorizationKey": "Abcdefghijklmnopq"}, {"HeartbeatInterval": "x"}, {"A": "1", "a": "2"}, {"": "1"}]
+    "entries", [{"AuthorizationKey": "Abcdefghijklmnopq"}, {"HeartbeatInterval": "1\n2"}, {"A": "1", "a": "2"}, {"": "1"}]
 )
 def test_what_a_template_cannot_hold(entries: dict[str, str], tree: Tree) -> None:
     with pytest.raises(ValidationError):
