@@ -203,7 +203,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect(context["cancel_url"])
     other = {"key": key, "next": context["cancel_url"]} | ({} if raw else {"raw": "1"})
     return render(request, "stations/configuration_change.html", context | {
-        "title": _("Change %s") % (form.entry.name if form.entry else key),
+        "title": _("Change “%s”") % (form.entry.name if form.entry else key),
         "form": form, "key": key, "now_is": now, "raw": raw, "entry": form.entry,
         "group": GROUPS[group_of(key, station.ocpp_version)],
         "other_url": f"{reverse('station_configuration_change', args=[pk])}?{urlencode(other)}",

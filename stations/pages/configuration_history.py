@@ -26,7 +26,7 @@ from tenancy.links import link
 from ui.lists import ListPage, Table
 from ui.templatetags.ui import exact, state, when
 
-LONG = {"td": {"class": "long-text"}}
+LONG = {"td": {"class": "long-text value"}}
 
 
 class ChangeFilter(django_filters.FilterSet):
@@ -80,7 +80,9 @@ class ChangeTable(Table):
         shown, words = self._value(record, value)
         if not shown:
             return format_html('<span class="text-secondary">{}</span>', words)
-        return format_html('<code>{}</code><span class="sub">{}</span>', shown, words)
+        if not words:
+            return format_html("<code>{}</code>", shown)
+        return format_html('{}<span class="sub"><code>{}</code></span>', words, shown)
 
     def render_before(self, record: ConfigurationChange) -> SafeString:
         cell = self._cell(record, record.before)
