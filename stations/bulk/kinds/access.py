@@ -13,8 +13,7 @@ from django.utils.translation import ngettext
 
 from stations import actions
 from stations.access import preview
-from stations.bulk import Done, Kind, Params
-from stations.bulk.kinds.edits import DATA
+from stations.bulk import DATA, Done, Kind, Params
 from stations.models import AccessMode
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS
