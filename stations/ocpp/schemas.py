@@ -30,6 +30,11 @@ def _schema(version: str, name: str) -> dict[str, Any]:
     return found
 
 
+def schema(version: str, name: str) -> dict[str, Any]:
+    """The schema of an action that the version knows; not to be changed."""
+    return _schema(version, name)
+
+
 @functools.cache
 def required(version: str, name: str) -> frozenset[str]:
     """The fields without which a message is none."""

@@ -1,0 +1,112 @@
+"""What the expert console may send: the messages of the version that a station speaks, their schemas, and which of them are dangerous."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations.ocpp import schemas, v16
+from stations.schema_forms import ROOT, Schema, complaint
+
+Text = str | Promise
+ORIGIN = "console"
+
+# Protocol version as stations tell it -> the module with its VERSION, COMMANDS, MASK, without_secrets and without_cards
+DIALECTS: dict[str, ModuleType] = {"1.6": v16}
+
+
+def dialect(version: str) -> Any:
+    """For a station that has never told its version: OCPP 1.6."""
+    return DIALECTS.get(version.removeprefix("ocpp"), v16)
+
+
+def commands(version: str) -> list[str]:
+    return sorted(dialect(version).COMMANDS)
+
+
+def schema_of(version: str, action: str) -> Schema:
+    return schemas.schema(dialect(version).VERSION, action)
+
+
+def complaints(version: str, action: str, payload: Any) -> dict[str, str]:
+    """By path what its schema says against a payload, and stars that only hide a value."""
+    checker = schemas.validator(dialect(version).VERSION, action)
+    found: dict[str, str] = {}
+    try:
+        for error in checker.iter_errors(payload) if checker else ():
+            path, sentence = complaint(error)
+            found[path] = f"{found[path]} {sentence}" if path in found else sentence
+    except (RecursionError, ValueError):
+        return {ROOT: _("This is nested too deeply.")}
+    return _stars(payload, ROOT, dialect(version).MASK) | found
+
+
+def _stars(value: Any, path: str, mask: str) -> dict[str, str]:
+    if value == mask:
+        return {path: _("The stars only hide the value. Type it.")}
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found: dict[str, str] = {}
+    for name, part in parts:
+        found |= _stars(part, f"{path}.{name}", mask)
+    return found
+
+
+# What sending does, where that cannot be taken back or harms drivers. Actions of 1.6 and 2.0.1.
+_DANGERS: dict[str, Text] = {
+    "Reset": lazy("The station starts anew: charges that run may end, and it is away for a few minutes."),
+    "UpdateFirmware": lazy("The station installs other firmware and starts anew. The portal does not check here that the file fits it."),
+    "SignedUpdateFirmware": lazy("The station installs other firmware and starts anew."),
+    "ChangeAvailability": lazy("Out of service nobody can charge there; in service everybody can again."),
+    "RemoteStopTransaction": lazy("The charge ends."),
+    "RequestStopTransaction": lazy("The charge ends."),
+    "RemoteStartTransaction": lazy("A charge starts, and somebody pays for it."),
+    "RequestStartTransaction": lazy("A charge starts, and somebody pays for it."),
+    "UnlockConnector": lazy("The cable can then be pulled by anyone; a charge there ends."),
+    "SendLocalList": lazy("It replaces cards on the station's list. The portal sends its own list again when it notices."),
+    "DeleteCertificate": lazy("Without the right certificate the station may never connect again."),
+    "InstallCertificate": lazy("With a wrong certificate the station may never connect again."),
+    "CertificateSigned": lazy("With a wrong certificate the station may never connect again."),
+    "SetNetworkProfile": lazy("With a wrong profile the station may never connect again."),
+    "SetVariables": lazy("A wrong value can keep the station from connecting or charging."),
+    "ClearChargingProfile": lazy("Limits of power that protect the site may be lifted."),
+    "SetChargingProfile": lazy("It changes how much power cars get, and may lift a limit that protects the site."),
+}  # fmt: skip
+_DANGEROUS_KEYS: tuple[tuple[str, Text], ...] = (
+    ("authorizationkey", lazy("This is the password of the station: from its next connection on the portal expects the new one.")),
+    ("securityprofile", lazy("With a wrong security profile the station may never connect again.")),
+    ("centralsystem", lazy("The station may connect to another server and never come back.")),
+    ("url", lazy("The station may connect to another server and never come back.")),
+    ("websocketpinginterval", lazy("A wrong value can make the connection break again and again.")),
+)
+
+
+def dangers(action: str, payload: Any) -> list[str]:
+    """What happens when this is sent, in sentences; empty for what is harmless."""
+    found = [str(_DANGERS[action])] if action in _DANGERS else []
+    if action == "ChangeConfiguration" and isinstance(payload, dict):
+        key = str(payload.get("key", "")).lower()
+        found += [str(said) for part, said in _DANGEROUS_KEYS if part in key]
+    return found
+
+
+# What the schemas of 1.6 do not say of their fields
+HINTS: dict[str, Text] = {
+    "connectorId": lazy("The number of a connector; 0 is the station as a whole."),
+    "idTag": lazy("The UID of a card."),
+    "transactionId": lazy("The number by which the station knows the transaction."),
+    "stackLevel": lazy("Of profiles that hold at the same time the one with the highest level counts."),
+    "chargingSchedulePeriod": lazy("Each row holds until the next begins."),
+    "startPeriod": lazy("Seconds from the start of the schedule; the first row begins at 0."),
+    "limit": lazy("In A or W, as the schedule says."),
+    "numberPhases": lazy("Left out it counts as 3."),
+    "duration": lazy("Seconds."),
+    "retryInterval": lazy("Seconds between two tries."),
+    "recurrencyKind": lazy("Only where the kind is Recurring."),
+    "key": lazy("The name of a key, with its capitals."),
+    "location": lazy("An address: ftp://, http:// or https://"),
+    "listVersion": lazy("Higher than the one that the station has."),
+}
