@@ -118,7 +118,7 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         help="inbox",
     )
     add(
-        transactions.exclude(problems=[]).filter(started_at__gte=week).order_by("-started_at", "-pk"),
+        transactions.to_review().exclude(problems=[]).filter(started_at__gte=week).order_by("-started_at", "-pk"),
         explain.WAITING,
         lambda n: ngettext("%d transaction of the last 7 days has a problem", "%d transactions of the last 7 days have a problem", n) % n,
         "transactions",

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from energycloud import help
-from stations.models import Knock, UnmatchedMessage
+from stations.models import Knock, Transaction, UnmatchedMessage
 from tenancy.brand import brand_of
 from tenancy.links import link
 from tenancy.models import User
@@ -70,8 +70,9 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
     path = request.path
     drill: Drill = getattr(request, "drill", None) or Drill()
     knocks, charges, member = at_platform(user, MANAGE_STATIONS), anywhere(user, READ_TRANSACTIONS), bool(reach(user).paths)
-    waiting, knocking = User.objects.filter(pk=user.pk).values_list(
+    waiting, wrong, knocking = User.objects.filter(pk=user.pk).values_list(
         _count(drill.limit(UnmatchedMessage.objects.visible_to(user)).filter(resolved_at=None)),
+        _count(drill.limit(Transaction.objects.visible_to(user)).to_review()),
         _count(Knock.objects.all() if knocks else Knock.objects.none()),
     )[0]
 
@@ -90,7 +91,7 @@ def _menu(request: HttpRequest, user: User) -> list[Entry]:
     if charges:
         entries += [
             entry(_("Transactions"), "transactions", icon="bolt", but=reverse("inbox")),
-            entry(_("Inbox"), "inbox", icon="inbox", badge=waiting),
+            entry(_("Inbox"), "inbox", icon="inbox", badge=(waiting or 0) + (wrong or 0)),
         ]
     if member:
         entries.append(entry(_("Passes"), "passes", icon="id-badge-2"))

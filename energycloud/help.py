@@ -260,6 +260,7 @@ EXPLAINS: dict[str, str] = {
     "update": "firmware",
     "station_activity": "commands", "station_logs": "logs", "station_transactions": "charging", "frame": "logs", "connector": "stations",
     "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",
+    "transaction_correct": "inbox", "transaction_close": "close-by-hand",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
     "providers": "networks", "provider": "networks", "provider_history": "history", "organization_roaming": "networks",
     "listing": "passes", "user_passes": "passes", "imports": "pass-import", "import": "pass-import",

@@ -252,6 +252,8 @@ FIRMWARE_MAX_MB = env.number("FIRMWARE_MAX_MB", 200, least=1)
 # Seconds without news after which an update counts as stuck, and how many stations fetch firmware at the same time.
 FIRMWARE_STUCK_AFTER = env.number("FIRMWARE_STUCK_AFTER", 2 * 3600, least=60)
 FIRMWARE_AT_ONCE = env.number("FIRMWARE_AT_ONCE", 20, least=1)
+# A transaction that is open for longer goes to the inbox.
+TRANSACTION_OPEN_DAYS = env.number("TRANSACTION_OPEN_DAYS", 3, least=1)
 FRAME_RETENTION_DAYS = env.number("FRAME_RETENTION_DAYS", 90, least=1)
 
 # Imports: what is uploaded, what an XLSX file unpacks to, and how many rows.

@@ -263,6 +263,7 @@ def background(value: str) -> tuple[str, Text] | None:
 
 
 STOP_REASONS: dict[str, Text] = {
+    "ClosedByHand": lazy("closed by hand"),
     "DeAuthorized": lazy("the card was not accepted"),
     "EmergencyStop": lazy("emergency stop pressed"),
     "EVDisconnected": lazy("the car was unplugged"),

@@ -47,12 +47,25 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("The station began another transaction here without ending this one."),
         lazy("Its end got lost, often by a power cut. The energy is that of the last value; the station may still report the end."),
     ),
+    Problem.TOO_MUCH: (
+        lazy("More energy was reported than the connector can have given in this time."),
+        lazy("Often the meter was exchanged while charging. Its values show where it jumped: correct the meter at start or end."),
+    ),
 }  # fmt: skip
 
 
 def advice(transaction: Transaction) -> list[Advice]:
     """One per problem, in the order of `Problem`."""
     return [Advice(code, *_ADVICE[code]) for code in Problem.values if code in transaction.problems]
+
+
+def why_in_inbox(transaction: Transaction) -> str:
+    """Why it waits there, in a sentence; empty where it does not."""
+    if not transaction.to_review:
+        return ""
+    if transaction.running:
+        return _("It has not ended. Nothing is settled for it until the station reports its end or somebody closes it here.")
+    return _("It cannot be as it was reported. Nothing is settled for it until somebody has decided what is true.")
 
 
 def what_is(entry: UnmatchedMessage) -> str:
@@ -72,7 +85,7 @@ def what_is(entry: UnmatchedMessage) -> str:
 
 def what_to_do(entry: UnmatchedMessage) -> str:
     if entry.action == "StopTransaction":
-        return _("Look for its start in the station's log. If its energy is to be settled, note it down; then dismiss this entry.")
+        return _("If a charge is open at this station that can be its start, join the two. Otherwise look in the log, then dismiss it.")
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
 
 

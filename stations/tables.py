@@ -26,6 +26,10 @@ def state_of(row: Transaction) -> tuple[str, str]:
     """Which of the six states, and its word."""
     if row.running:
         return (explain.WAITING, _("Not ended")) if Transaction.Problem.NOT_ENDED in row.problems else (explain.CHARGING, _("Charging"))
+    if row.void:
+        return explain.OFF, _("Not to be settled")
+    if row.reviewed_at:
+        return explain.OFF, _("Closed by hand") if row.closed_by_hand else _("Ended, decided on")
     return (explain.FAULT, _("Ended, with a problem")) if row.problems else (explain.OFF, _("Ended"))
 
 

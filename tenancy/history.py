@@ -117,6 +117,13 @@ VERBS: dict[str, Verb] = {
     "bulk_cancel": Verb(lazy("Cancelled the rest of a bulk job"), lazy("Cancelled the rest of “{name}” at many stations")),
     "bulk_retry": Verb(lazy("Had what failed tried again"), lazy("Had “{name}” tried again where it failed")),
     "dismiss": Verb(lazy("Dismissed from the inbox"), lazy("Dismissed the {kind} {name}")),
+    "transaction_closed": Verb(lazy("Closed a transaction by hand"), lazy("Closed the {kind} {name} by hand")),
+    "transaction_values": Verb(lazy("Corrected a transaction"), lazy("Corrected the {kind} {name}")),
+    "transaction_confirmed": Verb(lazy("Confirmed a transaction"), lazy("Confirmed the {kind} {name} as it is")),
+    "transaction_voided": Verb(lazy("Kept a transaction from being settled"), lazy("Decided that the {kind} {name} is not settled")),
+    "transaction_reported": Verb(lazy("Gave a transaction its end"), lazy("Gave the {kind} {name} the end that its station reported")),
+    "export": Verb(lazy("Exported a list"), lazy("Had a list exported: {name}")),
+    "cancel_export": Verb(lazy("Cancelled an export"), lazy("Cancelled the export {name}")),
     "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
 }
 # Of what is no field of a model, or of one without a name for people
@@ -131,6 +138,9 @@ FIELDS: dict[str, Text] = {
     "why": lazy("Why"), "version": lazy("Version"), "window_from": lazy("Not before"), "window_until": lazy("Not begun after"),
     "since": lazy("From"), "security": lazy("Security log"), "file_name": lazy("File"),
     "created_at": lazy("Asked for at"),
+    "meter_start": lazy("Meter at start (Wh)"), "meter_stop": lazy("Meter at end (Wh)"), "stop_reason": lazy("Stop reason"),
+    "problems": lazy("Problems"), "void": lazy("Not to be settled"), "format": lazy("Format"), "rows": lazy("Rows"),
+    "query": lazy("Filter"),
     "tokens_url": lazy("Address of its cards"), "when_silent": lazy("When a network does not answer"),
 }  # fmt: skip
 # Who may read these values, wherever they stand

@@ -12,11 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count
 
-from stations import file_progress
+from stations import file_progress, plausible
 from stations.gateway import bulk, cards, doors, outbound, periods
-from stations.gateway.clock import CLOCK_TOLERANCE, effective, iso
+from stations.gateway.cards import iso
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
+    KNOWN_FIELDS,
     Answered,
     Connect,
     ConnectorState,
@@ -33,6 +34,7 @@ from stations.models import (
     AvailabilityChange,
     CardOffer,
     Connector,
+    Correction,
     Frame,
     MeterSample,
     MeterSeries,
@@ -46,6 +48,7 @@ from stations.models import (
 from stations.models.infrastructure import MAX_CONNECTORS
 from stations.ocpp import events, frames
 from stations.ocpp.events import Channel, Sample, Signed
+from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
 MAX_SERIES = 400  # per connector; enough for every measurand on every phase, not for a station that makes them up
@@ -56,7 +59,10 @@ STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code"
 CARD_OFFER_FIELDS = (
     "station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action", "settlement", "pass_key", "token_key", "steps",
 )  # fmt: skip
-CLOSING_FIELDS = ("ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems")
+CLOSING_FIELDS = (
+    "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
+    "reviewed_at", "closed_by_hand",
+)  # fmt: skip
 
 _Stopped = tuple[Known, events.Ended, Received]
 
@@ -88,6 +94,7 @@ class Book:
         self.new: list[tuple[Transaction, Received]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
+        self.corrections: list[Correction] = []  # of what somebody had closed by hand
         self.unmatched: dict[tuple[int, str, str], tuple[Received, int]] = {}
         self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
         self.notes: dict[int, dict[str, Any]] = {}  # station pk -> fields that change rarely
@@ -167,7 +174,7 @@ class Book:
         self.known: dict[tuple[int, str], Known] = {}
         if wanted:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
-            known = (Known(*row) for row in rows.values_list(*Known._fields))
+            known = (Known(*row) for row in rows.values_list(*KNOWN_FIELDS))
             self.known = {(row.station_id, row.transaction_id): row for row in known if (row.station_id, row.transaction_id) in wanted}
         self._read_starts([entry for entry in received if isinstance(entry.event, events.Started)])
 
@@ -391,9 +398,10 @@ class Book:
         if row is None:
             self._keep_unmatched(entry, event.transaction_id)
             return answer
-        if row.ended_at or row.pk in self.stopped:
+        if (row.ended_at and not row.closed_by_hand) or row.pk in self.stopped:
             booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
-            if booked != event.meter_stop:
+            corrected = row.reviewed_at is not None and row.reported_end == event.at.text  # what it says was booked, and then corrected
+            if booked != event.meter_stop and not corrected:
                 self._keep_unmatched(entry, event.transaction_id)
             return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
         self.stopped[row.pk] = (row, event, entry)
@@ -431,17 +439,21 @@ class Book:
         for known, event, entry in self.stopped.values():
             ended = effective(event.at.at, entry.at)
             problems = {*known.problems, *(str(p) for p in self.problems.pop(known.pk, ()))}
-            if ended is None or not event.at.exact:
-                problems.add(str(Transaction.Problem.CLOCK))
-                # A station without a clock: our time of the report is the best there is.
-                ended = ended or entry.at
-            if ended < known.started_at:
-                problems.add(str(Transaction.Problem.ENDS_BEFORE_START))
-            if event.meter_stop < known.meter_start:
-                problems.add(str(Transaction.Problem.NEGATIVE))
-            if known.meter_last is not None and event.meter_stop < known.meter_last - 1:
-                problems.add(str(Transaction.Problem.METER_FELL))
-            self.closing.append((known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems)))
+            clock_wrong = ended is None or not event.at.exact
+            # A station without a clock: our time of the report is the best there is.
+            ended = ended or entry.at
+            problems |= plausible.at_the_end(
+                started=known.started_at, ended=ended, meter_start=known.meter_start, meter_last=known.meter_last,
+                meter_stop=event.meter_stop, power=known.power, clock_wrong=clock_wrong or Transaction.Problem.CLOCK in known.problems,
+            )  # fmt: skip
+            if known.closed_by_hand:
+                problems.discard(str(Transaction.Problem.NOT_ENDED))  # it has, after all
+                self.corrections.append(_reported_after_all(known, event, ended, entry.at))
+            # What somebody has decided stands as long as nothing new is wrong.
+            reviewed = known.reviewed_at if problems <= set(known.problems) and not known.closed_by_hand else None
+            self.closing.append((
+                known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems), reviewed, False,
+            ))  # fmt: skip
 
     def _write(self) -> None:
         bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
@@ -460,6 +472,8 @@ class Book:
         periods.was_silent(self.silences)
         if self.reports:
             file_progress.reported(self.reports)
+        if self.corrections:
+            Correction.objects.bulk_create(self.corrections)
         if self.problems:
             self._write_problems()
         if self.unmatched:
@@ -532,7 +546,10 @@ class Book:
 
     def _write_problems(self) -> None:
         rows = []
-        for pk, known in Transaction.objects.filter(pk__in=self.problems).values_list("pk", "problems"):
+        found = Transaction.objects.filter(pk__in=self.problems)
+        for pk, known, by_hand in found.values_list("pk", "problems", "closed_by_hand"):
+            if by_hand:
+                continue  # it was closed here while the station was connected: what comes of it now is its end, or nothing
             both = sorted({*known, *(str(problem) for problem in self.problems[pk])})
             if both != known:
                 rows.append((pk, both))
@@ -580,6 +597,18 @@ class Book:
             answered_at=entry.at,
             failed=True,
         )
+
+
+def _reported_after_all(known: Known, event: events.Ended, ended: datetime, at: datetime) -> Correction:
+    """What somebody had put in for the end, and what the station says of it now."""
+
+    def told(ended: datetime | None, meter: int | None, reason: str) -> dict[str, Any]:
+        return {"ended_at": ended.isoformat() if ended else None, "meter_stop": meter, "stop_reason": reason}
+
+    return Correction(
+        transaction_id=known.pk, kind=Correction.Kind.REPORTED, at=at,
+        before=told(known.ended_at, known.meter_stop, known.stop_reason), after=told(ended, event.meter_stop, event.reason),
+    )  # fmt: skip
 
 
 def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:

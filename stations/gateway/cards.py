@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from stations import hooks
-from stations.gateway.clock import CLOCK_TOLERANCE, effective, iso
 from stations.gateway.entries import Entry, Question, Received
 from stations.models import Station
 from stations.ocpp import events
+from stations.plausible import CLOCK_TOLERANCE, effective
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 def judge(offered: Sequence[tuple[Received, str]]) -> tuple[dict[Received, hooks.Verdict], dict[Entry, Question]]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from stations.hooks import Advice, Offer
 from stations.ocpp.events import Channel, Event
 from stations.ocpp.frames import CallError, CallResult, OcppError
+from stations.plausible import most_power
 
 
 class ConnectorState:
@@ -44,6 +45,27 @@ class Known(NamedTuple):
     meter_last: int | None
     meter_stop: int | None
     problems: list[str]
+    reported_end: str
+    reviewed_at: datetime | None
+    closed_by_hand: bool
+    stop_reason: str
+    current_type: str
+    max_current: int | None
+    voltage: int
+    phases: int
+    connector_current: int | None
+
+    @property
+    def power(self) -> int:
+        return most_power(self.current_type, self.connector_current or self.max_current, self.voltage, self.phases)
+
+
+# Where each is found, from the transaction
+KNOWN_FIELDS = (
+    "pk", "station_id", "transaction_id", "connector_id", "started_at", "ended_at", "meter_start", "meter_last", "meter_stop", "problems",
+    "reported_end", "reviewed_at", "closed_by_hand", "stop_reason",
+    "station__current_type", "station__max_current", "station__voltage", "station__phases", "connector__max_current",
+)  # fmt: skip
 
 
 class StationState:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, TextField
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +30,21 @@ class TransactionQuerySet(VisibleQuerySet["Transaction"]):
         """Adds `energy` in Wh: what the meter says at the end, or by the last value while it runs."""
         return self.annotate(energy=Coalesce(F("meter_stop"), F("meter_last"), F("meter_start")) - F("meter_start"))
 
+    def with_problem(self, problem: str) -> TransactionQuerySet:
+        # The first condition is what the index knows; the list is text in every database.
+        return self.exclude(problems=[]).alias(told=Cast("problems", TextField())).filter(told__contains=f'"{problem}"')
+
+    def to_review(self, now: datetime | None = None) -> TransactionQuerySet:
+        """The inbox: ended and cannot be as reported, left without an end, or open for longer than anybody charges; nobody decided yet."""
+        long_ago = (now or timezone.now()) - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
+        told = self.filter(reviewed_at=None, void=False).alias(told=Cast("problems", TextField()))
+        wrong = ~Q(problems=[]) & (Q(ended_at__isnull=False) | Q(told__contains=f'"{Transaction.Problem.NOT_ENDED}"'))
+        return told.filter(wrong | Q(ended_at=None, started_at__lt=long_ago))
+
+    def billable(self) -> TransactionQuerySet:
+        """What may be settled and reimbursed: as `Transaction.billable`."""
+        return self.filter(Q(problems=[]) | Q(reviewed_at__isnull=False), ended_at__isnull=False, meter_stop__isnull=False, void=False)
+
 
 class Transaction(models.Model):
     """One charging session. Found by (station, transaction id), never by the id alone."""
@@ -38,6 +56,7 @@ class Transaction(models.Model):
         ENDS_BEFORE_START = "ends_before_start", _("It ended before it began")
         REFUSED_CARD = "refused_card", _("The card was not valid")
         NOT_ENDED = "not_ended", _("The station began another transaction without ending this one")
+        TOO_MUCH = "too_much", _("More energy than the connector can give")
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
@@ -89,6 +108,7 @@ class Transaction(models.Model):
             models.Index(fields=["pass_key", "-started_at"], name="transaction_by_pass", condition=Q(pass_key__isnull=False)),
             models.Index(fields=["pass_key"], name="transaction_open_pass", condition=Q(ended_at=None, pass_key__isnull=False)),
             models.Index(fields=["token_key"], name="transaction_open_token", condition=Q(ended_at=None, token_key__isnull=False)),
+            models.Index(fields=["-started_at"], name="transaction_with_problem", condition=~Q(problems=[])),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -111,6 +131,23 @@ class Transaction(models.Model):
         """Wh so far; negative only where the meter says so (see `problems`)."""
         last = self.meter_stop if self.meter_stop is not None else self.meter_last
         return (last if last is not None else self.meter_start) - self.meter_start
+
+    @property
+    def to_review(self) -> bool:
+        """Whether it waits in the inbox; as TransactionQuerySet.to_review."""
+        if self.reviewed_at or self.void:
+            return False
+        if self.ended_at:
+            return bool(self.problems)
+        long_ago = timezone.now() - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
+        return self.Problem.NOT_ENDED in self.problems or self.started_at < long_ago
+
+    @property
+    def billable(self) -> bool:
+        """Whether it may be settled and reimbursed (domain §6): it has ended, it adds up or somebody has decided what is true,
+        and nobody has decided that nothing is settled for it. Billing takes its values as they are now: corrections are in them."""
+        good = self.reviewed_at is not None or not self.problems
+        return good and self.ended_at is not None and self.meter_stop is not None and not self.void
 
     @property
     def problem_labels(self) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from stations.ocpp import calls16
+from stations.ocpp import calls16, v16
+from stations.ocpp.events import Ended
+from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Intent
 
 # Keys of the configuration by which stations tell what they can do
@@ -33,6 +35,17 @@ class Speaker(Protocol):
 def actions(*intents: type[Any]) -> tuple[str, ...]:
     """The names of the CALLs that say one of `intents`, in any version: to find what was asked. Only those of calls16.ACTIONS."""
     return tuple(calls16.ACTIONS[intent] for intent in intents)
+
+
+def ended_of(action: str, payload: Any) -> Ended | None:
+    """What a message of a station says of the end of a transaction; None where it says nothing of an end."""
+    if action != "StopTransaction" or not isinstance(payload, dict):
+        return None
+    try:
+        event = v16.read(action, payload)
+    except (OcppError, KeyError, TypeError, ValueError):
+        return None
+    return event if isinstance(event, Ended) else None
 
 
 def speaker(version: str) -> Speaker:

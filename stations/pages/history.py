@@ -17,6 +17,7 @@ from tenancy.pages.history import ObjectHistory
 
 KINDS = (
     "stations.firmwarefile",
+    "stations.transaction",
     "stations.location",
     "stations.station",
     "stations.connector",

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from stations import explain
+from stations import explain, stuck
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.explain import Fault, Meaning
@@ -39,7 +39,7 @@ from stations.pages.stops import StopAsked, last_stop
 from stations.pages.what_now_box import DAY, explain_url, what_now_context
 from stations.timeline import happenings, kinds_for
 from tenancy.links import link
-from tenancy.rights import MANAGE_STATIONS, READ_TRANSACTIONS
+from tenancy.rights import CORRECT_TRANSACTIONS, MANAGE_STATIONS, READ_TRANSACTIONS
 
 Text = str | Promise
 
@@ -67,6 +67,7 @@ class Charge:
     spark: str = ""
     spark_area: str = ""
     problems: list[str] = field(default_factory=list)
+    close_url: str = ""  # where it looks stuck, for those who may
 
 
 @dataclass
@@ -230,8 +231,15 @@ def _charges(request: HttpRequest, situation: Situation) -> dict[int, Charge]:
             spark=line,
             spark_area=area,
             problems=transaction.problem_labels,
+            close_url=_close_url(situation, transaction, connector),
         )
     return found
+
+
+def _close_url(situation: Situation, row: Transaction, connector: Connector) -> str:
+    row.station, row.connector = situation.station, connector
+    looks_stuck = situation.may(CORRECT_TRANSACTIONS) and (stuck.may_be(row) or stuck.refused_stop(row) is not None)
+    return link("transaction_close", row.pk, next=row.station.get_absolute_url()) if looks_stuck else ""
 
 
 def _curves(running: dict[int, Transaction], now: datetime) -> dict[int, tuple[str, str]]:

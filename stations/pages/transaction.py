@@ -13,17 +13,18 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from stations import explain, hooks, plots, problems
+from stations import explain, hooks, plots, problems, stuck
 from stations.cards import Faces
 from stations.controls import Situation
-from stations.models import CardOffer, Command, SignedMeterValue, Transaction
+from stations.models import CardOffer, Command, Correction, SignedMeterValue, Transaction
+from stations.pages import correct
 from stations.pages.command_rows import command_rows
 from stations.pages.sheet_head import action
 from stations.pages.stops import last_stop
 from stations.tables import state_of
 from tenancy.links import link, organization_link
 from tenancy.personal import MASK
-from tenancy.rights import PERSONAL_DATA, READ_LOGS, Missing, get_for, may
+from tenancy.rights import CORRECT_TRANSACTIONS, PERSONAL_DATA, READ_LOGS, Missing, get_for, may
 
 SHOWN = 120  # rows of the table of values
 MOST_SIGNED = 500
@@ -114,8 +115,28 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "advice": problems.advice(row),
         "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}" if may(request.user, READ_LOGS, row) else "",
         "stop": stop,
+        "corrections": correct.history(request, row),
+        "corrected_names": _corrected(row),
+        "in_inbox": problems.why_in_inbox(row),
+        "may_correct": may(request.user, CORRECT_TRANSACTIONS, row),
+        "close_url": link("transaction_close", row.pk),
+        "correct_url": link("transaction_correct", row.pk),
+        "refused_stop": stuck.refused_stop(row) if row.running else None,
+        "close_now": row.running and stuck.may_be(row),
         "here": row.get_absolute_url(),
     }
+
+
+def _corrected(row: Transaction) -> dict[str, str]:
+    """By name of a value: what it was before somebody corrected it, in words. What the station reported since counts as reported."""
+    found: dict[str, str] = {}
+    for one in row.corrections.order_by("at", "pk"):
+        if one.kind == Correction.Kind.REPORTED:
+            found = {name: was for name, was in found.items() if name not in one.after}
+        elif one.kind == Correction.Kind.VALUES:
+            for name, was in one.before.items():
+                found.setdefault(name, correct.in_words(name, was, row.station.location.zone))
+    return found
 
 
 def _period(row: Transaction, now: datetime) -> str:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from stations.models import CardOffer, MeterSample, Station, Transaction, UnmatchedMessage
+from stations.actions import ask
+from stations.actions.corrections import close_transaction, correct_transaction, version_of
+from stations.models import CardOffer, Command, Correction, MeterSample, Station, Transaction, UnmatchedMessage
+from stations.ocpp.intents import Stop
 from tests.conftest import Tree
-from tests.ocpp.conftest import Gateway, Wire
+from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_messages import meter, now, start, stop
 
 pytestmark = pytest.mark.engines
@@ -233,3 +236,45 @@ def test_the_same_message_id_for_two_messages_is_two_messages(wire: Wire) -> Non
     for number in (1, 2):
         wire.call("StatusNotification", {"connectorId": number, "status": "Charging", "errorCode": "NoError"}, message_id="1")
     assert Station.objects.get(identity="LUM-0001").connectors.filter(status="Charging").count() == 2
+
+
+def test_more_energy_than_the_connector_can_give_is_flagged(wire: Wire) -> None:
+    stop(wire, start(wire, at=now(hours=-1))["transactionId"], 90_000)
+    assert the_transaction().problems == ["too_much"], "22 kW for an hour are 22 kWh"
+
+
+def test_a_late_end_takes_force_over_one_put_in_by_hand(gateway: Gateway, tree: Tree) -> None:
+    """The station refuses to stop, somebody closes it, another charge begins; then the station reports the end after all."""
+    wire = gateway.connect()
+    began = now(hours=-2)
+    number = start(wire, at=began)["transactionId"]
+    command = ask(actor=tree.ada, station=Station.objects.get(pk=tree.station.pk), intent=Stop(str(number)))
+    message, _action, _payload = wire.expect_call()
+    wire.answer(message, {"status": "Rejected"})
+    until(lambda: Command.objects.get(pk=command.pk).state == Command.State.REJECTED)
+    row = the_transaction()
+    ended = timezone.now() - timedelta(hours=1)
+    close_transaction(actor=tree.ada, transaction=row, version=version_of(row), ended_at=ended, meter_stop=3000, reason="It is over.")
+    meter(wire, {"value": "3100"}, transaction=number)
+    second = start(wire, at=now())["transactionId"]
+    row.refresh_from_db()
+    assert (row.running, row.problems, second != number) == (False, [], True), "it has ended here"
+    at = now(minutes=-30)
+    for _ in range(2):
+        assert stop(wire, number, 4000, at, reason="EVDisconnected") == {}
+    row.refresh_from_db()
+    assert (row.meter_stop, row.stop_reason, row.closed_by_hand, row.reported_end) == (4000, "EVDisconnected", False, at)
+    assert [one.kind for one in Correction.objects.order_by("pk")] == ["closed", "reported"]
+    told = Correction.objects.get(kind="reported")
+    assert (told.before["meter_stop"], told.after["meter_stop"], told.actor) == (3000, 4000, None)
+    assert not UnmatchedMessage.objects.exists()
+
+
+def test_what_was_corrected_is_not_undone_when_the_station_repeats_itself(wire: Wire, tree: Tree) -> None:
+    number, at = start(wire)["transactionId"], now()
+    stop(wire, number, 10, at)
+    row = the_transaction()
+    correct_transaction(actor=tree.ada, transaction=row, version=version_of(row), values={"meter_stop": 2000}, reason="Read there.")
+    assert stop(wire, number, 10, at) == {}
+    assert the_transaction().meter_stop == 2000
+    assert not UnmatchedMessage.objects.exists()

@@ -1,0 +1,14 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("stations", "0015_corrections_of_transactions")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="transaction",
+            index=models.Index(
+                condition=models.Q(("problems", []), _negated=True), fields=["-started_at"], name="transaction_with_problem"
+            ),
+        ),
+    ]

@@ -1,0 +1,170 @@
+"""Transactions that cannot be as they were reported: the guided correction, closing by hand, and joining what belongs together."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from stations.actions.corrections import close_transaction, correct_transaction, version_of
+from stations.models import Correction, Transaction, UnmatchedMessage
+from tenancy.models import AuditEntry
+from tests.conftest import Tree
+from tests.stations.test_plots import charge, measure
+
+pytestmark = pytest.mark.django_db
+
+
+def shown(html: str) -> dict[str, str]:
+    """What the form on a page would send."""
+    found = dict(re.findall(r'<input type="(?:hidden|datetime-local|number)" name="(\w+)" value="([^"]*)"', html))
+    return {name: value for name, value in found.items() if name != "csrfmiddlewaretoken"}
+
+
+def wrong(tree: Tree, **fields: Any) -> Transaction:
+    return charge(tree, **{"problems": ["negative"], "meter_stop": 500} | fields)
+
+
+def test_a_wrong_meter_is_corrected_with_both_sides_shown_before(tree: Tree, as_bob: Client, bob: Any) -> None:
+    row = wrong(tree)
+    assert (row.billable, row.to_review, Transaction.objects.billable().count()) == (False, True, 0)
+    measure(tree.connector, "Energy.Active.Import.Register", "Wh", {30: 4000, 58: 7500})
+    address = f"/transactions/{row.pk}/correct/"
+    html = as_bob.get(address).content.decode()
+    assert "last meter value, of 1 Jun 2026 10:58:00" in html
+    use = re.search(r'name="use" value="(\d+)"', html)
+    assert use
+    drawn = shown(html) | {"reason": "The meter was read wrong.", "decision": ""}
+    taken = as_bob.post(address, drawn | {"use": use[1]}).content.decode()
+    assert shown(taken)["meter_stop"] == "7.500"
+    assert "The meter was read wrong." in taken, "nothing typed is lost"
+    given = shown(taken) | {"reason": "The meter was read wrong.", "decision": "values"}
+    summary = as_bob.post(address, given).content.decode()
+    assert "Nothing is saved yet." in summary
+    assert "-0.50" in summary
+    assert "6.50" in summary
+    assert not Correction.objects.exists()
+    assert as_bob.post(address, given | {"confirmed": "1"}).status_code == 302
+    started, ended, reported = row.started_at, row.ended_at, row.reported_end
+    row.refresh_from_db()
+    assert (row.started_at, row.ended_at, row.reported_end, row.meter_stop) == (started, ended, reported, 7500)
+    assert (row.billable, row.to_review, Transaction.objects.billable().count()) == (True, False, 1)
+    one = Correction.objects.get()
+    assert (one.kind, one.actor, one.before, one.after) == ("values", bob, {"meter_stop": 500}, {"meter_stop": 7500})
+    assert AuditEntry.objects.get(verb="transaction_values").changes["meter_stop"] == [500, 7500]
+    page = as_bob.get(f"/transactions/{row.pk}/").content.decode()
+    assert "corrected, was 0.50" in page
+    assert "The meter was read wrong." in page
+    assert "meter_stop" not in as_bob.get("/transactions/inbox/?show=problems").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"ended_at": "2026-06-01T09:00:00"}, "It cannot end before it began."),
+        ({"ended_at": "2099-06-01T09:00:00"}, "This is in the future."),
+        ({"meter_stop": "0.9"}, "The meter cannot end below where it began."),
+        ({"started_at": "2025-03-30T02:30:00"}, "interpreted in time zone Europe/Amsterdam"),
+        ({"reason": ""}, "This field is required."),
+        ({"decision": "confirm"}, "It cannot be confirmed."),
+    ],
+)
+def test_what_cannot_be_is_told_beside_its_field(tree: Tree, as_bob: Client, values: dict[str, str], told: str) -> None:
+    row = wrong(tree)
+    address = f"/transactions/{row.pk}/correct/"
+    given = shown(as_bob.get(address).content.decode()) | {"reason": "why", "decision": "values", "confirmed": "1"}
+    if values:
+        given |= {"meter_stop": "7.5"}
+    html = as_bob.post(address, given | values).content.decode()
+    assert told in html
+    assert not Correction.objects.exists()
+
+
+def test_more_than_the_connector_gives_is_asked_about(tree: Tree, as_bob: Client) -> None:
+    row = wrong(tree)
+    address = f"/transactions/{row.pk}/correct/"
+    given = shown(as_bob.get(address).content.decode()) | {"reason": "why", "decision": "values", "meter_stop": "900", "confirmed": "1"}
+    assert "more energy than the connector can give" in as_bob.post(address, given).content.decode()
+    assert not Correction.objects.exists()
+    assert as_bob.post(address, given | {"sure": "1"}).status_code == 302
+    assert Transaction.objects.get().meter_stop == 900_000
+
+
+def test_of_two_people_the_second_is_told(tree: Tree, as_bob: Client, ada: Any) -> None:
+    row = wrong(tree)
+    address = f"/transactions/{row.pk}/correct/"
+    given = shown(as_bob.get(address).content.decode()) | {"reason": "why", "decision": "void", "confirmed": "1"}
+    correct_transaction(actor=ada, transaction=row, version=version_of(row), values={"meter_stop": 2000}, reason="Read it there.")
+    html = as_bob.post(address, given).content.decode()
+    assert "was faster: Values corrected" in html
+    assert not Transaction.objects.get().void
+    again = shown(html) | {"reason": "Still not.", "decision": "void", "confirmed": "1"}
+    assert as_bob.post(address, again).status_code == 302
+    row.refresh_from_db()
+    assert (row.void, row.billable, row.meter_stop) == (True, False, 2000)
+
+
+@pytest.mark.engines
+def test_a_decision_is_never_changed(tree: Tree, ada: Any) -> None:
+    row = wrong(tree)
+    one = correct_transaction(actor=ada, transaction=row, version=version_of(row), values={"meter_stop": 2000}, reason="why")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Correction.objects.filter(pk=one.pk).update(reason="Another")
+    Correction.objects.filter(pk=one.pk).update(actor=None)
+    if connection.vendor == "postgresql":
+        with pytest.raises(IntegrityError), transaction.atomic():
+            one.delete()
+
+
+def test_what_never_ended_waits_and_is_closed_by_hand(tree: Tree, as_bob: Client, as_cy: Client) -> None:
+    began = timezone.now() - timedelta(days=4)
+    row = charge(tree, start=began, minutes=None, meter_last=4200)
+    charge(tree, start=timezone.now() - timedelta(days=1), minutes=None)
+    inbox = as_bob.get("/transactions/inbox/").content.decode()
+    assert f"transaction-{row.pk}" in inbox
+    assert "It has not ended." in inbox
+    address = f"/transactions/{row.pk}/close/"
+    assert as_cy.get(address).status_code == 403
+    html = as_bob.get(address).content.decode()
+    assert shown(html)["meter_stop"] == "4.200", "the last value is put in already"
+    given = shown(html) | {"reason": "The driver is gone.", "confirmed": "1"}
+    assert as_bob.post(address, given).status_code == 302
+    row.refresh_from_db()
+    assert (row.closed_by_hand, row.stop_reason, row.meter_stop, row.billable) == (True, "ClosedByHand", 4200, True)
+    page = as_bob.get(f"/transactions/{row.pk}/").content.decode()
+    assert "put in by hand" in page
+    assert "Closed by hand" in page
+    assert "It has ended already." in as_bob.get(address).content.decode()
+    with pytest.raises(ValidationError, match="ended meanwhile"):
+        close_transaction(actor=None, transaction=row, version=version_of(row), ended_at=began, meter_stop=5000, reason="x")
+
+
+def test_a_message_without_a_number_becomes_the_end_of_an_open_charge(tree: Tree, as_bob: Client) -> None:
+    row = charge(tree, start=timezone.now() - timedelta(hours=3), minutes=None, problems=["not_ended"])
+    other = charge(tree, start=timezone.now() - timedelta(hours=3), minutes=None, connector=tree.dc_station.connectors.get(number=1))
+    ended = timezone.now() - timedelta(hours=1)
+    entry = UnmatchedMessage.objects.create(
+        station=tree.station, action="StopTransaction", transaction_id="-1",
+        payload={"transactionId": -1, "meterStop": 9000, "timestamp": ended.isoformat(), "reason": "PowerLoss"},
+    )  # fmt: skip
+    address = f"/transactions/inbox/{entry.pk}/"
+    html = as_bob.get(address).content.decode()
+    assert f'value="{row.pk}"' in html
+    assert f'value="{other.pk}"' not in html
+    given = {"transaction": row.pk, "reason": "Same card, same meter."}
+    summary = as_bob.post(address, given).content.decode()
+    assert "Nothing is saved yet." in summary
+    hidden = shown(summary)
+    assert as_bob.post(address, given | {"version": hidden["version"], "confirmed": "1"}).status_code == 302
+    row.refresh_from_db()
+    entry.refresh_from_db()
+    assert (row.meter_stop, row.stop_reason, row.ended_at, row.problems) == (9000, "PowerLoss", ended, [])
+    assert entry.resolved_at
+    assert "This was worked off" in as_bob.get(address).content.decode()
+    assert row.billable
