@@ -48,11 +48,11 @@ class Desk:
         for tag in id_tags:
             tags.setdefault(normalize_uid(tag), []).append(tag)
         found: dict[str, Card] = {}
-        for charge_pass in ChargePass.objects.filter(uid__in=tags).select_related("organization").order_by("pk"):
+        for charge_pass in ChargePass.objects.filter(uid__in=tags).select_related("organization", "user").order_by("pk"):
             visible = sees(user, charge_pass)
             for tag in tags[charge_pass.uid]:
                 if visible:
-                    found[tag] = Card(str(charge_pass), charge_pass.get_absolute_url())
+                    found[tag] = Card(str(charge_pass), charge_pass.get_absolute_url(), user=str(charge_pass.user or ""))
                 else:
                     found.setdefault(tag, Card(hidden=True))
         return found

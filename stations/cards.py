@@ -24,6 +24,7 @@ class Face(NamedTuple):
     number: str
     name: str = ""
     url: str = ""
+    user: str = ""  # whose pass it is
 
     def __str__(self) -> str:
         return f"{self.name} ({self.number})" if self.name and self.name != self.number else self.number
@@ -57,4 +58,4 @@ class Faces:
         card = self._known.get(tag)
         if card is None:
             return Face(tag, holder)
-        return Face(tag, card.name or ("" if card.hidden else holder), card.url)
+        return Face(tag, card.name or ("" if card.hidden else holder), card.url, card.user)

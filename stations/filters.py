@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
 from stations import hooks
-from stations.models import Settlement, Transaction
+from stations.models import Correction, Location, Settlement, Transaction
+from tenancy.models import Organization
 from tenancy.personal import where_seen
 from tenancy.rights import PERSONAL_DATA, anywhere
 from ui.periods import PERIODS, midnight, period, safe_midnight
 from ui.templatetags.ui import own_zone
 
 Rows = QuerySet[Transaction]
+
+MOST_CHOICES = 200
+LARGEST = Decimal(10**15)  # Wh: what any database can compare with
 
 
 def zone_of(request: Any) -> ZoneInfo:
@@ -45,11 +50,24 @@ class TransactionFilter(django_filters.FilterSet):
         label=lazy("State"),
         empty_label=lazy("Any"),
         method="in_state",
-        choices=[("running", lazy("Running")), ("ended", lazy("Ended")), ("problem", lazy("With a problem"))],
+        choices=[
+            ("running", lazy("Running")), ("ended", lazy("Ended")), ("review", lazy("In the inbox")), ("problem", lazy("With a problem")),
+            ("corrected", lazy("Values corrected")), ("by_hand", lazy("Closed by hand")), ("void", lazy("Not to be settled")),
+        ],
+    )  # fmt: skip
+    problem = django_filters.ChoiceFilter(
+        label=lazy("Problem"), empty_label=lazy("Any or none"), choices=Transaction.Problem.choices, method="has_problem"
     )
     settlement = django_filters.ChoiceFilter(label=lazy("Settlement"), empty_label=lazy("Any"), choices=Settlement.choices)
     station = django_filters.CharFilter(label=lazy("Station"), method="at_station", max_length=60)
-    card = django_filters.CharFilter(label=lazy("Card"), method="with_card", max_length=60)
+    card = django_filters.CharFilter(label=lazy("Pass or card"), method="with_card", max_length=60)
+    energy = django_filters.RangeFilter(label=lazy("Energy (kWh)"), method="between")
+    longer = django_filters.NumberFilter(
+        label=lazy("Longer than (h)"), method="longer_than", min_value=0, max_value=100_000,
+        widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
+    )  # fmt: skip
+    organization = django_filters.ChoiceFilter(label=lazy("Organization"), empty_label=lazy("Any"), method="at_organization", choices=())
+    location = django_filters.ChoiceFilter(label=lazy("Location"), empty_label=lazy("Any"), method="at_location", choices=())
 
     class Meta:
         model = Transaction
@@ -59,6 +77,20 @@ class TransactionFilter(django_filters.FilterSet):
         super().__init__(*args, **options)
         if not anywhere(self.request.user, PERSONAL_DATA):
             del self.filters["card"]
+        if "organization" in self.filters:
+            self._choices("organization", Organization.objects.visible_to(self.request.user).in_tree_order())
+            self._choices("location", Location.objects.visible_to(self.request.user).order_by("name", "pk"))
+
+    def _choices(self, name: str, rows: QuerySet[Any]) -> None:
+        """What this person may see within the scope of the page; where that is too much to choose from, a part of its name is typed."""
+        found = [(str(pk), label) for pk, label in self.request.drill.limit(rows).values_list("pk", "name")[: MOST_CHOICES + 1]]
+        if len(found) > MOST_CHOICES:
+            self.filters[name] = django_filters.CharFilter(label=self.filters[name].label, method=f"in_{name}_named", max_length=60)
+            self.filters[name].parent, self.filters[name].model = self, Transaction
+        elif len(found) < 2:
+            del self.filters[name]
+        else:
+            self.filters[name].extra["choices"] = found
 
     @property
     def zone(self) -> ZoneInfo:
@@ -80,7 +112,42 @@ class TransactionFilter(django_filters.FilterSet):
                 return rows.filter(ended_at=None)
             case "ended":
                 return rows.exclude(ended_at=None)
+            case "review":
+                return rows.to_review()  # type: ignore[attr-defined, no-any-return]
+            case "corrected":
+                corrected = Correction.objects.visible_to(self.request.user).filter(kind=Correction.Kind.VALUES)
+                return rows.filter(reviewed_at__isnull=False, pk__in=corrected.values("transaction"))
+            case "by_hand":
+                return rows.filter(closed_by_hand=True)
+            case "void":
+                return rows.filter(void=True)
         return rows.exclude(problems=[])
+
+    def has_problem(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.with_problem(value)  # type: ignore[attr-defined, no-any-return]
+
+    def between(self, rows: Rows, name: str, value: slice) -> Rows:
+        """kWh, of the rows with their energy."""
+        if value.start is not None:
+            rows = rows.filter(energy__gte=_wh(value.start))
+        return rows if value.stop is None else rows.filter(energy__lte=_wh(value.stop))
+
+    def longer_than(self, rows: Rows, name: str, value: Decimal) -> Rows:
+        return rows.filter(span__gt=timedelta(hours=float(value)))
+
+    def at_organization(self, rows: Rows, name: str, value: str) -> Rows:
+        """And below it."""
+        path = Organization.objects.visible_to(self.request.user).filter(pk=value).values_list("path", flat=True).first()
+        return rows.filter(station__location__organization__path__startswith=path) if path else rows.none()
+
+    def at_location(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(station__location=value)
+
+    def in_organization_named(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(station__location__organization__name__icontains=value)
+
+    def in_location_named(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(station__location__name__icontains=value)
 
     def at_station(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.filter(Q(station__identity__icontains=value) | Q(station__alias__icontains=value))
@@ -94,8 +161,12 @@ class TransactionFilter(django_filters.FilterSet):
         return rows.filter(condition).filter(where_seen(self.request.user, Transaction))
 
 
+def _wh(kwh: Decimal) -> Decimal:
+    return max(min(kwh * 1000, LARGEST), -LARGEST)
+
+
 class StationTransactionFilter(TransactionFilter):
-    station = None
+    station = organization = location = None
     connector = django_filters.NumberFilter(
         label=lazy("Connector"), field_name="connector__number", min_value=0, widget=forms.NumberInput(attrs={"min": 0, "step": 1})
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from stations.cards import Face
-    from stations.models import CardOffer, Station
+    from stations.models import CardOffer, Station, Transaction
     from tenancy.models import User
 
 AUTHORIZE, START, STOP = "authorize", "start", "stop"
@@ -143,6 +143,7 @@ class Card(NamedTuple):
     name: str = ""
     url: str = ""
     hidden: bool = False
+    user: str = ""  # whose pass it is
 
 
 class Button(NamedTuple):
@@ -219,6 +220,19 @@ class Cards(Protocol):
 
 
 cards: Cards | None = None
+
+
+class FileColumn(NamedTuple):
+    """A column that an app above adds to files of transactions, such as what they cost. `values(user, transactions)` gives the cell of each
+    that has one, by key, in a constant number of queries; station, location and organization are loaded. `right` is what one needs
+    somewhere to get the column at all."""
+
+    label: str | Promise
+    values: Callable[[User, Sequence[Transaction]], Mapping[int, str | float]]
+    right: str = ""
+
+
+transaction_columns: list[FileColumn] = []
 
 
 def reason_label(reason: str) -> str:

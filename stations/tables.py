@@ -14,9 +14,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain
+from stations import explain, hooks
 from stations.cards import Faces
 from stations.models import Settlement, Transaction
+from tenancy.rights import anywhere
 from ui.templatetags.ui import duration, kwh, state, when
 
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end"}}
@@ -50,11 +51,24 @@ class TransactionTable(django_tables2.Table):
     settlement = django_tables2.Column(lazy("Settlement"), empty_values=())
     state = django_tables2.Column(lazy("State"), accessor="ended_at", empty_values=(), orderable=False)
     stop_reason = django_tables2.Column(lazy("Stop reason"), empty_values=())
+    problems = django_tables2.Column(lazy("Problems"), empty_values=(), orderable=False)
+    corrected = django_tables2.Column(lazy("Corrected"), accessor="reviewed_at", empty_values=(), orderable=False)
+    holder = django_tables2.Column(lazy("User"), accessor="id_tag", empty_values=(), orderable=False)
+    charge_pass = django_tables2.Column(lazy("Pass"), accessor="id_tag", empty_values=(), orderable=False)
+    identity = django_tables2.Column(lazy("Station id"), accessor="station__identity")
+    alias = django_tables2.Column(lazy("Alias"), accessor="station__alias")
+    connector = django_tables2.Column(lazy("Connector"), accessor="connector__number", attrs=NUMBER)
+    evse_id = django_tables2.Column(lazy("EVSE ID"), accessor="connector__evse_id")
+    location = django_tables2.Column(lazy("Location"), accessor="station__location__name")
     organization = django_tables2.Column(lazy("Organization"), accessor="station__location__organization__name")
 
     class Meta:
         model = Transaction
-        fields = ("number", "station", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "organization")
+        default = "–"
+        fields = (
+            "number", "station", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "problems", "corrected",
+            "holder", "charge_pass", "identity", "alias", "connector", "evse_id", "location", "organization",
+        )  # fmt: skip
         sequence = fields
 
     @functools.cached_property
@@ -66,10 +80,14 @@ class TransactionTable(django_tables2.Table):
         """For a file. Every column has its `value_…` here, asked directly: the library looks each one's signature up for every cell."""
         names = [column.name for column in self.columns if column.name not in (exclude_columns or ())]
         # Numbers stand alone in a file, so the head names the unit.
-        yield [_("Energy (kWh)") if name == "energy" else str(self.columns[name].header) for name in names]
+        user = self.request.user
+        more = [column for column in hooks.transaction_columns if not column.right or anywhere(user, column.right)]
+        heads = [_("Energy (kWh)") if name == "energy" else str(self.columns[name].header) for name in names]
+        yield [*heads, *(str(column.label) for column in more)]
         values: list[Callable[[Transaction], Any]] = [getattr(self, f"value_{name}") for name in names]
+        added = [column.values(user, list(self.data)) for column in more]
         for record in self.data:
-            yield [value(record) for value in values]
+            yield [*(value(record) for value in values), *(cells.get(record.pk, "") for cells in added)]
 
     def render_number(self, record: Transaction) -> SafeString:
         return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), record.pk, record.station.location)
@@ -156,23 +174,63 @@ class TransactionTable(django_tables2.Table):
     def value_organization(self, record: Transaction) -> str:
         return record.station.location.organization.name
 
+    def render_problems(self, record: Transaction) -> str:
+        return self.value_problems(record) or "–"
+
+    def value_problems(self, record: Transaction) -> str:
+        return "; ".join(record.problem_labels)
+
+    def render_corrected(self, record: Transaction) -> str:
+        return self.value_corrected(record) or "–"
+
+    def value_corrected(self, record: Transaction) -> str:
+        """What somebody decided of it."""
+        if record.void:
+            return _("Not to be settled")
+        if record.closed_by_hand:
+            return _("Closed by hand")
+        return _("Decided on") if record.reviewed_at else ""
+
+    def value_holder(self, record: Transaction) -> str:
+        return self.cards.of(record.id_tag, record.station.location).user
+
+    def render_holder(self, record: Transaction) -> str:
+        return self.value_holder(record) or "–"
+
+    def value_charge_pass(self, record: Transaction) -> str:
+        return self.cards.of(record.id_tag, record.station.location).name
+
+    def render_charge_pass(self, record: Transaction) -> str:
+        return self.value_charge_pass(record) or "–"
+
+    def value_identity(self, record: Transaction) -> str:
+        return record.station.identity
+
+    def value_alias(self, record: Transaction) -> str:
+        return record.station.alias
+
+    def value_connector(self, record: Transaction) -> int:
+        return record.connector.number
+
+    def value_evse_id(self, record: Transaction) -> str:
+        return record.connector.evse_id
+
+    def value_location(self, record: Transaction) -> str:
+        return record.station.location.name
+
 
 class StationTransactionTable(TransactionTable):
     """On the data sheet of a station, which need not be named again in every row."""
 
-    connector = django_tables2.Column(lazy("Connector"), accessor="connector__number", attrs=NUMBER)
-
     class Meta:
         model = Transaction
-        fields = ("number", "connector", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason")
+        default = "–"
+        fields = (
+            "number", "connector", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "problems", "corrected",
+            "holder", "charge_pass", "evse_id",
+        )  # fmt: skip
         sequence = fields
-        exclude = ("station", "organization")
+        exclude = ("station", "identity", "alias", "location", "organization")
 
     def render_number(self, record: Transaction) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), record.pk)
-
-    def render_connector(self, record: Transaction) -> int:
-        return record.connector.number
-
-    def value_connector(self, record: Transaction) -> int:
-        return record.connector.number

@@ -23,10 +23,12 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_str
 from django.utils.functional import cached_property
 from django.utils.html import strip_tags
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
@@ -37,6 +39,7 @@ from ui.templatetags.ui import grouped
 
 PAGE_SIZES = (25, 50, 100, 200)
 MAX_EXPORT = {"csv": 200_000, "xlsx": 100_000}  # rows
+AT_ONCE = 5_000  # rows of an export that are waited for; a list that names its `export_kind` has more written by a job
 RANGES = ("min", "max", "after", "before")  # how the fields of a range end
 
 
@@ -54,16 +57,18 @@ def up_to(count: int, most: int = MOST_COUNTED) -> str:
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """For lists of millions: counts, and leafs, no further than MOST_COUNTED. Who looks for more filters."""
+    """For lists of millions: counts, and leafs, no further than `most`. Who looks for more filters."""
+
+    most = MOST_COUNTED
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return counted_up_to(rows)
+        return counted_up_to(rows, self.most)
 
     @property
     def shown_count(self) -> str:
-        return up_to(self.count)
+        return up_to(self.count, self.most)
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,9 @@ class ListPage(View):
     empty_text: Any = ""
     empty_action: Action | None = None
     export_name = ""
+    export_kind = ""  # of tenancy.exports
+    export_all = False  # a file has every column, where none were chosen
+    exporting = False
     live = False  # refreshed when something in its scope changes
     hidden_columns: Sequence[str] = ()
     bulk_actions: Sequence[BulkAction] = ()
@@ -186,12 +194,21 @@ class ListPage(View):
     def table_kwargs(self) -> dict[str, Any]:
         return {}
 
+    def admit(self) -> None:
+        """Raises what refuses this person the page, whether they look at it or have it exported."""
+
     # -- how it works -------------------------------------------------------------------------------------------------------------------
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.admit()
+        return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         rows, filterset = self.filtered()
         wanted = request.GET.get("export", "")
         if wanted in MAX_EXPORT:
+            if self.export_kind and counted_up_to(rows, AT_ONCE) > AT_ONCE:
+                return redirect(self.export_by_job(wanted))
             return self.export(rows, wanted)
         ordered = self.sorted_rows(rows)
         per_page = self.per_page()
@@ -221,6 +238,7 @@ class ListPage(View):
             "exports": [*((name.upper(), self.url_with(export=name, page=None)) for name in MAX_EXPORT), *self.more_exports()]
             if self.export_name
             else [],
+            "export_by_job": bool(self.export_kind) and paginator.count > AT_ONCE,
             "filtered": active,
             "empty_title": self.empty_title or _("Nothing here yet."),
             "empty_text": self.empty_text,
@@ -273,6 +291,8 @@ class ListPage(View):
 
     def excluded(self) -> list[str]:
         chosen = self.request.GET.get("cols")
+        if self.exporting and self.export_all and not chosen:
+            return []
         names = list(self.table_class.base_columns)
         if chosen:
             wanted = set(chosen.split(","))
@@ -404,8 +424,20 @@ class ListPage(View):
         lines: Iterator[Sequence[Any]] = table.as_values()
         return lines
 
+    def export_by_job(self, wanted: str) -> str:
+        """The page that asks whether a job shall write the file, with what this list shows."""
+        query = self.request.GET.copy()
+        for name in ("export", "page", "per_page"):
+            query.pop(name, None)
+        for name, value in self.kwargs.items():
+            query[name] = str(value)
+        asked = {"kind": self.export_kind, "format": wanted, "of": query.urlencode()}
+        scope = self.request.GET.get("in")
+        return f"{reverse('export_add')}?{urlencode(asked | ({'in': scope} if scope else {}))}"
+
     def export(self, rows: QuerySet[Any], wanted: str) -> HttpResponseBase:
         """All rows that match, with the columns chosen. A text that a spreadsheet would run as a formula is made harmless."""
+        self.exporting = True
         table = self.table(list(self.for_page(self.sorted_rows(rows))[: MAX_EXPORT[wanted]]), sort=False)
         lines = self.lines(table)
         name = f"{self.export_name}-{timezone.now():%Y%m%d-%H%M}.{wanted}"

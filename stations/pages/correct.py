@@ -4,9 +4,10 @@ decided, and before it is saved both side by side."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -154,7 +155,8 @@ class CloseForm(DecisionForm):
                 self.initial[name] = best.value
 
 
-class Side(NamedTuple):
+@dataclass(frozen=True)
+class Side:
     """A value before and after."""
 
     label: str
@@ -307,7 +309,7 @@ def _guided(
                     form.data = form.data.copy()  # type: ignore[attr-defined]
                     form.data["version"] = version_of(row)  # type: ignore[index]
             else:
-                context |= _both_sides(request, form, warned)
+                context = context | _both_sides(request, form, warned)
     return render(request, "stations/correct.html", context)
 
 
@@ -315,7 +317,7 @@ def _with(request: HttpRequest, form_class: type[DecisionForm], row: Transaction
     """The form as it was typed, with a suggestion put in; nothing is said of it yet."""
     data = request.POST.copy()
     form = form_class(None, row=row, found=found)
-    form.initial |= {name: data[name] for name in form.fields if name in data}
+    form.initial.update({name: data[name] for name in form.fields if name in data})
     if use.isdecimal() and len(use) < 4 and int(use) < len(found.suggestions):
         one = found.suggestions[int(use)]
         form.initial[one.field] = one.value

@@ -165,7 +165,7 @@ def _candidates(request: HttpRequest, entry: UnmatchedMessage, end: dict[str, An
 
 def _fits(row: Transaction, end: dict[str, Any]) -> bool:
     card = not end["stop_id_tag"] or end["stop_id_tag"] == row.id_tag
-    return card and row.started_at <= end["ended_at"] and row.meter_start <= end["meter_stop"]
+    return bool(card and row.started_at <= end["ended_at"] and row.meter_start <= end["meter_stop"])
 
 
 def _labels(request: HttpRequest, entry: UnmatchedMessage, rows: list[Transaction], end: dict[str, Any]) -> dict[int, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Sum
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -20,8 +21,14 @@ from stations.pages.sheet import sheet_context
 from stations.tables import StationTransactionTable, TransactionTable
 from tenancy.personal import seen_value
 from tenancy.rights import READ_TRANSACTIONS, Missing, anywhere, get_for
-from ui.lists import Action, ListPage
-from ui.templatetags.ui import kwh
+from ui.lists import Action, CappedPaginator, ListPage, counted_up_to
+from ui.templatetags.ui import duration, grouped, kwh
+
+MOST_ADDED = 100_000  # rows whose energy and time are added up: no page waits longer for them
+
+
+class TransactionPaginator(CappedPaginator):
+    most = MOST_ADDED
 
 
 class TransactionList(ListPage):
@@ -29,16 +36,21 @@ class TransactionList(ListPage):
     table_class = TransactionTable
     filterset_class = TransactionFilter
     title = lazy("Transactions")
-    hidden_columns: Sequence[str] = ("end", "stop_reason", "organization")
+    hidden_columns: Sequence[str] = (
+        "end", "stop_reason", "problems", "corrected", "holder", "charge_pass", "identity", "alias", "connector", "evse_id", "location",
+        "organization",
+    )  # fmt: skip
     empty_title = lazy("No charge yet.")
     empty_text = lazy("Every charge at your stations appears here as soon as it begins.")
     export_name = "transactions"
+    export_kind = "transactions"
+    export_all = True
     live = True
+    paginator_class = TransactionPaginator
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not anywhere(request.user, READ_TRANSACTIONS):
+    def admit(self) -> None:
+        if not anywhere(self.request.user, READ_TRANSACTIONS):
             raise Missing(READ_TRANSACTIONS)
-        return super().dispatch(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset()
@@ -51,8 +63,14 @@ class TransactionList(ListPage):
         return rows.select_related("station__location__organization", "connector")
 
     def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
-        """Over all that match; the page itself says how many those are."""
-        return [(_("Energy"), kwh(rows.order_by().aggregate(total=Sum("energy"))["total"] or 0))]
+        """Over all that match, as far as they are counted. What is not settled, and meters that ran backwards, are left out and named."""
+        if counted_up_to(rows, MOST_ADDED) > MOST_ADDED:
+            return [(_("Energy"), _("too many to add up: choose a period"))]
+        good = Q(void=False, energy__gte=0)
+        # Times are added up by the database where it can; a duration that is not over yet counts until now.
+        sums = rows.order_by().aggregate(wh=Sum("energy", filter=good), took=Sum("span", filter=good), left=Count("pk", filter=~good))
+        found = [(_("Energy"), kwh(sums["wh"] or 0)), (_("Time"), duration(sums["took"] or timedelta(0)))]
+        return [*found, (_("Left out"), _("%s not settled or negative") % grouped(sums["left"]))] if sums["left"] else found
 
     def get_actions(self) -> Sequence[Action]:
         scope = self.request.GET.get("in")
@@ -65,7 +83,8 @@ class StationTransactions(TransactionList):
     table_class = StationTransactionTable
     filterset_class = StationTransactionFilter
     template_name = "stations/station_transactions.html"
-    hidden_columns = ("end", "stop_reason")
+    hidden_columns = ("end", "stop_reason", "problems", "corrected", "holder", "charge_pass", "evse_id")
+    export_kind = "station_transactions"
     empty_title = lazy("Nobody has charged here yet.")
     empty_text = lazy("Start a charge from the head of this page, or hold a card to the reader.")
     live = False  # by the station's own topic
@@ -76,12 +95,11 @@ class StationTransactions(TransactionList):
         super().setup(request, *args, **kwargs)
         self.pk: int = kwargs["pk"]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def admit(self) -> None:
         self.station = get_for(
-            request.user, Station.objects.select_related("location__organization"), READ_TRANSACTIONS, pk=self.pk
+            self.request.user, Station.objects.select_related("location__organization"), READ_TRANSACTIONS, pk=self.pk
         )  # fmt: skip
-        request.zone = self.station.location.zone  # type: ignore[attr-defined]
-        return super().dispatch(request, *args, **kwargs)
+        self.request.zone = self.station.location.zone  # type: ignore[attr-defined]
 
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().filter(station=self.station)
