@@ -31,10 +31,11 @@ from stations.configuration.explained import configuration_keys
 from stations.models import AccessMode, BulkJob, Command
 from stations.pages.station_list import KindActions
 from tenancy.actions.roles import DEFAULTS
+from tenancy.exports import jobs as exports
 from tenancy.links import link
 from tenancy.models import INVITATION_LASTS, Role
 from tenancy.rights import RIGHTS, SECTIONS
-from ui.lists import grouped_actions
+from ui.lists import AT_ONCE, grouped_actions
 
 
 class Page(NamedTuple):
@@ -100,8 +101,6 @@ CHAPTERS = (
              lazy("Connection, availability and OCPP status, each in a sentence."), ("stations",)),
         Page("ocpp-statuses", lazy("What do the different OCPP statuses of a charging point mean?"),
              lazy("What a connector reports, in plain words."), ("stations",)),
-        Page("transaction-status", lazy("How to view the status of the current charging transaction?"),
-             lazy("Power, energy and card of a charge while it runs."), ("stations", "transactions")),
         Page("no-charge", lazy("The charging station does not start charging or is in error mode"),
              lazy("What is wrong, what to try, and whom to call."), ("stations",)),
         Page("soft-reset", lazy("How to perform a soft reset of a charging station?"),
@@ -120,6 +119,10 @@ CHAPTERS = (
              lazy("How much of the time drivers could really charge, and what kept them away."), ("availability", "stations")),
         Page("charging", lazy("Start and stop a charge"), lazy("From here instead of at the station."), ("stations", "transactions")),
         Page("commands", lazy("Commands"), lazy("Ask a station to do something, and see what became of it."), ("stations",)),
+        Page("current-transaction", lazy("How to view the status of the current charging transaction?"),
+             lazy("What is charged right now, with power, energy and card, live."), ("stations", "transactions")),
+        Page("export-transactions", lazy("How do I create an export of the transactions performed on the charging station?"),
+             lazy("All charges of a station, a location or a month as CSV or XLSX."), ("transactions", "exports")),
         Page("many", lazy("Do the same to many stations"),
              lazy("See first what would happen, then watch it, try again what failed, cancel the rest."), ("stations", "bulk_jobs")),
         Page("configuration", lazy("How to change the configuration of the charging station?"),
@@ -196,6 +199,8 @@ CHAPTERS = (
         Page("find-logs", lazy("How to find the logs of a charging station to investigate a malfunction remotely?"),
              lazy("Which of them says what, and in which order to look."), ("stations", "firmware_updates")),
         Page("inbox", lazy("The inbox"), lazy("What stations reported that does not fit, and what to do with it."), ("inbox",)),
+        Page("close-by-hand", lazy("Close a stuck transaction by hand"),
+             lazy("When a charge is over and the station never says so, or refuses to stop it."), ("inbox", "transactions")),
     )),
 )  # fmt: skip
 PAGES: dict[str, Page] = {page.slug: page for chapter in CHAPTERS for page in chapter.pages}
@@ -213,7 +218,7 @@ OPENS: dict[str, Any] = {
     "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "vendor_codes": lazy("Vendor codes"), "vendor_code_add": lazy("Explain a vendor code"),
-    "inbox": lazy("Inbox"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"),
+    "inbox": lazy("Inbox"), "exports": lazy("Exports"), "passes": lazy("Passes"), "pass_add": lazy("Add a pass"),
     "pass_guides": lazy("Guides for passes"), "pass_guide_roaming_free": lazy("A public card as roaming free"),
     "pass_guide_whitelist": lazy("A public card on the whitelist"), "pass_guide_tag": lazy("A non-public card or tag on the whitelist"),
     "pass_guide_home": lazy("Free at the office and at home"), "pass_guide_reimbursement": lazy("Check the reimbursement"),
@@ -258,13 +263,16 @@ EXPLAINS: dict[str, str] = {
     "upload": "diagnostics",
     "firmware": "firmware",
     "update": "firmware",
-    "station_activity": "commands", "station_logs": "logs", "station_transactions": "charging", "frame": "logs", "connector": "stations",
-    "knocking": "connect", "knock": "connect", "transactions": "charging", "transaction": "charging", "inbox": "inbox",
+    "station_activity": "commands", "station_logs": "logs", "station_transactions": "export-transactions",
+    "frame": "logs", "connector": "stations",
+    "knocking": "connect", "knock": "connect", "transactions": "export-transactions", "transaction": "current-transaction",
+    "inbox": "inbox",
     "transaction_correct": "inbox", "transaction_close": "close-by-hand",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
     "providers": "networks", "provider": "networks", "provider_history": "history", "organization_roaming": "networks",
     "listing": "passes", "user_passes": "passes", "imports": "pass-import", "import": "pass-import",
     "import_passwords": "station-import",
+    "exports": "export-transactions", "export": "export-transactions",
     "pass_reach": "passes", "pass_guides": "passes", "pass_lists": "passes", "pass_restrictions": "pass-limits",
     "pass_group": "pass-limits", "pass_groups": "pass-limits",
     "pass_guide_roaming_free": "pass-roaming-free", "pass_guide_whitelist": "pass-whitelist", "pass_guide_tag": "pass-tag",
@@ -330,6 +338,9 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         "pending_after": timedelta(seconds=settings.STATION_PENDING_AFTER),
         "offline_after": timedelta(seconds=settings.STATION_OFFLINE_AFTER),
         "grace": timedelta(seconds=settings.STATION_CLOSED_GRACE),
+        "open_days": settings.TRANSACTION_OPEN_DAYS,
+        "exports_kept": exports.KEPT.days,
+        "at_once": AT_ONCE,
         "kept_for": settings.FRAME_RETENTION_DAYS,
         "logs_kept_for": settings.STATION_LOG_RETENTION_DAYS,
         "log_most": settings.STATION_LOG_MAX_MB,

@@ -18,6 +18,7 @@ from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
 from tenancy.actions import sweep_accesses
+from tenancy.exports import jobs as exports
 from tenancy.imports import jobs as imports
 from tenancy.models import Letter
 
@@ -51,6 +52,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (600, networks.begin_nightly),
     (60, availability_records.keep_days),
     (15, imports.enqueue_due),
+    (15, exports.enqueue_due),
     (3600, enqueue_purge),
     (5, firmware_jobs.advance),
     (3600, enqueue_purge_of_uploads),
@@ -58,6 +60,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (3600, imports.forget_old),
     (3600, bulk.forget_old),
     (600, imported_passwords.forget_old),
+    (3600, exports.forget_old),
     (6 * 3600, partitions.prepare),
 ]
 

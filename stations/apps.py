@@ -10,13 +10,14 @@ class StationsConfig(AppConfig):
         from django.db.models.signals import post_delete
 
         from stations.bulk.kinds import register_all
+        from stations.exports import EXPORTS
         from stations.file_progress import forget_file
         from stations.hooks import tell_access_changed
         from stations.imports import LOCATIONS, STATIONS
         from stations.models import FirmwareFile, Location, Station, StationUpload
         from stations.pages import history
         from stations.pages.locations import locations_by_path, part_of_organization, stations_by_path
-        from tenancy import imports
+        from tenancy import exports, imports
         from tenancy.hooks import (
             belonging_entries,
             command_words,
@@ -28,6 +29,7 @@ class StationsConfig(AppConfig):
         from tenancy.models import Organization
         from tenancy.scope import PLACES
 
+        exports.register(*EXPORTS)
         PLACES["l"] = Location
         imports.KINDS |= {kind.slug: kind for kind in (STATIONS, LOCATIONS)}
         organization_parts.append(part_of_organization)

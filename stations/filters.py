@@ -126,13 +126,13 @@ class TransactionFilter(django_filters.FilterSet):
     def has_problem(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.with_problem(value)  # type: ignore[attr-defined, no-any-return]
 
-    def between(self, rows: Rows, name: str, value: slice) -> Rows:
+    def between(self, rows: Any, name: str, value: slice) -> Any:
         """kWh, of the rows with their energy."""
         if value.start is not None:
             rows = rows.filter(energy__gte=_wh(value.start))
         return rows if value.stop is None else rows.filter(energy__lte=_wh(value.stop))
 
-    def longer_than(self, rows: Rows, name: str, value: Decimal) -> Rows:
+    def longer_than(self, rows: Any, name: str, value: Decimal) -> Any:
         return rows.filter(span__gt=timedelta(hours=float(value)))
 
     def at_organization(self, rows: Rows, name: str, value: str) -> Rows:
@@ -141,7 +141,7 @@ class TransactionFilter(django_filters.FilterSet):
         return rows.filter(station__location__organization__path__startswith=path) if path else rows.none()
 
     def at_location(self, rows: Rows, name: str, value: str) -> Rows:
-        return rows.filter(station__location=value)
+        return rows.filter(station__location=int(value))
 
     def in_organization_named(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.filter(station__location__organization__name__icontains=value)

@@ -66,8 +66,8 @@ class TransactionTable(django_tables2.Table):
         model = Transaction
         default = "–"
         fields = (
-            "number", "station", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "problems", "corrected",
-            "holder", "charge_pass", "identity", "alias", "connector", "evse_id", "location", "organization",
+            "number", "station", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "problems",
+            "corrected", "holder", "charge_pass", "identity", "alias", "connector", "evse_id", "location", "organization",
         )  # fmt: skip
         sequence = fields
 
@@ -226,8 +226,8 @@ class StationTransactionTable(TransactionTable):
         model = Transaction
         default = "–"
         fields = (
-            "number", "connector", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "problems", "corrected",
-            "holder", "charge_pass", "evse_id",
+            "number", "connector", "card", "start", "end", "duration", "energy", "settlement", "state", "stop_reason", "problems",
+            "corrected", "holder", "charge_pass", "evse_id",
         )  # fmt: skip
         sequence = fields
         exclude = ("station", "identity", "alias", "location", "organization")

@@ -66,6 +66,8 @@ ACCOUNT = {
 OWN_FACTORS = {
     "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn",
 }  # fmt: skip
+# What belongs to one person alone; tests/tenancy/test_exports.py
+OWN = {"export", "export_live", "export_file", "export_cancel"}
 # The platform's alone: manage_stations there, or every right there is. Elsewhere they do not exist
 PLATFORM_ONLY = {"knocking", "knock_forget", "letters", "letter"}
 PLATFORM_LISTS = {"knocking", "letters"}
@@ -110,6 +112,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "invitations": ("manage_users",), "organization_choose": ("manage_users",), "roles": ("update_user_roles",),
     "role_add": ("manage_roles", "update_user_roles"), "access_add": ("let_in",),
     "providers": ("manage_networks",), "provider_add": ("manage_networks",),
+    "exports": (), "export_add": (),
     "imports": ("manage_passes",), "import_add": ("manage_passes",), "import_template": ("manage_passes",),
 }  # fmt: skip
 # Pages of an object -> the rights that one needs at it; none: it is enough to see it
@@ -153,6 +156,8 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_correct": ("correct_transactions",), "transaction_close": ("correct_transactions",),
+    "transaction_values": ("read_transactions",), "transaction_signed_zip": ("read_transactions", "personal_data"),
+    "transaction_signed_value": ("read_transactions", "personal_data"),
     "transaction_signed": ("read_transactions", "personal_data"), "inbox_entry": ("correct_transactions",),
     "inbox_dismiss": ("correct_transactions",),
     "card_offer": ("read_transactions",), "pass_activity": ("read_transactions", "personal_data"),
@@ -251,6 +256,7 @@ EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "station_command": lambda tree: {"slug": "reset-soft"},
     "station_out": _one_as("out_pk", OutOfService),
     "help_page": lambda tree: {"slug": "connect"},
+    "transaction_signed_value": lambda tree: {"value_pk": SignedMeterValue.objects.get().pk},
     "pass_whitelist_here": lambda tree: {"station_pk": tree.station.pk},
     "organization_logo": lambda tree: {"digest": "d" * 64},
     "organization_brand": lambda tree: {"colour": "1f6feb", "part": ""},
@@ -272,7 +278,7 @@ def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
 
 
 ROUTES = sorted(str(pattern.name) for pattern in patterns(get_resolver()))
-KNOWN = PUBLIC | MACHINES | ACCOUNT | OWN_FACTORS | PLATFORM_ONLY | LISTS.keys() | OBJECT_PAGES.keys() | {"station_command"}
+KNOWN = PUBLIC | MACHINES | ACCOUNT | OWN_FACTORS | OWN | PLATFORM_ONLY | LISTS.keys() | OBJECT_PAGES.keys() | {"station_command"}
 
 
 def grow_world() -> Tree:
@@ -368,7 +374,7 @@ def members(tree: Tree, needed: tuple[str, ...], route: str) -> dict[str, User]:
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize(
-    "route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | PLATFORM_ONLY | {"station_command"}]
+    "route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | OWN | PLATFORM_ONLY | {"station_command"}]
 )
 def test_every_page_for_every_person(route: str, method: str, world: Tree, client_of: Callable[[User], Client]) -> None:
     url = reverse(route) if route in ACCOUNT else url_of(route, world)
@@ -498,7 +504,9 @@ class Parameters(QueryDict):
         return super().getlist(key, default)
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | ACCOUNT | {"help_page"}])
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | OWN | ACCOUNT | {"help_page"}]
+)
 def test_nothing_that_is_typed_into_an_address_breaks_a_page(
     route: str, world: Tree, as_ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

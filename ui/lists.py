@@ -442,7 +442,7 @@ class ListPage(View):
         lines = self.lines(table)
         name = f"{self.export_name}-{timezone.now():%Y%m%d-%H%M}.{wanted}"
         if wanted == "csv":
-            return download(self.request, _csv(lines), name, "text/csv; charset=utf-8")
+            return download(self.request, csv_of(lines), name, "text/csv; charset=utf-8")
         spreadsheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         return HttpResponse(_xlsx(lines), content_type=spreadsheet, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -464,7 +464,7 @@ def harmless(value: Any) -> Any:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _csv(lines: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+def csv_of(lines: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     yield "\ufeff".encode()  # spreadsheets take it for UTF-8 then

@@ -18,6 +18,7 @@ from energycloud.simulator.makes import MAKES, Make
 from passes.models import ChargePass, RoamingToken
 from stations import credentials
 from stations.actions import add_stations, create_hardware_template, create_location, edit_connector, edit_station, renew_password
+from stations.actions.corrections import correct_transaction, version_of
 from stations.models import (
     ActivationChange,
     Connector,
@@ -236,12 +237,26 @@ def _problems(now: datetime) -> None:
     )  # fmt: skip
     Transaction.objects.filter(pk=endless.pk).update(transaction_id=str(endless.pk))
     Connector.objects.filter(pk=connector.pk).update(status=Connector.Status.CHARGING, status_at=began)
-    backwards, wrong = Transaction.objects.filter(station=lively).order_by("-started_at")[:2]
+    backwards, wrong, jumped, decided = Transaction.objects.filter(station=lively).order_by("-started_at")[:4]
     backwards.meter_stop = backwards.meter_last = backwards.meter_start - 412
     backwards.problems = [Transaction.Problem.NEGATIVE]
     backwards.save()
     wrong.reported_start, wrong.problems = "1970-01-01T00:03:12Z", [Transaction.Problem.CLOCK]
     wrong.save()
+    jumped.meter_stop = jumped.meter_start + 1_874_000  # the meter was exchanged while a car charged
+    jumped.problems = [Transaction.Problem.TOO_MUCH]
+    jumped.save()
+    right = decided.meter_stop or 0
+    decided.meter_stop, decided.problems = decided.meter_start - 90, [Transaction.Problem.NEGATIVE]
+    decided.save()
+    correct_transaction(
+        actor=None, transaction=decided, version=version_of(decided), values={"meter_stop": right},
+        reason="Read on the meter's display by the technician.",
+    )  # fmt: skip
+    UnmatchedMessage.objects.create(
+        station=silent, action="StopTransaction", transaction_id="0", first_at=now - timedelta(days=3), last_at=now - timedelta(days=3),
+        payload={"transactionId": 0, "meterStop": 1_211_300, "timestamp": stamp(began + timedelta(hours=5)), "reason": "PowerLoss"},
+    )  # fmt: skip
     UnmatchedMessage.objects.create(
         station=lively, action="StopTransaction", transaction_id="-1", first_at=now - timedelta(hours=30),
         last_at=now - timedelta(hours=29), count=3,

@@ -139,6 +139,7 @@ class LocationList(ListPage):
     filterset_class = LocationFilter
     title = lazy("Locations")
     export_name = "locations"
+    export_kind = "locations"
     live = True
     hidden_columns = ("published", "time_zone")
     empty_title = lazy("No locations yet.")

@@ -74,6 +74,12 @@ DOORS: list[Door] = [
         "configuration_templates",
         (READ_CONFIGURATION,),
     ),
+    Door(
+        lazy("Exports"),
+        lazy("Files of long lists that you had written. They are kept for a week."),
+        "file-export",
+        "exports",
+    ),
 ]
 
 

@@ -239,6 +239,7 @@ class StationList(ListPage):
     filterset_class = StationFilter
     title = lazy("Stations")
     export_name = "stations"
+    export_kind = "stations"
     live = True
     hidden_columns = ("organization", "serial_number", "evse_ids", "access", "address", "ocpp_version")
     empty_title = lazy("No stations yet.")

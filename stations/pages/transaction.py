@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,17 +16,17 @@ from stations import explain, hooks, plots, problems, stuck
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.models import CardOffer, Command, Correction, SignedMeterValue, Transaction
-from stations.pages import correct
+from stations.pages import correct, transaction_files
 from stations.pages.command_rows import command_rows
 from stations.pages.sheet_head import action
 from stations.pages.stops import last_stop
 from stations.tables import state_of
 from tenancy.links import link, organization_link
 from tenancy.personal import MASK
-from tenancy.rights import CORRECT_TRANSACTIONS, PERSONAL_DATA, READ_LOGS, Missing, get_for, may
+from tenancy.rights import CORRECT_TRANSACTIONS, READ_LOGS, get_for, may
 
 SHOWN = 120  # rows of the table of values
-MOST_SIGNED = 500
+MOST_SIGNED = 500  # shown; all of them are in the files
 LOOKED_AT = 30  # commands among which is the one that asked to stop it
 
 
@@ -47,7 +46,8 @@ def transaction(request: HttpRequest, pk: int) -> HttpResponse:
     signed = list(SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")[:MOST_SIGNED])
     return render(request, "stations/transaction.html", context | _values(row) | {
         "breadcrumbs": [(_("Transactions"), link("transactions")), (str(row.station), row.station.get_absolute_url())],
-        "signed": signed,
+        "signed": [(value, transaction_files.format_of(value.value)) for value in signed],
+        "public_keys": transaction_files.public_keys(request, row) if signed else [],
         "mask": MASK,
     })  # fmt: skip
 
@@ -161,21 +161,8 @@ def transaction_plot(request: HttpRequest, pk: int) -> JsonResponse:
     return JsonResponse(plots.as_json(plots.of(row), row.station.location.time_zone))
 
 
-def transaction_signed(request: HttpRequest, pk: int) -> HttpResponse:
-    """The signed meter values as the station sent them, for whoever checks the signatures."""
-    row = _transaction(request, pk)
-    if not may(request.user, PERSONAL_DATA, row):  # what is signed names the card
-        raise Missing(PERSONAL_DATA, row.station.location.organization.path)
-    found = SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")
-    values = [{"at": value.at.isoformat(), "context": value.context, "value": value.value} for value in found[:MOST_SIGNED]]
-    body = {"station": row.station.identity, "transactionId": row.transaction_id, "signedValues": values}
-    response = HttpResponse(json.dumps(body, indent=2, ensure_ascii=False), content_type="application/json")
-    response["Content-Disposition"] = f'attachment; filename="transaction-{row.pk}-signed.json"'
-    return response
-
-
 urlpatterns: list[URLPattern] = [
     path("transactions/<int:pk>/", transaction, name="transaction"),
     path("transactions/<int:pk>/plot.json", transaction_plot, name="transaction_plot"),
-    path("transactions/<int:pk>/signed.json", transaction_signed, name="transaction_signed"),
+    *transaction_files.urlpatterns,
 ]

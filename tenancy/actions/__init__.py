@@ -1,5 +1,6 @@
 """Every write to organizations, people and roles: one transaction each, the audit row inside it."""
 
+from tenancy.actions.exports import cancel_export, start_export
 from tenancy.actions.imports import cancel_import, start_import, upload_import
 from tenancy.actions.invitations import accept_invitation, invite_user, send_again, withdraw_invitation
 from tenancy.actions.moves import move_organization
@@ -35,6 +36,7 @@ __all__ = [
     "accept_invitation",
     "activate_organization",
     "assign_role",
+    "cancel_export",
     "cancel_import",
     "create_default_roles",
     "create_organization",
@@ -58,6 +60,7 @@ __all__ = [
     "send_again",
     "set_logo",
     "set_user_active",
+    "start_export",
     "start_import",
     "sweep_accesses",
     "team_of",

@@ -24,6 +24,7 @@ from passes.actions import imports as many
 from passes.models import ChargePass, Listing, Provider
 from passes.ocpi.keys import digest
 from stations import actions as fleet
+from stations.actions import corrections as decisions
 from stations.actions import imports as rows
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
@@ -45,13 +46,15 @@ from stations.models import (
 )
 from stations.ocpp.intents import Reset
 from tenancy import actions as people
+from tenancy.exports import KINDS as EXPORTS
 from tenancy.history import VERBS
 from tenancy.imports import KINDS, jobs
-from tenancy.models import AuditEntry, Import, Invitation, Role, ServiceAccess, Team, User
+from tenancy.models import AuditEntry, Export, Import, Invitation, Role, ServiceAccess, Team, User
 from tenancy.pictures import Picture
 from tests.conftest import CARD, PASSWORD, Tree
 from tests.energycloud.accounts import with_app
 from tests.stations.sheets import online
+from tests.stations.test_plots import charge
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +68,7 @@ READ_ONLY = {
     "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
     "stations.check_entries",
+    "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
@@ -184,6 +188,15 @@ def explained(tree: Tree, actor: User | None = None) -> VendorCode:
     return fleet.create_vendor_code(actor=actor, organization=tree.customer, vendor="Alfen BV", code="E12", meaning="The lock is stuck.")
 
 
+def exported(tree: Tree) -> Export:
+    return people.start_export(actor=tree.ada, kind=EXPORTS["transactions"], query="", form="csv")
+
+
+def decided(tree: Tree, act: Callable[..., Any], minutes: float | None = 60, **values: Any) -> None:
+    row = charge(tree, minutes=minutes)
+    act(actor=tree.ada, transaction=row, version=decisions.version_of(row), reason="It is so.", **values)
+
+
 def checked(tree: Tree) -> Import:
     of = uploaded(tree)
     jobs.run(of.pk)
@@ -233,6 +246,23 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.upload_import": uploaded,
     "tenancy.start_import": lambda t: people.start_import(actor=t.ada, of=checked(t)),
     "tenancy.cancel_import": lambda t: people.cancel_import(actor=t.ada, of=uploaded(t)),
+    "tenancy.start_export": exported,
+    "tenancy.cancel_export": lambda t: people.cancel_export(actor=t.ada, of=exported(t)),
+    "stations.correct_transaction": lambda t: decided(t, decisions.correct_transaction, values={"meter_stop": 1500}),
+    "stations.confirm_transaction": lambda t: decided(t, decisions.confirm_transaction),
+    "stations.void_transaction": lambda t: decided(t, decisions.void_transaction),
+    "stations.close_transaction": lambda t: decided(t, decisions.close_transaction, minutes=None, ended_at=timezone.now(), meter_stop=1500),
+    "stations.join_unmatched": lambda t: decided(
+        t,
+        decisions.join_unmatched,
+        minutes=None,
+        entry=UnmatchedMessage.objects.create(
+            station=t.station,
+            action="StopTransaction",
+            transaction_id="-1",
+            payload={"transactionId": -1, "meterStop": 2000, "timestamp": timezone.now().isoformat()},
+        ),
+    ),
     "stations.create_location": lambda t: fleet.create_location(actor=t.ada, organization=t.customer, name="New"),
     "stations.edit_location": lambda t: fleet.edit_location(actor=t.ada, location=t.location, name="New"),
     "stations.publish_location": lambda t: fleet.publish_location(actor=t.ada, location=t.location, published=True),
