@@ -57,6 +57,8 @@ PASSED = {
     "stations/pages/overview.py:_strips": "of connectors of a station that was read through the door",
     "stations/pages/location_list.py:Counts.__init__": "of locations that were read through the door",
     "stations/pages/location_list.py:LocationList.get_queryset": "joins to locations that are read through the door",
+    "stations/pages/inbox.py:dismiss": "given to get_for in the next statement",
+    "stations/pages/inbox.py:inbox_entry": "given to get_for in the next statement",
     "stations/pages/correct.py:_row": "given to get_for in the next statement",
     "stations/pages/transaction_files.py:_lines": "of a transaction that was read through the door",
     "stations/plots.py:_buckets": "of a transaction that was read through the door",

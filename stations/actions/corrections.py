@@ -30,7 +30,7 @@ TOLD = (*VALUES, "stop_reason", "problems", "void")
 
 def version_of(row: Transaction) -> str:
     """Changes with whatever a decision rests on."""
-    parts = [*(getattr(row, name) for name in VALUES), row.reviewed_at, row.void, row.closed_by_hand, row.problems]
+    parts = [*(getattr(row, name) for name in VALUES), row.reviewed_at, row.void, row.closed_by_hand, *row.problems]
     text = "|".join(part.isoformat() if isinstance(part, datetime) else str(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -120,7 +120,7 @@ class JoinForm(forms.Form):
 
 def inbox_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """One message: the transaction that it ends is chosen, or it is dismissed."""
-    rows = UnmatchedMessage.objects.visible_to(request.user).select_related("station__location__organization")
+    rows = UnmatchedMessage.objects.select_related("station__location__organization")
     entry = get_for(request.user, rows, CORRECT_TRANSACTIONS, pk=pk)
     end, zone, back = corrections.end_of(entry), entry.station.location.zone, link("inbox", show="messages")
     candidates = _candidates(request, entry, end)
@@ -188,7 +188,7 @@ def _labels(request: HttpRequest, entry: UnmatchedMessage, rows: list[Transactio
 @require_POST
 def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     """Take an entry out of the inbox."""
-    rows = UnmatchedMessage.objects.visible_to(request.user).select_related("station__location__organization")
+    rows = UnmatchedMessage.objects.select_related("station__location__organization")
     entry = get_for(request.user, rows, CORRECT_TRANSACTIONS, pk=pk)
     try:
         dismiss_unmatched(actor=request.user, entry=entry)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -54,7 +54,7 @@ def export_add(request: HttpRequest) -> HttpResponse:
     bool(request.drill)  # type: ignore[attr-defined]
     user, form, query = user_of(request), request.GET.get("format", ""), request.GET.get("of", "")
     if not request.GET.get("kind"):
-        return redirect(link("exports")) if request.method == "GET" else HttpResponse(status=400)
+        return HttpResponseBadRequest() if request.method == "POST" else exports(request)
     kind = kind_of(request.GET["kind"])
     form = form if form in FORMATS else FORMATS[0]
     page = kind.page_for(user, query)
