@@ -91,7 +91,11 @@ def of(row: Transaction) -> Evidence:
         suggest("meter_start", before.meter_stop, _("meter at the end of the charge before, transaction %s") % before.pk)
     if row.running and not any(one.field == "meter_stop" for one in found):
         suggest("meter_stop", row.meter_start, _("meter at the start: no value has come since, so nothing is charged"))
-    if row.running and not any(one.field == "ended_at" for one in found):
+    heard = row.station.last_message_at
+    if row.running and not row.station.connected and heard and row.started_at < heard <= limit:
+        suggest("ended_at", heard, _("when the station was last heard"))
+    charged = row.meter_last is not None and row.meter_last > row.meter_start
+    if row.running and not charged and not any(one.field == "ended_at" for one in found):
         suggest("ended_at", row.started_at, _("its start: nothing has been heard of it since"))
     return Evidence(first, last, before, after, found)
 

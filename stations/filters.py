@@ -61,7 +61,12 @@ class TransactionFilter(django_filters.FilterSet):
     settlement = django_filters.ChoiceFilter(label=lazy("Settlement"), empty_label=lazy("Any"), choices=Settlement.choices)
     station = django_filters.CharFilter(label=lazy("Station"), method="at_station", max_length=60)
     card = django_filters.CharFilter(label=lazy("Pass or card"), method="with_card", max_length=60)
-    energy = django_filters.RangeFilter(label=lazy("Energy (kWh)"), method="between")
+    at_least = django_filters.NumberFilter(
+        label=lazy("At least (kWh)"), method="with_energy_from", widget=forms.NumberInput(attrs={"step": "any"})
+    )
+    at_most = django_filters.NumberFilter(
+        label=lazy("At most (kWh)"), method="with_energy_to", widget=forms.NumberInput(attrs={"step": "any"})
+    )
     longer = django_filters.NumberFilter(
         label=lazy("Longer than (h)"), method="longer_than", min_value=0, max_value=100_000,
         widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
@@ -126,11 +131,11 @@ class TransactionFilter(django_filters.FilterSet):
     def has_problem(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.with_problem(value)  # type: ignore[attr-defined, no-any-return]
 
-    def between(self, rows: Any, name: str, value: slice) -> Any:
-        """kWh, of the rows with their energy."""
-        if value.start is not None:
-            rows = rows.filter(energy__gte=_wh(value.start))
-        return rows if value.stop is None else rows.filter(energy__lte=_wh(value.stop))
+    def with_energy_from(self, rows: Any, name: str, value: Decimal) -> Any:
+        return rows.filter(energy__gte=_wh(value))
+
+    def with_energy_to(self, rows: Any, name: str, value: Decimal) -> Any:
+        return rows.filter(energy__lte=_wh(value))
 
     def longer_than(self, rows: Any, name: str, value: Decimal) -> Any:
         return rows.filter(span__gt=timedelta(hours=float(value)))

@@ -65,7 +65,7 @@ def why_in_inbox(transaction: Transaction) -> str:
         return ""
     if transaction.running:
         return _("It has not ended. Nothing is settled for it until the station reports its end or somebody closes it here.")
-    return _("It cannot be as it was reported. Nothing is settled for it until somebody has decided what is true.")
+    return _("Nothing is settled for it until somebody has decided what is true.")
 
 
 def what_is(entry: UnmatchedMessage) -> str:

@@ -39,7 +39,8 @@ class TransactionQuerySet(VisibleQuerySet["Transaction"]):
         long_ago = (now or timezone.now()) - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
         told = self.filter(reviewed_at=None, void=False).alias(told=Cast("problems", TextField()))
         wrong = ~Q(problems=[]) & (Q(ended_at__isnull=False) | Q(told__contains=f'"{Transaction.Problem.NOT_ENDED}"'))
-        return told.filter(wrong | Q(ended_at=None, started_at__lt=long_ago))
+        refused = Q(problems=[Transaction.Problem.REFUSED_CARD], meter_stop=F("meter_start"))  # and nothing was charged: as it should be
+        return told.filter(wrong | Q(ended_at=None, started_at__lt=long_ago)).exclude(refused)
 
     def billable(self) -> TransactionQuerySet:
         """What may be settled and reimbursed: as `Transaction.billable`."""
@@ -138,7 +139,7 @@ class Transaction(models.Model):
         if self.reviewed_at or self.void:
             return False
         if self.ended_at:
-            return bool(self.problems)
+            return bool(self.problems) and not (self.problems == [self.Problem.REFUSED_CARD] and self.energy_wh == 0)
         long_ago = timezone.now() - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
         return self.Problem.NOT_ENDED in self.problems or self.started_at < long_ago
 

@@ -216,7 +216,9 @@ def history(request: HttpRequest, row: Transaction) -> list[dict[str, Any]]:
     def who(one: Correction) -> str:
         if one.actor:
             return person(request.user, one.actor, at.organization.path, at.pk)
-        return (MASK if one.actor_name else "") or _("The station")
+        if one.actor_name:
+            return MASK
+        return _("The station") if one.kind == Correction.Kind.REPORTED else _("The portal")
 
     return [{"row": one, "who": who(one), "sides": sides(one.before, one.after, zone)} for one in rows]
 

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,7 +18,6 @@ from django.views.decorators.http import require_POST
 
 from tenancy import actions
 from tenancy.exports import FORMATS, KINDS, MOST_ROWS, Kind, jobs, kind_of
-from tenancy.imports import files
 from tenancy.links import link
 from tenancy.models import Export
 from tenancy.pages.shared import user_of
@@ -107,7 +107,7 @@ def _shown(of: Export) -> dict[str, Any]:
     query = QueryDict(of.query)
     return {
         "of": of, "kind": kind, "title": kind.title if kind else of.kind, "dot": DOTS[Export.State(of.state)],
-        "working": of.state in jobs.WORKING, "done": of.state == Export.State.DONE, "size": files.size(of.size),
+        "working": of.state in jobs.WORKING, "done": of.state == Export.State.DONE, "size": filesizeformat(of.size),
         "percent": round(100 * of.done / of.rows) if of.rows else 0, "url": link("export", of.pk),
         "filter": "; ".join(f"{name}={value}" for name, values in query.lists() for value in values if value and name not in HIDDEN),
         "list_url": kind.list_url(of.query) if kind else "", "until": of.finished_at + jobs.KEPT if of.finished_at else None,
