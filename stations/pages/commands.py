@@ -25,6 +25,7 @@ from stations.models import Command, Connector, Station, Transaction
 from stations.pages.endings import Ending
 from tenancy.links import link
 from tenancy.rights import get_for
+from ui.forms import attempt
 from ui.templatetags.ui import exact
 
 AT_A_CONNECTOR = frozenset({"start", "stop", "unlock"})
@@ -200,7 +201,7 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     if not request.POST.get("confirmed") and (control.asks == "always" or situation.harms(slug, connector)):
         return redirect(f"{reverse('station_command', args=[pk, slug])}?{urlencode(_again(request.POST, connector, back))}")
     try:
-        _act(request, slug, situation, connector, form.cleaned_data)
+        attempt(_act, request, slug, situation, connector, form.cleaned_data)
     except CommandRefused as refusal:
         messages.error(request, str(refusal))
     except ValidationError as error:

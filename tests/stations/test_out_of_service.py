@@ -137,7 +137,7 @@ def test_the_form_asks_until_when_by_the_clock_of_the_place(station: Station, as
     assert "Asked to go out of service until 3 May 2099 14:00: Cable is repaired (Bob)." in text(page(as_bob, station))
     say("Accepted")
     shown = page(as_bob, station)
-    assert "Out of service until 3 May 2099 14:00: Cable is repaired (Bob). Put in service now Change the end" in text(shown)
+    assert "Out of service until 3 May 2099 14:00: Cable is repaired (Bob). Change the end" in text(shown)
     url = reverse("station_out", args=[station.pk, row.pk])
     assert url in shown
     assert "2099-05-03T14:00" in as_bob.get(url).content.decode()

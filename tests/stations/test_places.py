@@ -244,7 +244,7 @@ def test_what_an_absent_station_does_is_last_reported(tree: Tree, as_bob: Client
     page = as_bob.get(reverse("location", args=[tree.location.pk]))
     assert "last reported" in text(page)
     assert "10.9" not in text(page)
-    assert '<span class="state state-off">Charging</span>' in page.content.decode()
+    assert 'class="state state-off" title="Energy flows into the car.">Charging</span>' in page.content.decode()
 
 
 def test_who_charges_here_is_named(tree: Tree, as_bob: Client) -> None:
