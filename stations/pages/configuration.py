@@ -139,7 +139,7 @@ def configuration_context(request: HttpRequest, situation: Situation) -> dict[st
         "reset": action(situation, "reset-soft", here, place="c"),
         "read_refusal": situation.why_not("get-configuration"),
         "refusal": situation.why_not("change-configuration"),
-        "makes_templates": situation.may(CHANGE_CONFIGURATION),
+        "may_change": situation.may(CHANGE_CONFIGURATION),
         "read_url": reverse("station_configuration_read", args=[station.pk]),
         "change_url": link("station_configuration_change", station.pk),
         "fragment_url": page_url("station_configuration_live", station, q=q, group=wanted),
@@ -169,11 +169,13 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     station = station_of(request, pk, CHANGE_CONFIGURATION)
     situation = Situation(request.user, station)
     given = request.POST if request.method == "POST" else request.GET
+    # Who may change it need not be able to read it
+    above = [(_("Configuration"), link("station_configuration", pk))] if situation.may(READ_CONFIGURATION) else []
     context: dict[str, Any] = {
         "station": station,
         "zone": station.location.zone,
-        "cancel_url": next_url(request, station) if given.get("next") else link("station_configuration", pk),
-        "breadcrumbs": [(str(station), link("station", pk)), (_("Configuration"), link("station_configuration", pk))],
+        "cancel_url": next_url(request, station) if given.get("next") or not above else above[0][1],
+        "breadcrumbs": [(str(station), link("station", pk)), *above],
         "refusal": situation.why_not("change-configuration"),
     }
     chooser = KeyForm(given if "key" in given else None)

@@ -101,6 +101,8 @@ def test_a_newcomer_adds_a_station_sees_it_charge_live_and_stops_it(visit: Calla
 
 PAGES = (
     "/", "/stations/", "/stations/1/", "/stations/1/transactions/", "/stations/1/activity/", "/stations/1/configuration/",
+    "/stations/1/configuration/change/?key=HeartbeatInterval", "/stations/1/configuration/compare/",
+    "/operations/configuration-templates/", "/operations/configuration-templates/add/",
     "/stations/1/logs/", "/stations/1/files/", "/stations/1/files/fetch/", "/stations/1/firmware/", "/firmware/", "/firmware/add/",
     "/firmware/updates/", "/stations/1/details/", "/stations/1/edit/", "/stations/1/commands/reset-hard/", "/stations/add/",
     "/stations/knocking/", "/locations/", "/locations/1/", "/map/", "/transactions/", "/transactions/inbox/", "/passes/", "/passes/add/",

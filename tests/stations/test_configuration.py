@@ -280,7 +280,7 @@ def params(one: ConfigurationTemplate, **more: Any) -> dict[str, Any]:
     [
         ({}, "2 of 2 set", True),
         ({"LEDBrightness": REFUSED}, "1 of 2 set; LEDBrightness: refused", False),
-        ({"LEDBrightness": REBOOT}, "2 of 2 set; reset", True),
+        ({"LEDBrightness": REBOOT}, "2 of 2 set; the station starts again", True),
         ({"HeartbeatInterval": SILENT}, "0 of 2 set; HeartbeatInterval: no answer", False),
     ],
 )
@@ -295,11 +295,15 @@ def test_no_reset_where_a_car_charges(station: Station, tree: Tree, bob: User) -
     assert Transaction.objects.get().running
 
 
-def test_one_key_at_many(station: Station, bob: User) -> None:
+def test_one_key_at_many(station: Station, tree: Tree, bob: User) -> None:
     wanted = {"key": "LEDBrightness", "value": "50"}
     assert drive("configure", wanted, station, bob, {"LEDBrightness": REFUSED}).text.startswith("Refused by the station")
     assert drive("configure", wanted, station, bob, {}) == Done("Changed.", True)
     (situation,) = situations(bob, [station])
+    assert KINDS["configuration-template"].consequences
+    said = KINDS["configuration-template"].consequences(params(template(tree)), [situation])
+    assert said[:3] == ["Keys that are changed: 1, at stations: 1.", "Each station gets its keys one after the other.",
+                        "At 1 of them some keys are read-only or not known; these are left out."]  # fmt: skip
     assert "Nothing to do" in KINDS["configure"].refusal(wanted, situation)
     assert "read-only" in KINDS["configure"].refusal({"key": "NumberOfConnectors", "value": "3"}, situation)
 

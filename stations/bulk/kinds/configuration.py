@@ -194,7 +194,7 @@ def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, an
     good = not left and all(outcome in intents.GOOD for outcome in tried.values())
     resets = [outcome_of(one) for one in answered if isinstance(explain.intent_of(one), Reset)]
     if resets:
-        return Done(cut(f"{said}; {_('reset') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
+        return Done(cut(f"{said}; {_('the station starts again') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
     if waits and not silent and params["reset"] and not situation.running and situation.may(RESET_STATIONS):
         return [ask(actor=actor, station=station, intent=Reset(), item=item)]
     if waits:
@@ -208,15 +208,22 @@ def _template_title(params: Params) -> str:
 
 
 def _template_consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
-    todo = [compare.to_set(_differences(params, situation)) for situation in situations]
+    found = [_differences(params, situation) for situation in situations]
+    todo = [compare.to_set(one) for one in found]
     stations, keys = len(situations), sum(map(len, todo))
+    partly = sum(any(one.kind == MISSING or (one.kind == DIFFERS and one.readonly) for one in of_one) for of_one in found)
     words = {"stations": stations, "keys": keys}
     said = [
-        ngettext(
-            "%(keys)d keys are changed at %(stations)d station.", "%(keys)d keys are changed at %(stations)d stations.", stations
-        ) % words,
+        _("Keys that are changed: %(keys)d, at stations: %(stations)d.") % words,
         _("Each station gets its keys one after the other."),
     ]  # fmt: skip
+    if partly:
+        left = ngettext(
+            "At %d of them some keys are read-only or not known; these are left out.",
+            "At %d of them some keys are read-only or not known; these are left out.",
+            partly,
+        )
+        said.append(left % partly)
     changed = {key for values in todo for key, _value in values}
     said += [f"{key}: {entry.warning}" for key in compare.in_order(changed) if (entry := known(key)) and entry.warning]
     if params["reset"]:
