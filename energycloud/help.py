@@ -242,6 +242,7 @@ EXPLAINS: dict[str, str] = {
     "locations": "locations", "location": "locations", "location_history": "history", "map": "locations", "operations": "commands",
     "bulk_jobs": "many", "bulk_job": "many",
     "hardware_templates": "hardware-templates", "hardware": "hardware-templates", "station_template": "hardware-templates",
+    "station_evse_ids": "stations",
     "stations": "stations", "station": "statuses", "station_edit": "stations", "station_delete": "stations", "station_details": "stations",
     "station_history": "history", "station_password": "connect", "station_command": "commands", "station_configuration": "configuration",
     "vendor_codes": "vendor-codes", "vendor_code": "vendor-codes",

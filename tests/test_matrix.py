@@ -130,7 +130,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_alias": ("manage_stations",),
     "station": (), "station_activity": (), "station_activity_live": (), "station_head": (), "station_overview": (), "station_details": (),
     "hardware_template": (), "hardware_template_edit": ("manage_stations",), "hardware_template_delete": ("manage_stations",),
-    "station_template": ("manage_stations",), "station_edit": ("manage_stations",),
+    "station_template": ("manage_stations",), "station_evse_ids": ("manage_stations",), "station_edit": ("manage_stations",),
     "station_delete": ("manage_stations",), "station_password": ("manage_stations",),
     "station_transactions": ("read_transactions",), "station_configuration": ("read_configuration",),
     "station_local_list": (), "station_local_list_live": (),

@@ -135,6 +135,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         "sees_meter": situation.may(READ_TRANSACTIONS),
         "may_manage": situation.may(MANAGE_STATIONS),
         "edit_url": link("station_edit", pk),
+        "evse_ids_url": link("station_evse_ids", pk),
         "template_add_url": link("hardware_template_add", station=str(pk)),
         "access_url": link("station_access", pk),
         "alias_url": link("station_alias", pk),

@@ -110,6 +110,8 @@ PAGES = (
     "/passes/guides/", "/passes/guides/tag/", "/passes/whitelist/", "/passes/learn/", "/passes/check/?station=1&card=0BADC0DE",
     "/activity/", "/stations/1/local-list/", "/networks/", "/networks/add/", "/imports/", "/imports/add/?kind=passes",
     "/bulk/",
+    "/operations/", "/operations/hardware-templates/", "/operations/hardware-templates/add/", "/stations/1/template/",
+    "/stations/1/evse-ids/",
     "/organizations/", "/organizations/1/", "/search/?q=JRN", "/help/", "/help/connect/", "/nothing/",
 )  # fmt: skip
 

@@ -76,3 +76,27 @@ def test_what_is_shared_is_used_below_and_changed_by_its_owner_alone(tree: Tree,
     assert shared.voltage == 480
     as_ada.post(reverse("hardware_template_delete", args=[shared.pk]), {"confirmed": "1"})
     assert set(HardwareTemplate.objects.values_list("name", flat=True)) == {"Kept"}
+
+
+def test_connectors_get_their_evse_ids_in_one_go(tree: Tree, as_bob: Client) -> None:
+    url = reverse("station_evse_ids", args=[tree.station.pk])
+    assert as_bob.get(url).context["form"].initial == {"country": "NL"}
+
+    def ids() -> list[str]:
+        return list(tree.station.connectors.filter(number__gt=0).order_by("number").values_list("evse_id", flat=True))
+
+    for wrong, said in (
+        ({"country": "N1"}, "two letters"),
+        ({"operator": "LT"}, "three letters"),
+        ({"number": "10A"}, "ends with a digit"),
+    ):
+        assert said in as_bob.post(url, {"country": "nl", "operator": "ltd", "number": "0009"} | wrong).text
+    assert as_bob.post(url, {"country": "nl", "operator": "ltd", "number": "E0009"}).status_code == 302
+    assert ids() == ["NL*LTD*E0009", "NL*LTD*E0010"]
+    typed = {"country": "NL", "operator": "LTD", "number": "0010"}
+    assert "Every connector has an EVSE ID already" in as_bob.post(url, typed).text
+    assert as_bob.post(url, {**typed, "all_of_them": "on"}).status_code == 302, "one connector passes its id on to the other"
+    assert ids() == ["NL*LTD*E0010", "NL*LTD*E0011"]
+    other = reverse("station_evse_ids", args=[tree.dc_station.pk])
+    assert as_bob.get(other).context["form"].initial == {"country": "NL", "operator": "LTD"}
+    assert "Another connector already has NL*LTD*E0011" in as_bob.post(other, {**typed, "number": "0011"}).text

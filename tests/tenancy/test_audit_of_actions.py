@@ -26,6 +26,7 @@ from passes.ocpi.keys import digest
 from stations import actions as fleet
 from stations.actions import corrections as decisions
 from stations.actions import imports as rows
+from stations.actions.evse_ids import give_evse_ids
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
 from stations.bulk import KINDS as BULK
@@ -301,6 +302,7 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.edit_hardware_template": lambda t: fleet.edit_hardware_template(actor=t.ada, template=hardware(t), voltage=400),
     "stations.delete_hardware_template": lambda t: fleet.delete_hardware_template(actor=t.ada, template=hardware(t)),
     "stations.take_over_template": lambda t: fleet.take_over_template(actor=t.ada, station=t.station, template=hardware(t)),
+    "stations.give_evse_ids": lambda t: give_evse_ids(actor=t.ada, station=t.station, country="NL", operator="LTD", number="1"),
     "stations.create_stations": lambda t: rows.create_stations(
         actor=t.ada, stations=[(Station(identity="NEW-1", location=t.location), [{"plug": "CCS"}])]
     ),
