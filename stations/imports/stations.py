@@ -46,7 +46,7 @@ COLUMNS = (
     Told("format", lazy("socket or cable; where the connectors differ, one for each: socket;cable."), "socket"),
     Told("plug", lazy("Such as Type 2, CCS, CHAdeMO; where the connectors differ, one for each: CCS;CHAdeMO."), "Type 2"),
     Told("connector_current", lazy("Of a connector, in A per phase; where they differ, one for each: 125;100."), "32"),
-    Told("evse_ids", lazy("One for each connector, with ; between. Nobody else may have them."), "NL*LTD*E100001;NL*LTD*E100002"),
+    Told("evse_ids", lazy("One for each connector, with ; between. Nobody else may have them."), "NL*LTD*E1;NL*LTD*E2"),
     Told("communication", lazy("Such as 4G, Ethernet, Wi-Fi."), "4G"),
     Told("access_mode", lazy("open, whitelist, roaming or roaming_whitelist. Empty: as the location."), ""),
     Told("active", lazy("yes or no: whether it may connect. Empty: yes for a new station."), "yes"),
