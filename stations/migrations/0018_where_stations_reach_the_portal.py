@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stations", "0016_what_a_bulk_job_would_do"),
+        ("stations", "0017_passwords_of_imported_stations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
