@@ -85,7 +85,7 @@ def test_many_are_looked_at_then_asked_so_many_at_a_time_until_all_have_answered
     lines = b"".join(as_bob.get(reverse("bulk_job", args=[job.pk]), {"export": "csv"}).streaming_content).decode()  # type: ignore[attr-defined]
     assert lines.count("Reset accepted") == 4
     assert {entry.verb for entry in AuditEntry.objects.filter(object_type="stations.bulkjob")} == {"bulk_look", "bulk_begin"}
-    assert "at many stations Stations: 6 Stations at a time: 4 Bob" in text(as_bob.get(reverse("history")).text)
+    assert "Began “ Soft reset ” at many stations Stations" in text(as_bob.get(reverse("history")).text)
 
 
 def test_many_are_looked_at_by_a_worker_which_the_clock_reminds(tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
