@@ -307,7 +307,7 @@ class OfferedForm(forms.Form):
 
 class StationChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.location} · {obj}"
+        return f"{obj.location} · {obj.name_and_id}"
 
 
 class ReaderForm(forms.Form):

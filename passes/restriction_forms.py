@@ -187,7 +187,7 @@ class RestrictionsForm(forms.ModelForm):  # type: ignore[type-arg]
             key for key in thing.only_locations if key not in self._visible(locations_for(user, thing), thing.only_locations)
         ]
         for name, places in self.places.items():
-            labels = [(pk, f"{row.location} · {row}" if name == "stations" else str(row)) for pk, row in places.rows.items()]
+            labels = [(pk, f"{row.location} · {row.name_and_id}" if name == "stations" else str(row)) for pk, row in places.rows.items()]
             self.fields[name].choices = labels  # type: ignore[attr-defined]
             self.fields[name].widget = forms.CheckboxSelectMultiple(choices=labels)
             self.fields[name].many = places.more  # type: ignore[attr-defined]

@@ -100,11 +100,11 @@ class TransactionTable(django_tables2.Table):
             '<a href="{}">{}</a><span class="sub">{}</span>',
             record.station.get_absolute_url(),
             record.station,
-            _("connector %d") % record.connector.number,
+            " · ".join(part for part in (record.station.beside, _("connector %d") % record.connector.number) if part),
         )
 
     def value_station(self, record: Transaction) -> str:
-        return f"{record.station.identity} / {record.connector.number}"
+        return f"{record.station.name_and_id} / {record.connector.number}"
 
     def render_card(self, record: Transaction) -> SafeString:
         card = self.cards.of(record.id_tag, record.station.location)

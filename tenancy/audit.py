@@ -47,12 +47,17 @@ def record_each(
             verb=verb,
             object_type=thing._meta.label_lower,
             object_id=thing.pk,
-            object_name=(str(thing) if name is None else name)[:200],
+            object_name=(_name(thing) if name is None else name)[:200],
             changes=changes,
         )
         for thing, organization, changes in written
     ]
     AuditEntry.objects.bulk_create(rows, batch_size=AT_ONCE)
+
+
+def _name(thing: models.Model) -> str:
+    """As the record calls it: what has an id beside its name by both, because a name may be another one later."""
+    return str(getattr(thing, "name_and_id", thing))
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:

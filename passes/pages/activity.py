@@ -156,10 +156,12 @@ class OfferTable(Table):
 
     def render_station(self, record: CardOffer) -> SafeString:
         where = _("connector %d") % record.connector_number if record.connector_number else record.station.location
-        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.station.get_absolute_url(), record.station, where)
+        under = " · ".join(str(part) for part in (record.station.beside, where) if part)
+        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.station.get_absolute_url(), record.station, under)
 
     def value_station(self, record: CardOffer) -> str:
-        return f"{record.station.identity} / {record.connector_number}" if record.connector_number else record.station.identity
+        name = record.station.name_and_id
+        return f"{name} / {record.connector_number}" if record.connector_number else name
 
     def render_card(self, record: CardOffer) -> SafeString:
         card = self.cards.of(record.id_tag, record.station.location)

@@ -257,6 +257,16 @@ class Station(models.Model):
         return link("station", self.pk)
 
     @property
+    def beside(self) -> str:
+        """What stands beside or below its name wherever it is named: the id, where people see an alias."""
+        return self.identity if self.alias else ""
+
+    @property
+    def name_and_id(self) -> str:
+        """Both in one line: "Gate (LUM-0001)"."""
+        return f"{self.alias} ({self.identity})" if self.alias else self.identity
+
+    @property
     def effective_access_mode(self) -> AccessMode:
         return AccessMode(self.access_mode or self.location.access_mode)
 

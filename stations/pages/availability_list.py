@@ -44,7 +44,7 @@ def last_months(today: date) -> list[tuple[str, str]]:
     """(value, label), the latest first: that of yesterday, because today is not over."""
     found, first = [], (today - timedelta(days=1)).replace(day=1)
     for _number in range(MONTHS):
-        found.append((f"{first:%Y-%m}", formats.date_format(first, "F Y")))
+        found.append((f"{first:%Y-%m}", formats.date_format(first, "M Y")))
         first = (first - timedelta(days=1)).replace(day=1)
     return found
 

@@ -111,8 +111,7 @@ class StationTable(Table):
         default = "–"
 
     def render_station(self, record: Station) -> SafeString:
-        under = record.identity if record.alias else ""
-        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), record, under)
+        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.get_absolute_url(), record, record.beside)
 
     def value_station(self, record: Station) -> str:
         return record.identity if not record.alias else f"{record.identity} ({record.alias})"

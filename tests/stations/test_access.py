@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from passes.models import ChargePass, Listing, Provider, RoamingToken
 from passes.models.passes import normalize_uid
@@ -14,7 +16,7 @@ from stations import hooks
 from stations.access import preview
 from stations.bulk import KINDS
 from stations.controls import Situation
-from stations.models import BulkItem, Location, Station
+from stations.models import AvailabilityDay, BulkItem, CardOffer, Location, Station, UnmatchedMessage
 from tenancy.models import Organization, User
 from tests.conftest import Tree
 from tests.stations.sheets import charging, online, text
@@ -132,3 +134,32 @@ def test_an_alias_is_set_and_shown_with_the_id(tree: Tree, as_bob: Client) -> No
     assert "LUM-0002" in said
     again = change(as_bob, "station_alias", tree.dc_station.pk, alias="x" * 61)
     assert "at most 60" in again.content.decode()
+
+
+def test_wherever_a_station_is_named_its_alias_and_its_id_are(cards: Tree, as_bob: Client) -> None:
+    """Gate and LUM-0001: on pages, in what is searched, chosen and exported, and in the record."""
+    charge = charging(online(cards.station))
+    offer = CardOffer.objects.create(
+        station=cards.station, id_tag="04BADBADBAD001", verdict="Invalid", reason="unknown", action="Authorize"
+    )
+    UnmatchedMessage.objects.create(
+        station=cards.station, action="StopTransaction", transaction_id="9", first_at=offer.at, last_at=offer.at, count=1, payload={}
+    )
+    AvailabilityDay.objects.create(
+        connector=cards.connector, day=(timezone.now() - timedelta(days=1)).date(), seconds=86_400, online=86_400, usable=86_400
+    )
+    record_edit = change(as_bob, "station_access", cards.station.pk, access_mode="open", was="location")
+    assert record_edit.status_code == 200
+    missing = []
+    for url in (
+        reverse("dashboard"), reverse("stations"), reverse("transactions"), reverse("transaction", args=[charge.pk]), reverse("inbox"),
+        reverse("card_offers"), reverse("card_offer", args=[offer.pk]), reverse("availability"), reverse("history"),
+        reverse("search") + "?q=gate", reverse("card_check"), reverse("card_check") + f"?station={cards.station.pk}&card=04AA0001",
+        reverse("pass_learn"), cards.location.get_absolute_url(),
+        *(reverse(name, args=[cards.station.pk]) for name in ("station", "station_availability", "station_edit", "station_access")),
+        *(f"{reverse(name)}?export=csv" for name in ("stations", "transactions", "card_offers", "availability")),
+    ):  # fmt: skip
+        said = as_bob.get(url).getvalue().decode()
+        if not ("Gate" in said and "LUM-0001" in said):
+            missing.append((url, "Gate" in said, "LUM-0001" in said))
+    assert not missing
