@@ -31,7 +31,7 @@ from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, get_for
 from ui.downloads import download
-from ui.lists import _csv
+from ui.lists import csv_of
 from ui.templatetags.ui import exact
 
 MOST_TRIES = 200  # commands that are looked at for the latest of each key
@@ -253,7 +253,7 @@ def configuration_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
             ]  # fmt: skip
 
     name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_.") else "_" for sign in station.identity)
-    return download(request, _csv(lines()), f"configuration-{name}.csv", "text/csv; charset=utf-8")
+    return download(request, csv_of(lines()), f"configuration-{name}.csv", "text/csv; charset=utf-8")
 
 
 urlpatterns: list[URLPattern] = [

@@ -42,6 +42,6 @@ def unguard(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("stations", "0016_problems_of_transactions_are_found")]
+    dependencies = [("stations", "0019_problems_of_transactions_are_found")]
 
     operations = [migrations.RunPython(guard, unguard)]

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("stations", "0015_corrections_of_transactions")]
+    dependencies = [("stations", "0018_where_stations_reach_the_portal")]
 
     operations = [
         migrations.AddIndex(
