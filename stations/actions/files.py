@@ -157,7 +157,7 @@ def why_firmware_unfit(station: Station, firmware: FirmwareFile) -> str:
     if not station.vendor and not station.model:
         return _("The station has not told yet what make and model it is.")
     if not (matches(firmware.vendor, station.vendor) and matches(firmware.model, station.model)):
-        return _("It is a %(station)s, the file is for %(file)s.") % {
+        return _("The station is of make and model %(station)s, the file is for %(file)s.") % {
             "station": f"{station.vendor} {station.model}".strip(), "file": f"{firmware.vendor} {firmware.model}",
         }  # fmt: skip
     return _("The file is retired.") if firmware.retired_at else ""

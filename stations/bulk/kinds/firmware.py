@@ -19,7 +19,7 @@ from stations.actions.files import fetch_log, plan_update, why_firmware_unfit
 from stations.bulk import Done, Kind, Params
 from stations.controls import Situation
 from stations.file_forms import PolicyForm
-from stations.firmware import NIGHT, consequences, why_no_log, why_no_update
+from stations.firmware import consequences, tonight, why_no_log, why_no_update
 from stations.models import BulkItem, Command, FirmwareFile, StationUpload
 from tenancy.models import User
 from tenancy.rights import FETCH_LOGS, UPDATE_FIRMWARE
@@ -52,8 +52,7 @@ class ManyForm(PolicyForm):
     )
 
     def __init__(self, data: Any = None, *, user: User) -> None:
-        night = timezone.now().astimezone(own_zone()).date() + timedelta(days=1)
-        window = [datetime.combine(night, clock) for clock in NIGHT]
+        window = [moment.replace(tzinfo=None) for moment in tonight(own_zone(), timezone.now())]
         super().__init__(data, initial={"window_from": window[0], "window_until": window[1]})
         field = self.fields["firmware"]
         assert isinstance(field, forms.ModelChoiceField)
