@@ -90,7 +90,7 @@ class ChangeTable(Table):
             return cell
         back = self.request.get_full_path()
         url = link("station_configuration_change", self.station.pk, key=record.key, value=record.before, next=back)
-        said = _("Put %(key)s back to “%(value)s”") % {"key": record.key, "value": record.before}
+        said = _("Put back: %(key)s, “%(value)s”") % {"key": record.key, "value": record.before}
         return format_html('{} <a class="btn btn-sm mt-1" href="{}" aria-label="{}">{}</a>', cell, url, said, _("Put back"))
 
     def value_before(self, record: ConfigurationChange) -> str:
