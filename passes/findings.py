@@ -201,7 +201,7 @@ def _faces(user: User, rows: Iterable[Row], stations: dict[int, Station]) -> dic
 
 def _words(user: User, finding: Finding, stations: dict[int, Station], faces: dict[str, tuple[str, int]], last: datetime | None) -> Remark:
     station = stations.get(finding.station)
-    where = station.name_and_id if station else ""
+    where = str(station) if station else ""
     card, at = faces.get(finding.card, ("", 0))
     tried = ngettext("%d refusal", "%d refusals", finding.times) % finding.times
     others = ngettext("%d other card charged", "%d other cards charged", finding.others) % finding.others

@@ -178,7 +178,7 @@ def test_running_transactions(as_bob: Client, tree: Tree) -> None:
     row = charge(tree.station, NOW - timedelta(minutes=40), 4321, ended=False)
     html = as_bob.get("/").text
     assert f'href="/transactions/{row.pk}/"' in html
-    assert "Gate · 1 Quay 7 Pool car 1 7.2 kW 4.32 kWh 40 min ago" in text_of(html)
+    assert "Gate · 1 LUM-0001 · Quay 7 Pool car 1 7.2 kW 4.32 kWh 40 min ago" in text_of(html)
 
 
 def test_energy_by_day_of_the_platforms_zone(as_bob: Client, tree: Tree) -> None:

@@ -254,7 +254,7 @@ def test_who_charges_here_is_named(tree: Tree, as_bob: Client) -> None:
         started_at=timezone.now(), reported_start="x", start_received_at=timezone.now(), meter_start=1000, meter_last=3500,
     )  # fmt: skip
     shown = text(as_bob.get(reverse("location", args=[tree.location.pk])))
-    assert f"Since Gate · {tree.connector.number} {tree.charge_pass} {tree.charge_pass.uid} 2.50" in shown
+    assert f"Since Gate · {tree.connector.number} LUM-0001 {tree.charge_pass} {tree.charge_pass.uid} 2.50" in shown
 
 
 def test_the_part_of_the_map_that_lives(tree: Tree, as_bob: Client) -> None:

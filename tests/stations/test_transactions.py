@@ -146,7 +146,7 @@ def test_export_in_the_zone_of_the_location_and_without_formulas(tree: Tree, as_
     columns = "number,station,card,start,end,duration,energy,settlement,state,stop_reason,organization"
     (line,) = export(as_bob, "/transactions/", cols=columns)
     assert line == {
-        "Transaction": str(row.pk), "Station": "LUM-0001 / 1", "Card": "'=cmd()", "Start": "2026-06-01T10:00:00+02:00",
+        "Transaction": str(row.pk), "Station": "Gate (LUM-0001) / 1", "Card": "'=cmd()", "Start": "2026-06-01T10:00:00+02:00",
         "End": "2026-06-01T11:00:00+02:00", "Duration": "1:00:00", "Energy (kWh)": "7.0", "Settlement": "", "State": "Ended",
         "Stop reason": "Local",
         "Organization": "Harbour Offices",

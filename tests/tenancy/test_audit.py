@@ -165,7 +165,7 @@ def test_a_time_is_told_in_the_zone_and_a_command_as_it_was_asked(tree: Tree, as
     request_command(actor=tree.bob, station=tree.station, action="RemoteStartTransaction", payload={"connectorId": 1, "idTag": CARD})
     seen = text(as_bob.get(reverse("history")))
     assert "Valid until: – → 2 Jul 2026 00:30:00" in seen
-    assert "Asked the station Gate Unlock connector 2" in seen
+    assert "Asked the station Gate (LUM-0001) Unlock connector 2" in seen
     assert f"Start charging at connector 1: card {CARD}" in seen
 
 
@@ -199,7 +199,7 @@ def test_the_object_is_linked_while_it_is_there_and_may_be_opened(tree: Tree, as
     gone = create_connector(actor=tree.bob, station=tree.station, number=3)
     delete_connector(actor=tree.bob, connector=gone)
     page = as_bob.get(reverse("history")).content.decode()
-    assert f'<a href="{reverse("station", args=[tree.station.pk])}">Main gate</a>' in page
+    assert f'<a href="{reverse("station", args=[tree.station.pk])}">Main gate (LUM-0001)</a>' in page
     assert "<strong>Main gate · 3</strong>" in page
 
 
@@ -250,7 +250,7 @@ def test_what_belongs_to_an_object_is_told_with_it(tree: Tree, as_bob: Client) -
     delete_connector(actor=tree.bob, connector=create_connector(actor=tree.bob, station=tree.station, number=4))
     station = text(as_bob.get(reverse("station_history", args=[tree.station.pk])))
     assert "Added the connector Gate · 3" in station
-    assert "Deleted a connector of Gate Number: 4" in station
+    assert "Deleted a connector of Gate (LUM-0001) Number: 4" in station
     assert "Fast one" not in station
     location = text(as_bob.get(reverse("location_history", args=[tree.location.pk])))
     assert "Fast one" in location
@@ -334,11 +334,11 @@ def test_filters(tree: Tree, as_bob: Client) -> None:
     def found(**query: str) -> list[str]:
         return [line["What"] for line in exported(as_bob.get(reverse("history"), {"export": "csv", **query}))]
 
-    assert found(verb="edit") == ["Changed the location Quay 7", "Changed the station Main gate"]
-    assert found(verb="edit", kind="stations.station") == ["Changed the station Main gate"]
-    assert found(verb="edit", who="bob") == ["Changed the station Main gate"]
+    assert found(verb="edit") == ["Changed the location Quay 7", "Changed the station Main gate (LUM-0001)"]
+    assert found(verb="edit", kind="stations.station") == ["Changed the station Main gate (LUM-0001)"]
+    assert found(verb="edit", who="bob") == ["Changed the station Main gate (LUM-0001)"]
     assert found(verb="edit", who="portal") == ["Changed the location Quay 7"]
-    assert found(verb="edit", q="gate") == ["Changed the station Main gate"]
+    assert found(verb="edit", q="gate") == ["Changed the station Main gate (LUM-0001)"]
     assert found(verb="edit", organization="harbour", period="today") == found(verb="edit")
     assert found(verb="edit", organization="lumen") == []
     assert found(verb="edit", period="last_month") == []
