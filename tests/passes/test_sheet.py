@@ -264,7 +264,7 @@ def test_of_two_who_restrict_at_once_nobody_overwrites_what_the_other_wrote(tree
     both = {"stations": [tree.dc_station.pk], "hours-0-days": ["1"], "hours-0-from": "09:00", "hours-0-to": "10:00"}
     asked = as_bob.post(url, drawn | {"daily_kwh": "20"} | both)
     assert "Now it is: “Monday, 08:00–18:00”." in text(asked)
-    assert f"Now it is: “Quay 7 · {tree.station}”." in text(asked)
+    assert f"Now it is: “Quay 7 · {tree.station.name_and_id}”." in text(asked)
     as_bob.post(url, {"drawn": asked.context["drawn"], "daily_kwh": "20", "keep_hidden": "on"} | both)
     thing.refresh_from_db()
     assert (thing.only_stations, thing.only_locations) == ([tree.dc_station.pk], [tree.other_location.pk])
