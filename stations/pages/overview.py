@@ -238,7 +238,7 @@ def _charges(request: HttpRequest, situation: Situation) -> dict[int, Charge]:
 
 def _close_url(situation: Situation, row: Transaction, connector: Connector) -> str:
     row.station, row.connector = situation.station, connector
-    looks_stuck = situation.may(CORRECT_TRANSACTIONS) and (stuck.may_be(row) or stuck.refused_stop(row) is not None)
+    looks_stuck = situation.may(CORRECT_TRANSACTIONS) and stuck.may_be(row)
     return link("transaction_close", row.pk, next=row.station.get_absolute_url()) if looks_stuck else ""
 
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from stations import explain, hooks, plots, problems, stuck
+from stations import explain, hooks, plots, problems
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.models import CardOffer, Command, Correction, SignedMeterValue, Transaction
@@ -121,8 +121,6 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "may_correct": may(request.user, CORRECT_TRANSACTIONS, row),
         "close_url": link("transaction_close", row.pk),
         "correct_url": link("transaction_correct", row.pk),
-        "refused_stop": stuck.refused_stop(row) if row.running else None,
-        "close_now": row.running and stuck.may_be(row),
         "here": row.get_absolute_url(),
     }
 
