@@ -27,8 +27,9 @@ from passes.reasons import REASONS
 from stations import availability, explain
 from stations.access import MEANINGS
 from stations.actions import bulk
+from stations.actions.care import MOST_OF_A_PLACE
 from stations.configuration.explained import configuration_keys
-from stations.models import AccessMode, BulkJob, Command
+from stations.models import AccessMode, BulkJob, Command, Document
 from stations.pages.station_list import KindActions
 from tenancy.actions.roles import DEFAULTS
 from tenancy.exports import jobs as exports
@@ -137,7 +138,6 @@ CHAPTERS = (
              ("firmware_files", "firmware_updates", "stations")),
         Page("diagnostics", lazy("Fetch the diagnostics and logs of a station"),
              lazy("What the station itself has written down, as a file."), ("stations",)),
-        Page("logs", lazy("Logs"), lazy("Every message between a station and this portal."), ("stations",)),
         Page("hardware-templates", lazy("Hardware templates"),
              lazy("The technical data of a model, entered once and used wherever stations are added."),
              ("hardware_templates", "hardware_template_add", "stations_add")),
@@ -147,6 +147,15 @@ CHAPTERS = (
         Page("location-import", lazy("How do I import and export locations?"),
              lazy("Bring in a list of locations, see first what it would change, and take the list out again."),
              ("import_add", "imports", "locations")),
+        Page("logs", lazy("How to view the logs of a charging station?"), lazy("Every message between a station and this portal."),
+             ("stations",)),
+        Page("maintenance", lazy("How to plan maintenance of a charging station?"),
+             lazy("A time in which errors are expected and raise no incident, for one station or many."),
+             ("maintenance_windows", "stations")),
+        Page("notes", lazy("How to keep notes, documents and contacts?"),
+             lazy("What the next person should know about a station or a location, and whom to call."), ("stations", "locations")),
+        Page("console", lazy("How to send any message to a charging station?"),
+             lazy("The expert console: every message there is, checked before it goes out, with what passes beside it."), ("stations",)),
     )),
     Chapter("passes", lazy("Charge passes"), (
         Page("passes", lazy("Passes"), lazy("Who may charge, who pays, and why a card is refused."), ("passes", "pass_guides", "pass_add")),
@@ -215,6 +224,7 @@ OPENS: dict[str, Any] = {
     "availability": lazy("Availability"),
     "firmware_files": lazy("Firmware"),
     "firmware_updates": lazy("Firmware updates"),
+    "maintenance_windows": lazy("Maintenance windows"),
     "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "vendor_codes": lazy("Vendor codes"), "vendor_code_add": lazy("Explain a vendor code"),
@@ -269,6 +279,10 @@ EXPLAINS: dict[str, str] = {
     "knocking": "connect", "knock": "connect", "transactions": "export-transactions", "transaction": "current-transaction",
     "inbox": "inbox",
     "transaction_correct": "inbox", "transaction_close": "close-by-hand",
+    "station_care": "maintenance", "station_maintenance": "maintenance", "maintenance": "maintenance", "maintenance_windows": "maintenance",
+    "station_note": "notes", "station_document": "notes", "station_contact": "notes", "location_note": "notes",
+    "location_document": "notes", "location_contact": "notes", "note": "notes", "document": "notes", "contact": "notes",
+    "station_console": "console",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
     "providers": "networks", "provider": "networks", "provider_history": "history", "organization_roaming": "networks",
     "listing": "passes", "user_passes": "passes", "imports": "pass-import", "import": "pass-import",
@@ -349,6 +363,8 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         "firmware_at_once": settings.FIRMWARE_AT_ONCE,
         "stuck_after": timedelta(seconds=settings.FIRMWARE_STUCK_AFTER),
         "refused_for": settings.OCPP_REFUSALS_PER_MINUTE,
+        "document_most": settings.DOCUMENT_MAX_MB,
+        "documents_of_a_place": MOST_OF_A_PLACE[Document],
         "invitation_hours": int(INVITATION_LASTS.total_seconds() // 3600),
         "rights_count": len(RIGHTS),
         "default_roles": [(label, purpose, len(codes)) for label, purpose, codes in roles],

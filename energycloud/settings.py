@@ -190,6 +190,8 @@ STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static", FRONTEND_DIR]
 # What people and stations upload: firmware, logs, documents, exports. Never served by its path; several machines share this folder.
 MEDIA_ROOT = env.folder("FILES_DIR", VAR_DIR / "files")
+# The largest document that people may keep at a station or location, in MB
+DOCUMENT_MAX_MB = env.number("DOCUMENT_MAX_MB", 20, least=1)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

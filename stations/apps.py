@@ -14,7 +14,7 @@ class StationsConfig(AppConfig):
         from stations.file_progress import forget_file
         from stations.hooks import tell_access_changed
         from stations.imports import LOCATIONS, STATIONS
-        from stations.models import FirmwareFile, Location, Station, StationUpload
+        from stations.models import Document, FirmwareFile, Location, Station, StationUpload
         from stations.pages import history
         from stations.pages.locations import locations_by_path, part_of_organization, stations_by_path
         from tenancy import exports, imports
@@ -44,5 +44,5 @@ class StationsConfig(AppConfig):
 
         organization_moved.append(moved)
         register_all()
-        for model in (FirmwareFile, StationUpload):
+        for model in (Document, FirmwareFile, StationUpload):
             post_delete.connect(forget_file, sender=model)

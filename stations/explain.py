@@ -476,6 +476,7 @@ def command_result(command: Command, viewer: Viewer) -> str:
 # Why the portal asked, where no person did
 _ORIGINS: dict[str, Text] = {
     "shell": lazy("from a shell"),
+    "console": lazy("from the expert console"),
     "local_list": lazy("the portal: its local list was not in step"),
     "out_of_service": lazy("the portal: it was out of service for a time"),
     "limit": lazy("the portal: the pass has charged all it may"),

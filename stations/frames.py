@@ -124,6 +124,11 @@ def _masked_text(value: Any) -> Any:
     return value
 
 
+def masked(action: str, payload: dict[str, Any], *, cards: bool) -> dict[str, Any]:
+    """A payload without its secrets; without `cards` the numbers of cards are masked too."""
+    return _masked(action, payload, cards)
+
+
 def may_name_cards() -> Q:
     """The frames that may hold the number of a card."""
     found = Q()

@@ -73,6 +73,17 @@ VERBS: dict[str, Verb] = {
     "command": Verb(lazy("Asked a station"), lazy("Asked the {kind} {name}")),
     "take_out_of_service": Verb(lazy("Took out of service"), lazy("Took the {kind} {name} out of service")),
     "edit_out_of_service": Verb(lazy("Changed the end"), lazy("Changed how long the {kind} {name} is out of service")),
+    "plan_maintenance": Verb(lazy("Planned maintenance"), lazy("Planned maintenance of the {kind} {name}")),
+    "edit_maintenance": Verb(lazy("Changed maintenance"), lazy("Changed the maintenance of the {kind} {name}")),
+    "end_maintenance": Verb(lazy("Ended maintenance"), lazy("Ended or cancelled the maintenance of the {kind} {name}")),
+    "add_note": Verb(lazy("Wrote a note"), lazy("Wrote a note at the {kind} {name}")),
+    "edit_note": Verb(lazy("Changed a note"), lazy("Changed a note at the {kind} {name}")),
+    "delete_note": Verb(lazy("Deleted a note"), lazy("Deleted a note at the {kind} {name}")),
+    "add_document": Verb(lazy("Added a document"), lazy("Added a document at the {kind} {name}")),
+    "delete_document": Verb(lazy("Deleted a document"), lazy("Deleted a document at the {kind} {name}")),
+    "add_contact": Verb(lazy("Added a contact"), lazy("Added a contact at the {kind} {name}")),
+    "edit_contact": Verb(lazy("Changed a contact"), lazy("Changed a contact at the {kind} {name}")),
+    "delete_contact": Verb(lazy("Deleted a contact"), lazy("Deleted a contact at the {kind} {name}")),
     "renew_password": Verb(lazy("Renewed a password"), lazy("Renewed the password of the {kind} {name}")),
     "fetch_log": Verb(lazy("Asked for a log"), lazy("Asked the {kind} {name} for a log")),
     "delete_log": Verb(lazy("Deleted a log"), lazy("Deleted a log of the {kind} {name}")),
@@ -141,11 +152,14 @@ FIELDS: dict[str, Text] = {
     "meter_start": lazy("Meter at start (Wh)"), "meter_stop": lazy("Meter at end (Wh)"), "stop_reason": lazy("Stop reason"),
     "problems": lazy("Problems"), "void": lazy("Not to be settled"), "format": lazy("Format"), "rows": lazy("Rows"),
     "query": lazy("Filter"),
+    "maintenance": lazy("Maintenance"), "note": lazy("Note"), "document": lazy("Document"), "contact": lazy("Contact"),
     "tokens_url": lazy("Address of its cards"), "when_silent": lazy("When a network does not answer"),
 }  # fmt: skip
 # Who may read these values, wherever they stand
-FIELD_RIGHTS = dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA) | dict.fromkeys(
-    ("compensation_ac", "compensation_dc"), READ_MONEY
+FIELD_RIGHTS = (
+    dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA)
+    | dict.fromkeys(("compensation_ac", "compensation_dc"), READ_MONEY)
+    | dict.fromkeys(("note", "document", "contact"), PERSONAL_DATA)
 )
 ROLE_FIELDS = {"role", "roles", "rights"}  # for those who see roles
 CARD = "idTag"  # in the payload of a command

@@ -29,11 +29,15 @@ from stations.models import (
     CardOffer,
     Command,
     ConfigurationTemplate,
+    Contact,
+    Document,
     FirmwareFile,
     FirmwareUpdate,
     Frame,
     HardwareTemplate,
     Knock,
+    MaintenanceWindow,
+    Note,
     OutOfService,
     SignedMeterValue,
     StationUpload,
@@ -100,6 +104,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "firmware_files": (),
     "firmware_updates": (),
     "firmware_add": ("update_firmware",),
+    "maintenance_windows": (),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -153,6 +158,13 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "upload_download": ("fetch_logs",), "upload_delete": ("fetch_logs",), "update_cancel": ("update_firmware",),
     "update_give_up": ("update_firmware",), "firmware_file": (), "firmware_edit": ("update_firmware",),
     "firmware_download": ("update_firmware",), "firmware_retire": ("update_firmware",), "firmware_delete": ("update_firmware",),
+    "station_care": (), "station_maintenance_add": ("change_availability",), "maintenance_edit": ("change_availability",),
+    "maintenance_end": ("change_availability",), "document": ("keep_notes",),
+    **dict.fromkeys((
+        "station_note_add", "station_document_add", "station_contact_add", "location_note_add", "location_document_add",
+        "location_contact_add", "note_edit", "note_delete", "document_delete", "contact_edit", "contact_delete",
+    ), ("keep_notes",)),
+    "station_console": ("send_anything",), "station_console_live": ("send_anything",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
     "transaction_correct": ("correct_transactions",), "transaction_close": ("correct_transactions",),
@@ -195,6 +207,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "location_edit": ("manage_rates",), "imports": ("manage_networks", "manage_stations", "manage_locations"),
     "import_add": ("manage_networks", "manage_stations", "manage_locations"),
     "import_template": ("manage_networks", "manage_stations", "manage_locations"),
+    "document": ("personal_data",),
 }  # fmt: skip
 
 
@@ -205,6 +218,10 @@ GONE = {
     "hardware_template_delete",
     "upload_delete",
     "vendor_code_delete",
+    "note_delete",
+    "document_delete",
+    "contact_delete",
+    "maintenance_end",
     "inbox_dismiss",
     "pass_delete",
     "pass_group_delete",
@@ -245,6 +262,10 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "upload": _one(StationUpload),
     "update": _one(FirmwareUpdate),
     "firmware": _one(FirmwareFile),
+    "maintenance": _one(MaintenanceWindow),
+    "note": _one(Note),
+    "document": _one(Document),
+    "contact": _one(Contact),
     "user": lambda tree: {"pk": tree.cy.pk},
     "view": lambda tree: {"pk": tree.cy.pk},
     "role": lambda tree: {"pk": Role.objects.get(name="Of the harbour").pk},
@@ -303,6 +324,14 @@ def grow_world() -> Tree:
     CardOffer.objects.create(station=tree.station, id_tag="04BADBADBAD001", verdict="Invalid", reason="unknown", action="Authorize")
     VendorCode.objects.create(organization=tree.customer, vendor="Alfen BV", code="E12", meaning="The lock is stuck.")
     OutOfService.objects.create(station=tree.station, connector_number=1, comment="Cable")
+    MaintenanceWindow.objects.create(
+        station=tree.station, starts_at=now + timedelta(days=1), ends_at=now + timedelta(days=2), comment="New cable at the quay"
+    )
+    Note.objects.create(location=tree.location, station=tree.station, text="The key hangs behind the door")
+    Contact.objects.create(location=tree.location, name="Joost Sleutel", phone="+31 10 7654321")
+    Document.objects.create(
+        location=tree.location, title="Wiring of the quay", file=ContentFile(b"x", name="w.pdf"), file_name="w.pdf", size=1
+    )
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})
@@ -450,7 +479,7 @@ SECRETS = (
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Values of the harbour",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Box of the harbour",
     "7.7-harbour", "harbour.log",
-    "04BADBADBAD001",
+    "04BADBADBAD001", "New cable at the quay", "behind the door", "Joost Sleutel", "Wiring of the quay",
 )  # fmt: skip
 
 

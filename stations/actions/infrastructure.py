@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stations import credentials, hooks, nudges
+from stations.actions.care import follow_stations
 from stations.actions.saving import save
 from stations.models import ActivationChange, Connector, Knock, Location, LocationGrant, OutOfService, Station, Transaction
 from tenancy import audit
@@ -107,6 +108,8 @@ def edit_station(*, actor: User | None, station: Station, **fields: Any) -> Stat
         raise ValidationError({"location": reason})
     mode, active = station.access_mode, station.active
     save(actor, station, to.organization, fields)
+    if to.pk != was.pk:
+        follow_stations([station.pk], to)
     if to.pk != was.pk or station.access_mode != mode:
         hooks.tell_access_changed([station.pk])
     if to.organization_id != was.organization_id:

@@ -18,6 +18,7 @@ from stations.cards import Faces
 from stations.location_forms import described, giver
 from stations.models import Connection, Connector, Location, Station, Transaction
 from stations.pages.availability_list import in_short
+from stations.pages.care import care_context
 from stations.pages.location_list import REACHABLE
 from tenancy.compensation import KINDS, Given, amount_in_words, given_at
 from tenancy.hooks import Part
@@ -153,7 +154,8 @@ def location(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if request.GET.get("part") == "live":
         return render(request, "stations/location_live.html", context)
-    return render(request, "stations/location.html", context | {"facts": facts_of(user, found), "actions": actions_of(request, found)})
+    context |= {"facts": facts_of(user, found), "actions": actions_of(request, found), **care_context(request, found, None)}
+    return render(request, "stations/location.html", context)
 
 
 class Row(NamedTuple):

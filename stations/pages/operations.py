@@ -80,6 +80,12 @@ DOORS: list[Door] = [
         "file-export",
         "exports",
     ),
+    Door(
+        lazy("Maintenance windows"),
+        lazy("When stations are worked at: errors are expected then, and raise no incident."),
+        "tool",
+        "maintenance_windows",
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from stations import explain, stuck
+from stations import explain, maintenance, stuck
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.explain import Fault, Meaning
@@ -85,6 +85,7 @@ class Tile:
     actions: list[Action]
     reasons: list[tuple[str, list[str]]]
     outs: list[tuple[Out, Action | None]]
+    maintenance: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -198,6 +199,11 @@ def _tile(situation: Situation, connector: Connector, back: str, commands: list[
         actions=actions,
         reasons=[] if situation.unreachable() else list(grouped.items()),
         outs=shown_outs(situation, back, connector.number),
+        maintenance=[
+            maintenance.told(window, situation.station.location.zone, situation.now)
+            for window in maintenance.open_now(situation)
+            if window.connector_number == connector.number
+        ],
     )
 
 

@@ -12,14 +12,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks
+from stations import explain, hooks, maintenance
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Command, Connector, CurrentType, Station
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
 from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, may
+from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, SEND_ANYTHING, may
 from ui.templatetags.ui import duration
 
 Text = str | Promise
@@ -33,7 +33,9 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("configuration", lazy("Configuration"), "station_configuration", READ_CONFIGURATION),
     ("logs", lazy("Logs"), "station_logs", READ_LOGS),
     ("files", lazy("Firmware and logs"), "station_files", READ),
+    ("care", lazy("Maintenance and notes"), "station_care", READ),
     ("details", lazy("Details"), "station_details", READ),
+    ("console", lazy("Console"), "station_console", SEND_ANYTHING),
     ("history", lazy("History"), "station_history", READ_AUDIT),
 )
 CLOCK_WRONG_FROM = 60.0  # seconds
@@ -234,7 +236,10 @@ def _facts(situation: Situation) -> list[Fact]:
 def _warnings(situation: Situation) -> list[tuple[str, Text]]:
     """(state, sentence) for what is not as it should be, beside faults of connectors."""
     station = situation.station
-    found: list[tuple[str, Text]] = []
+    found: list[tuple[str, Text]] = [
+        (explain.WAITING, f"{maintenance.told(window, station.location.zone, situation.now)}.")
+        for window in maintenance.open_now(situation)
+    ]
     offset = station.clock_offset
     if offset is not None and abs(offset) > CLOCK_WRONG_FROM:
         by = duration(abs(offset))

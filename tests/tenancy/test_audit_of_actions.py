@@ -36,11 +36,13 @@ from stations.models import (
     Command,
     ConfigurationTemplate,
     Connector,
+    Document,
     FirmwareFile,
     FirmwareUpdate,
     HardwareTemplate,
     Knock,
     Location,
+    MaintenanceWindow,
     Station,
     UnmatchedMessage,
     VendorCode,
@@ -63,6 +65,7 @@ pytestmark = pytest.mark.django_db
 DERIVED = {
     "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses", "tenancy.renew_closed",
     "stations.save", "stations.note_activation", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens", "passes.record_lists",
+    "stations.follow_stations",
 }  # fmt: skip
 READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
@@ -70,6 +73,7 @@ READ_ONLY = {
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
     "stations.check_entries",
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
+    "stations.what_is_wrong_with_window", "stations.overlapping", "stations.of_place", "stations.said",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
@@ -204,6 +208,19 @@ def checked(tree: Tree) -> Import:
     return Import.objects.get(pk=of.pk)
 
 
+def planned(tree: Tree) -> MaintenanceWindow:
+    start = timezone.now() + timedelta(hours=1)
+    (window,) = fleet.plan_maintenance(
+        actor=None, stations=[tree.station], starts_at=start, ends_at=start + timedelta(hours=1), comment="New cable"
+    )
+    return window
+
+
+def plan_of_wires(tree: Tree, actor: User | None = None) -> Document:
+    file = ContentFile(b"%PDF", name="plan.pdf")
+    return fleet.add_document(actor=actor, location=tree.location, title="Wiring", file=file, file_name="plan.pdf")
+
+
 WRITES: dict[str, Callable[[Tree], Any]] = {
     "tenancy.create_organization": lambda t: people.create_organization(actor=t.ada, parent=t.partner, kind="customer", name="New"),
     "tenancy.edit_organization": lambda t: people.edit_organization(actor=t.ada, organization=t.customer, city="Delft"),
@@ -287,6 +304,27 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.create_vendor_code": lambda t: explained(t, t.ada),
     "stations.edit_vendor_code": lambda t: fleet.edit_vendor_code(actor=t.ada, vendor_code=explained(t), meaning="The lock."),
     "stations.delete_vendor_code": lambda t: fleet.delete_vendor_code(actor=t.ada, vendor_code=explained(t)),
+    "stations.plan_maintenance": lambda t: fleet.plan_maintenance(
+        actor=t.ada, stations=[t.station], starts_at=timezone.now(), ends_at=timezone.now() + timedelta(hours=1), comment="New cable"
+    ),
+    "stations.edit_maintenance": lambda t: fleet.edit_maintenance(actor=t.ada, window=planned(t), comment="Other cable"),
+    "stations.end_maintenance": lambda t: fleet.end_maintenance(actor=t.ada, window=planned(t)),
+    "stations.add_note": lambda t: fleet.add_note(actor=t.ada, location=t.location, text="The key is with the porter"),
+    "stations.edit_note": lambda t: fleet.edit_note(
+        actor=t.ada, note=fleet.add_note(actor=None, location=t.location, station=t.station, text="a"), text="b"
+    ),
+    "stations.delete_note": lambda t: fleet.delete_note(
+        actor=t.ada, note=fleet.add_note(actor=None, location=t.location, station=t.station, text="a")
+    ),
+    "stations.add_document": lambda t: plan_of_wires(t, t.ada),
+    "stations.delete_document": lambda t: fleet.delete_document(actor=t.ada, document=plan_of_wires(t)),
+    "stations.add_contact": lambda t: fleet.add_contact(actor=t.ada, location=t.location, name="Jan"),
+    "stations.edit_contact": lambda t: fleet.edit_contact(
+        actor=t.ada, contact=fleet.add_contact(actor=None, location=t.location, name="Jan"), phone="112"
+    ),
+    "stations.delete_contact": lambda t: fleet.delete_contact(
+        actor=t.ada, contact=fleet.add_contact(actor=None, location=t.location, name="Jan")
+    ),
     "stations.renew_password": lambda t: fleet.renew_password(actor=t.ada, station=t.station),
     "stations.delete_station": lambda t: fleet.delete_station(actor=t.ada, station=t.station),
     "stations.create_connector": lambda t: fleet.create_connector(actor=t.ada, station=t.station, number=3),

@@ -1,0 +1,45 @@
+"""A date and time in a form, as clocks show it at a location."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils.translation import gettext as _
+
+FORMAT = "%Y-%m-%dT%H:%M"
+BAD = "not a time"
+
+
+class WallField(forms.CharField):
+    """What a clock on the wall shows, without a zone: "2026-11-21T14:30", cleaned to a naive datetime."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("widget", forms.DateTimeInput(attrs={"type": "datetime-local"}, format=FORMAT))
+        super().__init__(**options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value:%Y-%m-%dT%H:%M}" if isinstance(value, datetime) else value
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            found = datetime.fromisoformat(text).replace(microsecond=0)
+        except ValueError:
+            raise forms.ValidationError(_("Write the time like 2026-07-26T14:30.")) from None
+        if found.tzinfo is not None or not 2000 <= found.year < 2200:
+            raise forms.ValidationError(_("Write the time like 2026-07-26T14:30."))
+        return found
+
+
+def at_location(wall: datetime, zone: ZoneInfo, *, late: bool = False) -> datetime:
+    """The moment when clocks in `zone` show `wall`. Of the two of autumn's repeated hour `late` takes the second."""
+    return wall.replace(tzinfo=zone, fold=int(late)).astimezone(UTC)
+
+
+def on_the_wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
