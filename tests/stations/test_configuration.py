@@ -18,6 +18,7 @@ from stations.bulk import KINDS, Done
 from stations.configuration.catalogue import CHOICE, LIST, catalogue, known
 from stations.configuration.values import check, in_words, same
 from stations.controls import situations
+from stations.gateway import outbound
 from stations.models import BulkItem, BulkJob, Command, ConfigurationChange, ConfigurationKey, ConfigurationTemplate, Station, Transaction
 from stations.ocpp import v16
 from tenancy.models import AuditEntry, User
@@ -113,10 +114,16 @@ def test_the_tab_says_what_keys_mean_and_finds_them(station: Station, as_bob: Cl
 
 
 def test_a_key_waits_for_a_reset_until_the_station_has_started_again(station: Station, as_bob: Client) -> None:
-    ConfigurationKey.objects.filter(station=station, key="LEDBrightness").update(reboot_required=True)
-    assert "Restart needed." in page(as_bob, station, "station_configuration_live")
+    key = ConfigurationKey.objects.filter(station=station, key="LEDBrightness")
+    key.update(reboot_required=True)
+    asked = command(station, "GetConfiguration", {"key": ["LEDBrightness"]})
+    told = {"configurationKey": [{"key": "LEDBrightness", "readonly": False, "value": "70"}]}
+    outbound._keep_configuration(asked, told, timezone.now())
+    assert "Restart needed." in page(as_bob, station, "station_configuration_live"), "reading puts nothing in force"
     Station.objects.filter(pk=station.pk).update(booted_at=timezone.now() + timedelta(seconds=1))
     assert "Restart needed." not in page(as_bob, station, "station_configuration_live")
+    outbound._keep_configuration(asked, told, timezone.now())
+    assert not key.get().reboot_required
 
 
 @pytest.mark.parametrize(
