@@ -22,7 +22,7 @@ from stations.models import Settlement
 from tenancy.models import User
 from tenancy.personal import sees
 
-MOST = 60_000  # listings that are looked at; of more nothing is counted
+MOST = 40_000  # listings that are looked at; of more nothing is counted
 NAMED = 20
 
 
