@@ -18,7 +18,8 @@ from stations.pages.command_rows import CommandRow
 from stations.pages.sheet_head import Action, action
 from stations.what_now import WHOLE, Case, Offer, Picture, Seen
 from tenancy.links import link
-from tenancy.rights import MANAGE_STATIONS
+from tenancy.personal import MASK
+from tenancy.rights import KEEP_NOTES, MANAGE_STATIONS, PERSONAL_DATA
 
 DAY = timedelta(hours=24)
 TRIED = 3  # attempts shown of each case
@@ -70,11 +71,7 @@ def what_now_context(situation: Situation, back: str, recent: Sequence[CommandRo
     """`recent` are the commands of the last day, the newest first."""
     found = what_now.cases(picture(situation))
     boxes = [_box(situation, back, case, f"w{number}", recent) for number, case in enumerate(found)]
-    return {
-        "boxes": boxes,
-        "contacts": _contacts(situation) if boxes else [],
-        "contacts_missing": bool(boxes) and situation.may(MANAGE_STATIONS),
-    }
+    return {"boxes": boxes, "contacts": _contacts(situation) if boxes else [], "contacts_masked": not _whole(situation)}
 
 
 def _box(situation: Situation, back: str, case: Case, place: str, recent: Sequence[CommandRow]) -> Box:
@@ -104,11 +101,19 @@ def _is_try(command: Command, case: Case) -> bool:
     return type(wanted) in kinds or isinstance(wanted, (Unlock, Stop))
 
 
+def _whole(situation: Situation) -> bool:
+    """Whether names and numbers of contacts are seen."""
+    return situation.may(KEEP_NOTES) or situation.may(PERSONAL_DATA)
+
+
 def _contacts(situation: Situation) -> list[Contact]:
-    """Those of the station before those of the location, the technician first."""
+    """The technician first, those of the station before those of its location; masked where stations.pages.care does."""
     station = situation.station
     rows = Contact.objects.visible_to(situation.user).filter(Q(station=station) | Q(station=None, location=station.location_id))
-    return sorted(rows[:20], key=lambda one: (KINDS.index(Contact.Kind(one.kind)), one.station_id is None, one.pk))
+    found = list(rows[:20])
+    for one in () if _whole(situation) else found:
+        one.name, one.phone, one.email = (value and MASK for value in (one.name, one.phone, one.email))
+    return sorted(found, key=lambda one: (KINDS.index(Contact.Kind(one.kind)), one.station_id is None, one.pk))
 
 
 def explain_url(situation: Situation, vendor_code: str, back: str) -> str:

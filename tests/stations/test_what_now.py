@@ -119,6 +119,9 @@ def test_the_box_tells_what_to_do_what_was_tried_and_whom_to_call(tree: Tree, st
     places = [words.index(word, words.index("What now?")) for word in order]
     assert places == sorted(places)
     assert "In the dictionary: The relay sticks." in words
+    viewer = text(page(as_cy, station))
+    assert "Technician: ****" in viewer
+    assert "Fay Fitter" not in viewer
 
 
 def test_many_refused_cards_are_told(station: Station, as_bob: Client) -> None:
