@@ -299,7 +299,7 @@ def test_the_menu_costs_one_query_beside_the_rights_and_nothing_before_the_login
 
 
 def test_the_menu_counts_who_knocks_and_what_is_in_the_inbox(rf: Any, troubled: Tree) -> None:
-    for user, counts in ((troubled.ada, {"Knocking": 1, "Inbox": 2}), (troubled.bob, {"Inbox": 1}), (troubled.dan, {"Inbox": 1})):
+    for user, counts in ((troubled.ada, {"Knocking": 1, "Inbox": 4}), (troubled.bob, {"Inbox": 2}), (troubled.dan, {"Inbox": 2})):
         request = rf.get("/transactions/inbox/")
         request.user = user
         entries = shell(request)["nav"]

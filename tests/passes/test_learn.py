@@ -46,7 +46,7 @@ def test_a_card_held_to_the_reader_appears_and_becomes_a_pass(tree: Tree, as_bob
     offered(tree.station, "04AAAAAA", at=timezone.now() - timedelta(seconds=5))
     window = begin(as_bob, online(tree.station))
     shown = text(as_bob.get(window))
-    assert "Hold the card to the reader of Gate now" in shown
+    assert "Hold the card to the reader of Gate (LUM-0001) now" in shown
     assert re.search(r"· (2:00|1:5\d) minutes left", shown)
     assert "Nothing appears?" in shown
     assert "not online" not in shown
