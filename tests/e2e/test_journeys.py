@@ -110,7 +110,7 @@ PAGES = (
     "/passes/1/", "/passes/1/lists/", "/passes/1/restrictions/", "/passes/1/move/", "/passes/lists/", "/passes/groups/",
     "/passes/guides/", "/passes/guides/tag/", "/passes/whitelist/", "/passes/learn/", "/passes/check/?station=1&card=0BADC0DE",
     "/activity/", "/stations/1/local-list/", "/networks/", "/networks/add/", "/imports/", "/imports/add/?kind=passes",
-    "/bulk/",
+    "/bulk/", "/availability/", "/stations/1/availability/", "/stations/1/access/", "/stations/1/alias/", "/vendor-codes/", "/exports/",
     "/operations/", "/operations/hardware-templates/", "/operations/hardware-templates/add/", "/stations/1/template/",
     "/stations/1/evse-ids/",
     "/organizations/", "/organizations/1/", "/search/?q=JRN", "/help/", "/help/connect/", "/nothing/",
