@@ -69,7 +69,7 @@ async def test_a_car_charges_and_is_stopped_from_a_shell(portal: Portal, station
         number = await station.start(1, CARD)
         assert number > 0
         for _ in range(3):
-            await station.meter(1, seconds=600)
+            await station.meter(1, seconds=300)
         register = round(station.outlets[1].register)
         shown = await asyncio.to_thread(
             portal.ask, "list(Connector.objects.order_by('number').values_list('status', 'power', 'energy_register'))"
