@@ -387,7 +387,7 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (Stop, intents.REJECTED): lazy("Stop refused by the station: it knows of no such transaction. It may have ended already."),
     (Reset, intents.ACCEPTED): lazy("Reset accepted. The station comes back by itself within minutes."),
     (Reset, intents.SCHEDULED): lazy("Accepted; it resets when the running transaction ends."),
-    (Reset, intents.REJECTED): lazy("Reset refused by the station. Try a hard reset when nobody charges."),
+    (Reset, intents.REJECTED): lazy("Reset refused by the station. Try again when nobody charges, as a hard reset if it was a soft one."),
     (Unlock, intents.ACCEPTED): lazy("Unlocked."),
     (Unlock, intents.FAILED): lazy("Unlock failed: the lock did not open. Pull the plug lightly and try again, or reset."),
     (Unlock, intents.NOT_SUPPORTED): lazy("Not supported: this connector has no lock, or a fixed cable."),

@@ -20,7 +20,6 @@ from stations.ocpp import v16
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
 
-_URL_PASSWORD = re.compile(r"(\w+://[^/\s\"@:]*:)[^@/\s\"]+(?=@)")
 _ANY_VALUE = re.compile(r'"value\\*"\s*:.*', re.DOTALL)
 
 
@@ -98,7 +97,7 @@ def mask_raw(text: str, cards: bool) -> str:
         return v16.MASK
     if v16.is_secret(text):
         text = _ANY_VALUE.sub(f'"value":{v16.MASK}', text)  # to the end: where a value ends is not certain in such text
-    return _URL_PASSWORD.sub(rf"\g<1>{v16.MASK}", text)
+    return v16.without_url_passwords(text)
 
 
 def _masked(action: str, payload: dict[str, Any], cards: bool) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _short_error(answer: Any) -> Any:
 def _masked_text(value: Any) -> Any:
     """Passwords in addresses, such as that of an FTP server for diagnostics."""
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\g<1>{v16.MASK}", value)
+        return v16.without_url_passwords(value)
     if isinstance(value, list):
         return [_masked_text(item) for item in value]
     if isinstance(value, dict):

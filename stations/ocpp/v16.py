@@ -370,6 +370,15 @@ def without_cards(action: str, payload: Any) -> Any:
     }
 
 
+# A password may hold anything but blanks. Bounded, so that a long text takes no longer than its length.
+_URL_PASSWORD = re.compile(r"(://[^\s\"@:/]{0,100}:)[^\s\"]{1,200}(?=@)")
+
+
+def without_url_passwords(text: str) -> str:
+    """Text with the passwords in its addresses masked, such as that of an FTP server: ftp://user:****@host."""
+    return _URL_PASSWORD.sub(rf"\g<1>{MASK}", text) if "@" in text else text
+
+
 def _shows_secret(item: Any) -> bool:
     return isinstance(item, dict) and bool(item.get("value")) and is_secret(str(item.get("key", "")))
 

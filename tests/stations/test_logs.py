@@ -16,6 +16,7 @@ from django.utils.html import escape
 
 from stations import frames
 from stations.models import Command, Frame, Station
+from stations.ocpp import v16
 from stations.pages import logs
 from tests.conftest import Tree
 
@@ -316,3 +317,20 @@ def test_what_answers_nothing_is_told_from_what_still_waits_for_an_answer(tree: 
     assert "Ignored: nothing waits for it" in page(as_ada, tree.station)
     frame(tree.station, "Reset", {"type": "Soft"}, out=True)
     assert "none yet" in page(as_ada, tree.station)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ftp://bob:p/SECRET@h/x", "ftp://bob:****@h/x"),
+        ("see http://u:p@h and http://host:8080/x", "see http://u:****@h and http://host:8080/x"),
+        ("ftp://u@h", "ftp://u@h"),
+    ],
+)
+def test_passwords_in_addresses_are_masked(text: str, shown: str) -> None:
+    assert v16.without_url_passwords(text) == shown
+
+
+def test_a_long_frame_is_shown_as_quickly_as_it_is_read() -> None:
+    for text in ("A" * 250_000 + "@", "://x:" * 50_000 + "@", "://" * 80_000 + "@"):
+        assert v16.without_url_passwords(text).endswith("@")  # in the time that any test has; it took minutes
