@@ -30,6 +30,7 @@ log = logging.getLogger("stations.files")
 Update, Upload = FirmwareUpdate.State, StationUpload.State
 RUNNING = (Update.SENT, Update.DOWNLOADING, Update.DOWNLOADED, Update.INSTALLING)
 REMEMBERED = timedelta(days=1)  # after which a restart says nothing of an update any more
+BY_STATION = ("status", "other_version")  # words of `problem`: it failed as the station itself tells
 
 # -- words --------------------------------------------------------------------------------------------------------------------------------
 
@@ -93,8 +94,11 @@ def reported(reports: Sequence[Report]) -> None:
 
 
 def _updates_of(stations: Collection[int]) -> dict[int, FirmwareUpdate]:
-    """The update that each station may speak of: the one on its way, else the latest that ended lately."""
-    ended = Q(state__in=[Update.INSTALLED, Update.FAILED, Update.STUCK], state_at__gte=timezone.now() - REMEMBERED)
+    """The update that each station may speak of: the one on its way, else the latest that ended lately. Of one that failed before the
+    station began it (its window passed, the station refused it) it cannot speak."""
+    begun = Q(state__in=[Update.INSTALLED, Update.STUCK]) | Q(state=Update.FAILED, problem__regex=f"^({'|'.join(BY_STATION)}) ")
+    given_up = Q(state=Update.CANCELLED, problem="given_up")  # nothing moves it, nor what was before it
+    ended = Q(begun | given_up, state_at__gte=timezone.now() - REMEMBERED)
     rows = FirmwareUpdate.objects.filter(Q(state__in=RUNNING) | ended, station__in=stations).select_related("firmware", "station")
     found: dict[int, FirmwareUpdate] = {}
     for row in rows.order_by("pk"):
@@ -121,9 +125,11 @@ def _firmware_told(update: FirmwareUpdate, status: str, at: datetime) -> None:
         station = update.station
         restarted = station.booted_at is not None and station.booted_at >= update.state_at  # that was the latest news
         problem = _difference(update, station.firmware_version) if restarted else ""
+        state = Update.FAILED if problem else state
         _swap(update, (*RUNNING, Update.FAILED, Update.STUCK), state=state, state_at=at, status=status, problem=problem)
     elif state == Update.FAILED:
-        _swap(update, (*RUNNING, Update.STUCK), state=state, state_at=at, status=status, problem=f"status {status}")
+        unproven = [Update.FAILED] if update.problem.startswith("other_version ") else []
+        _swap(update, (*RUNNING, Update.STUCK, *unproven), state=state, state_at=at, status=status, problem=f"status {status}")
     else:
         # After a failure a station may try again by itself; another update may have been planned meanwhile, so that it stays over.
         _swap(update, RUNNING, state=state, state_at=at, status=status, problem="")
@@ -133,10 +139,10 @@ def _booted(update: FirmwareUpdate, version: str, at: datetime) -> None:
     """A station that starts tells its version: the proof. It may restart several times before it has the new one."""
     update.station.firmware_version, update.station.booted_at = version, at
     if _same(version, update.firmware.version) and not _same(version, update.before):
-        over = [Update.INSTALLED] if update.problem else []
-        _swap(update, (*RUNNING, Update.FAILED, Update.STUCK, *over), state=Update.INSTALLED, state_at=at, problem="")
+        _swap(update, (*RUNNING, Update.FAILED, Update.STUCK), state=Update.INSTALLED, state_at=at, problem="")
     elif update.state == Update.INSTALLED:
-        _swap(update, [Update.INSTALLED], problem=_difference(update, version))
+        if problem := _difference(update, version):
+            _swap(update, [Update.INSTALLED], state=Update.FAILED, state_at=at, problem=problem)
     elif update.state in RUNNING:
         _swap(update, RUNNING, state_at=at)  # it lives: that is news
 

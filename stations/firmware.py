@@ -118,9 +118,7 @@ def update_row(update: FirmwareUpdate, user: User | AnonymousUser) -> UpdateRow:
     at = location.organization.path, location.pk
     state = UPDATE_DOTS[Update(update.state)]
     text = file_progress.told(update.problem)
-    if update.state == Update.INSTALLED and update.problem:
-        state = explain.FAULT
-    elif update.state == Update.PLANNED and update.station.firmware_version == update.firmware.version:
+    if update.state == Update.PLANNED and update.station.firmware_version == update.firmware.version:
         text = _("It has this version already.")
     return UpdateRow(
         update, state, update.get_state_display(), text, person(user, update.created_by, *at) or _("the portal"),

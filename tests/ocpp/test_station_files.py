@@ -130,9 +130,10 @@ def test_what_the_station_says_of_it(statuses: tuple[str, ...], expected: str, p
     says(online, *statuses)
     assert (state(update), update.problem) == (expected, problem)
     online.call("BootNotification", BOOT)
-    update.refresh_from_db()
     if expected == "installed":
-        assert update.problem == "other_version 6.4.0", "it says so and is not"
+        assert (state(update), update.problem) == ("failed", "other_version 6.4.0"), "it says so and is not"
+        says(online, "InstallationFailed")
+        assert (state(update), update.problem) == ("failed", "status InstallationFailed")
         online.call("BootNotification", BOOT | {"firmwareVersion": "6.5.1"})
         assert (state(update), update.problem) == ("installed", "")
     else:
@@ -174,6 +175,15 @@ def test_no_news_is_stuck_and_can_be_given_up(tree: Tree, online: Wire) -> None:
     give_up_update(actor=tree.bob, update=update)
     says(online, "Installed")
     assert (state(update), update.problem) == ("cancelled", "given_up")
+
+
+@pytest.mark.parametrize("problem", ["window_busy", "refused no"])
+def test_of_what_it_never_got_a_station_tells_nothing(problem: str, tree: Tree, online: Wire) -> None:
+    update = planned(tree)
+    FirmwareUpdate.objects.filter(pk=update.pk).update(state="failed", problem=problem)
+    says(online, "Downloading", "Installed", "InstallationFailed")
+    online.call("BootNotification", BOOT | {"firmwareVersion": "6.5.1"})
+    assert (state(update), update.problem) == ("failed", problem)
 
 
 @pytest.mark.parametrize("answer", ["rejected", "expired"])
