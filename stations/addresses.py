@@ -20,8 +20,11 @@ FIRMWARE, LOGS = f"{PREFIX}firmware/", f"{PREFIX}logs/"
 LONGEST = timedelta(days=31)  # of any address, whatever its row says
 FETCHED_UNTIL = timedelta(hours=6)  # after the window's end a download that began in it may still be going on
 
-# What a failed update may still fetch: stations try again by themselves
-FETCHES = (*(state for state in FirmwareUpdate.OPEN if state != FirmwareUpdate.State.PLANNED), FirmwareUpdate.State.FAILED)
+# Also what failed or is stuck: stations try again by themselves, and slow ones take their time
+FETCHES = (
+    *(state for state in FirmwareUpdate.OPEN if state != FirmwareUpdate.State.PLANNED), FirmwareUpdate.State.FAILED,
+    FirmwareUpdate.State.STUCK,
+)  # fmt: skip
 TAKES = (*StationUpload.OPEN, StationUpload.State.FAILED)
 
 

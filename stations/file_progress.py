@@ -14,14 +14,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from stations import nudges
-from stations.models import Command, FirmwareUpdate, StationUpload, Transaction
+from stations.models import Command, Connector, FirmwareUpdate, StationUpload, Transaction
 from stations.ocpp import intents, versions
 from stations.ocpp.events import Boot, DiagnosticsStatus, FirmwareStatus
 
@@ -29,7 +29,9 @@ log = logging.getLogger("stations.files")
 
 Update, Upload = FirmwareUpdate.State, StationUpload.State
 RUNNING = (Update.SENT, Update.DOWNLOADING, Update.DOWNLOADED, Update.INSTALLING)
+NEWS_EVERY = timedelta(seconds=30)  # as often a download that goes on is written down, at most
 REMEMBERED = timedelta(days=1)  # after which a restart says nothing of an update any more
+WITH_A_CAR = (Connector.Status.CHARGING, Connector.Status.SUSPENDED_EV, Connector.Status.SUSPENDED_EVSE)
 BY_STATION = ("status", "other_version")  # words of `problem`: it failed as the station itself tells
 
 # -- words --------------------------------------------------------------------------------------------------------------------------------
@@ -117,6 +119,18 @@ def _swap(row: Any, states: Iterable[str], **fields: Any) -> bool:
     return done
 
 
+def _revive(update: FirmwareUpdate, **fields: Any) -> bool:
+    """Set `fields` of an update that was stuck and goes on after all; not where another of its station is planned or under way."""
+    if update.state != Update.STUCK:
+        return False
+    others = FirmwareUpdate.objects.filter(station=update.station_id, state__in=FirmwareUpdate.OPEN)
+    try:
+        with transaction.atomic():
+            return not others.exists() and _swap(update, [Update.STUCK], **fields)
+    except IntegrityError:  # planned at this moment
+        return False
+
+
 def _firmware_told(update: FirmwareUpdate, status: str, at: datetime) -> None:
     state = _FIRMWARE.get(status)
     if state is None:  # Idle: an answer to who asked
@@ -130,9 +144,9 @@ def _firmware_told(update: FirmwareUpdate, status: str, at: datetime) -> None:
     elif state == Update.FAILED:
         unproven = [Update.FAILED] if update.problem.startswith("other_version ") else []
         _swap(update, (*RUNNING, Update.STUCK, *unproven), state=state, state_at=at, status=status, problem=f"status {status}")
-    else:
-        # After a failure a station may try again by itself; another update may have been planned meanwhile, so that it stays over.
-        _swap(update, RUNNING, state=state, state_at=at, status=status, problem="")
+    elif not _swap(update, RUNNING, state=state, state_at=at, status=status, problem=""):
+        # After a failure a station may try again by itself, and it stays over until that has worked
+        _revive(update, state=state, state_at=at, status=status, problem="")
 
 
 def _booted(update: FirmwareUpdate, version: str, at: datetime) -> None:
@@ -213,9 +227,13 @@ def _update_answered(update: FirmwareUpdate, command: Command) -> None:
 
 
 def fetched(update: FirmwareUpdate) -> None:
-    """The station fetches the file."""
-    if _swap(update, [Update.SENT], state=Update.DOWNLOADING, state_at=timezone.now()):
+    """The station fetches the file, or a part of it: each is news, however long the whole takes."""
+    now = timezone.now()
+    fields: dict[str, Any] = {"state": Update.DOWNLOADING, "state_at": now, "problem": ""}
+    if _swap(update, [Update.SENT], **fields) or _revive(update, **fields):
         nudges.stations_changed(update.station_id)
+    elif now - update.state_at >= NEWS_EVERY:
+        _swap(update, [Update.DOWNLOADING], state_at=now)
 
 
 def uploading(upload: StationUpload) -> None:
@@ -273,8 +291,10 @@ def follow_up() -> None:
 
 
 def charging(stations: Collection[int]) -> set[int]:
-    """Those of the stations at which a transaction runs."""
-    return set(Transaction.objects.filter(station__in=stations, ended_at=None).order_by().values_list("station_id", flat=True))
+    """Those of the stations at which a car charges: a transaction runs, or the station reports one that is not known here."""
+    running = Transaction.objects.filter(station__in=stations, ended_at=None).order_by().values_list("station_id", flat=True)
+    reported = Connector.objects.filter(station__in=stations, status__in=WITH_A_CAR).order_by().values_list("station_id", flat=True)
+    return {*running, *reported}
 
 
 def purge_uploads() -> int:

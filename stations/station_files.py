@@ -34,6 +34,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PIECE = 256 * 1024
+NEWS = 60.0  # seconds after which a download that goes on is news
 PAUSE = 60.0  # seconds that a station may be silent in the middle of a body
 LONGEST = 3600.0  # seconds that an upload may take
 AROUND = 64 * 1024  # bytes that a multipart form may have beside the file
@@ -108,13 +109,17 @@ class StationFiles:
                 await send({"type": "http.response.body", "body": b""})
                 return
             await asyncio.to_thread(file.seek, first)
-            left = last - first + 1
+            left, clock = last - first + 1, asyncio.get_running_loop().time
+            told = clock()
             while left > 0:
                 piece = await asyncio.to_thread(file.read, min(PIECE, left))
                 if not piece:
                     break
                 left -= len(piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                if clock() - told >= NEWS:  # a slow one may take hours
+                    told = clock()
+                    await database_sync_to_async(file_progress.fetched)(update)
             await send({"type": "http.response.body", "body": b""})
         finally:
             await asyncio.to_thread(file.close)

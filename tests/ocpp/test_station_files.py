@@ -22,7 +22,7 @@ from energycloud.simulator.makes import MAKES
 from energycloud.simulator.station import SimulatedStation
 from stations import addresses, file_progress, firmware_jobs
 from stations.actions import add_firmware, cancel_update, fetch_log, give_up_update, plan_update
-from stations.models import Command, FirmwareFile, FirmwareUpdate, Frame, Station, StationUpload, Transaction
+from stations.models import Command, Connector, FirmwareFile, FirmwareUpdate, Frame, Station, StationUpload, Transaction
 from tests.conftest import STATION_PASSWORD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
@@ -151,11 +151,18 @@ def test_it_waits_for_its_window_for_the_car_and_for_the_connection(tree: Tree, 
     assert state(update) == "planned"
     with pytest.raises(ValidationError):
         planned(tree, file)
+    Transaction.objects.update(ended_at=now)
+    assert firmware_jobs.advance() == 1, "nobody charges"
+    online.answer(online.expect_call()[0], {})
+    for reported in ("Charging", "SuspendedEV", "SuspendedEVSE"):
+        FirmwareUpdate.objects.filter(pk=update.pk).update(state="planned")
+        Connector.objects.filter(station=update.station_id, number=1).update(status=reported)
+        assert firmware_jobs.advance() == 0, "a car charges, whatever we know of it"
     FirmwareUpdate.objects.filter(pk=update.pk).update(window_until=now)
     assert firmware_jobs.advance() == 0
     assert (state(update), update.problem) == ("failed", "window_charging")
     online.call("StopTransaction", {"transactionId": transaction, "meterStop": 2, "timestamp": now.isoformat()})
-    Transaction.objects.update(ended_at=now)
+    Connector.objects.update(status="Available")
     update = planned(tree, file)
     Station.objects.filter(pk=update.station_id).update(connected=False)
     assert firmware_jobs.advance() == 0
@@ -171,8 +178,19 @@ def test_no_news_is_stuck_and_can_be_given_up(tree: Tree, online: Wire) -> None:
     FirmwareUpdate.objects.filter(pk=update.pk).update(state_at=old)
     firmware_jobs.advance()
     assert (state(update), update.problem) == ("stuck", "no_news")
-    assert request(url)[0] == 403
+    says(online, "Installing")
+    assert (state(update), update.problem) == ("installing", ""), "it lives"
+    FirmwareUpdate.objects.filter(pk=update.pk).update(state="stuck")
+    other = planned(tree, update.firmware)
+    says(online, "Installing")
+    assert state(update) == "stuck", "one at a time"
+    cancel_update(actor=None, update=other)
+    for before in ("stuck", "downloading"):
+        FirmwareUpdate.objects.filter(pk=update.pk).update(state=before, state_at=old)
+        assert request(url, Range="bytes=100-199")[0] == 206
+        assert (state(update), update.state_at > old) == ("downloading", True), "a slow download is news"
     give_up_update(actor=tree.bob, update=update)
+    assert request(url)[0] == 403
     says(online, "Installed")
     assert (state(update), update.problem) == ("cancelled", "given_up")
 
