@@ -43,8 +43,12 @@ PROBLEMS: dict[str, str | Promise] = {
     "window_charging": _("The window has passed: a car was charging all the time."),
     "window_busy": _("The window has passed: the station was busy, or too many others fetched firmware."),
     "window_unfit": _("The window has passed: the station no longer fits this file, or the file is no longer offered to it."),
+    "waits_not_connected": _("It waits until the station is connected."),
+    "waits_charging": _("It waits until no car charges."),
+    "waits_busy": _("It waits for its turn: other stations fetch firmware now, or the station has much to do."),
+    "waits_unfit": _("It waits: the station no longer fits this file, or the file is no longer offered to it."),
     "refused": _("The station refused it: %s."),
-    "not_answered": _("The station got the request and did not answer it."),
+    "not_answered": _("The station was asked and has not answered."),
     "no_news": _("The station has told nothing more of it."),
     "given_up": _("Given up by hand. The station may still go on with it."),
     "status": _("The station tells: %s."),
@@ -221,6 +225,8 @@ def _update_answered(update: FirmwareUpdate, command: Command) -> None:
         _swap(update, [Update.SENT], state=Update.FAILED, state_at=timezone.now(), problem=f"refused {_why(command)}"[:300])
     elif command.state == Command.State.EXPIRED:
         _swap(update, [Update.SENT], state=Update.PLANNED, state_at=timezone.now(), command=None)  # while its window is open: again
+    else:  # a late answer replaces that there was none
+        _swap(update, [Update.SENT], problem="not_answered" if command.state == Command.State.TIMED_OUT else "")
 
 
 # -- what their requests for files show ---------------------------------------------------------------------------------------------------
@@ -269,7 +275,7 @@ def follow_up() -> None:
     now = timezone.now()
     over = [Command.State.REJECTED, Command.State.FAILED, Command.State.TIMED_OUT, Command.State.EXPIRED]
     waiting = StationUpload.objects.filter(state=Upload.REQUESTED, command__state__in=over).select_related("command")
-    sent = FirmwareUpdate.objects.filter(state=Update.SENT, command__state__in=over).select_related("command")
+    sent = FirmwareUpdate.objects.filter(state=Update.SENT, problem="", command__state__in=over).select_related("command")
     changed: set[int] = set()
     with transaction.atomic():
         for upload in waiting[:500]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter, deque
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from stations import addresses, file_progress, nudges
@@ -18,6 +21,9 @@ from stations.ocpp.intents import UpdateFirmware
 log = logging.getLogger("stations.files")
 
 LOOKED_AT = 500  # planned updates in one round
+# Who holds a place: not a station that has said nothing for longer
+FETCHING = timedelta(minutes=10)
+BEGINNING = timedelta(minutes=3)
 
 
 def advance() -> int:
@@ -32,26 +38,66 @@ def advance() -> int:
     if not due:
         return 0
     busy = charging({update.station_id for update in due})
-    at_once = FirmwareUpdate.objects.filter(state__in=[Update.SENT, Update.DOWNLOADING]).count()
-    sent = 0
+    ready: dict[str, deque[FirmwareUpdate]] = {}  # of each partner
+    waits: dict[str, list[FirmwareUpdate]] = {}  # why -> of which
     for update in due:
-        unfit = why_firmware_unfit(update.station, update.firmware) if not update.firmware.retired_at else ""
-        if unfit:
-            why = "window_unfit"
+        if not update.firmware.retired_at and why_firmware_unfit(update.station, update.firmware):
+            why = "unfit"
         elif not update.station.connected:
-            why = "window_not_connected"
+            why = "not_connected"
         elif update.station_id in busy:
-            why = "window_charging"
+            why = "charging"
+        elif update.window_until > now:
+            ready.setdefault(_partner(update.station.location.organization.path), deque()).append(update)
+            continue
         else:
-            why = "window_busy"
-            if update.window_until > now and at_once + sent < settings.FIRMWARE_AT_ONCE:
-                sent += _send(update)
-                continue
-        if update.window_until <= now:
-            fields = {"state": Update.FAILED, "state_at": now, "problem": why}
-            if FirmwareUpdate.objects.filter(pk=update.pk, state=Update.PLANNED).update(**fields):
-                nudges.stations_changed(update.station_id)
+            why = "busy"
+        waits.setdefault(why, []).append(update)
+    sent, turned_away = _send_in_turn(ready)
+    waits.setdefault("busy", []).extend(turned_away)
+    for why, updates in waits.items():
+        _set(updates, now, why)
     return sent
+
+
+def _partner(path: str) -> str:
+    """Whose stations share the places: the partner's, with all that is below it."""
+    return "/".join(path.split("/")[:3])
+
+
+def _send_in_turn(ready: dict[str, deque[FirmwareUpdate]]) -> tuple[int, list[FirmwareUpdate]]:
+    """Tell as many stations as there are places: whose partner has the fewest is next, and each partner may have its share, also while
+    others still hold more than theirs. How many were told, and those that wait on."""
+    now = timezone.now()
+    fetching = Q(state=Update.DOWNLOADING, state_at__gt=now - FETCHING) | Q(state=Update.SENT, state_at__gt=now - BEGINNING)
+    paths = FirmwareUpdate.objects.filter(fetching).order_by().values_list("station__location__organization__path", flat=True)
+    taken = Counter(_partner(path) for path in paths)
+    share = max(1, settings.FIRMWARE_AT_ONCE // max(1, len({*taken, *ready})))
+    sent, turned_away = 0, []
+    while ready:
+        partner = min(ready, key=lambda one: taken[one])
+        if taken.total() >= settings.FIRMWARE_AT_ONCE and taken[partner] >= share:
+            break
+        update = ready[partner].popleft()
+        if not ready[partner]:
+            del ready[partner]
+        if _send(update):
+            sent += 1
+            taken[partner] += 1
+        else:
+            turned_away.append(update)
+    return sent, [*turned_away, *(update for queue in ready.values() for update in queue)]
+
+
+def _set(updates: list[FirmwareUpdate], now: datetime, why: str) -> None:
+    """Why they wait; those whose window has passed are over."""
+    over = [update for update in updates if update.window_until <= now]
+    on = [update for update in updates if update.window_until > now and update.problem != f"waits_{why}"]
+    for some, fields in (
+        (over, {"state": Update.FAILED, "state_at": now, "problem": f"window_{why}"}), (on, {"problem": f"waits_{why}"}),
+    ):  # fmt: skip
+        if some and FirmwareUpdate.objects.filter(pk__in=[one.pk for one in some], state=Update.PLANNED).update(**fields):
+            nudges.stations_changed(*{one.station_id for one in some})
 
 
 def _send(update: FirmwareUpdate) -> int:

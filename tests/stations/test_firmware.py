@@ -15,10 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from stations import firmware_jobs
 from stations.actions import add_firmware, fetch_log
 from stations.bulk import KINDS
 from stations.controls import situations
-from stations.models import Command, FirmwareFile, FirmwareUpdate, Station, StationUpload
+from stations.models import Command, FirmwareFile, FirmwareUpdate, Location, Station, StationUpload
 from tenancy.models import AuditEntry, Organization
 from tests.conftest import Tree
 from tests.stations.sheets import online, page, text
@@ -149,6 +150,37 @@ def test_both_for_many(tree: Tree, django_assert_max_num_queries: Any) -> None:
     (command,) = KINDS["diagnostics"].step(tree.ada, {}, looked[0], None, ())  # type: ignore[arg-type, misc]
     assert command.action == "GetDiagnostics"
     assert KINDS["diagnostics"].refusal({}, looked[2])
+
+
+def test_the_silent_stations_of_one_block_nobody(tree: Tree, as_bob: Client, settings: Any) -> None:
+    settings.FIRMWARE_AT_ONCE = 2
+    now, file, dc_location = timezone.now(), firmware(tree.platform, vendor="*", model="*"), tree.dc_station.location
+    others = Location.objects.create(organization=tree.other_partner, name="Elsewhere")
+
+    def planned(identity: str, location: Location, **fields: Any) -> FirmwareUpdate:
+        station = online(Station.objects.create(identity=identity, location=location))
+        given = {"window_from": now - timedelta(hours=1), "window_until": now + timedelta(hours=1)} | fields
+        return FirmwareUpdate.objects.create(station=station, firmware=file, why="fault", asked_for_by="Cy", reason="x", **given)
+
+    for number in range(2):
+        planned(f"SILENT-{number}", others, state="sent", state_at=now - timedelta(minutes=1))
+    first, second, third = (planned(f"WAITS-{number}", dc_location) for number in range(3))
+    assert firmware_jobs.advance() == 1, "its share, although the other has all places"
+    for update in (first, second):
+        update.refresh_from_db()
+    assert (first.state, second.state, second.problem) == ("sent", "planned", "waits_busy")
+    assert "It waits for its turn" in text(as_bob.get(reverse("firmware_updates")).text)
+    assert (firmware_jobs.advance(), Command.objects.count()) == (0, 1)
+    FirmwareUpdate.objects.filter(state="sent").update(state_at=now - timedelta(minutes=4))
+    Command.objects.update(state="timed_out")
+    assert firmware_jobs.advance() == 2, "who is silent holds no place"
+    first.refresh_from_db()
+    assert (first.state, first.problem) == ("sent", "not_answered")
+    Station.objects.filter(pk=third.station_id).update(connected=False)
+    FirmwareUpdate.objects.filter(pk=third.pk).update(state="planned")
+    firmware_jobs.advance()
+    third.refresh_from_db()
+    assert third.problem == "waits_not_connected"
 
 
 @pytest.mark.parametrize("route", ["firmware_files", "firmware_updates"])
