@@ -30,6 +30,7 @@ log = logging.getLogger("stations.files")
 Update, Upload = FirmwareUpdate.State, StationUpload.State
 RUNNING = (Update.SENT, Update.DOWNLOADING, Update.DOWNLOADED, Update.INSTALLING)
 NEWS_EVERY = timedelta(seconds=30)  # as often a download that goes on is written down, at most
+ARRIVES_WITHIN = timedelta(minutes=5)  # what a station says it has uploaded
 REMEMBERED = timedelta(days=1)  # after which a restart says nothing of an update any more
 WITH_A_CAR = (Connector.Status.CHARGING, Connector.Status.SUSPENDED_EV, Connector.Status.SUSPENDED_EVSE)
 BY_STATION = ("status", "other_version")  # words of `problem`: it failed as the station itself tells
@@ -55,6 +56,9 @@ PROBLEMS: dict[str, str | Promise] = {
     "nothing": _("The station has nothing to upload for this."),
     "not_delivered": _("The station could not be asked in time."),
     "too_large": _("The file is larger than %s MB, the most that is taken."),
+    "no_file": _("What the station sent holds no file that can be read."),
+    "broken_off": _("The upload broke off. The station may try again by itself; otherwise ask for it again."),
+    "not_kept": _("The file could not be kept here. Ask for it again; if that fails too, tell whoever runs the portal."),
     "not_arrived": _("The station says that it has uploaded it, but nothing has arrived here."),
 }  # fmt: skip
 
@@ -181,7 +185,8 @@ def _upload_told(rows: list[StationUpload], event: DiagnosticsStatus) -> None:
     if row is None:
         return
     if event.status == "Uploaded":
-        _swap(row, StationUpload.OPEN, problem="not_arrived")  # gone as soon as it has
+        if not row.problem:
+            _swap(row, StationUpload.OPEN, problem=f"not_arrived {timezone.now().isoformat()}")  # gone as soon as it has
     elif state := _UPLOADS.get(event.status):
         problem = f"status {event.status}" if state == Upload.FAILED else ""
         _swap(row, StationUpload.OPEN, state=state, problem=problem)
@@ -243,12 +248,12 @@ def fetched(update: FirmwareUpdate) -> None:
 
 
 def uploading(upload: StationUpload) -> None:
-    if _swap(upload, [Upload.REQUESTED, Upload.FAILED], state=Upload.UPLOADING, problem=""):
+    if _swap(upload, [*StationUpload.OPEN, Upload.FAILED], state=Upload.UPLOADING, problem=""):
         nudges.stations_changed(upload.station_id)
 
 
-def too_large(upload: StationUpload) -> None:
-    problem = f"too_large {settings.STATION_LOG_MAX_MB}"
+def not_taken(upload: StationUpload, problem: str) -> None:
+    """What the station sent is not kept. It may send again."""
     if _swap(upload, StationUpload.OPEN, state=Upload.FAILED, problem=problem):
         nudges.stations_changed(upload.station_id)
 
@@ -288,6 +293,10 @@ def follow_up() -> None:
             changed.add(update.station_id)
         for upload in StationUpload.objects.filter(state__in=StationUpload.OPEN, expires_at__lte=now)[:500]:
             if _swap(upload, StationUpload.OPEN, state=Upload.EXPIRED):
+                changed.add(upload.station_id)
+        for upload in StationUpload.objects.filter(state__in=StationUpload.OPEN, problem__startswith="not_arrived ")[:500]:
+            since = datetime.fromisoformat(upload.problem.partition(" ")[2])
+            if since <= now - ARRIVES_WITHIN and _swap(upload, StationUpload.OPEN, state=Upload.FAILED):
                 changed.add(upload.station_id)
         silent = FirmwareUpdate.objects.filter(state__in=RUNNING, state_at__lte=now - timedelta(seconds=settings.FIRMWARE_STUCK_AFTER))
         for update in silent[:500]:

@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files import File
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
@@ -139,6 +140,16 @@ class StationFiles:
                 size = await self._take(scope, receive, upload, spool, form=kind.startswith("multipart/"))
                 kept = await sync_to_async(_keep, thread_sensitive=False)(upload, spool, size, kind, name)
             arrived = await database_sync_to_async(file_progress.arrived)(upload, *kept)
+        except Exception as error:
+            word = (
+                "broken_off"
+                if isinstance(error, TimeoutError | ConnectionError)
+                else "no_file"
+                if isinstance(error, Refused)
+                else "not_kept"
+            )
+            await database_sync_to_async(file_progress.not_taken)(upload, word)
+            raise
         finally:
             self.receiving.discard(upload.pk)
         if not arrived:
@@ -163,7 +174,7 @@ class StationFiles:
                 if piece and size <= most:
                     await asyncio.to_thread(spool.write, piece)
         if size > most:
-            await database_sync_to_async(file_progress.too_large)(upload)
+            await database_sync_to_async(file_progress.not_taken)(upload, f"too_large {settings.STATION_LOG_MAX_MB}")
             raise Refused(413, f"At most {settings.STATION_LOG_MAX_MB} MB.")
         return size
 
@@ -188,7 +199,9 @@ def _first_file(spool: IO[bytes], size: int, kind: str, name: str) -> tuple[Any,
     meta, body = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": size}, File(spool)
     try:
         _fields, files = MultiPartParser(meta, body, [TemporaryFileUploadHandler()], "utf-8").parse()
-    except (MultiPartParserError, ValueError) as error:
+    except RequestDataTooBig as error:
+        raise Refused(413, "The fields of this form are too large.") from error
+    except (MultiPartParserError, SuspiciousOperation, ValueError) as error:  # too many fields or files, among others
         raise Refused(400, "This form cannot be read.") from error
     found = [file for key in files for file in files.getlist(key)]
     for other in found[1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -20,7 +22,7 @@ from django.utils import timezone
 from energycloud.simulator import files as simulated
 from energycloud.simulator.makes import MAKES
 from energycloud.simulator.station import SimulatedStation
-from stations import addresses, file_progress, firmware_jobs
+from stations import addresses, file_progress, firmware_jobs, station_files
 from stations.actions import add_firmware, cancel_update, fetch_log, give_up_update, plan_update
 from stations.models import Command, Connector, FirmwareFile, FirmwareUpdate, Frame, Station, StationUpload, Transaction
 from tests.conftest import STATION_PASSWORD, Tree
@@ -260,7 +262,13 @@ def test_a_log_arrives(send: Callable[[str], tuple[int, bytes, Any]], name: str,
     assert state(upload) == "arrived"
 
 
-def test_what_does_not_arrive(tree: Tree, online: Wire, settings: Any) -> None:
+FORM_OF = "multipart/form-data; boundary=b"
+FIELDS = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n' * 1001 + b"--b--\r\n"
+FILES = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\nx\r\n' * 101 + b"--b--\r\n"
+FIELD = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + b"x" * 1_000_000 + b"\r\n--b--\r\n"
+
+
+def test_what_does_not_arrive(tree: Tree, gateway: Gateway, online: Wire, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing, _url, _payload = asked(online, {})
     until(lambda: state(nothing) == "failed")
     assert nothing.problem == "nothing"
@@ -269,8 +277,25 @@ def test_what_does_not_arrive(tree: Tree, online: Wire, settings: Any) -> None:
     assert (state(upload), upload.problem) == ("failed", "status UploadFailed")
     settings.STATION_LOG_MAX_MB = 0
     assert request(url, "PUT", b"x")[0] == 413, "before it is read"
-    settings.STATION_LOG_MAX_MB = 1
-    assert request(url, "PUT", b"")[0] == 400
+    settings.STATION_LOG_MAX_MB, settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1, 100_000
+    for body, kind, expected in ((b"", "text/plain", 400), (FIELDS, FORM_OF, 400), (FIELD, FORM_OF, 413), (FILES, FORM_OF, 400)):
+        assert request(url, "POST", body, Content_Type=kind)[0] == expected
+        assert (state(upload), upload.problem) == ("failed", "no_file")
+    half = f"PUT {urlsplit(url).path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
+    with socket.create_connection(("127.0.0.1", gateway.port)) as broken:
+        broken.sendall(half.encode())
+        until(lambda: state(upload) == "uploading")
+    until(lambda: (state(upload), upload.problem) == ("failed", "broken_off"))
+    with monkeypatch.context() as patched:
+        patched.setattr(station_files, "_keep", lambda *given: 1 / 0)
+        assert request(url, "PUT", b"x")[0] == 500
+    assert (state(upload), upload.problem) == ("failed", "not_kept")
+    said, _url, _payload = asked(online, {"fileName": "d.txt"})
+    online.call("DiagnosticsStatusNotification", {"status": "Uploaded"})
+    assert state(said) == "requested"
+    StationUpload.objects.filter(pk=said.pk).update(problem=f"not_arrived {(timezone.now() - timedelta(minutes=6)).isoformat()}")
+    file_progress.follow_up()
+    assert state(said) == "failed"
     assert request(url, "PUT", b"again")[0] == 201, "stations try again by themselves"
     late, url, _payload = asked(online, {"fileName": "d.txt"})
     StationUpload.objects.filter(pk=late.pk).update(expires_at=timezone.now())
@@ -278,7 +303,7 @@ def test_what_does_not_arrive(tree: Tree, online: Wire, settings: Any) -> None:
     firmware_jobs.advance()
     assert state(late) == "expired"
     StationUpload.objects.update(created_at=timezone.now() - timedelta(days=91))
-    assert file_progress.purge_uploads() == 3
+    assert file_progress.purge_uploads() == 4
     assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
