@@ -160,6 +160,13 @@ class Situation:
         """Our switch of the whole station."""
         return self.whole.availability if self.whole else Availability.OPERATIVE
 
+    def stays_out(self, connector: Connector | None = None) -> bool:
+        """Whether it, or anything at the station (None), reports that it is unavailable although we have not switched it off."""
+        if self.availability != Availability.OPERATIVE:
+            return False
+        of = [connector] if connector else [*([self.whole] if self.whole else []), *self.connectors]
+        return any(one.status == Status.UNAVAILABLE and one.availability == Availability.OPERATIVE for one in of)
+
     # -- why not --------------------------------------------------------------------------------------------------------------------
 
     @property
@@ -255,7 +262,8 @@ class Situation:
     def _why_not_switch(self, slug: str, connector: Connector | None) -> str:
         set_to = connector.availability if connector else self.availability
         if slug == "operative":
-            return _("It is in service already.") if set_to == Availability.OPERATIVE else ""
+            already = set_to == Availability.OPERATIVE and not self.stays_out(connector)
+            return _("It is in service already.") if already else ""
         if set_to == Availability.INOPERATIVE:
             return _("It is out of service already.")
         if set_to == Availability.SCHEDULED:

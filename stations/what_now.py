@@ -28,6 +28,9 @@ STUCK: dict[str, timedelta] = {
 }
 
 
+WITH_A_CAR = frozenset({Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE})
+
+
 class Seen(NamedTuple):
     """A connector as it was last reported (number 0: the station as a whole), `since` so long. `code` explains its vendor code."""
 
@@ -36,6 +39,7 @@ class Seen(NamedTuple):
     since: timedelta | None = None
     error_code: str = ""
     code: VendorCode | None = None
+    stays_out: bool = False  # unavailable, and nobody here has switched it off
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def cases(now: Picture) -> list[Case]:
     if now.connection == Connection.OFFLINE:
         return [_offline(now)]
     found = [case for seen in now.connectors if (case := _fault(seen) or _stuck(seen, now.dc))]
+    if out := _staying_out(now.connectors):
+        found.append(_out(out))
     if now.connection == Connection.PENDING:
         found.append(_silent(now))
     if now.clock_offset is not None and abs(now.clock_offset) > CLOCK_WRONG:
@@ -186,6 +192,30 @@ def _stuck(seen: Seen, dc: bool) -> Case | None:
             )
             offers = (*unlock, Offer("trigger", number, "StatusNotification"), Offer("reset-soft"))
     return Case("stuck", explain.WAITING, what, cause, steps, offers, number, help="no-charge")
+
+
+def _staying_out(connectors: tuple[Seen, ...]) -> Seen | None:
+    """What is to be put in service again: the station, where it says so of itself or of more than one connector. While a car charges at
+    one connector the others of some stations say that they are unavailable; nothing is wrong then."""
+    out = [seen for seen in connectors if seen.stays_out]
+    if not out or any(seen.status in WITH_A_CAR for seen in connectors):
+        return None
+    return out[0] if len(out) == 1 or not out[0].number else out[0]._replace(number=0)
+
+
+def _out(seen: Seen) -> Case:
+    what = _("Connector %d reports that it is unavailable, although it is in service here.") % seen.number
+    return Case(
+        "out", explain.WAITING, what if seen.number else _("The station reports that it is unavailable, although it is in service here."),
+        lazy("It was switched off at the station itself or by somebody else's system, it installs firmware, or something blocks it."),
+        (
+            lazy("If it has just started or installs firmware, wait some minutes."),
+            lazy("Put it in service from here."),
+            lazy("Ask it for its status afterwards. If it stays so, reset the station when nobody charges."),
+        ),
+        (Offer("operative", seen.number), Offer("trigger", seen.number, "StatusNotification"), Offer("reset-soft")), seen.number,
+        help="statuses",
+    )  # fmt: skip
 
 
 def _clock(offset: float) -> Case:

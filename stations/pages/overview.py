@@ -177,7 +177,10 @@ def _tile(situation: Situation, connector: Connector, back: str, commands: list[
         slugs.append("unlock")
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
     own_switch = connector.availability == Availability.OPERATIVE
-    slugs.append("inoperative" if own_switch else "operative")
+    if not own_switch or situation.stays_out(connector):
+        slugs.append("operative")
+    if own_switch:
+        slugs.append("inoperative")
     code = situation.codes.of(connector.vendor_error_code, connector.info) if fault or connector.vendor_error_code else None
     running = situation.transaction_at(connector)
     actions = [action(situation, slug, back, connector, place="t") for slug in slugs]

@@ -279,7 +279,8 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
     beside: list[Action] = []
     if starts and situation.running:
         beside.append(action(situation, "stop", back, place="h"))
-    slug = "operative" if situation.availability != Availability.OPERATIVE else "inoperative"
+    out = situation.availability != Availability.OPERATIVE or situation.stays_out(situation.whole)
+    slug = "operative" if out else "inoperative"
     beside.append(action(situation, slug, back, place="h"))
     resets = [action(situation, "reset-soft", back, place="h"), action(situation, "reset-hard", back, place="h")]
     unlocks = [

@@ -50,6 +50,7 @@ def picture(situation: Situation) -> Picture:
         Seen(
             one.number, one.status, now - one.status_at if one.status_at else None, one.error_code,
             situation.codes.of(one.vendor_error_code, one.info) if one.error_code not in {"", "NoError"} or one.vendor_error_code else None,
+            situation.stays_out(one) and not {0, one.number} & {row.connector_number for row in situation.out_of_service},
         )
         for one in [*every, *situation.connectors]
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from stations.models import CardOffer, Connector, Contact, Station, VendorCode
+from stations.models import CardOffer, Command, Connector, Contact, Station, VendorCode
 from stations.vendor_codes import Codes
 from stations.what_now import Offer, Picture, Seen, cases
 from tests.conftest import Tree
@@ -46,6 +46,14 @@ EXPLAINED = VendorCode(vendor="Alfen BV", code="E12", meaning="The relay sticks.
         (Picture(connectors=seen("Finishing", hours=13)), "stuck", Offer("unlock", 1)),
         (Picture(connectors=seen("Finishing", hours=13), dc=True), "stuck", Offer("trigger", 1, "StatusNotification")),
         (Picture(connectors=seen("Charging", hours=90)), "", None),
+        (Picture(connectors=seen("Unavailable")), "", None),
+        (Picture(connectors=seen("Unavailable", stays_out=True)), "out", Offer("operative", 1)),
+        (
+            Picture(connectors=seen("Unavailable", stays_out=True) + seen("Unavailable", number=2, stays_out=True)),
+            "out",
+            Offer("operative"),
+        ),
+        (Picture(connectors=seen("Unavailable", stays_out=True) + seen("Charging", number=2)), "", None),
         (Picture(refused_cards=5, accepted_cards=9), "", None),
         (Picture(refused_cards=5, accepted_cards=1), "cards", Offer("clear-cache")),
     ],
@@ -146,3 +154,15 @@ def test_a_refused_stop_is_told_where_the_charge_is_shown(station: Station, as_b
     assert why in text(as_bob.get(transaction.get_absolute_url()).content.decode())
     tile = page(as_bob, station).split('id="connector-1"')[1].split("</section>")[0]
     assert why in text(tile)
+
+
+def test_what_says_unavailable_by_itself_can_be_put_in_service(station: Station, as_bob: Client) -> None:
+    one = report(station, 1, "Unavailable")
+    shown = text(page(as_bob, station))
+    assert "Connector 1 reports that it is unavailable, although it is in service here." in shown
+    assert "Put in service" in shown
+    asked = as_bob.post(reverse("station_command", args=[station.pk, "operative"]), {"connector": "1"})
+    assert asked.status_code == 302
+    assert Command.objects.get().payload == {"connectorId": 1, "type": "Operative"}
+    Connector.objects.filter(pk=one.pk).update(availability="Inoperative")
+    assert "although it is in service here" not in text(page(as_bob, station)), "by our own switch"
