@@ -243,23 +243,31 @@ def fault(error_code: str, status_value: str = Connector.Status.FAULTED) -> Faul
 _BACKGROUND: dict[str, tuple[str, Text]] = {
     "Downloaded": (BUSY, lazy("the new firmware is downloaded")),
     "Downloading": (BUSY, lazy("it downloads new firmware")),
+    "DownloadScheduled": (WAITING, lazy("it downloads new firmware later")),
+    "DownloadPaused": (WAITING, lazy("the download of new firmware is paused")),
     "DownloadFailed": (FAULT, lazy("the download of new firmware failed")),
+    "SignatureVerified": (BUSY, lazy("the new firmware is downloaded, and its signature is right")),
+    "InstallScheduled": (WAITING, lazy("it installs new firmware later")),
     "Installing": (BUSY, lazy("it installs new firmware")),
     "Installed": (AVAILABLE, lazy("the new firmware is installed")),
     "InstallationFailed": (FAULT, lazy("the installation of new firmware failed")),
     "InvalidSignature": (FAULT, lazy("the new firmware has a wrong signature and was not installed")),
+    "InstallVerificationFailed": (FAULT, lazy("the new firmware did not pass the station's own check")),
     "InstallRebooting": (BUSY, lazy("it reboots to install new firmware")),
     "Uploading": (BUSY, lazy("it uploads its diagnostics")),
     "Uploaded": (AVAILABLE, lazy("its diagnostics are uploaded")),
     "UploadFailed": (FAULT, lazy("the upload of its diagnostics failed")),
     "UploadFailure": (FAULT, lazy("the upload of its log failed")),
     "PermissionDenied": (FAULT, lazy("the upload of its log was not permitted")),
+    "BadMessage": (FAULT, lazy("it did not understand what log it was asked for")),
+    "NotSupportedOperation": (FAULT, lazy("it cannot upload this log")),
+    "AcceptedCanceled": (FAULT, lazy("it dropped the upload of its log because another one was asked for")),
 }
 
 
 def background(value: str) -> tuple[str, Text] | None:
     """(state, words) of a firmware or diagnostics status; None for Idle and nothing."""
-    return None if value in {"", "Idle"} else _BACKGROUND.get(value, (BUSY, value))
+    return None if value in {"", "Idle"} else _BACKGROUND.get(value, (BUSY, _("it tells a state that is not known here, “%s”") % value))
 
 
 STOP_REASONS: dict[str, Text] = {
@@ -420,6 +428,11 @@ _ERRORS: dict[str, Text] = {
     "NotSupported": lazy("The station does not support this command."),
     "SecurityError": lazy("The station refused for reasons of security."),
 }
+
+
+def error_said(code: str, description: str) -> str:
+    """What a station means that answers with an error, and what it says of it itself."""
+    return f"{_ERRORS.get(code) or _('The station answered with the error %s.') % code} {description}".strip()
 
 
 def command_state(command: Command) -> str:

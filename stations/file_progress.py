@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from stations import nudges
+from stations import explain, nudges
 from stations.models import Command, Connector, FirmwareUpdate, StationUpload, Transaction
 from stations.ocpp import intents, versions
 from stations.ocpp.events import Boot, DiagnosticsStatus, FirmwareStatus
@@ -48,7 +48,7 @@ PROBLEMS: dict[str, str | Promise] = {
     "waits_charging": _("It waits until no car charges."),
     "waits_busy": _("It waits for its turn: other stations fetch firmware now, or the station has much to do."),
     "waits_unfit": _("It waits: the station no longer fits this file, or the file is no longer offered to it."),
-    "refused": _("The station refused it: %s."),
+    "refused": _("The station refused it."),
     "not_answered": _("The station was asked and has not answered."),
     "no_news": _("The station has told nothing more of it."),
     "given_up": _("Given up by hand. The station may still go on with it."),
@@ -65,6 +65,11 @@ PROBLEMS: dict[str, str | Promise] = {
 
 def told(problem: str) -> str:
     word, _space, detail = problem.partition(" ")
+    if word == "status" and (known := explain.background(detail)):
+        detail = str(known[1])
+    elif word == "error":
+        code, _space, more = detail.partition(" ")
+        return explain.error_said(code, more)
     sentence = str(PROBLEMS.get(word, problem))
     return sentence % detail if "%s" in sentence else sentence
 
@@ -208,12 +213,14 @@ def answered(commands: Sequence[Command]) -> None:
 
 
 def _why(command: Command) -> str:
-    return command.answer_status or command.error_description or command.error_code or str(command.get_state_display())
+    if command.state == Command.State.REJECTED:
+        return f"refused {command.answer_status}".strip()
+    return f"error {command.error_code} {command.error_description}".strip()[:300]
 
 
 def _upload_answered(upload: StationUpload, command: Command) -> None:
     if command.state in (Command.State.REJECTED, Command.State.FAILED):
-        _swap(upload, [Upload.REQUESTED], state=Upload.FAILED, problem=f"refused {_why(command)}"[:300])
+        _swap(upload, [Upload.REQUESTED], state=Upload.FAILED, problem=_why(command))
     elif command.state in (Command.State.TIMED_OUT, Command.State.EXPIRED):
         word = "not_answered" if command.state == Command.State.TIMED_OUT else "not_delivered"
         _swap(upload, [Upload.REQUESTED], state=Upload.FAILED, problem=word)
@@ -227,7 +234,7 @@ def _upload_answered(upload: StationUpload, command: Command) -> None:
 
 def _update_answered(update: FirmwareUpdate, command: Command) -> None:
     if command.state in (Command.State.REJECTED, Command.State.FAILED):
-        _swap(update, [Update.SENT], state=Update.FAILED, state_at=timezone.now(), problem=f"refused {_why(command)}"[:300])
+        _swap(update, [Update.SENT], state=Update.FAILED, state_at=timezone.now(), problem=_why(command))
     elif command.state == Command.State.EXPIRED:
         _swap(update, [Update.SENT], state=Update.PLANNED, state_at=timezone.now(), command=None)  # while its window is open: again
     else:  # a late answer replaces that there was none

@@ -197,7 +197,7 @@ def test_no_news_is_stuck_and_can_be_given_up(tree: Tree, online: Wire) -> None:
     assert (state(update), update.problem) == ("cancelled", "given_up")
 
 
-@pytest.mark.parametrize("problem", ["window_busy", "refused no"])
+@pytest.mark.parametrize("problem", ["window_busy", "refused Rejected"])
 def test_of_what_it_never_got_a_station_tells_nothing(problem: str, tree: Tree, online: Wire) -> None:
     update = planned(tree)
     FirmwareUpdate.objects.filter(pk=update.pk).update(state="failed", problem=problem)
@@ -214,7 +214,7 @@ def test_what_the_station_answers(answer: str, tree: Tree, online: Wire) -> None
     if answer == "rejected":
         online.socket.send(f'[4,"{message_id}","NotSupported","no",{{}}]')
         until(lambda: state(update) == "failed")
-        assert update.problem == "refused no"
+        assert file_progress.told(update.problem) == "The station does not support this command. no"
     else:
         Command.objects.update(state="expired")
         file_progress.follow_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from stations import firmware_jobs
+from stations import file_progress, firmware_jobs
 from stations.actions import add_firmware, fetch_log
 from stations.bulk import KINDS
 from stations.controls import situations
+from stations.explain import background
 from stations.models import Command, FirmwareFile, FirmwareUpdate, Location, Station, StationUpload
+from stations.ocpp import schemas
 from tenancy.models import AuditEntry, Organization
 from tests.conftest import Tree
 from tests.stations.sheets import online, page, text
@@ -181,6 +184,20 @@ def test_the_silent_stations_of_one_block_nobody(tree: Tree, as_bob: Client, set
     firmware_jobs.advance()
     third.refresh_from_db()
     assert third.problem == "waits_not_connected"
+
+
+def test_every_state_that_a_station_tells_is_a_sentence() -> None:
+    words = set(
+        schemas.choices("v16", "FirmwareStatusNotification", "status") | schemas.choices("v16", "DiagnosticsStatusNotification", "status")
+    )
+    words |= {"DownloadScheduled", "DownloadPaused", "InstallRebooting", "InstallScheduled", "InstallVerificationFailed", "InvalidSignature",
+              "SignatureVerified", "BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure", "AcceptedCanceled"}  # fmt: skip
+    bad = re.compile("Fail|Bad|NotSupp|Denied|Invalid|Canceled")
+    for word in words - {"Idle"}:
+        state, sentence = background(word) or ("", "")
+        assert word not in str(sentence)
+        assert (state == "fault") == bool(bad.search(word)), word
+        assert file_progress.told(f"status {word}") == f"The station tells: {sentence}."
 
 
 @pytest.mark.parametrize("route", ["firmware_files", "firmware_updates"])
