@@ -492,6 +492,7 @@ _ORIGINS: dict[str, Text] = {
     "console": lazy("from the expert console"),
     "local_list": lazy("the portal: its local list was not in step"),
     "out_of_service": lazy("the portal: it was out of service for a time"),
+    "firmware": lazy("the portal: a firmware update was planned"),
     "limit": lazy("the portal: the pass has charged all it may"),
 }
 

@@ -30,7 +30,7 @@ def advance() -> int:
     """Follow what is under way, close windows that have passed, and tell the stations whose turn it is; how many were told."""
     file_progress.follow_up()
     now = timezone.now()
-    joins = ("firmware__organization", "station__location__organization")
+    joins = ("created_by", "firmware__organization", "station__location__organization")
     due = list(
         FirmwareUpdate.objects.filter(state=Update.PLANNED, window_from__lte=now)
         .select_related(*joins).order_by("-station__connected", "window_until", "pk")[:LOOKED_AT]
@@ -110,10 +110,8 @@ def _send(update: FirmwareUpdate) -> int:
                 return 0
             if charging([update.station_id]):  # a car came meanwhile
                 raise CommandRefused("busy", "")
-            update.command = ask(
-                actor=None, station=update.station, intent=UpdateFirmware(addresses.firmware_url(update), now), origin="firmware",
-                recorded=False,
-            )  # fmt: skip
+            intent = UpdateFirmware(addresses.firmware_url(update), now)
+            update.command = ask(actor=update.created_by, station=update.station, intent=intent, origin="firmware", recorded=False)
             update.save(update_fields=["command"])
     except CommandRefused as refused:
         log.info("%s is not told of its firmware yet: %s", update.station, refused.code)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -285,9 +286,13 @@ class UpdateTable(Table):
 
     def render_window_from(self, record: FirmwareUpdate) -> SafeString:
         zone = record.station.location.zone
-        return format_html(
-            '{}<span class="sub">{}</span>', when(record.window_from, zone), _("until %s") % f"{record.window_until.astimezone(zone):%H:%M}"
+        begin, end = (moment.astimezone(zone) for moment in (record.window_from, record.window_until))
+        until = (
+            f"{end:%H:%M}"
+            if begin.date() == end.date()
+            else f"{date_format(end, 'j M' if begin.year == end.year else 'j M Y')} {end:%H:%M}"
         )
+        return format_html('{}<span class="sub">{}</span>', when(record.window_from, zone), _("until %s") % until)
 
     def value_window_from(self, record: FirmwareUpdate) -> str:
         return record.window_from.astimezone(record.station.location.zone).isoformat(timespec="minutes")

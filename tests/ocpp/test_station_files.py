@@ -97,6 +97,7 @@ def test_an_update_from_plan_to_proof(tree: Tree, gateway: Gateway, online: Wire
     _id, url = told(online)
     assert url.startswith(f"http://127.0.0.1:{gateway.port}/station-files/firmware/"), "where the station connects"
     assert url.endswith("/alfen-6.5.1.bin")
+    assert Command.objects.get(action="UpdateFirmware").requested_by == tree.bob, "who planned it"
     assert request(url)[:2] == (200, CONTENT)
     assert state(update) == "downloading", "that it fetches the file is news enough"
     status, part, headers = request(url, Range="bytes=100-199")

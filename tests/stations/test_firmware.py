@@ -79,6 +79,10 @@ def test_planning_asks_why_and_says_what_is_wrong(tree: Tree, as_bob: Client) ->
     assert "planned or under way" in as_bob.get(url).text
     shown = text(page(as_bob, station, "station_files"))
     assert "6.6.0 instead of 6.4.0-4210" in shown
+    later = update.window_until + timedelta(days=2)
+    FirmwareUpdate.objects.filter(pk=update.pk).update(window_until=later)
+    listed = text(as_bob.get(reverse("firmware_updates")).text)
+    assert f"until {later.astimezone(tree.location.zone).day} " in listed, "a window of several days ends on a day"
     assert "Planned" in shown
     as_bob.post(reverse("update_cancel", args=[update.pk]), {"confirmed": "1"})
     assert "Cancelled" in text(as_bob.get(reverse("firmware_updates") + "?state=cancelled").text)
@@ -190,8 +194,10 @@ def test_every_state_that_a_station_tells_is_a_sentence() -> None:
     words = set(
         schemas.choices("v16", "FirmwareStatusNotification", "status") | schemas.choices("v16", "DiagnosticsStatusNotification", "status")
     )
-    words |= {"DownloadScheduled", "DownloadPaused", "InstallRebooting", "InstallScheduled", "InstallVerificationFailed", "InvalidSignature",
-              "SignatureVerified", "BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure", "AcceptedCanceled"}  # fmt: skip
+    words |= {
+        "DownloadScheduled", "DownloadPaused", "InstallRebooting", "InstallScheduled", "InstallVerificationFailed", "InvalidSignature",
+        "SignatureVerified", "BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure", "AcceptedCanceled",
+    }  # fmt: skip
     bad = re.compile("Fail|Bad|NotSupp|Denied|Invalid|Canceled")
     for word in words - {"Idle"}:
         state, sentence = background(word) or ("", "")
