@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from stations import addresses, file_progress, nudges
@@ -31,10 +32,11 @@ def advance() -> int:
     file_progress.follow_up()
     now = timezone.now()
     joins = ("created_by", "firmware__organization", "station__location__organization")
-    due = list(
-        FirmwareUpdate.objects.filter(state=Update.PLANNED, window_from__lte=now)
-        .select_related(*joins).order_by("-station__connected", "window_until", "pk")[:LOOKED_AT]
-    )  # fmt: skip
+    # However many one organization has: the first of each, then the second of each …
+    first = ("-station__connected", "window_until", "pk")
+    nth = Window(RowNumber(), partition_by=[F("station__location__organization")], order_by=first)
+    rows = FirmwareUpdate.objects.filter(state=Update.PLANNED, window_from__lte=now).select_related(*joins).annotate(nth=nth)
+    due = list(rows.order_by("-station__connected", "nth", "window_until", "pk")[:LOOKED_AT])
     if not due:
         return 0
     busy = charging({update.station_id for update in due})

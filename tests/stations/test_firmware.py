@@ -159,7 +159,7 @@ def test_both_for_many(tree: Tree, django_assert_max_num_queries: Any) -> None:
     assert KINDS["diagnostics"].refusal({}, looked[2])
 
 
-def test_the_silent_stations_of_one_block_nobody(tree: Tree, as_bob: Client, settings: Any) -> None:
+def test_the_silent_stations_of_one_block_nobody(tree: Tree, as_bob: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.FIRMWARE_AT_ONCE = 2
     now, file, dc_location = timezone.now(), firmware(tree.platform, vendor="*", model="*"), tree.dc_station.location
     others = Location.objects.create(organization=tree.other_partner, name="Elsewhere")
@@ -188,6 +188,13 @@ def test_the_silent_stations_of_one_block_nobody(tree: Tree, as_bob: Client, set
     firmware_jobs.advance()
     third.refresh_from_db()
     assert third.problem == "waits_not_connected"
+    monkeypatch.setattr(firmware_jobs, "LOOKED_AT", 2)
+    FirmwareUpdate.objects.exclude(pk=third.pk).update(state="planned", window_until=now + timedelta(minutes=1))
+    Station.objects.filter(pk=third.station_id).update(connected=True)
+    FirmwareUpdate.objects.filter(station__location=dc_location).exclude(pk=third.pk).delete()
+    assert firmware_jobs.advance() == 2
+    third.refresh_from_db()
+    assert third.state == "sent", "however many another has planned"
 
 
 def test_every_state_that_a_station_tells_is_a_sentence() -> None:
