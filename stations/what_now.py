@@ -204,9 +204,10 @@ def _staying_out(connectors: tuple[Seen, ...]) -> Seen | None:
 
 
 def _out(seen: Seen) -> Case:
-    what = _("Connector %d reports that it is unavailable, although it is in service here.") % seen.number
+    it = lazy("It says that it is unavailable, but is in service here.")
+    whole = lazy("The station says that it is unavailable, but is in service here.")
     return Case(
-        "out", explain.WAITING, what if seen.number else _("The station reports that it is unavailable, although it is in service here."),
+        "out", explain.WAITING, it if seen.number else whole,
         lazy("It was switched off at the station itself or by somebody else's system, it installs firmware, or something blocks it."),
         (
             lazy("If it has just started or installs firmware, wait some minutes."),

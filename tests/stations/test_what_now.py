@@ -159,10 +159,10 @@ def test_a_refused_stop_is_told_where_the_charge_is_shown(station: Station, as_b
 def test_what_says_unavailable_by_itself_can_be_put_in_service(station: Station, as_bob: Client) -> None:
     one = report(station, 1, "Unavailable")
     shown = text(page(as_bob, station))
-    assert "Connector 1 reports that it is unavailable, although it is in service here." in shown
+    assert "It says that it is unavailable, but is in service here." in shown
     assert "Put in service" in shown
     asked = as_bob.post(reverse("station_command", args=[station.pk, "operative"]), {"connector": "1"})
     assert asked.status_code == 302
     assert Command.objects.get().payload == {"connectorId": 1, "type": "Operative"}
     Connector.objects.filter(pk=one.pk).update(availability="Inoperative")
-    assert "although it is in service here" not in text(page(as_bob, station)), "by our own switch"
+    assert "but is in service here" not in text(page(as_bob, station)), "by our own switch"
