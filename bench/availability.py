@@ -35,6 +35,7 @@ insert into stations_statuschange (connector_id, at, received_at, status, error_
   from stations_connector c, generate_series(0, 33 * 12) g, lateral (select now() - interval '33 days' + g * interval '2 hours') as t(at)
   where c.number > 0;
 update stations_station set first_connected_at = now() - interval '33 days', connected = true, last_message_at = now();
+update stations_connector set added_at = null;
 analyze;
 """
 

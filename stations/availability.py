@@ -2,7 +2,7 @@
 
 Every second of a connector has one reason, the first of REASONS that holds; what is left is usable. A connector that charges, is being
 prepared, is suspended, finishes or is reserved is usable: it serves a driver. (A reservation keeps it free for somebody who will charge.)
-Before the first connection of a station nothing counts.
+Before the first connection of a station nothing counts, and of a connector that was added later nothing before that.
 
 Moments are whole seconds since 1970, so that the parts of a day always sum up to it, also on the days that have 23 or 25 hours.
 """
@@ -64,8 +64,9 @@ def reason_of(slug: str) -> Reason:
 class Facts(NamedTuple):
     """What is known of a connector around the time that is asked for; all intervals in order and apart.
 
-    `born` is the first connection of its station, None before it. `heard` are the times in which the station was connected, each of the
-    others those in which that reason holds; `reported` is when the connector told its first status.
+    `born` is when it began to count: the first connection of its station, or when it was added to it later; None before. `heard` are the
+    times in which the station was connected, each of the others those in which that reason holds; `reported` is when the connector told
+    its first status.
     """
 
     born: int | None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from stations.availability import FOREVER, Facts, Interval, Tally, joined, tally, union, while_value
@@ -76,7 +76,7 @@ class _Records:
         before = StatusChange.objects.filter(connector=OuterRef("pk"), at__lt=begin).order_by("-at", "-pk").values("status")[:1]
         connectors = Connector.objects.filter(station__in=self.stations).order_by("station", "number").annotate(before=Subquery(before))
         self.connectors: list[Any] = list(
-            connectors.values_list("pk", "number", "station_id", "availability", "status", "status_at", "before")
+            connectors.values_list("pk", "number", "station_id", "availability", "status", "status_at", "before", "added_at")
         )
         self.periods = self._periods()
         keys = [row[0] for row in self.connectors]
@@ -127,6 +127,7 @@ class _Records:
             if not number:
                 continue
             born, active, *_rest = self.stations[station]
+            born = max(born, row[-1]) if born and row[-1] else born
             own, whole = self._reported(row), self._reported(wholes[station]) if station in wholes else []
             both = [self._off(each) for each in (row, wholes.get(station)) if each]
             windows = [interval for of, interval in self.windows.get(station, ()) if of in (0, number)]
@@ -145,7 +146,7 @@ class _Records:
 
     def _reported(self, row: Any) -> list[tuple[float, str]]:
         """The statuses it reported: the one it had at the begin, then the changes. Where no change was kept, what it has now."""
-        pk, _number, _station, _availability, status, status_at, before = row
+        pk, _number, _station, _availability, status, status_at, before, _added = row
         changes = self.statuses.get(pk, [])
         if before:
             return [(0.0, before), *changes]
@@ -194,12 +195,12 @@ def keep_days(now: datetime | None = None) -> int:
 
 
 def _due(time_zone: str, yesterday: date, zone: ZoneInfo) -> QuerySet[Any, Any]:
-    """Connectors without the day of yesterday, of stations that had connected by then: (connector, station)."""
-    kept = AvailabilityDay.objects.filter(connector=OuterRef("pk"), day=yesterday)
-    born = ConnectionPeriod.objects.filter(station=OuterRef("station"), began_at__lt=day_bounds(yesterday, zone)[1])
+    """Connectors without the day of yesterday that there were by then, of stations that had connected: (connector, station)."""
+    kept, after = AvailabilityDay.objects.filter(connector=OuterRef("pk"), day=yesterday), day_bounds(yesterday, zone)[1]
+    born = ConnectionPeriod.objects.filter(station=OuterRef("station"), began_at__lt=after)
     return (
         Connector.objects.filter(station__location__time_zone=time_zone, number__gt=0)
-        .filter(~Exists(kept), Exists(born))
+        .filter(Q(added_at=None) | Q(added_at__lt=after), ~Exists(kept), Exists(born))
         .order_by("station", "number")
         .values_list("pk", "station_id")
     )

@@ -183,6 +183,7 @@ class History:
         Transaction.objects.bulk_create(self.transactions, batch_size=500)
         Transaction.objects.filter(transaction_id="").update(transaction_id=Cast(F("pk"), CharField()))
         CardOffer.objects.bulk_create(sorted(self.offers, key=lambda row: row.at), batch_size=500)
+        Connector.objects.filter(station__in={period.station.pk for period in self.periods}).update(added_at=None)
         ConnectionPeriod.objects.bulk_create(self.periods, batch_size=500)
         OutOfService.objects.bulk_create([one for one in self.outages if isinstance(one, OutOfService)])
         MaintenanceWindow.objects.bulk_create([one for one in self.outages if isinstance(one, MaintenanceWindow)])

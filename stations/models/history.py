@@ -81,7 +81,7 @@ class AvailabilityDay(models.Model):
 
     connector = models.ForeignKey(Connector, models.CASCADE, related_name="availability_days", db_index=False)
     day = models.DateField()
-    # Of the day since the station first connected, 82,800 to 90,000 of a whole one
+    # Of the day since the connector counts, 82,800 to 90,000 of a whole one
     seconds = models.PositiveIntegerField()
     online = models.PositiveIntegerField()  # heard: the plain uptime
     usable = models.PositiveIntegerField()  # a driver could have charged, or did: the honest one

@@ -333,6 +333,9 @@ class Connector(models.Model):
     evse_key = models.CharField(max_length=40, null=True, unique=True, editable=False)
     availability = models.CharField(max_length=12, choices=Availability.choices, default=Availability.OPERATIVE, editable=False)
 
+    # Since when it counts; null: as long as its station
+    added_at = models.DateTimeField(null=True, default=timezone.now, editable=False)
+
     # Reported by StatusNotification; empty until the first one
     status = models.CharField(max_length=16, choices=Status.choices, blank=True, editable=False)
     error_code = models.CharField(max_length=40, blank=True, editable=False)

@@ -115,6 +115,7 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 @pytest.fixture
 def station(tree: Tree) -> Station:
     """First connected on the 24th at noon, heard ever since but for one hour; connector 2 never said a word."""
+    Connector.objects.update(added_at=None)
     ConnectionPeriod.objects.create(station=tree.station, began_at=at(24, 12), ended_at=at(26, 8))
     ConnectionPeriod.objects.create(station=tree.station, began_at=at(26, 9), ended_at=at(26, 20))
     ConnectionPeriod.objects.create(station=tree.station, began_at=at(26, 20) + timedelta(seconds=40))  # within the grace
@@ -154,6 +155,20 @@ def test_days_that_are_over_are_summed_up(station: Station, tree: Tree) -> None:
     assert second[25] == (25 * HOUR, 25 * HOUR, 0, {"maintenance": 4 * HOUR, "unreported": 21 * HOUR})
     assert availability_records.keep_days(at(28, 4)) == 0
     assert not AvailabilityDay.objects.exclude(connector__station=station).exists()
+
+
+@pytest.mark.django_db
+def test_a_connector_that_is_added_later_counts_since_then(station: Station, tree: Tree) -> None:
+    availability_records.keep_days(at(27, 1))
+    before = days(tree.connector)
+    new = Connector.objects.create(station=station, number=7, added_at=at(27, 18))
+    report(new, at(2), "Available", at(27, 18))  # by a clock that runs late
+    availability_records.keep_days(at(28, 3))
+    assert days(new) == {27: (6 * HOUR, 6 * HOUR, 6 * HOUR, {})}
+    assert {day: sums for day, sums in days(tree.connector).items() if day < 27} == before
+    tomorrow = Connector.objects.create(station=station, number=8, added_at=at(28, 1))
+    availability_records.keep_days(at(28, 4))
+    assert not days(tomorrow)
 
 
 @pytest.mark.django_db

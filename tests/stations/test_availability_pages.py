@@ -24,6 +24,7 @@ def lived(tree: Tree) -> Tree:
     """Connected for three days but for one hour; a fault yesterday, and maintenance before it."""
     now = timezone.now()
     online(tree.station)
+    tree.station.connectors.update(added_at=None)
     ConnectionPeriod.objects.create(station=tree.station, began_at=now - 72 * HOUR, ended_at=now - 50 * HOUR)
     ConnectionPeriod.objects.create(station=tree.station, began_at=now - 49 * HOUR)
     for connector in tree.station.connectors.all():
