@@ -132,11 +132,8 @@ class TransactionTable(django_tables2.Table):
     def render_duration(self, record: Transaction) -> str:
         return duration(self._span(record))
 
-    def value_duration(self, record: Transaction) -> str:
-        """Hours, minutes and seconds, as spreadsheets read them."""
-        seconds = int(self._span(record).total_seconds())
-        sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
-        return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    def value_duration(self, record: Transaction) -> timedelta:
+        return timedelta(seconds=int(self._span(record).total_seconds()))
 
     @staticmethod
     def _span(record: Transaction) -> timedelta:

@@ -10,11 +10,12 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import django_filters
 import django_tables2
-import tablib
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -32,7 +33,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
-from import_export.formats.base_formats import XLSX
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from ui.downloads import download
 from ui.templatetags.ui import grouped
@@ -457,11 +459,32 @@ def grouped_actions(actions: Sequence[BulkAction]) -> dict[str, list[BulkAction]
 
 
 def harmless(value: Any) -> Any:
-    """A cell for a spreadsheet: numbers stay numbers, text that begins like a formula gets an apostrophe before it."""
-    if value is None or isinstance(value, (bool, int, float)):
+    """A cell for a spreadsheet: numbers and lengths of time stay what they are, text that begins like a formula gets an apostrophe."""
+    if value is None or isinstance(value, (bool, int, float, Decimal, timedelta)):
         return value
     text = strip_tags(force_str(value)).strip() if "<" in force_str(value) and hasattr(value, "__html__") else force_str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def clock(span: timedelta) -> str:
+    """Hours, minutes and seconds, as spreadsheets read them."""
+    seconds = int(span.total_seconds())
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def csv_line(line: Iterable[Any]) -> list[Any]:
+    return [clock(value) if isinstance(value, timedelta) else value for value in line]
+
+
+def xlsx_line(line: Iterable[Any]) -> list[Any]:
+    """Without the control characters that XLSX has no way to write. Below nothing, spreadsheets show no time: it stays text."""
+    return [
+        ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", cell) if isinstance(cell, str)
+        else clock(cell) if isinstance(cell, timedelta) and cell < timedelta(0)
+        else cell
+        for cell in line
+    ]  # fmt: skip
 
 
 def csv_of(lines: Iterable[Sequence[Any]]) -> Iterator[bytes]:
@@ -469,7 +492,7 @@ def csv_of(lines: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     writer = csv.writer(buffer)
     yield "\ufeff".encode()  # spreadsheets take it for UTF-8 then
     for number, line in enumerate(lines, 1):
-        writer.writerow([harmless(value) for value in line])
+        writer.writerow(csv_line(harmless(value) for value in line))
         if number % 500 == 0:
             yield buffer.getvalue().encode()
             buffer.seek(0)
@@ -477,9 +500,10 @@ def csv_of(lines: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     yield buffer.getvalue().encode()
 
 
-def _xlsx(lines: Iterator[Sequence[Any]]) -> bytes:
-    dataset = tablib.Dataset(headers=next(lines))
+def _xlsx(lines: Iterable[Sequence[Any]]) -> bytes:
+    book, file = Workbook(write_only=True), io.BytesIO()
+    sheet = book.create_sheet()
     for line in lines:
-        dataset.append([harmless(value) for value in line])
-    data: bytes = XLSX().export_data(dataset)
-    return data
+        sheet.append(xlsx_line(harmless(value) for value in line))
+    book.save(file)
+    return file.getvalue()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, Any
 
 import tablib
 from django.db.models import QuerySet
 from import_export.resources import Resource
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from ui.lists import ListPage, harmless
+from ui.lists import ListPage, csv_line, harmless, xlsx_line
 
 PORTION = 1000  # rows that are read at once
 
@@ -55,7 +54,7 @@ def write(portions: Iterator[tablib.Dataset], form: str, to: IO[bytes]) -> Itera
             for number, dataset in enumerate(portions):
                 if not number:
                     writer.writerow(dataset.headers or ())
-                writer.writerows(dataset)
+                writer.writerows(csv_line(row) for row in dataset)
                 done += len(dataset)
                 yield done
         finally:
@@ -65,14 +64,9 @@ def write(portions: Iterator[tablib.Dataset], form: str, to: IO[bytes]) -> Itera
     sheet = book.create_sheet()
     for number, dataset in enumerate(portions):
         if not number:
-            sheet.append(_clean(dataset.headers or ()))
+            sheet.append(xlsx_line(dataset.headers or ()))
         for row in dataset:
-            sheet.append(_clean(row))
+            sheet.append(xlsx_line(row))
         done += len(dataset)
         yield done
     book.save(to)
-
-
-def _clean(row: Sequence[Any]) -> list[Any]:
-    """Without the control characters that XLSX has no way to write."""
-    return [ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", cell) if isinstance(cell, str) else cell for cell in row]

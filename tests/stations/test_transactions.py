@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -163,7 +164,9 @@ def test_the_table_for_spreadsheets(tree: Tree, as_bob: Client) -> None:
     charge(tree)
     response = as_bob.get("/transactions/", {"export": "xlsx"})
     assert response.status_code == 200
-    assert response.content[:2] == b"PK"
+    head, line = openpyxl.load_workbook(io.BytesIO(response.content)).worksheets[0].values
+    cells = dict(zip(head, line, strict=True))
+    assert (cells["Energy (kWh)"], cells["Connector"], cells["Duration"]) == (7, 1, timedelta(hours=1)), "to be added up"
 
 
 # -- one transaction -----------------------------------------------------------------------------------------------------------------
