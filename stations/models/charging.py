@@ -36,11 +36,19 @@ class TransactionQuerySet(VisibleQuerySet["Transaction"]):
 
     def to_review(self, now: datetime | None = None) -> TransactionQuerySet:
         """The inbox: ended and cannot be as reported, left without an end, or open for longer than anybody charges; nobody decided yet."""
+        return self.with_told().filter(self.waits(now))
+
+    def with_told(self) -> TransactionQuerySet:
+        """So that conditions like `waits` can be asked of the rows."""
+        return self.alias(told=Cast("problems", TextField()))
+
+    @staticmethod
+    def waits(now: datetime | None = None) -> Q:
+        """The condition of `to_review`, for rows `with_told`."""
         long_ago = (now or timezone.now()) - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
-        told = self.filter(reviewed_at=None, void=False).alias(told=Cast("problems", TextField()))
         wrong = ~Q(problems=[]) & (Q(ended_at__isnull=False) | Q(told__contains=f'"{Transaction.Problem.NOT_ENDED}"'))
         refused = Q(problems=[Transaction.Problem.REFUSED_CARD], meter_stop=F("meter_start"))  # and nothing was charged: as it should be
-        return told.filter(wrong | Q(ended_at=None, started_at__lt=long_ago)).exclude(refused)
+        return Q(reviewed_at=None, void=False) & (wrong | Q(ended_at=None, started_at__lt=long_ago)) & ~refused
 
     def billable(self) -> TransactionQuerySet:
         """What may be settled and reimbursed: as `Transaction.billable`."""

@@ -63,14 +63,22 @@ class TransactionList(ListPage):
         return rows.select_related("station__location__organization", "connector")
 
     def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
-        """Over all that match, as far as they are counted. What is not settled, and meters that ran backwards, are left out and named."""
+        """Over all that match, as far as they are counted. What waits in the inbox, what is not settled, and meters that ran backwards are
+        left out, and it is said how many."""
         if counted_up_to(rows, MOST_ADDED) > MOST_ADDED:
             return [(_("Energy"), _("too many to add up: choose a period"))]
-        good = Q(void=False, energy__gte=0)
+        told = rows.order_by().with_told()  # type: ignore[attr-defined]
+        waits, other = told.waits(), Q(void=True) | Q(energy__lt=0)
+        good = ~waits & ~other
         # Times are added up by the database where it can; a duration that is not over yet counts until now.
-        sums = rows.order_by().aggregate(wh=Sum("energy", filter=good), took=Sum("span", filter=good), left=Count("pk", filter=~good))
+        sums = told.aggregate(
+            wh=Sum("energy", filter=good), took=Sum("span", filter=good), waiting=Count("pk", filter=waits),
+            left=Count("pk", filter=other & ~waits),
+        )  # fmt: skip
+        counts = ((_("%s in the inbox"), sums["waiting"]), (_("%s not settled or negative"), sums["left"]))
+        left = [text % grouped(count) for text, count in counts if count]
         found = [(_("Energy"), kwh(sums["wh"] or 0)), (_("Time"), duration(sums["took"] or timedelta(0)))]
-        return [*found, (_("Left out"), _("%s not settled or negative") % grouped(sums["left"]))] if sums["left"] else found
+        return [*found, (_("Left out"), ", ".join(left))] if left else found
 
     def get_actions(self) -> Sequence[Action]:
         scope = self.request.GET.get("in")

@@ -42,6 +42,20 @@ def export(client: Client, address: str, **query: Any) -> list[dict[str, str]]:
 # -- list ----------------------------------------------------------------------------------------------------------------------------
 
 
+def test_totals_leave_out_what_waits_in_the_inbox(tree: Tree, as_bob: Client) -> None:
+    charge(tree)
+    for at, problem in ((1, "too_much"), (2, "ends_before_start")):
+        row = charge(tree, meter_stop=5_001_000, problems=[problem])
+        Transaction.objects.filter(pk=row.pk).update(ended_at=row.started_at - timedelta(hours=at))
+    Transaction.objects.filter(pk=charge(tree, void=True).pk).update(void=True)
+    refused = charge(tree)
+    Transaction.objects.filter(pk=refused.pk).update(
+        problems=["refused_card"], meter_stop=refused.meter_start, meter_last=refused.meter_start
+    )
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", text_of(as_bob, "/transactions/")))
+    assert f"Energy 7.00{NBSP}kWh Time 2 h 00 min Left out 2 in the inbox, 1 not settled or negative" in said.replace("&nbsp;", NBSP)
+
+
 @pytest.mark.engines
 def test_list_shows_what_happened_with_totals(tree: Tree, as_bob: Client) -> None:
     older = charge(tree)
