@@ -49,7 +49,7 @@ class TransactionTable(django_tables2.Table):
     duration = django_tables2.Column(lazy("Duration"), accessor="span", attrs=NUMBER)
     energy = django_tables2.Column(lazy("Energy"), attrs=NUMBER)
     settlement = django_tables2.Column(lazy("Settlement"), empty_values=())
-    state = django_tables2.Column(lazy("State"), accessor="ended_at", empty_values=(), orderable=False)
+    state = django_tables2.Column(lazy("State"), accessor="ended_at", empty_values=(), orderable=False, attrs={"td": {"class": "states"}})
     stop_reason = django_tables2.Column(lazy("Stop reason"), empty_values=())
     problems = django_tables2.Column(lazy("Problems"), empty_values=(), orderable=False)
     corrected = django_tables2.Column(lazy("Corrected"), accessor="reviewed_at", empty_values=(), orderable=False)
@@ -139,8 +139,11 @@ class TransactionTable(django_tables2.Table):
     def _span(record: Transaction) -> timedelta:
         return (record.ended_at or timezone.now()) - record.started_at
 
-    def render_energy(self, record: Transaction) -> str:
-        return kwh(record.energy_wh)
+    def render_energy(self, record: Transaction) -> SafeString | str:
+        """With the settlement below it, where that has no column of its own."""
+        if not record.settlement or "settlement" in self.columns.names():
+            return kwh(record.energy_wh)
+        return format_html('{}<span class="sub">{}</span>', kwh(record.energy_wh), self.value_settlement(record))
 
     def value_energy(self, record: Transaction) -> float:
         """kWh."""

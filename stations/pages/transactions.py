@@ -37,8 +37,8 @@ class TransactionList(ListPage):
     filterset_class = TransactionFilter
     title = lazy("Transactions")
     hidden_columns: Sequence[str] = (
-        "end", "stop_reason", "problems", "corrected", "holder", "charge_pass", "identity", "alias", "connector", "evse_id", "location",
-        "organization",
+        "end", "settlement", "stop_reason", "problems", "corrected", "holder", "charge_pass", "identity", "alias", "connector", "evse_id",
+        "location", "organization",
     )  # fmt: skip
     empty_title = lazy("No charge yet.")
     empty_text = lazy("Every charge at your stations appears here as soon as it begins.")
@@ -91,7 +91,7 @@ class StationTransactions(TransactionList):
     table_class = StationTransactionTable
     filterset_class = StationTransactionFilter
     template_name = "stations/station_transactions.html"
-    hidden_columns = ("end", "stop_reason", "problems", "corrected", "holder", "charge_pass", "evse_id")
+    hidden_columns = ("end", "settlement", "stop_reason", "problems", "corrected", "holder", "charge_pass", "evse_id")
     export_kind = "station_transactions"
     empty_title = lazy("Nobody has charged here yet.")
     empty_text = lazy("Start a charge from the head of this page, or hold a card to the reader.")

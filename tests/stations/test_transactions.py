@@ -52,8 +52,8 @@ def test_totals_leave_out_what_waits_in_the_inbox(tree: Tree, as_bob: Client) ->
     Transaction.objects.filter(pk=refused.pk).update(
         problems=["refused_card"], meter_stop=refused.meter_start, meter_last=refused.meter_start
     )
-    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", text_of(as_bob, "/transactions/")))
-    assert f"Energy 7.00{NBSP}kWh Time 2 h 00 min Left out 2 in the inbox, 1 not settled or negative" in said.replace("&nbsp;", NBSP)
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text_of(as_bob, "/transactions/")))
+    assert "Energy 7.00 kWh Time 2 h 00 min Left out 2 in the inbox, 1 not settled or negative" in said
 
 
 @pytest.mark.engines
@@ -67,6 +67,11 @@ def test_list_shows_what_happened_with_totals(tree: Tree, as_bob: Client) -> Non
     assert "Pool car 1" in html  # the name of the pass with this UID
     assert "04FFEE" in html
     assert "1 h 00 min" in html
+    assert '<th scope="col">Settlement' not in html
+    older.settlement = "whitelist"
+    older.save()
+    assert f'7.00{NBSP}kWh<span class="sub">Whitelisting</span>' in text_of(as_bob, "/transactions/")
+    assert f'7.00{NBSP}kWh<span class="sub">' not in text_of(as_bob, "/transactions/", cols="number,energy,settlement")
     assert "the car was unplugged" in html
     assert "connector 1" in html
 
