@@ -270,6 +270,8 @@ def shown(request: HttpRequest, job: BulkJob, kind: Kind | None) -> dict[str, An
         "planning": planning, "planned": planned, "running": running, "working": planning or running,
         "can_begin": planned and own and waiting, "can_retry": own and failed and not planning and not planned,
         "can_cancel": (planning or planned or (running and waiting)) and (own or (kind is not None and may(user, kind.right, job))),
+        # They count what the one who chose sees, which may be more than others see
+        "consequences": job.consequences if own else [],
         "foreign": planned and not own, "most": MOST_AT_ONCE,
         "begin_label": ngettext("%(what)s: %(count)s station", "%(what)s: %(count)s stations", waiting)
         % {"what": kind.label if kind else "", "count": grouped(waiting)},

@@ -272,6 +272,10 @@ def test_each_sees_of_a_job_what_they_see_of_stations(
     url = reverse("bulk_job", args=[job.pk])
     assert as_cy.get(url).status_code == 404
     assert "VOLT-0001" in as_ada.get(url).text
+    job.items.update(state="waiting")
+    BulkJob.objects.filter(pk=job.pk).update(consequences=["8 of 8 passes will no longer work."])
+    assert "8 of 8 passes" in as_ada.get(url).text
+    assert "8 of 8 passes" not in client_of(tree.bob).get(url).text  # that was counted for Ada
     BulkJob.objects.filter(pk=job.pk).update(actor=tree.bob)
     own = client_of(tree.bob).get(url).text
     assert "LUM-0001" in own
