@@ -202,9 +202,8 @@ class WindowTable(Table):
 
     def render_station(self, record: MaintenanceWindow) -> SafeString:
         station = record.station
-        return format_html(
-            '<a href="{}">{}</a><span class="sub">{}</span>', link("station_care", station.pk), station, station.location
-        )  # fmt: skip
+        under = " · ".join(str(part) for part in (station.beside, station.location) if part)
+        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', link("station_care", station.pk), station, under)
 
     def value_station(self, record: MaintenanceWindow) -> str:
         return record.station.identity

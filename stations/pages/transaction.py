@@ -45,7 +45,7 @@ def transaction(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "stations/transaction_live.html", context | {"part": True})
     signed = list(SignedMeterValue.objects.visible_to(request.user).filter(transaction=row).order_by("at", "pk")[:MOST_SIGNED])
     return render(request, "stations/transaction.html", context | _values(row) | {
-        "breadcrumbs": [(_("Transactions"), link("transactions")), (str(row.station), row.station.get_absolute_url())],
+        "breadcrumbs": [(_("Transactions"), link("transactions")), (row.station.name_and_id, row.station.get_absolute_url())],
         "signed": [(value, transaction_files.format_of(value.value)) for value in signed],
         "public_keys": transaction_files.public_keys(request, row) if signed else [],
         "mask": MASK,

@@ -118,6 +118,7 @@ def test_the_list_has_running_coming_and_past(tree: Tree, as_bob: Client, as_dan
     for state, comment in (("running", "runs"), ("coming", "comes"), ("past", "is over")):
         shown = text(as_bob.get(url, {"state": state}).content.decode())
         assert [one for one in ("runs", "comes", "is over") if f"This {one}" in shown] == [comment]
+    assert "Gate LUM-0001 · Quay 7" in shown
     assert "This runs" not in as_dan.get(url).content.decode()
     with CaptureQueriesContext(connection) as few:
         as_bob.get(url)

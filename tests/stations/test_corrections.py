@@ -155,6 +155,8 @@ def test_a_message_without_a_number_becomes_the_end_of_an_open_charge(tree: Tree
     )  # fmt: skip
     address = f"/transactions/inbox/{entry.pk}/"
     html = as_bob.get(address).content.decode()
+    for page in (address, f"/transactions/{row.pk}/", f"/transactions/{row.pk}/close/"):
+        assert "Gate (LUM-0001)" in as_bob.get(page).content.decode(), page
     assert f'value="{row.pk}"' in html
     assert f'value="{other.pk}"' not in html
     given = {"transaction": row.pk, "reason": "Same card, same meter."}
