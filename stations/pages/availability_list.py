@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy as lazy
 from stations.availability import REASONS, share
 from stations.models import AvailabilityDay
 from tenancy.links import link
-from tenancy.models import User
+from tenancy.models import Organization, User
 from tenancy.rights import READ, holds
-from ui.lists import ListPage, Table
+from ui.lists import MAX_EXPORT, ListPage, Table
 from ui.templatetags.ui import duration, own_zone
 
 MONTHS = 13  # that can be chosen
@@ -37,6 +37,8 @@ KEYS: dict[str, dict[str, str]] = {
     LOCATION: {"key": AT, "name": f"{AT}__name"},
     ORGANIZATION: {"key": f"{AT}__organization", "name": f"{AT}__organization__name"},
 }
+# Columns that say nothing of a group
+FOREIGN: dict[str, tuple[str, ...]] = {STATION: (), LOCATION: ("location",), ORGANIZATION: ("organization", "location")}
 UNDER = [("1000000", "100 %"), ("999000", "99.9 %"), ("990000", "99 %"), ("950000", "95 %"), ("900000", "90 %")]
 
 
@@ -70,6 +72,10 @@ def in_short(user: User, **where: Any) -> tuple[str, str]:
     return label, _("%(usable)s usable, uptime %(uptime)s") % words
 
 
+def words_of(search: str) -> list[str]:
+    return search.replace("\x00", "").split()[:WORDS]
+
+
 class AvailabilityFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(label=lazy("Id, alias, location, organization"), method="named", max_length=100)
     group = django_filters.ChoiceFilter(label=lazy("By"), choices=GROUPS, empty_label=None, method="later")
@@ -85,7 +91,8 @@ class AvailabilityFilter(django_filters.FilterSet):
         self.filters["month"].extra["choices"] = last_months(timezone.now().astimezone(own_zone()).date())
 
     def named(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        for word in value.replace("\x00", "").split()[:WORDS]:
+        """Of organizations the page chooses those with the name: what is below one has other names."""
+        for word in words_of(value) if self.data.get("group") != ORGANIZATION else ():
             fields = ("connector__station__identity", "connector__station__alias", f"{AT}__name", f"{AT}__organization__name")
             found = Q()
             for field in fields:
@@ -121,6 +128,7 @@ NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end text-nowrap"}}
 class AvailabilityTable(Table):
     thing = django_tables2.Column(lazy("Where"), accessor="name", order_by=("name",))
     organization = django_tables2.Column(lazy("Organization"), accessor="organization_name", order_by=("organization_name",))
+    location = django_tables2.Column(lazy("Location"), accessor="location_name", order_by=("location_name",))
     honest = django_tables2.Column(lazy("Usable"), accessor="served", order_by=("part",), attrs=NUMBER)
     uptime = django_tables2.Column(lazy("Uptime"), accessor="heard", order_by=("up",), attrs=NUMBER)
     lost = django_tables2.Column(lazy("Lost"), accessor="lost_time", attrs=NUMBER)
@@ -145,10 +153,11 @@ class AvailabilityTable(Table):
             case "location":
                 url = link("availability", **{"in": f"l{key}", "month": self.month})
                 return format_html('<a href="{}">{}</a><span class="sub">{}</span>', url, name, record["organization_name"])
+        under = format_html('<span class="sub">{}</span>', _("with all below it")) if record["below"] else ""
         if not holds(self.user, READ, record["path"]):
-            return format_html("{}", name)
+            return format_html("{}{}", name, under)
         url = link("availability", **{"in": f"o{key}", "month": self.month, "group": LOCATION})
-        return format_html('<a href="{}">{}</a>', url, name)
+        return format_html('<a href="{}">{}</a>{}', url, name, under)
 
     def value_thing(self, record: dict[str, Any]) -> str:
         alias = record.get("alias")
@@ -182,7 +191,8 @@ class AvailabilityList(ListPage):
         "The share of time in which a driver could have charged, beside the plain uptime; today is not in it. Exports give times in hours."
     )
     export_name = "availability"
-    hidden_columns = ("organization", "deactivated", "out_of_service", "unavailable", "unreported")
+    export_all = True
+    hidden_columns = ("organization", "location", "deactivated", "out_of_service", "unavailable", "unreported")
     empty_title = lazy("No day is summed up yet.")
     empty_text = lazy("A day is summed up after its midnight, from the first connection of a station on.")
 
@@ -199,8 +209,15 @@ class AvailabilityList(ListPage):
         wanted, known = self.request.GET.get("month", ""), last_months(timezone.now().astimezone(own_zone()).date())
         return wanted if wanted in dict(known) else known[0][0]
 
-    def filtered(self) -> tuple[QuerySet[Any], django_filters.FilterSet | None]:
+    def excluded(self) -> list[str]:
+        return [*super().excluded(), *FOREIGN[self.group]]
+
+    def column_choice(self) -> list[tuple[str, str, bool, str]]:
+        return [choice for choice in super().column_choice() if choice[0] not in FOREIGN[self.group]]
+
+    def filtered(self) -> tuple[Any, django_filters.FilterSet | None]:
         """One row for each station, location or organization, with the sums of its days."""
+        self.exporting = self.request.GET.get("export") in MAX_EXPORT
         days, filterset = super().filtered()
         self.days = days.filter(days_of(self.month)).order_by()
         names = KEYS[self.group] | {"organization_name": f"{AT}__organization__name", "path": f"{AT}__organization__path"}
@@ -213,23 +230,51 @@ class AvailabilityList(ListPage):
         shown = set(self.table_class.base_columns) - set(self.excluded())
         sums |= {f"lost_{slug}": Sum(Coalesce(Cast(KT(f"lost__{slug}"), IntegerField()), 0)) for slug in REASONS if slug in shown}
         rows = self.days.values(**{name: F(to) for name, to in names.items()}).annotate(**sums)
+        under = int(filterset.form.cleaned_data.get("under") or 0) if filterset and filterset.is_valid() else 0
+        if self.group == ORGANIZATION:
+            found = list(self._with_all_below(list(rows), [*sums]))
+            return [row for row in found if not under or row["part"] < under], filterset
         rows = rows.annotate(
             lost_time=F("counted") - F("served"), part=_millionths("served"), up=_millionths("heard"),
         )  # fmt: skip
-        if filterset and filterset.is_valid() and (under := filterset.form.cleaned_data.get("under")):
-            rows = rows.filter(part__lt=int(under))
-        return rows, filterset
+        return (rows.filter(part__lt=under) if under else rows), filterset
 
-    def sorted_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def _with_all_below(self, own: list[dict[str, Any]], sums: list[str]) -> Iterator[dict[str, Any]]:
+        """A row for each organization of `own`, and for those above that may be seen here, with the sums of all below it."""
+        above = {row["path"][: at + 1] for row in own for at, sign in enumerate(row["path"]) if sign == "/" and at}
+        seen = self.request.drill.limit(Organization.objects.visible_to(self.request.user))  # type: ignore[attr-defined]
+        rows = {row["path"]: row | dict.fromkeys(sums, 0) | {"below": False} for row in own}
+        for pk, name, path_ in seen.filter(path__in=above - rows.keys()).order_by().values_list("pk", "name", "path"):
+            rows[path_] = {"key": pk, "name": name, "organization_name": name, "path": path_, "below": False} | dict.fromkeys(sums, 0)
+        for one in own:
+            for at, sign in enumerate(one["path"]):
+                if sign == "/" and (row := rows.get(one["path"][: at + 1])):
+                    row["below"] |= row["path"] != one["path"]
+                    row |= {name: row[name] + (one[name] or 0) for name in sums}
+        words = [word.casefold() for word in words_of(self.request.GET.get("q", ""))]
+        for row in rows.values():
+            if row["counted"] and all(word in row["name"].casefold() for word in words):
+                shares = {name: row[of] * 1_000_000 // row["counted"] for name, of in (("part", "served"), ("up", "heard"))}
+                yield row | shares | {"lost_time": row["counted"] - row["served"]}
+
+    def sorted_rows(self, rows: Any) -> Any:
         """The worst first, if nothing else is wanted."""
+        if isinstance(rows, list):
+            return list(self.table(sorted(rows, key=lambda row: (row["part"], row["name"], row["key"]))).data.data)
         ordered: QuerySet[Any] = self.table(rows).data.data
         return ordered.order_by(*(ordered.query.order_by or ("part",)), "name", "key")
 
     def table_kwargs(self) -> dict[str, Any]:
         return {"group": self.group, "user": self.request.user, "month": self.month}
 
-    def totals(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
-        sums = rows.aggregate(all_counted=Sum("counted"), all_heard=Sum("heard"), all_served=Sum("served"))
+    def totals(self, rows: Any) -> Sequence[tuple[str, str]]:
+        names = ("counted", "heard", "served")
+        if isinstance(rows, list):  # what is below another row is in it
+            paths = {row["path"] for row in rows}
+            top = [row for row in rows if not any(row["path"] != path_ and row["path"].startswith(path_) for path_ in paths)]
+            sums = {f"all_{name}": sum(row[name] for row in top) for name in names}
+        else:
+            sums = rows.aggregate(**{f"all_{name}": Sum(name) for name in names})
         counted = sums["all_counted"] or 0
         return [
             (_("usable"), share(sums["all_served"] or 0, counted)),

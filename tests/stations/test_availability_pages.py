@@ -83,7 +83,7 @@ def kept(tree: Tree) -> Tree:
 def test_the_list_sums_up_by_station_location_and_organization(kept: Tree, as_bob: Client, as_dan: Client) -> None:
     month = f"{(datetime.now(UTC) - timedelta(days=1)).date():%Y-%m}"
     for group, names, share in (
-        ("station", ["Gate LUM-0001", "LUM-0002", "50.00 %", "100.00 %", "20 h 26 min"], "66.66 %"),
+        ("station", ["Gate LUM-0001", "LUM-0002", "50.00 %", "100.00 %", "20 h 27 min"], "66.66 %"),
         ("location", ["Quay 7", "66.66 %", "92.59 %"], "66.66 %"),
         ("organization", ["Harbour Offices", "66.66 %"], "66.66 %"),
     ):
@@ -97,12 +97,31 @@ def test_the_list_sums_up_by_station_location_and_organization(kept: Tree, as_bo
     assert "LUM-0001" in filtered
     assert "LUM-0002" not in filtered
     csv = as_bob.get(reverse("availability"), {"month": month, "export": "csv"}).getvalue().decode()
-    assert "LUM-0001 (Gate),50.0,92.59,24.0,2,3.556,0.0,20.444" in csv
+    assert "LUM-0001 (Gate),Harbour Offices,Quay 7,50.0,92.59,24.0,2,0.0,3.556,0.0,0.0,20.444,0.0,0.0" in csv
     narrowed = as_bob.get(reverse("availability"), {"month": month, "in": f"l{kept.location.pk}", "q": "gate"}).content.decode()
     assert "LUM-0001" in narrowed
     assert "LUM-0002" not in narrowed
     for url in (kept.location.get_absolute_url(), kept.customer.get_absolute_url()):
         assert "66.66 % usable, uptime 92.59 %" in as_bob.get(url).content.decode()
+
+
+def test_an_organization_counts_all_below_it(kept: Tree, as_ada: Client, as_bob: Client) -> None:
+    """Lumen has no location of its own: what it sees is that of its customer; and nobody sees it from below."""
+    query = {"group": "organization", "month": f"{(datetime.now(UTC) - timedelta(days=1)).date():%Y-%m}"}
+
+    def rows(client: Client, **more: str) -> list[list[str]]:
+        lines = client.get(reverse("availability"), query | more | {"export": "csv"}).getvalue().decode("utf-8-sig").splitlines()[1:]
+        return [[line.split(",")[at] for at in (0, 1, 4)] for line in lines]
+
+    own, whole = ["Harbour Offices", "66.66", "3"], ["Lumen Installers", "66.66", "3"]
+    assert rows(as_bob) == [own, whole]
+    said = text(as_bob.get(reverse("availability"), query).content.decode())
+    assert "Lumen Installers with all below it" in said
+    assert "usable 66.66 %" in said  # nothing twice
+    assert rows(as_bob, q="lumen") == [whole]
+    assert rows(as_bob, under="900000") == [own, whole]
+    assert rows(as_bob, **{"in": f"o{kept.customer.pk}"}) == [own]
+    assert next(row[0] for row in rows(as_ada, sort="-connectors")) == kept.platform.name
 
 
 def test_months_begin_with_that_of_yesterday() -> None:
