@@ -25,6 +25,7 @@ from ui.templatetags.ui import own_zone
 Rows = QuerySet[Transaction]
 
 MOST_CHOICES = 200
+NONE = "none"
 LARGEST = Decimal(10**15)  # Wh: what any database can compare with
 
 
@@ -58,7 +59,9 @@ class TransactionFilter(django_filters.FilterSet):
     problem = django_filters.ChoiceFilter(
         label=lazy("Problem"), empty_label=lazy("Any or none"), choices=Transaction.Problem.choices, method="has_problem"
     )
-    settlement = django_filters.ChoiceFilter(label=lazy("Settlement"), empty_label=lazy("Any"), choices=Settlement.choices)
+    settlement = django_filters.ChoiceFilter(
+        label=lazy("Settlement"), empty_label=lazy("Any"), choices=[*Settlement.choices, (NONE, lazy("None"))], method="settled_by"
+    )
     station = django_filters.CharFilter(label=lazy("Station"), method="at_station", max_length=60)
     card = django_filters.CharFilter(label=lazy("Pass or card"), method="with_card", max_length=60)
     at_least = django_filters.NumberFilter(
@@ -127,6 +130,9 @@ class TransactionFilter(django_filters.FilterSet):
             case "void":
                 return rows.filter(void=True)
         return rows.exclude(problems=[])
+
+    def settled_by(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(settlement="" if value == NONE else value)
 
     def has_problem(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.with_problem(value)  # type: ignore[attr-defined, no-any-return]

@@ -96,6 +96,9 @@ def test_filters(tree: Tree, as_bob: Client) -> None:
     assert found(card="abcd") == [other.pk]
     assert found(card="pool CAR") == [today.pk, older.pk]  # the pass' name
     assert found(since=f"{now - timedelta(days=70, hours=12):%Y-%m-%d}", until=f"{now - timedelta(days=60):%Y-%m-%d}") == [older.pk]
+    Transaction.objects.filter(pk=other.pk).update(settlement="roaming")
+    assert found(settlement="roaming") == [other.pk]
+    assert found(settlement="none") == [today.pk, older.pk]
     assert found(sort="energy", state="ended") == [older.pk, other.pk]
     assert found(sort="-duration")[0] in {older.pk, other.pk}
 
