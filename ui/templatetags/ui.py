@@ -95,19 +95,22 @@ def exact(moment: datetime | None, zone: tzinfo | str | None = None) -> str:
 
 @register.filter
 def duration(value: timedelta | float | None) -> str:
-    """A timedelta, or seconds, as "1 h 12 min"."""
+    """A timedelta, or seconds, as "1 h 12 min", rounded."""
     if value is None:
         return "–"
-    seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
-    if seconds < 0:
+    exactly = value.total_seconds() if isinstance(value, timedelta) else value
+    if exactly < 0:
         return "–"
+    seconds = int(exactly)
     if seconds < 60:
         return _("%d s") % seconds
-    if seconds < 3600:
-        return _("%d min") % (seconds // 60)
-    hours, minutes = divmod(seconds // 60, 60)
+    whole = (seconds + 30) // 60  # rounded, as everything that is said of it
+    if whole < 60:
+        return _("%d min") % whole
+    hours, minutes = divmod(whole, 60)
     if hours < 48:
         return _("%(h)d h %(m)02d min") % {"h": hours, "m": minutes}
+    hours = (whole + 30) // 60
     return _("%(d)d days %(h)d h") % {"d": hours // 24, "h": hours % 24}
 
 
