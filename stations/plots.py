@@ -109,13 +109,16 @@ def as_json(plot: Plot, zone: str) -> dict[str, Any]:
     def column(name: str) -> list[float | None]:
         return [None if (value := getattr(point, name)) is None else round(value, 3) for point in plot.points]
 
+    power = column("kw")
+    if plot.derived and power and power[0] is None:  # each holds since the point before: so that the first interval is drawn
+        power[0] = next((power[at] for at, point in enumerate(plot.points) if at and point.energy is not None), None)
     return {
         "zone": zone,
         "start": plot.start.timestamp(),
         "end": plot.end.timestamp(),
         "derived": plot.derived,
         "t": [round(point.at.timestamp(), 3) for point in plot.points],
-        "kw": column("kw"),
+        "kw": power,
         "kwh": column("kwh"),
         "charge": column("charge") if any(point.charge is not None for point in plot.points) else [],
     }

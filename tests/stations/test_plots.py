@@ -71,6 +71,7 @@ def test_power_from_the_register_where_it_is_not_measured(tree: Tree) -> None:
     assert [point.power for point in plot.points] == [None, 4000, 0, None, 12400]
     assert [point.energy for point in plot.points] == [0, 1000, 1000, 900, 4000]
     assert plot.peak == 12400
+    assert plots.as_json(plot, "UTC")["kw"] == [4, 4, 0, None, 12.4]  # drawn back to the point before, the first one too
 
 
 def test_phases_are_added_up_only_where_there_is_no_sum(tree: Tree) -> None:
