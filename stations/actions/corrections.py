@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stations import nudges, plausible
-from stations.models import Connector, Correction, Transaction, UnmatchedMessage
+from stations.models import Connector, Correction, SignedMeterValue, Transaction, UnmatchedMessage
 from stations.ocpp import versions
 from tenancy import audit
 from tenancy.models import User
@@ -136,8 +136,8 @@ def join_unmatched(*, actor: User | None, entry: UnmatchedMessage, transaction: 
             raise ValidationError(_("This message is not the end of that transaction."))
         if not row.running and not row.closed_by_hand:
             raise ValidationError(_("It has ended meanwhile: the station has reported it, or somebody has closed it."))
-        if not UnmatchedMessage.objects.filter(pk=entry.pk, resolved_at=None).update(resolved_at=timezone.now()):
-            raise ValidationError(_("Somebody else has worked this entry off already."))
+        _work_off(entry, row)
+        _keep_signed(entry, row)
         problems = plausible.at_the_end(
             started=row.started_at, ended=end["ended_at"], meter_start=row.meter_start, meter_last=row.meter_last,
             meter_stop=end["meter_stop"], power=power_of(row.connector), clock_wrong=end.pop("clock_wrong"),
@@ -147,6 +147,23 @@ def join_unmatched(*, actor: User | None, entry: UnmatchedMessage, transaction: 
             "reviewed_at": None,
         }  # fmt: skip
         return _decide(actor, row, Correction.Kind.REPORTED, reason, changed)
+
+
+def _work_off(entry: UnmatchedMessage, row: Transaction) -> None:
+    if not UnmatchedMessage.objects.filter(pk=entry.pk, resolved_at=None).update(resolved_at=timezone.now(), about=row):
+        raise ValidationError(_("Somebody else has worked this entry off already."))
+
+
+def _keep_signed(entry: UnmatchedMessage, row: Transaction) -> None:
+    """The signed values in the message, unchanged, with the transaction that it ends."""
+    ended = versions.ended_of(entry.action, entry.payload)
+    SignedMeterValue.objects.bulk_create(
+        SignedMeterValue(
+            connector_id=row.connector_id, transaction=row, at=plausible.effective(one.at, entry.last_at) or entry.last_at,
+            context=one.context[:20], value=one.value,
+        )
+        for one in (ended.signed if ended else ())
+    )  # fmt: skip
 
 
 def _values(row: Transaction) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, doors, outbound, periods
+from stations.gateway import bulk, cards, doors, outbound, periods, unmatched
 from stations.gateway.cards import iso
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
@@ -43,7 +42,6 @@ from stations.models import (
     Station,
     StatusChange,
     Transaction,
-    UnmatchedMessage,
 )
 from stations.models.infrastructure import MAX_CONNECTORS
 from stations.ocpp import events, frames
@@ -52,8 +50,6 @@ from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
 MAX_SERIES = 400  # per connector; enough for every measurand on every phase, not for a station that makes them up
-
-MAX_UNMATCHED = 200  # inbox rows per station; the log keeps the rest
 
 STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
 CARD_OFFER_FIELDS = (
@@ -95,7 +91,7 @@ class Book:
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
         self.corrections: list[Correction] = []  # of what somebody had closed by hand
-        self.unmatched: dict[tuple[int, str, str], tuple[Received, int]] = {}
+        self.unmatched: dict[unmatched.Key, unmatched.Message] = {}
         self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
         self.notes: dict[int, dict[str, Any]] = {}  # station pk -> fields that change rarely
         self.security: list[SecurityEvent] = []
@@ -402,7 +398,7 @@ class Book:
             booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
             corrected = row.reviewed_at is not None and row.reported_end == event.at.text  # what it says was booked, and then corrected
             if booked != event.meter_stop and not corrected:
-                self._keep_unmatched(entry, event.transaction_id)
+                self._keep_unmatched(entry, event.transaction_id, row.pk)
             return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
         self.stopped[row.pk] = (row, event, entry)
         self.closed.append((entry.state, event.transaction_id))
@@ -413,9 +409,9 @@ class Book:
         self.changed.add(entry.state.station_id)
         return answer
 
-    def _keep_unmatched(self, entry: Received, transaction_id: str) -> None:
-        key = (entry.state.station_id, entry.action, transaction_id[:36])
-        self.unmatched[key] = (entry, self.unmatched.get(key, (entry, 0))[1] + 1)
+    def _keep_unmatched(self, entry: Received, transaction_id: str, about: int | None = None) -> None:
+        key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which_end(entry.event))
+        self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].count if key in self.unmatched else 0) + 1, about)
         self.changed.add(entry.state.station_id)
 
     def _log(self, entry: Received, answer: str | None) -> None:
@@ -477,7 +473,7 @@ class Book:
         if self.problems:
             self._write_problems()
         if self.unmatched:
-            self._write_unmatched()
+            unmatched.write(self.unmatched)
 
     def _write_resting(self, connectors: list[int]) -> None:
         scheduled = Connector.objects.filter(pk__in=connectors, availability=Availability.SCHEDULED)
@@ -554,28 +550,6 @@ class Book:
             if both != known:
                 rows.append((pk, both))
         bulk.update(Transaction, ("problems",), rows)
-
-    def _write_unmatched(self) -> None:
-        """The inbox: one row per station, action and transaction id, with the latest message whole."""
-        rows = UnmatchedMessage.objects.filter(station__in={station for station, _action, _id in self.unmatched})
-        counts = dict(rows.order_by().values_list("station").annotate(Count("pk")))
-        rows = rows.filter(transaction_id__in={key[2] for key in self.unmatched})
-        known = {(row.station_id, row.action, row.transaction_id): row for row in rows}
-        again, new = [], []
-        for key, (entry, count) in self.unmatched.items():
-            call = frames.parse(entry.text)
-            assert isinstance(call, frames.Call)
-            payload = outbound.without_nul(call.payload)
-            if row := known.get(key):
-                again.append((row.pk, entry.at, payload, row.count + count, None))
-            elif counts.get(key[0], 0) < MAX_UNMATCHED:
-                counts[key[0]] = counts.get(key[0], 0) + 1
-                new.append(UnmatchedMessage(
-                    station_id=key[0], action=key[1], transaction_id=key[2], first_at=entry.at, last_at=entry.at, count=count,
-                    payload=payload,
-                ))  # fmt: skip
-        bulk.update(UnmatchedMessage, ("last_at", "payload", "count", "resolved_at"), again)
-        UnmatchedMessage.objects.bulk_create(new)
 
     # -- for entries that cannot be booked -----------------------------------------------------------------------------------------------
 

@@ -241,7 +241,8 @@ class CardOffer(models.Model):
 
 class UnmatchedMessage(models.Model):
     """The inbox: what a station reported of a transaction that we do not know. Answered normally, because an error means endless
-    retries, and kept, because it may be somebody's kWh. One row per station, action and transaction id."""
+    retries, and kept, because it may be somebody's kWh. One row per station, action and transaction id, and per end where it says one:
+    several ends may come under the same id (0, -1), each with its own energy."""
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
@@ -250,6 +251,10 @@ class UnmatchedMessage(models.Model):
     station = models.ForeignKey(Station, models.CASCADE, related_name="unmatched")
     action = models.CharField(max_length=20)
     transaction_id = models.CharField(max_length=36)
+    # Of an end: tells it from other ends of the same transaction id
+    key = models.CharField(max_length=32, blank=True, editable=False)
+    # The transaction that ended otherwise before, or that the message was joined to
+    about = models.ForeignKey(Transaction, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
     first_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now)
     count = models.PositiveIntegerField(default=1)
@@ -264,7 +269,7 @@ class UnmatchedMessage(models.Model):
         verbose_name = _("inbox entry")
         verbose_name_plural = _("inbox entries")
         constraints = [
-            models.UniqueConstraint(fields=["station", "action", "transaction_id"], name="unmatched_once_per_transaction"),
+            models.UniqueConstraint(fields=["station", "action", "transaction_id", "key"], name="unmatched_once_per_transaction"),
         ]
 
     def __str__(self) -> str:

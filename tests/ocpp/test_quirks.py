@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from stations.actions import ask
 from stations.actions.corrections import close_transaction, correct_transaction, version_of
+from stations.gateway import unmatched
 from stations.models import CardOffer, Command, Correction, MeterSample, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Stop
 from tests.conftest import Tree
@@ -68,12 +69,26 @@ def test_a_stop_that_contradicts_the_first_is_kept_in_the_inbox(wire: Wire) -> N
 @pytest.mark.parametrize("unknown", [-1, 0, 999_999])
 def test_unknown_transaction_ids_are_answered_normally_and_kept(unknown: int, wire: Wire) -> None:
     assert meter(wire, {"value": "10"}, transaction=unknown) == {}
+    at = now()
     for _ in range(2):
-        assert stop(wire, unknown, 4000) == {}
+        assert stop(wire, unknown, 4000, at) == {}
     rows = {row.action: row for row in UnmatchedMessage.objects.all()}
     assert rows["StopTransaction"].payload["meterStop"] == 4000
     assert rows["StopTransaction"].count == 2
     assert MeterSample.objects.count() == 1, "the value itself is kept at the connector"
+
+
+def test_every_end_under_the_same_id_is_kept_and_those_worked_off_take_no_place(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unmatched, "MAX_WAITING", 2)
+    first, second = now(hours=-3), now(hours=-2)
+    for at, energy in ((first, 5000), (second, 7000), (first, 5000), (now(), 9000)):
+        assert stop(wire, -1, energy, at) == {}
+    kept = UnmatchedMessage.objects.order_by("first_at")
+    assert [(row.payload["meterStop"], row.count) for row in kept] == [(5000, 2), (7000, 1)], "and not more than may wait"
+    UnmatchedMessage.objects.update(resolved_at=timezone.now())
+    stop(wire, -1, 11_000)
+    stop(wire, -1, 7000, second)
+    assert {row.payload["meterStop"] for row in UnmatchedMessage.objects.filter(resolved_at=None)} == {7000, 11_000}
 
 
 def test_a_transaction_of_another_station_is_unknown(gateway: Gateway, tree: Tree) -> None:

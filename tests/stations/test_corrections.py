@@ -151,7 +151,9 @@ def test_a_message_without_a_number_becomes_the_end_of_an_open_charge(tree: Tree
     ended = timezone.now() - timedelta(hours=1)
     entry = UnmatchedMessage.objects.create(
         station=tree.station, action="StopTransaction", transaction_id="-1",
-        payload={"transactionId": -1, "meterStop": 9000, "timestamp": ended.isoformat(), "reason": "PowerLoss"},
+        payload={"transactionId": -1, "meterStop": 9000, "timestamp": ended.isoformat(), "reason": "PowerLoss",
+                 "transactionData": [{"timestamp": ended.isoformat(), "sampledValue": [
+                     {"value": "OCMF|{}|{}", "format": "SignedData", "context": "Transaction.End"}]}]},
     )  # fmt: skip
     address = f"/transactions/inbox/{entry.pk}/"
     html = as_bob.get(address).content.decode()
@@ -167,6 +169,8 @@ def test_a_message_without_a_number_becomes_the_end_of_an_open_charge(tree: Tree
     row.refresh_from_db()
     entry.refresh_from_db()
     assert (row.meter_stop, row.stop_reason, row.ended_at, row.problems) == (9000, "PowerLoss", ended, [])
-    assert entry.resolved_at
+    assert (entry.resolved_at is not None, entry.about) == (True, row)
+    kept = row.signed_values.get()
+    assert (kept.value, kept.context, kept.at, kept.connector_id) == ("OCMF|{}|{}", "Transaction.End", ended, row.connector_id)
     assert "This was worked off" in as_bob.get(address).content.decode()
     assert row.billable

@@ -1,0 +1,57 @@
+"""The inbox: messages of transactions that are not known, or that ended otherwise before."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+from django.db.models import Count
+
+from stations.gateway import bulk, outbound
+from stations.gateway.entries import Received
+from stations.models import UnmatchedMessage
+from stations.ocpp import events, frames
+
+MAX_WAITING = 200  # entries per station and action; the log keeps the rest
+
+Key = tuple[int, str, str, str]  # station, action, transaction id, which end
+
+
+class Message(NamedTuple):
+    """The latest one of a batch, how often it came, and the transaction that it contradicts."""
+
+    entry: Received
+    count: int
+    about: int | None
+
+
+def which_end(event: Any) -> str:
+    """Tells an end from others of the same transaction id; empty for what is no end."""
+    if not isinstance(event, events.Ended):
+        return ""
+    return hashlib.sha256(f"{event.meter_stop}|{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest()[:32]
+
+
+def write(messages: dict[Key, Message]) -> None:
+    """One row per key, with the latest message whole; in a constant number of queries."""
+    rows = UnmatchedMessage.objects.filter(station__in={key[0] for key in messages})
+    waiting = rows.filter(resolved_at=None).order_by().values_list("station", "action").annotate(Count("pk"))
+    counts = {(station, action): count for station, action, count in waiting}
+    rows = rows.filter(transaction_id__in={key[2] for key in messages}, key__in={key[3] for key in messages})
+    known = {(row.station_id, row.action, row.transaction_id, row.key): row for row in rows}
+    again, new = [], []
+    for key, (entry, count, about) in messages.items():
+        call = frames.parse(entry.text)
+        assert isinstance(call, frames.Call)
+        payload = outbound.without_nul(call.payload)
+        if row := known.get(key):
+            # What was decided of a transaction stands: the very same message says nothing new.
+            again.append((row.pk, entry.at, payload, row.count + count, row.resolved_at if row.about_id else None))
+        elif counts.get(key[:2], 0) < MAX_WAITING:
+            counts[key[:2]] = counts.get(key[:2], 0) + 1
+            new.append(UnmatchedMessage(
+                station_id=key[0], action=key[1], transaction_id=key[2], key=key[3], about_id=about, first_at=entry.at, last_at=entry.at,
+                count=count, payload=payload,
+            ))  # fmt: skip
+    bulk.update(UnmatchedMessage, ("last_at", "payload", "count", "resolved_at"), again)
+    UnmatchedMessage.objects.bulk_create(new)
