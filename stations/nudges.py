@@ -30,6 +30,11 @@ def close_station(station_id: int) -> None:
     _on_commit(GATEWAYS, {"type": "station.close", "station": station_id})
 
 
+def transaction_closed(station_id: int, transaction_id: str) -> None:
+    """Gateways: somebody has ended this transaction, the station has not."""
+    _on_commit(GATEWAYS, {"type": "transaction.closed", "station": station_id, "transaction": transaction_id})
+
+
 def stations_changed(*station_ids: int) -> None:
     """Pages: something to be seen of these stations changed."""
     if station_ids:

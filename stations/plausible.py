@@ -11,6 +11,7 @@ Problem = Transaction.Problem
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # a station that says it is earlier has lost its clock
 CLOCK_TOLERANCE = timedelta(seconds=60)
+LONGEST = timedelta(days=7)  # a charge that somebody puts in takes longer only when they say so twice
 MOST_WH = 1_000_000  # in one transaction: more than any battery takes, however long
 MARGIN = 1.2  # of the power: what is entered of a connector may be a little too low
 SLACK_WH = 5_000  # clocks and meters are read at different moments

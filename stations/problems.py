@@ -51,6 +51,14 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("More energy was reported than the connector can have given in this time."),
         lazy("Often the meter was exchanged while charging. Its values show where it jumped: correct the meter at start or end."),
     ),
+    Problem.BEYOND_END: (
+        lazy("It was closed by hand, and the station has since reported a meter beyond the end that was put in."),
+        lazy("It was still charging. Once it is over, correct the end and the meter; if the station reports its end, that takes force."),
+    ),
+    Problem.AFTER_DECISION: (
+        lazy("It was decided that nothing is settled for it; the station has reported its end since."),
+        lazy("Look at what it reports, then decide anew: confirm it, correct it, or leave it unsettled."),
+    ),
 }  # fmt: skip
 
 
@@ -71,6 +79,8 @@ def why_in_inbox(transaction: Transaction) -> str:
 def what_is(entry: UnmatchedMessage) -> str:
     """What an entry of the inbox is, in a sentence."""
     known_elsewhere = entry.transaction_id in {"", "0", "-1"}
+    if entry.about_id and not entry.resolved_at:
+        return _("The station ended transaction %s once more, with another meter at its end.") % entry.about_id
     if entry.action == "StopTransaction":
         meter = entry.payload.get("meterStop") if isinstance(entry.payload, dict) else None
         if known_elsewhere:
@@ -84,6 +94,8 @@ def what_is(entry: UnmatchedMessage) -> str:
 
 
 def what_to_do(entry: UnmatchedMessage) -> str:
+    if entry.about_id:
+        return _("What it said first is booked. Compare both: take what it says now, or dismiss it, and what is booked stands.")
     if entry.action == "StopTransaction":
         return _("If a charge is open at this station that can be its start, join the two. Otherwise look in the log, then dismiss it.")
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")

@@ -20,7 +20,7 @@ from stations.models import Connector, Correction, SignedMeterValue, Transaction
 from stations.ocpp import versions
 from tenancy import audit
 from tenancy.models import User
-from tenancy.personal import called
+from tenancy.personal import person
 from ui.templatetags.ui import exact
 
 CLOSED_BY_HAND = "ClosedByHand"
@@ -48,6 +48,8 @@ def what_is_wrong_with_values(row: Transaction, values: dict[str, Any]) -> dict[
     now = timezone.now()
     if started > now:
         wrong["started_at"] = _("This is in the future.")
+    elif started < plausible.EARLIEST:
+        wrong["started_at"] = _("This is before %(year)s: no charge of this portal is that old.") % {"year": plausible.EARLIEST.year}
     if ended is not None and ended > now:
         wrong["ended_at"] = _("This is in the future.")
     elif ended is not None and ended < started:
@@ -63,6 +65,12 @@ def more_than_possible(row: Transaction, values: dict[str, Any]) -> bool:
     """Whether these values mean more energy than the connector can have given. The station must be loaded."""
     started, ended, first, last = (values[name] for name in VALUES)
     return ended is not None and last is not None and plausible.too_much(last - first, ended - started, power_of(row.connector))
+
+
+def too_long(values: dict[str, Any]) -> bool:
+    """Whether it would have taken longer than anybody charges."""
+    started, ended = values["started_at"], values["ended_at"]
+    return ended is not None and ended - started > plausible.LONGEST
 
 
 def correct_transaction(*, actor: User | None, transaction: Transaction, version: str, values: dict[str, Any], reason: str) -> Correction:
@@ -111,6 +119,7 @@ def close_transaction(
             "ended_at": ended_at, "meter_stop": meter_stop, "closed_by_hand": True, "stop_reason": CLOSED_BY_HAND,
             "reviewed_at": timezone.now(),
         }  # fmt: skip
+        nudges.transaction_closed(row.station_id, row.transaction_id)
         return _decide(actor, row, Correction.Kind.CLOSED, reason, changed)
 
 
@@ -141,12 +150,38 @@ def join_unmatched(*, actor: User | None, entry: UnmatchedMessage, transaction: 
         problems = plausible.at_the_end(
             started=row.started_at, ended=end["ended_at"], meter_start=row.meter_start, meter_last=row.meter_last,
             meter_stop=end["meter_stop"], power=power_of(row.connector), clock_wrong=end.pop("clock_wrong"),
-        ) | set(row.problems) - {Transaction.Problem.NOT_ENDED}  # fmt: skip
+        ) | set(row.problems) - {Transaction.Problem.NOT_ENDED, Transaction.Problem.BEYOND_END}  # fmt: skip
+        if row.void:
+            problems |= {Transaction.Problem.AFTER_DECISION}
         changed = end | {
             "problems": sorted(str(problem) for problem in problems), "end_received_at": entry.last_at, "closed_by_hand": False,
-            "reviewed_at": None,
+            "reviewed_at": None, "void": False,
         }  # fmt: skip
+        nudges.transaction_closed(row.station_id, row.transaction_id)
         return _decide(actor, row, Correction.Kind.REPORTED, reason, changed)
+
+
+def take_new_end(*, actor: User | None, entry: UnmatchedMessage, version: str, reason: str) -> Correction:
+    """What the station says now of the end of a transaction that it ended otherwise before becomes true."""
+    if entry.about is None:
+        raise ValidationError(_("This message is not the end of a known transaction."))
+    with database.atomic():
+        row = _held(actor, entry.about, version)
+        changed = new_end(entry, row)
+        if row.running or not changed:
+            raise ValidationError(_("This message is not the end of that transaction."))
+        _check(row, _values(row) | changed)
+        _work_off(entry, row)
+        _keep_signed(entry, row)
+        return _decide(actor, row, Correction.Kind.VALUES, reason, changed | {"reviewed_at": timezone.now(), "void": False})
+
+
+def new_end(entry: UnmatchedMessage, row: Transaction) -> dict[str, Any]:
+    """The values that a transaction would have by an entry that contradicts its end; its time only where the station's clock was right."""
+    end = end_of(entry)
+    if not end:
+        return {}
+    return {"meter_stop": end["meter_stop"]} | ({} if end["clock_wrong"] else {"ended_at": end["ended_at"]})
 
 
 def _work_off(entry: UnmatchedMessage, row: Transaction) -> None:
@@ -184,8 +219,16 @@ def _meanwhile(actor: User | None, row: Transaction) -> str:
     if last is None:
         return _("The station has reported something of it meanwhile. Look at it again, then decide.")
     return _("%(who)s was faster: %(what)s, on %(when)s. Look at it again, then decide.") % {
-        "who": called(actor, last.actor) if last.actor else _("The portal"), "what": last.get_kind_display(), "when": exact(last.at),
+        "who": _who(actor, row, last.actor), "what": last.get_kind_display(), "when": exact(last.at),
     }  # fmt: skip
+
+
+def _who(actor: User | None, row: Transaction, who: User | None) -> str:
+    """As the transaction's page names them."""
+    if who is None:
+        return _("The portal")
+    at = row.station.location
+    return str(who) if actor is None else person(actor, who, at.organization.path, at.pk)
 
 
 def _check(row: Transaction, values: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
     Answered,
+    Closed,
     Connect,
     ConnectorState,
     Disconnect,
@@ -57,7 +58,7 @@ CARD_OFFER_FIELDS = (
 )  # fmt: skip
 CLOSING_FIELDS = (
     "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
-    "reviewed_at", "closed_by_hand",
+    "reviewed_at", "closed_by_hand", "void",
 )  # fmt: skip
 
 _Stopped = tuple[Known, events.Ended, Received]
@@ -90,6 +91,7 @@ class Book:
         self.new: list[tuple[Transaction, Received]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
+        self.late: dict[int, int] = {}  # pk of what was closed by hand -> the meter that was reported since
         self.corrections: list[Correction] = []  # of what somebody had closed by hand
         self.unmatched: dict[unmatched.Key, unmatched.Message] = {}
         self.boots: dict[int, tuple[dict[str, str], datetime]] = {}
@@ -118,6 +120,7 @@ class Book:
             outcomes[entry] = text = frames.result(entry.message_id, answer) if isinstance(answer, dict) else answer
             self._log(entry, text)
         outbound.answered([entry for entry in self.batch if isinstance(entry, Answered)], self.changed)
+        self.closed += [(one.state, key) for one in self.batch if isinstance(one, Closed) for key in one.transactions]
         doors.disconnect([entry for entry in self.batch if isinstance(entry, Disconnect)], self.changed)
         self._write()
         return [(entry, outcomes.get(entry)) for entry in self.batch]
@@ -298,6 +301,7 @@ class Book:
         if connector is None:
             return self._no_connector(entry, event.connector)
         running = entry.state.open.get(event.transaction_id) if event.transaction_id else None
+        late: Known | None = None
         if running is None and event.transaction_id:
             row = self.known.get((entry.state.station_id, event.transaction_id))
             if row is None:
@@ -305,8 +309,23 @@ class Book:
             elif row.ended_at is None:
                 running = OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start)
                 self.opened.append((entry.state, event.transaction_id, running))
-        self._measure(entry, connector, running, event.samples, event.signed, running.pk if running else None)
+            else:
+                late = row
+        self._measure(entry, connector, running, event.samples, event.signed, running.pk if running else late.pk if late else None)
+        if late is not None and late.closed_by_hand:
+            self._measured_late(late, event.samples)
         return {}
+
+    def _measured_late(self, row: Known, samples: list[Sample]) -> None:
+        """Values of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
+        meters = [round(wh) for _at, channel, value in samples if (wh := _register_wh(channel, value)) is not None]
+        stands = max(row.meter_stop or 0, row.meter_start)
+        if not meters or max(meters) <= stands + 1:
+            return
+        last = self.late.get(row.pk, row.meter_last or 0)
+        if max(meters) > last or Transaction.Problem.BEYOND_END not in row.problems:
+            self.late[row.pk] = max(*meters, last)
+            self.problems.setdefault(row.pk, set()).add(Transaction.Problem.BEYOND_END)
 
     def _measure(
         self,
@@ -333,8 +352,8 @@ class Book:
                     latest["power"] = watts
                 elif len(channel.phase) == 2 and channel.phase != "N":
                     phases = (phases or 0.0) + watts
-            elif measurand == "Energy.Active.Import.Register" and not channel.phase:
-                latest["energy_register"] = value * 1000 if channel.unit == "kWh" else value
+            elif (register := _register_wh(channel, value)) is not None:
+                latest["energy_register"] = register
             elif measurand == "SoC":
                 latest["state_of_charge"] = value
         if phases is not None and "power" not in latest:
@@ -443,12 +462,15 @@ class Book:
                 meter_stop=event.meter_stop, power=known.power, clock_wrong=clock_wrong or Transaction.Problem.CLOCK in known.problems,
             )  # fmt: skip
             if known.closed_by_hand:
-                problems.discard(str(Transaction.Problem.NOT_ENDED))  # it has, after all
+                # It has ended, after all, and there; a decision that nothing is settled was made without knowing that.
+                problems -= {str(Transaction.Problem.NOT_ENDED), str(Transaction.Problem.BEYOND_END)}
+                problems |= {str(Transaction.Problem.AFTER_DECISION)} if known.void else set()
                 self.corrections.append(_reported_after_all(known, event, ended, entry.at))
             # What somebody has decided stands as long as nothing new is wrong.
             reviewed = known.reviewed_at if problems <= set(known.problems) and not known.closed_by_hand else None
             self.closing.append((
                 known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems), reviewed, False,
+                known.void and not known.closed_by_hand,
             ))  # fmt: skip
 
     def _write(self) -> None:
@@ -541,15 +563,19 @@ class Book:
         return connector.series is None or len(connector.series) < MAX_SERIES
 
     def _write_problems(self) -> None:
-        rows = []
+        rows, again = [], []
         found = Transaction.objects.filter(pk__in=self.problems)
         for pk, known, by_hand in found.values_list("pk", "problems", "closed_by_hand"):
-            if by_hand:
-                continue  # it was closed here while the station was connected: what comes of it now is its end, or nothing
-            both = sorted({*known, *(str(problem) for problem in self.problems[pk])})
+            added = {str(problem) for problem in self.problems[pk]}
+            if by_hand:  # closed here: what comes of it now is its end, or that it went on
+                added &= {str(Transaction.Problem.BEYOND_END)}
+                again += [(pk, None)] if added else []
+            both = sorted({*known, *added})
             if both != known:
                 rows.append((pk, both))
         bulk.update(Transaction, ("problems",), rows)
+        bulk.update(Transaction, ("reviewed_at",), again)
+        bulk.update(Transaction, ("meter_last",), list(self.late.items()))
 
     # -- for entries that cannot be booked -----------------------------------------------------------------------------------------------
 
@@ -579,10 +605,20 @@ def _reported_after_all(known: Known, event: events.Ended, ended: datetime, at: 
     def told(ended: datetime | None, meter: int | None, reason: str) -> dict[str, Any]:
         return {"ended_at": ended.isoformat() if ended else None, "meter_stop": meter, "stop_reason": reason}
 
+    was, now = told(known.ended_at, known.meter_stop, known.stop_reason), told(ended, event.meter_stop, event.reason)
+    if known.void:
+        was, now = was | {"void": True}, now | {"void": False}
     return Correction(
         transaction_id=known.pk, kind=Correction.Kind.REPORTED, at=at,
-        before=told(known.ended_at, known.meter_stop, known.stop_reason), after=told(ended, event.meter_stop, event.reason),
+        before=was, after=now,
     )  # fmt: skip
+
+
+def _register_wh(channel: Channel, value: float) -> float | None:
+    """Wh, where it is the meter of the whole connector."""
+    if channel.measurand != "Energy.Active.Import.Register" or channel.phase:
+        return None
+    return value * 1000 if channel.unit == "kWh" else value
 
 
 def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:

@@ -48,6 +48,7 @@ class Known(NamedTuple):
     reported_end: str
     reviewed_at: datetime | None
     closed_by_hand: bool
+    void: bool
     stop_reason: str
     current_type: str
     max_current: int | None
@@ -63,7 +64,7 @@ class Known(NamedTuple):
 # Where each is found, from the transaction
 KNOWN_FIELDS = (
     "pk", "station_id", "transaction_id", "connector_id", "started_at", "ended_at", "meter_start", "meter_last", "meter_stop", "problems",
-    "reported_end", "reviewed_at", "closed_by_hand", "stop_reason",
+    "reported_end", "reviewed_at", "closed_by_hand", "void", "stop_reason",
     "station__current_type", "station__max_current", "station__voltage", "station__phases", "connector__max_current",
 )  # fmt: skip
 
@@ -142,6 +143,16 @@ class Received(Entry):
         super().__init__(at, future)
         self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event
         self.advice: Advice | None = None
+
+
+class Closed(Entry):
+    """Somebody has ended these transactions here: what the station still says of them is no everyday news."""
+
+    __slots__ = ("state", "transactions")
+
+    def __init__(self, at: datetime, state: StationState, transactions: list[str]) -> None:
+        super().__init__(at)
+        self.state, self.transactions = state, transactions
 
 
 class Question(NamedTuple):

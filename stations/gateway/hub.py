@@ -23,10 +23,10 @@ from django.utils import timezone
 
 from stations import hooks, nudges
 from stations.gateway import outbound, periods
-from stations.gateway.entries import Answered, Disconnect, Question
+from stations.gateway.entries import Answered, Closed, Disconnect, Question
 from stations.gateway.ledger import Ledger
 from stations.gateway.throttle import MAX_KEYS, Throttle
-from stations.models import Command, GatewayProcess, Station
+from stations.models import Command, GatewayProcess, Station, Transaction
 from stations.ocpp import v16
 from stations.ocpp.frames import CallError, CallResult
 
@@ -202,6 +202,8 @@ class Hub:
                 self._wake.set()
             elif message["type"] == "station.close" and consumer:
                 self.spawn(consumer.close(CLOSED_BY_US))
+            elif message["type"] == "transaction.closed" and consumer:
+                self.ledger.submit(Closed(timezone.now(), consumer.state, [message["transaction"]]))
             elif message["type"] == "station.attached" and consumer and consumer.generation < message["generation"]:
                 self.spawn(consumer.close(REPLACED))
 
@@ -259,12 +261,18 @@ class Hub:
                 periods.begin({consumer.station_id: (timezone.now(), "")})
 
     async def _compare(self) -> None:
-        """Close what should have been closed by a nudge that was lost: deactivated, deleted, or connected elsewhere since."""
+        """What a nudge that was lost should have done: close the sockets of stations that were deactivated, deleted, or have connected
+        elsewhere since; forget transactions that were closed by hand."""
         ours = {pk: consumer.generation for pk, consumer in self.connections.items()}
         for pk, code in await self._in_delivery(_strays, self.name, ours):
             consumer = self.connections.get(pk)
             if consumer is not None and consumer.generation == ours[pk]:
                 self.spawn(consumer.close(code))
+        open_here = {running.pk: (pk, key) for pk, one in self.connections.items() for key, running in list(one.state.open.items())}
+        for transaction in await self._in_delivery(_closed, list(open_here)):
+            pk, key = open_here[transaction]
+            if consumer := self.connections.get(pk):
+                self.ledger.submit(Closed(timezone.now(), consumer.state, [key]))
 
     async def drain(self) -> None:
         """Stop reading, commit what was read, answer it, close every socket with 1012."""
@@ -317,6 +325,15 @@ def _strays(gateway: str, ours: dict[int, int]) -> list[tuple[int, int]]:
     strays = [pk for pk, generation in ours.items() if rightful.get(pk) != generation]
     elsewhere = set(Station.objects.filter(pk__in=strays[:1000], active=True).values_list("pk", flat=True)) if strays else set()
     return [(pk, REPLACED if pk in elsewhere else CLOSED_BY_US) for pk in strays[:1000]]
+
+
+def _closed(transactions: list[int]) -> list[int]:
+    """Which of these have ended."""
+    found: list[int] = []
+    for first in range(0, len(transactions), 5000):
+        some = Transaction.objects.filter(pk__in=transactions[first : first + 5000], ended_at__isnull=False)
+        found += some.order_by().values_list("pk", flat=True)
+    return found
 
 
 def _last_seen() -> list[tuple[str, str]]:

@@ -66,6 +66,8 @@ class Transaction(models.Model):
         REFUSED_CARD = "refused_card", _("The card was not valid")
         NOT_ENDED = "not_ended", _("The station began another transaction without ending this one")
         TOO_MUCH = "too_much", _("More energy than the connector can give")
+        BEYOND_END = "beyond_end", _("The station reported more after it was closed by hand")
+        AFTER_DECISION = "after_decision", _("The station reported its end after it was decided that nothing is settled")
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"

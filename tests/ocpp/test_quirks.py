@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from stations.actions import ask
-from stations.actions.corrections import close_transaction, correct_transaction, version_of
+from stations.actions.corrections import close_transaction, correct_transaction, version_of, void_transaction
 from stations.gateway import unmatched
 from stations.models import CardOffer, Command, Correction, MeterSample, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Stop
@@ -270,7 +270,7 @@ def test_a_late_end_takes_force_over_one_put_in_by_hand(gateway: Gateway, tree: 
     row = the_transaction()
     ended = timezone.now() - timedelta(hours=1)
     close_transaction(actor=tree.ada, transaction=row, version=version_of(row), ended_at=ended, meter_stop=3000, reason="It is over.")
-    meter(wire, {"value": "3100"}, transaction=number)
+    meter(wire, {"value": "2900"}, transaction=number)
     second = start(wire, at=now())["transactionId"]
     row.refresh_from_db()
     assert (row.running, row.problems, second != number) == (False, [], True), "it has ended here"
@@ -279,10 +279,49 @@ def test_a_late_end_takes_force_over_one_put_in_by_hand(gateway: Gateway, tree: 
         assert stop(wire, number, 4000, at, reason="EVDisconnected") == {}
     row.refresh_from_db()
     assert (row.meter_stop, row.stop_reason, row.closed_by_hand, row.reported_end) == (4000, "EVDisconnected", False, at)
+    assert (row.problems, row.to_review, row.billable) == ([], False, True)
     assert [one.kind for one in Correction.objects.order_by("pk")] == ["closed", "reported"]
     told = Correction.objects.get(kind="reported")
     assert (told.before["meter_stop"], told.after["meter_stop"], told.actor) == (3000, 4000, None)
     assert not UnmatchedMessage.objects.exists()
+
+
+def by_hand(tree: Tree, began: str, wire: Wire) -> tuple[int, Transaction]:
+    number = start(wire, at=began)["transactionId"]
+    row = the_transaction()
+    close_transaction(actor=tree.ada, transaction=row, version=version_of(row), ended_at=timezone.now(), meter_stop=3000, reason="Over.")
+    row.refresh_from_db()
+    return number, row
+
+
+def test_what_is_measured_after_a_close_by_hand_is_attached_and_brings_it_up_again(wire: Wire, tree: Tree) -> None:
+    number, row = by_hand(tree, now(hours=-2), wire)
+
+    def measured(wh: int) -> bool:
+        assert meter(wire, {"value": str(wh)}, {"value": f"OCMF{wh}", "format": "SignedData"}, transaction=number) == {}
+        row.refresh_from_db()
+        return row.to_review
+
+    until(lambda: measured(4000))  # from when the gateway has heard of it
+    assert (row.problems, row.meter_stop, row.closed_by_hand, row.meter_last) == (["beyond_end"], 3000, True, 4000)
+    Transaction.objects.update(reviewed_at=timezone.now())
+    assert not measured(4000), "that was known when it was decided"
+    assert measured(5000)
+    assert set(row.signed_values.values_list("value", flat=True)) == {"OCMF4000", "OCMF5000"}
+    assert not UnmatchedMessage.objects.exists()
+    stop(wire, number, 6000)
+    row.refresh_from_db()
+    assert (row.problems, row.meter_stop, row.billable) == ([], 6000, True)
+
+
+def test_a_late_end_of_what_is_not_settled_asks_for_a_new_decision(wire: Wire, tree: Tree) -> None:
+    number, row = by_hand(tree, now(hours=-2), wire)
+    void_transaction(actor=tree.ada, transaction=row, version=version_of(row), reason="A test.")
+    stop(wire, number, 12_990)
+    row.refresh_from_db()
+    assert (row.void, row.problems, row.to_review, row.billable, row.meter_stop) == (False, ["after_decision"], True, False, 12_990)
+    told = Correction.objects.get(kind="reported")
+    assert (told.before["void"], told.after["void"]) == (True, False)
 
 
 def test_what_was_corrected_is_not_undone_when_the_station_repeats_itself(wire: Wire, tree: Tree) -> None:

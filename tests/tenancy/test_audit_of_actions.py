@@ -73,6 +73,7 @@ READ_ONLY = {
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
     "stations.check_entries",
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
+    "stations.too_long", "stations.new_end",
     "stations.what_is_wrong_with_window", "stations.overlapping", "stations.of_place", "stations.said",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
@@ -202,6 +203,12 @@ def decided(tree: Tree, act: Callable[..., Any], minutes: float | None = 60, **v
     act(actor=tree.ada, transaction=row, version=decisions.version_of(row), reason="It is so.", **values)
 
 
+def taken_anew(tree: Tree) -> None:
+    row, payload = charge(tree), {"transactionId": 1, "meterStop": 9000, "timestamp": timezone.now().isoformat()}
+    entry = UnmatchedMessage.objects.create(station=tree.station, action="StopTransaction", transaction_id="1", payload=payload, about=row)
+    decisions.take_new_end(actor=tree.ada, entry=entry, version=decisions.version_of(row), reason="It is so.")
+
+
 def checked(tree: Tree) -> Import:
     of = uploaded(tree)
     jobs.run(of.pk)
@@ -281,6 +288,7 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
             payload={"transactionId": -1, "meterStop": 2000, "timestamp": timezone.now().isoformat()},
         ),
     ),
+    "stations.take_new_end": taken_anew,
     "stations.create_location": lambda t: fleet.create_location(actor=t.ada, organization=t.customer, name="New"),
     "stations.edit_location": lambda t: fleet.edit_location(actor=t.ada, location=t.location, name="New"),
     "stations.publish_location": lambda t: fleet.publish_location(actor=t.ada, location=t.location, published=True),
