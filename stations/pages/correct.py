@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import evidence, explain, problems
 from stations.actions import corrections
-from stations.actions.corrections import VALUES, more_than_possible, version_of, what_is_wrong_with_values
+from stations.actions.corrections import VALUES, more_than_possible, too_long, version_of, what_is_wrong_with_values
 from stations.models import Correction, Transaction
 from tenancy.links import link
 from tenancy.personal import MASK, person
@@ -49,8 +49,30 @@ class ZoneTimeField(forms.DateTimeField):
             if value == self.prepare_value(known):
                 return known
         with timezone.override(self.zone):
-            found: datetime | None = super().to_python(value)
-            return found
+            try:
+                found: datetime | None = super().to_python(value)
+            except ValidationError:
+                if (found := _first_of_two(value, self.zone)) is None:
+                    raise
+            try:  # times of one zone are compared by their clock, so wrongly where it goes back
+                return found.astimezone(UTC) if found else None
+            except OverflowError:
+                raise ValidationError(_("There is no such time.")) from None
+
+
+def _first_of_two(value: Any, zone: Any) -> datetime | None:
+    """A time of the hour that comes twice when the clocks go back, as the first of the two; None for any other."""
+    try:
+        found = datetime.fromisoformat(str(value).strip()).replace(tzinfo=zone)
+    except ValueError:
+        return None
+    return found if comes_twice(found, zone) else None
+
+
+def comes_twice(at: datetime, zone: Any) -> bool:
+    """Whether the clocks of the place show this time a second time, because they go back in between."""
+    local = at.astimezone(zone)
+    return bool(local.replace(fold=0).utcoffset() > local.replace(fold=1).utcoffset())
 
 
 class MeterField(forms.DecimalField):
@@ -101,9 +123,38 @@ class DecisionForm(forms.Form):
                 if cleaned.get(name) is None:
                     self.add_error(name, _("This is needed."))
             if not self.errors.keys() & set(self.names):
+                self._mean_the_second()
                 for name, why in what_is_wrong_with_values(self.row, self.values()).items():
                     self.add_error(name if name in self.names else None, why)
         return cleaned
+
+    def _mean_the_second(self) -> None:
+        """An end of the hour that comes twice is the second one where it cannot be the first."""
+        values, zone = self.values(), self.row.station.location.zone
+        end = values["ended_at"]
+        if "ended_at" in self.names and end is not None and end < values["started_at"] and comes_twice(end, zone):
+            self.cleaned_data["ended_at"] = end.astimezone(zone).replace(fold=1).astimezone(UTC)
+
+    def doubts(self) -> list[str]:
+        """What somebody has to say twice before it is true."""
+        if self.cleaned_data.get("decision") == "void":
+            return []
+        found, values = [], self.values()
+        if more_than_possible(self.row, values):
+            found.append(_("This is more energy than the connector can give in this time."))
+        if too_long(values):
+            found.append(_("It would have taken %s, longer than anybody charges.") % duration(values["ended_at"] - values["started_at"]))
+        return found
+
+    def notes(self) -> list[str]:
+        """How what was typed is understood, where it can be understood in two ways."""
+        zone = self.row.station.location.zone
+        return [
+            (_("%s comes twice, because the clocks go back: the second is meant.") if at.astimezone(zone).fold
+             else _("%s comes twice, because the clocks go back: the first is meant.")) % exact(at, zone)
+            for name, at in self.values().items()
+            if name in self.names and self.is_typed() and isinstance(at, datetime) and comes_twice(at, zone)
+        ]  # fmt: skip
 
     def values(self) -> dict[str, Any]:
         """All of VALUES as they would be."""
@@ -300,7 +351,7 @@ def _guided(
         if use or request.POST.get("again"):
             context["form"] = _with(request, form_class, row, found, use)
         elif form.is_valid():
-            warned = form.is_typed() and more_than_possible(row, form.values())
+            warned = form.doubts()
             if request.POST.get("confirmed") and (not warned or request.POST.get("sure")):
                 try:
                     messages.success(request, attempt(save, form))
@@ -328,7 +379,7 @@ def _with(request: HttpRequest, form_class: type[DecisionForm], row: Transaction
     return form
 
 
-def _both_sides(request: HttpRequest, form: DecisionForm, warned: bool) -> dict[str, Any]:
+def _both_sides(request: HttpRequest, form: DecisionForm, warned: list[str]) -> dict[str, Any]:
     row = form.row
     void = form.cleaned_data.get("decision") == "void"
     before = {name: getattr(row, name) for name in VALUES} | {"void": row.void}
@@ -336,6 +387,7 @@ def _both_sides(request: HttpRequest, form: DecisionForm, warned: bool) -> dict[
         "step": "summary",
         "sides": sides(before, form.values() | {"void": void}, row.station.location.zone),
         "warned": warned,
+        "notes": form.notes(),
         "unsure": bool(warned and request.POST.get("confirmed")),
         "decision": dict(form.fields["decision"].choices).get(form.cleaned_data["decision"]) if "decision" in form.fields else "",  # type: ignore[attr-defined]
         "reason": form.cleaned_data["reason"],

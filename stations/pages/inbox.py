@@ -98,7 +98,21 @@ def _entry(request: HttpRequest, row: UnmatchedMessage) -> dict[str, Any]:
         "log_url": f"{reverse('station_logs', args=[row.station_id])}?{log}" if may(request.user, READ_LOGS, row) else "",
         "refusal": "" if may(request.user, CORRECT_TRANSACTIONS, row) else NO_RIGHT,
         "joins": bool(corrections.end_of(row)),
+        "about_url": link("transaction", row.about_id) if row.about_id else "",
     }
+
+
+class TakeForm(forms.Form):
+    """Why what the station says now is true. `doubts` have to be answered."""
+
+    reason = forms.CharField(label=lazy("Reason"), max_length=300, widget=forms.Textarea(attrs={"rows": 2}))
+    sure = forms.BooleanField(label=lazy("It is right all the same"))
+    version = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, row: Transaction, doubts: list[str]) -> None:
+        super().__init__(data, initial={"version": version_of(row)})
+        if not doubts:
+            del self.fields["sure"]
 
 
 class JoinForm(forms.Form):
@@ -122,6 +136,9 @@ def inbox_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """One message: the transaction that it ends is chosen, or it is dismissed."""
     rows = UnmatchedMessage.objects.select_related("station__location__organization")
     entry = get_for(request.user, rows, CORRECT_TRANSACTIONS, pk=pk)
+    about = Transaction.objects.visible_to(request.user).select_related("station__location__organization", "connector__station")
+    if not entry.resolved_at and (row := about.filter(pk=entry.about_id).first()):
+        return _contradicted(request, entry, row)
     end, zone, back = corrections.end_of(entry), entry.station.location.zone, link("inbox", show="messages")
     candidates = _candidates(request, entry, end)
     form = JoinForm(
@@ -152,6 +169,38 @@ def inbox_entry(request: HttpRequest, pk: int) -> HttpResponse:
                 "hidden": [("transaction", row.pk), ("reason", form.cleaned_data["reason"]), ("version", version_of(row))],
             }  # fmt: skip
     return render(request, "stations/inbox_entry.html", context)
+
+
+def _contradicted(request: HttpRequest, entry: UnmatchedMessage, row: Transaction) -> HttpResponse:
+    """The station has ended a transaction twice, each time otherwise: both sides, and what it says now can be taken."""
+    entry.about = row
+    before = {name: getattr(row, name) for name in corrections.VALUES}
+    after = before | corrections.new_end(entry, row)
+    doubts = []
+    if corrections.more_than_possible(row, after):
+        doubts.append(_("This is more energy than the connector can give in this time."))
+    if corrections.too_long(after):
+        doubts.append(_("It would have taken longer than anybody charges."))
+    form = TakeForm(request.POST if request.method == "POST" else None, row=row, doubts=doubts)
+    if request.method == "POST" and form.is_valid():
+        try:
+            attempt(lambda: corrections.take_new_end(
+                actor=request.user, entry=entry, version=form.cleaned_data["version"],  # type: ignore[arg-type]
+                reason=form.cleaned_data["reason"],
+            ))  # fmt: skip
+            messages.success(request, _("Taken: transaction %s has the end that the station says now.") % row.pk)
+            return redirect(row.get_absolute_url())
+        except ValidationError as error:
+            refuse(form, error)
+            row.refresh_from_db()
+            form.data = form.data.copy()  # type: ignore[attr-defined]
+            form.data["version"] = version_of(row)  # type: ignore[index]
+    back = link("inbox", show="messages")
+    return render(request, "stations/inbox_entry.html", {
+        **_entry(request, entry), "title": _("An end that contradicts another"), "form": form, "doubts": doubts, "about": row, "back": back,
+        "both": sides(before, after, row.station.location.zone),
+        "breadcrumbs": [(_("Transactions"), link("transactions")), (_("Inbox"), back)],
+    })  # fmt: skip
 
 
 def _candidates(request: HttpRequest, entry: UnmatchedMessage, end: dict[str, Any]) -> list[Transaction]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -71,6 +71,8 @@ def test_a_wrong_meter_is_corrected_with_both_sides_shown_before(tree: Tree, as_
         ({"ended_at": "2099-06-01T09:00:00"}, "This is in the future."),
         ({"meter_stop": "0.9"}, "The meter cannot end below where it began."),
         ({"started_at": "2025-03-30T02:30:00"}, "interpreted in time zone Europe/Amsterdam"),
+        ({"started_at": "0001-01-01T00:00:00"}, "There is no such time."),
+        ({"started_at": "1926-06-01T10:00:00"}, "This is before 2015"),
         ({"reason": ""}, "This field is required."),
         ({"decision": "confirm"}, "It cannot be confirmed."),
     ],
@@ -94,6 +96,67 @@ def test_more_than_the_connector_gives_is_asked_about(tree: Tree, as_bob: Client
     assert not Correction.objects.exists()
     assert as_bob.post(address, given | {"sure": "1"}).status_code == 302
     assert Transaction.objects.get().meter_stop == 900_000
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"decision": "confirm"}, "more energy than the connector can give"),
+        ({"decision": "values", "started_at": "2026-01-01T10:00:00", "meter_stop": "9"}, "longer than anybody charges"),
+    ],
+)
+def test_what_is_hard_to_believe_is_asked_about(tree: Tree, as_bob: Client, given: dict[str, str], told: str) -> None:
+    row = wrong(tree, problems=["too_much"], meter_stop=5_001_000)
+    address = f"/transactions/{row.pk}/correct/"
+    given = shown(as_bob.get(address).content.decode()) | {"reason": "why", "confirmed": "1"} | given
+    assert told in as_bob.post(address, given).content.decode()
+    assert not Correction.objects.exists()
+    assert as_bob.post(address, given | {"sure": "1"}).status_code == 302
+
+
+def test_a_time_that_comes_twice_is_taken_and_it_is_said_which(tree: Tree, as_bob: Client) -> None:
+    row = wrong(tree, start=datetime(2025, 10, 25, 23, 30, tzinfo=UTC), problems=["clock"], meter_stop=8000)
+    address = f"/transactions/{row.pk}/correct/"
+    given = shown(as_bob.get(address).content.decode()) | {"reason": "why", "decision": "values"}
+    given |= {"started_at": "2025-10-26T02:40:00", "ended_at": "2025-10-26T02:20:00"}
+    summary = as_bob.post(address, given).content.decode()
+    assert "02:40:00 comes twice, because the clocks go back: the first is meant." in summary
+    assert "02:20:00 comes twice, because the clocks go back: the second is meant." in summary
+    assert as_bob.post(address, given | {"confirmed": "1"}).status_code == 302
+    row.refresh_from_db()
+    assert (f"{row.started_at:%H:%M}", f"{row.ended_at:%H:%M}") == ("00:40", "01:20")
+
+
+def test_an_end_that_contradicts_the_booked_one_can_be_taken(tree: Tree, as_bob: Client) -> None:
+    row = charge(tree)
+    at = (row.ended_at or row.started_at) + timedelta(minutes=5)
+    entry = UnmatchedMessage.objects.create(
+        station=tree.station, action="StopTransaction", transaction_id=row.transaction_id, about=row,
+        payload={"transactionId": row.pk, "meterStop": 9000, "timestamp": at.isoformat()},
+    )  # fmt: skip
+    listed = as_bob.get("/transactions/inbox/").content.decode()
+    assert f"The station ended transaction {row.pk} once more" in listed
+    address = f"/transactions/inbox/{entry.pk}/"
+    html = as_bob.get(address).content.decode()
+    assert "7.00" in html
+    assert "8.00" in html
+    given = shown(html)
+    assert "This field is required." in as_bob.post(address, given | {"reason": ""}).content.decode()
+    assert as_bob.post(address, given | {"reason": "The meter says so."}).status_code == 302
+    row.refresh_from_db()
+    entry.refresh_from_db()
+    assert (row.meter_stop, row.ended_at, row.billable, entry.resolved_at is not None) == (9000, at, True, True)
+    assert Correction.objects.get().kind == "values"
+
+
+def test_who_was_faster_is_named_as_on_the_page(tree: Tree, as_bob: Client, ada: Any) -> None:
+    """Ada is of the platform, where Bob sees no personal data; beside a transaction of his own he is told who decided."""
+    row = wrong(tree)
+    address = f"/transactions/{row.pk}/correct/"
+    given = shown(as_bob.get(address).content.decode()) | {"reason": "why", "decision": "void", "confirmed": "1"}
+    correct_transaction(actor=ada, transaction=row, version=version_of(row), values={"meter_stop": 2000}, reason="Read it there.")
+    assert "Ada was faster: Values corrected" in as_bob.post(address, given).content.decode()
+    assert "Ada" in as_bob.get(f"/transactions/{row.pk}/").content.decode()
 
 
 def test_of_two_people_the_second_is_told(tree: Tree, as_bob: Client, ada: Any) -> None:
