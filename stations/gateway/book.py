@@ -430,7 +430,7 @@ class Book:
 
     def _keep_unmatched(self, entry: Received, transaction_id: str, about: int | None = None) -> None:
         key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which_end(entry.event))
-        self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].count if key in self.unmatched else 0) + 1, about)
+        self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].times if key in self.unmatched else 0) + 1, about)
         self.changed.add(entry.state.station_id)
 
     def _log(self, entry: Received, answer: str | None) -> None:

@@ -21,7 +21,7 @@ class Message(NamedTuple):
     """The latest one of a batch, how often it came, and the transaction that it contradicts."""
 
     entry: Received
-    count: int
+    times: int
     about: int | None
 
 
@@ -40,18 +40,18 @@ def write(messages: dict[Key, Message]) -> None:
     rows = rows.filter(transaction_id__in={key[2] for key in messages}, key__in={key[3] for key in messages})
     known = {(row.station_id, row.action, row.transaction_id, row.key): row for row in rows}
     again, new = [], []
-    for key, (entry, count, about) in messages.items():
+    for key, (entry, times, about) in messages.items():
         call = frames.parse(entry.text)
         assert isinstance(call, frames.Call)
         payload = outbound.without_nul(call.payload)
         if row := known.get(key):
             # What was decided of a transaction stands: the very same message says nothing new.
-            again.append((row.pk, entry.at, payload, row.count + count, row.resolved_at if row.about_id else None))
+            again.append((row.pk, entry.at, payload, row.count + times, row.resolved_at if row.about_id else None))
         elif counts.get(key[:2], 0) < MAX_WAITING:
             counts[key[:2]] = counts.get(key[:2], 0) + 1
             new.append(UnmatchedMessage(
                 station_id=key[0], action=key[1], transaction_id=key[2], key=key[3], about_id=about, first_at=entry.at, last_at=entry.at,
-                count=count, payload=payload,
+                count=times, payload=payload,
             ))  # fmt: skip
     bulk.update(UnmatchedMessage, ("last_at", "payload", "count", "resolved_at"), again)
     UnmatchedMessage.objects.bulk_create(new)

@@ -71,8 +71,8 @@ def _first_of_two(value: Any, zone: Any) -> datetime | None:
 
 def comes_twice(at: datetime, zone: Any) -> bool:
     """Whether the clocks of the place show this time a second time, because they go back in between."""
-    local = at.astimezone(zone)
-    return bool(local.replace(fold=0).utcoffset() > local.replace(fold=1).utcoffset())
+    first, second = (at.astimezone(zone).replace(fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
 
 
 class MeterField(forms.DecimalField):

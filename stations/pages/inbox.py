@@ -137,7 +137,7 @@ def inbox_entry(request: HttpRequest, pk: int) -> HttpResponse:
     rows = UnmatchedMessage.objects.select_related("station__location__organization")
     entry = get_for(request.user, rows, CORRECT_TRANSACTIONS, pk=pk)
     about = Transaction.objects.visible_to(request.user).select_related("station__location__organization", "connector__station")
-    if not entry.resolved_at and (row := about.filter(pk=entry.about_id).first()):
+    if entry.about_id and not entry.resolved_at and (row := about.filter(pk=entry.about_id).first()):
         return _contradicted(request, entry, row)
     end, zone, back = corrections.end_of(entry), entry.station.location.zone, link("inbox", show="messages")
     candidates = _candidates(request, entry, end)
