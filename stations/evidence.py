@@ -57,7 +57,8 @@ def of(row: Transaction) -> Evidence:
     after = beside.filter(started_at__gte=row.started_at, pk__gt=row.pk).order_by("started_at", "pk").first()
     before = beside.filter(started_at__lte=row.started_at, pk__lt=row.pk).order_by("-started_at", "-pk").first()
     limit = after.started_at if after else now
-    until = row.ended_at if row.ended_at and row.started_at < row.ended_at <= limit else limit
+    beyond = Transaction.Problem.BEYOND_END in row.problems  # the end that was put in is too early
+    until = row.ended_at if row.ended_at and row.started_at < row.ended_at <= limit and not beyond else limit
     first, last = _readings(row, row.started_at - timedelta(seconds=1), until + timedelta(seconds=1))
     found: list[Suggestion] = []
 
@@ -73,7 +74,7 @@ def of(row: Transaction) -> Evidence:
         suggest("meter_stop", row.meter_last, _("last meter value that the station sent while it charged"))
     if after and after.meter_start >= row.meter_start:
         suggest("meter_stop", after.meter_start, _("meter at the start of the next charge here, transaction %s") % after.pk)
-    if row.running or row.ended_at is None or row.ended_at < row.started_at or Transaction.Problem.CLOCK in row.problems:
+    if row.running or row.ended_at is None or beyond or row.ended_at < row.started_at or Transaction.Problem.CLOCK in row.problems:
         if last:
             suggest("ended_at", last.at, _("time of the last meter value"))
         if freed := _free_since(row, limit):

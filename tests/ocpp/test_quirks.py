@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from stations import evidence, nudges
 from stations.actions import ask
 from stations.actions.corrections import close_transaction, correct_transaction, version_of, void_transaction
-from stations.gateway import unmatched
+from stations.gateway import hub, unmatched
 from stations.models import CardOffer, Command, Correction, MeterSample, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Stop
 from tests.conftest import Tree
@@ -294,7 +295,14 @@ def by_hand(tree: Tree, began: str, wire: Wire) -> tuple[int, Transaction]:
     return number, row
 
 
-def test_what_is_measured_after_a_close_by_hand_is_attached_and_brings_it_up_again(wire: Wire, tree: Tree) -> None:
+@pytest.mark.parametrize("lost", [False, True], ids=["told", "the nudge is lost"])
+def test_what_is_measured_after_a_close_by_hand_is_attached_and_brings_it_up_again(
+    lost: bool, gateway: Gateway, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lost:
+        monkeypatch.setattr(nudges, "transaction_closed", lambda *_: None)
+        monkeypatch.setattr(hub, "BEAT", 0.1)
+    wire = gateway.connect()
     number, row = by_hand(tree, now(hours=-2), wire)
 
     def measured(wh: int) -> bool:
@@ -308,6 +316,7 @@ def test_what_is_measured_after_a_close_by_hand_is_attached_and_brings_it_up_aga
     assert not measured(4000), "that was known when it was decided"
     assert measured(5000)
     assert set(row.signed_values.values_list("value", flat=True)) == {"OCMF4000", "OCMF5000"}
+    assert 5000 in [one.value for one in evidence.of(row).suggestions if one.field == "meter_stop"]
     assert not UnmatchedMessage.objects.exists()
     stop(wire, number, 6000)
     row.refresh_from_db()
