@@ -27,12 +27,12 @@ COLUMNS = (
     Told("name", lazy("A location of this name that the organization already has is changed, else it is new."),
          "Quay 7 (example)", required=True),
     Told("organization", lazy("Name of the organization, or of one below it. Empty: the one chosen."), ""),
-    Told("street", lazy("Street and number."), "Kade 7"),
-    Told("postal_code", lazy("As the country writes it. Format the column as text."), "3011 AA"),
-    Told("city", "", "Rotterdam"),
-    Told("country", lazy("Two letters, such as NL."), "NL"),
-    Told("latitude", lazy("Degrees north, such as 51.9170. With both coordinates the location is on the map."), "51.9170"),
-    Told("longitude", lazy("Degrees east, such as 4.4870."), "4.4870"),
+    Told("street", lazy("Street and number."), "Kade 7", empties=True),
+    Told("postal_code", lazy("As the country writes it. Format the column as text."), "3011 AA", empties=True),
+    Told("city", "", "Rotterdam", empties=True),
+    Told("country", lazy("Two letters, such as NL."), "NL", empties=True),
+    Told("latitude", lazy("Degrees north, such as 51.9170. With both coordinates the location is on the map."), "51.9170", empties=True),
+    Told("longitude", lazy("Degrees east, such as 4.4870."), "4.4870", empties=True),
     Told("time_zone", lazy("Such as Europe/Amsterdam. Empty: that of the portal for a new location."), "Europe/Amsterdam"),
     Told("access_mode", lazy("open, whitelist, roaming or roaming_whitelist. Empty: whitelist for a new location."), "whitelist"),
     Told("published", lazy("yes or no. To change it you need the right to publish locations. Empty: no for a new location."), "no"),
@@ -59,7 +59,7 @@ class Zone(Widget):
 
 
 class LocationRows(Rows):
-    name = Column("name", Text(field("name"), name=True))
+    name = Column("name", Text(field("name"), name=True), keeps=True)
     street = Column("street", Text(field("street")))
     postal_code = Column("postal_code", Text(field("postal_code")))
     city = Column("city", Text(field("city")))
@@ -69,6 +69,7 @@ class LocationRows(Rows):
     time_zone = Column("time_zone", Zone(), keeps=True)
     access_mode = Column("access_mode", Choice(field("access_mode")), keeps=True)
     published = Column("published", YesNo(), keeps=True)
+    empties = frozenset(told.name for told in COLUMNS if told.empties)
 
     def __init__(self, user: User, organization: Organization, options: dict[str, Any]) -> None:
         super().__init__([told.name for told in COLUMNS])

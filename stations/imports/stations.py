@@ -27,28 +27,31 @@ from tenancy.imports.rows import Choice, Column, Rows, Text, YesNo, text_of, unp
 from tenancy.links import link
 from tenancy.models import Import, ImportPart, Organization, User
 from tenancy.names import same_name
+from tenancy.personal import MASK
 from tenancy.rights import MANAGE_STATIONS, READ, at_platform, forget, may
 
 COLUMNS = (
     Told("id", lazy("Exactly as the station sends it; capitals matter. Format the column as text. A station that is there already is "
          "changed, else it is new."), "EXAMPLE-0001", required=True),
-    Told("alias", lazy("A name people use, shown beside the id."), "Gate"),
+    Told("alias", lazy("A name people use, shown beside the id."), "Gate", empties=True),
     Told("organization", lazy("Name of the organization of the location. Only needed where several have a location of this name."), ""),
     Told("location", lazy("Name of a location of the organization chosen, or of one below it. A new station needs one."), "Quay 7"),
-    Told("template", lazy("Name of a hardware template. Cells that are empty take their value from it."), "AC 22 kW, two sockets"),
+    Told("template", lazy("Name of a hardware template. Cells that are empty take their value from it, of a station that is there too."),
+         "AC 22 kW, two sockets"),
     Told("make", lazy("Told by the station itself. Only in exports; an import passes it over."), ""),
     Told("model", lazy("Told by the station itself. Only in exports; an import passes it over."), ""),
     Told("current", lazy("AC or DC. Empty: AC for a new station."), "AC"),
     Told("phases", lazy("1 or 3. Empty: 3 for a new station."), "3"),
     Told("voltage", lazy("In V; AC: between phase and neutral. Empty: 230 for a new station."), "230"),
-    Told("max_current", lazy("Of the station, in A per phase. Empty: not known."), "64"),
+    Told("max_current", lazy("Of the station, in A per phase."), "64", empties=True),
     Told("connectors", lazy("How many. Empty: 1 for a new station."), "2"),
     Told("format", lazy("socket or cable; where the connectors differ, one for each: socket;cable."), "socket"),
-    Told("plug", lazy("Such as Type 2, CCS, CHAdeMO; where the connectors differ, one for each: CCS;CHAdeMO."), "Type 2"),
-    Told("connector_current", lazy("Of a connector, in A per phase; where they differ, one for each: 125;100."), "32"),
-    Told("evse_ids", lazy("One for each connector, with ; between. Nobody else may have them."), "NL*LTD*E1;NL*LTD*E2"),
-    Told("communication", lazy("Such as 4G, Ethernet, Wi-Fi."), "4G"),
-    Told("access_mode", lazy("open, whitelist, roaming or roaming_whitelist. Empty: as the location."), ""),
+    Told("plug", lazy("Such as Type 2, CCS, CHAdeMO; where the connectors differ, one for each: CCS;CHAdeMO."), "Type 2", empties=True),
+    Told("connector_current", lazy("Of a connector, in A per phase; where they differ, one for each: 125;100."), "32", empties=True),
+    Told("evse_ids", lazy("One for each connector, with ; between. Nobody else may have them."), "NL*LTD*E1;NL*LTD*E2", empties=True),
+    Told("communication", lazy("Such as 4G, Ethernet, Wi-Fi."), "4G", empties=True),
+    Told("access_mode", lazy("open, whitelist, roaming or roaming_whitelist. Where there is none, that of the location counts."), "",
+         empties=True),
     Told("active", lazy("yes or no: whether it may connect. Empty: yes for a new station."), "yes"),
 )  # fmt: skip
 # Attributes of a station while it is read: its own, and those of its connectors together
@@ -128,13 +131,14 @@ class StationRows(Rows):
     voltage = column("voltage", Whole(100, 1500), keeps=True)
     max_current = column("max_current", Whole(1, 2000))
     connectors = column("connectors", Whole(1, MAX_CONNECTORS), keeps=True)
-    format = column("format", Several(Format(connector_field("format"))))
+    format = column("format", Several(Format(connector_field("format"))), keeps=True)
     plug = column("plug", Several(Text(connector_field("plug"))))
     connector_current = column("connector_current", Several(Whole(1, 2000)))
     evse_ids = column("evse_ids", Several(EvseId(connector_field("evse_id"))))
     communication = column("communication", Text(station_field("communication")))
     access_mode = column("access_mode", ChoiceOrNone(station_field("access_mode")))
     active = column("active", YesNo(), keeps=True)
+    empties = frozenset(told.name for told in COLUMNS if told.empties)
 
     def __init__(self, user: User, organization: Organization, options: dict[str, Any]) -> None:
         super().__init__([told.name for told in COLUMNS])
@@ -223,9 +227,13 @@ class StationRows(Rows):
         pairs = zip(ATTRIBUTES, instance.was, self.values(instance), strict=True)
         return {name: (before, after) for name, before, after in pairs if before != after}
 
+    def after_init_instance(self, instance: Any, new: bool, row: Any, **rest: Any) -> None:
+        instance.template_name = text_of(row.get("template"))
+        super().after_init_instance(instance, new, row, **rest)
+
     def import_instance(self, instance: Any, row: dict[str, Any], **rest: Any) -> None:
         errors: dict[str, Any] = {}
-        instance.template_name, instance.typed = text_of(row.get("template")), {name for name in row if text_of(row[name])}
+        instance.typed = {name for name in row if text_of(row[name])}
         location = or_error(lambda cells: self._location(instance, cells), row)
         if isinstance(location, ValidationError):
             errors["location"] = location
@@ -239,11 +247,13 @@ class StationRows(Rows):
         for name, attribute in VALUES.items():
             if name not in row or (instance.template_name and not text_of(row[name]) and name in FILLED):
                 continue
+            if (cell := self.cell(instance, name, row[name])) == MASK:
+                continue
             try:
                 field = self.fields[name]
                 if len(text_of(row[name])) >= LONGEST_CELL:
                     raise ValidationError(_("This is too long for a file. Enter it on the page of the station."))
-                value = field.widget.clean(row[name], row)
+                value = field.widget.clean(cell, row)
                 if value is not None or field.saves_null_values:
                     setattr(instance, attribute, value)
             except (ValidationError, ValueError) as error:

@@ -32,6 +32,7 @@ class Column:
     example: str = ""
     required: bool = False
     personal: bool = False  # masked for who does not see personal data at the organization
+    empties: bool = False  # a cell with - empties the value; see Rows.empties
 
 
 class Offer(NamedTuple):
@@ -74,6 +75,11 @@ class Kind:
     @property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
+
+    @property
+    def keeps_empty(self) -> bool:
+        """Whether an empty cell leaves what is there."""
+        return any(column.empties for column in self.columns)
 
     @property
     def example(self) -> dict[str, str]:

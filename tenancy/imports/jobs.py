@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from tenancy.imports import KINDS, Kind, Refused, files
-from tenancy.imports.rows import Rows, packed
+from tenancy.imports.rows import SAMPLE, Rows, packed
 from tenancy.models import Import, ImportFault
 from tenancy.rights import forget, holds
 
@@ -136,11 +136,12 @@ def _part(of: Import, kind: Kind, resource: Rows) -> None:
     rows, dry = files.unpack(part), of.state == Import.State.CHECKING
     for attempt in range(1, TRIES + 1):
         try:
-            taken = resource.take(rows, sample=dry and of.position == 0)
+            taken = resource.take(rows, sample=dry and len(of.sample) < SAMPLE)
+            sample = [*of.sample, *taken.sample][:SAMPLE]
             with transaction.atomic():
                 _count(of, {"new": taken.new, "changed": taken.changed, "unchanged": taken.unchanged, "errors": taken.errors,
                             "warnings": sum(fault.warning for fault in taken.faults), "position": 1},
-                       {"sample": taken.sample} if taken.sample else {})  # fmt: skip
+                       {"sample": sample} if taken.sample else {})  # fmt: skip
                 if not dry:
                     resource.write()
                 if kind.touches and kind.touches(of.options):
@@ -148,6 +149,7 @@ def _part(of: Import, kind: Kind, resource: Rows) -> None:
                 room = MOST_FAULTS - ImportFault.objects.filter(of=of).count() if taken.faults else 0
                 ImportFault.objects.bulk_create([ImportFault(of=of, **fault._asdict()) for fault in taken.faults[: max(room, 0)]])
             of.position += 1
+            of.sample = sample
             return
         except (IntegrityError, OperationalError) as error:  # somebody else has written the same rows meanwhile: look again
             if attempt == TRIES:

@@ -30,7 +30,8 @@ from tenancy.names import clean_name
 from tenancy.personal import MASK
 from ui.templatetags.ui import own_zone
 
-SAMPLE = 8  # rows shown before anything is written
+SAMPLE = 20  # rows shown before anything is written: of those that would change something
+EMPTIED = "-"  # a cell that empties the value, see Rows.empties
 TRUE = {"1", "true", "yes", "y", "on", "x", "ja", "wahr", "waar", "oui", "vrai"}
 FALSE = {"0", "false", "no", "n", "off", "nein", "nee", "falsch", "onwaar", "non", "faux"}
 _SCIENTIFIC = re.compile(r"\d([.,]\d+)?E\+?\d{1,3}", re.IGNORECASE)
@@ -178,9 +179,13 @@ class Rows(Resource):
     of: Import | None = None  # what the rows are of, with how far it is
     repeats_count = False  # the second row about the same thing is no error: it is warned of, and counts
 
+    # Columns that a cell with - empties, where an empty cell leaves what is there. None: an empty cell empties.
+    empties: frozenset[str] | None = None
+
     def __init__(self, columns: Sequence[str]) -> None:
         super().__init__()
-        self.shown: dict[int, list[str]] = {}
+        self.shown: dict[int, tuple[list[str], list[str] | None]] = {}  # cells after and before
+        self.before: list[str] | None = None
         self.columns = list(columns)
         self.at = 0
         self.known: dict[Any, Any] = {}
@@ -241,7 +246,8 @@ class Rows(Resource):
         found: list[dict[str, Any]] = []
         for at, (number, row) in enumerate(zip(self.numbers, result.rows, strict=True)):
             if at in self.shown and row.instance is not None and len(found) < SAMPLE:
-                found.append({"number": number, "type": row.import_type, "cells": self.shown[at]})
+                cells, before = self.shown[at]
+                found.append({"number": number, "type": row.import_type, "cells": cells, "before": before})
         return found
 
     def warn(self, field: str, value: Any, message: str) -> None:
@@ -265,6 +271,10 @@ class Rows(Resource):
 
     def after_init_instance(self, instance: Any, new: bool, row: Any, **rest: Any) -> None:
         instance.was, instance.checked = (None if new else self.values(instance)), False
+        self.before = self._cells(instance) if not new and len(self.shown) < SAMPLE else None
+
+    def _cells(self, instance: Any) -> list[str]:
+        return [text_of(self.fields[name].export(instance)) for name in self.columns]
 
     def values(self, instance: Any) -> list[Any]:
         return [getattr(instance, name) for name in self.columns]
@@ -277,9 +287,19 @@ class Rows(Resource):
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         """Unchanged. What is wrong with it is told all the same."""
         self.validate_instance(instance, import_validation_errors)
-        if len(self.shown) < SAMPLE:  # as it is now: a row further below may be about the same thing
-            self.shown[self.at] = [text_of(self.fields[name].export(instance)) for name in self.columns]
-        return instance.was is not None and instance.was == self.values(instance)
+        same = instance.was is not None and instance.was == self.values(instance)
+        if not same and len(self.shown) < SAMPLE:  # as it is now: a row further below may be about the same thing
+            self.shown[self.at] = self._cells(instance), self.before
+        return bool(same)
+
+    def cell(self, instance: Any, name: str, value: Any) -> Any:
+        """What the cell says, or MASK where it leaves what is there."""
+        if self.empties is None:
+            return value
+        text = text_of(value)
+        if not text and instance.was is not None:
+            return MASK
+        return "" if text == EMPTIED and name in self.empties else value
 
     def validate_instance(self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True) -> None:
         if instance.checked:
@@ -294,11 +314,11 @@ class Rows(Resource):
         """As the library's, which takes ValueError alone for what is wrong with a cell."""
         errors: dict[str, Any] = {}
         for name in self.columns:
-            if row[name] == MASK:
-                continue  # came out of an export masked: it stays as it is
+            if (cell := self.cell(instance, name, row[name])) == MASK:
+                continue  # such as what came out of an export masked: it stays as it is
             try:  # what Field.save does of a plain attribute, for millions of rows
                 field = self.fields[name]
-                value = field.widget.clean(row[name], row)
+                value = field.widget.clean(cell, row)
                 if value is not None or field.saves_null_values:
                     setattr(instance, field.attribute, value)
             except (ValidationError, ValueError) as error:

@@ -259,7 +259,10 @@ def shown(request: HttpRequest, of: Import, kind: Kind) -> dict[str, Any]:
     dots = {"new": "available", "update": "waiting", "skip": "off"}
     sample = [
         (line["number"], dots[line["type"]], words[line["type"]],
-         [(name, MASK if cell and name in hidden else cell) for name, cell in zip(of.columns, line["cells"], strict=False)])
+         [
+             (name, *(MASK if cell and name in hidden else cell for cell in (after, before)), after != before and bool(line.get("before")))
+             for name, after, before in zip(of.columns, line["cells"], line.get("before") or line["cells"], strict=False)
+         ])
         for line in of.sample if line["type"] in words
     ]  # fmt: skip
     good, work = of.new + of.changed, of.new + of.changed + of.ended

@@ -192,6 +192,28 @@ def test_the_export_comes_in_again_unchanged_or_changed(tree: Tree, as_bob: Clie
     assert [row[2:] for row in connectors("LUM-0001")] == [("CCS", 16, "NL*LTD*E2"), ("Type 2", 16, "NL*LTD*E1")]
 
 
+def test_an_empty_cell_leaves_what_is_there_and_a_dash_empties_it(tree: Tree, as_bob: Client) -> None:
+    connector = Connector.objects.get(station=tree.station, number=1)
+    edit_connector(actor=None, connector=connector, plug="CCS", max_current=125, evse_id="NL*LTD*E1")
+    before, columns = connectors("LUM-0001"), [column.name for column in COLUMNS]
+    cells = {"id": "LUM-0001", "alias": "North gate"}
+    text = f"{';'.join(columns)}\n{';'.join(cells.get(name, '') for name in columns)}\n"
+    of = go(as_bob, upload(as_bob, "stations", text, tree.customer))
+    assert (counts(of), connectors("LUM-0001")) == ((0, 1, 0, 0), before)
+    text = f"{','.join(columns)}\n{','.join({**cells, 'plug': '-', 'evse_ids': '-'}.get(name, '') for name in columns)}\n"
+    of = upload(as_bob, "stations", text, tree.customer)
+    (line,) = of.sample
+    told = {name: pair for name, *pair in zip(of.columns, line["before"], line["cells"], strict=True) if pair[0] != pair[1]}
+    assert told == {"plug": ["CCS;Type 2", ""], "evse_ids": ["NL*LTD*E1;", ""]}
+    assert "CCS;Type 2</span> → <strong>–" in as_bob.get(reverse("import", args=[of.pk])).text
+    go(as_bob, of)
+    assert [row[2:] for row in connectors("LUM-0001")] == [("", 125, ""), ("", 16, "")]
+    Location.objects.filter(pk=tree.location.pk).update(latitude=51.9, longitude=4.4, city="Rotterdam")
+    go(as_bob, upload(as_bob, "locations", "name;city;latitude;longitude\nQuay 7;;-;-\n", tree.customer))
+    assert Location.objects.values_list("city", "latitude", "longitude").get(pk=tree.location.pk) == ("Rotterdam", None, None)
+    assert "write - in its cell" in as_bob.get(f"{reverse('import_add')}?kind=stations").text
+
+
 def test_evse_ids_of_earlier_parts_are_known_and_large_files_cost_little(
     tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
