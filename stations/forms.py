@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
@@ -90,6 +92,7 @@ class StationsForm(forms.ModelForm):  # type: ignore[type-arg]
         inherit_access_mode(self)
         self.fields["alias"].help_text = lazy("A name people use, shown beside the id. With several ids leave it empty.")
         explain_technical(self)
+        bound(self, Station)
         if not offers_password:
             del self.fields["adopt"]
 
@@ -137,6 +140,7 @@ class StationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["location"].queryset = locations  # type: ignore[attr-defined]
         inherit_access_mode(self)
         explain_technical(self)
+        bound(self, Station)
         if self.instance.pk:
             Edit.of(self)  # a location that was not touched is the one of now: that is no move
         wanted = str(self.data.get(self.add_prefix("location"), ""))
@@ -172,6 +176,15 @@ def explain_technical(form: forms.BaseForm) -> None:
     form.fields["max_current"].help_text = lazy("Per phase. Empty: not known.")
 
 
+def bound(form: forms.BaseForm, model: type[Model]) -> None:
+    """Browsers know the least and the most of numbers as the model has them; it knows itself what is wrong with others."""
+    known = {field.name: field.validators for field in model._meta.concrete_fields}
+    for name, field in form.fields.items():
+        for validator in known.get(name, ()) if isinstance(field, forms.IntegerField) else ():
+            if isinstance(validator, MinValueValidator | MaxValueValidator) and validator.limit_value:
+                field.widget.attrs["min" if isinstance(validator, MinValueValidator) else "max"] = validator.limit_value
+
+
 def inherit_access_mode(form: forms.BaseForm) -> None:
     """Empty is a choice with a meaning, so it has words."""
     form.fields["access_mode"] = forms.ChoiceField(
@@ -186,6 +199,7 @@ class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        bound(self, Connector)
         self.fields["number"].widget.attrs["min"] = 1
         if self.instance.pk:
             del self.fields["number"]  # the station's own; transactions hang on it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -76,6 +77,23 @@ def as_template(station: Station, connectors: Sequence[Connector]) -> dict[str, 
         "plug": plugs if len(plugs) <= PLUG_LENGTH else (own[0].plug if own else ""),
         "connector_current": currents.pop() if len(currents) == 1 else None,
     }  # fmt: skip
+
+
+_AC_ONLY = frozenset({"type1", "type2", "type3", "schuko", "cee", "cee16", "cee32"})
+_DC_ONLY = ("ccs", "combo", "chademo")
+
+
+def unfit(current_type: str, format: str, plugs: Sequence[str]) -> dict[str, str]:
+    """Why connectors like these cannot give this current, by field. One of several plugs may be for the other current."""
+    found, names = {}, [re.sub(r"[\s_-]", "", plug.casefold()) for plug in plugs if plug]
+    if current_type == CurrentType.DC:
+        if format == Connector.Format.SOCKET:
+            found["format"] = _("DC comes through a cable that is fixed to the station. Choose the cable.")
+        if names and all(name in _AC_ONLY for name in names):
+            found["plug"] = _("%s gives AC only. Enter CCS, CHAdeMO or the like, or choose AC as the current.") % plugs[0]
+    elif names and all(name.startswith(_DC_ONLY) for name in names):
+        found["plug"] = _("%s gives DC only. Choose DC as the current, or enter another plug.") % plugs[0]
+    return found
 
 
 class Change(NamedTuple):

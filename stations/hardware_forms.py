@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations.forms import explain_technical
+from stations.forms import bound, explain_technical
 from stations.hardware import TECHNICAL, plugs_of
 from stations.models import HardwareTemplate
 from tenancy.forms import ParentChoice
@@ -37,6 +37,7 @@ class HardwareTemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         explain_technical(self)
+        bound(self, HardwareTemplate)
         self.fields["plug"].help_text = PLUGS
         self.fields["connector_current"].help_text = lazy("Per phase. Empty: that of the station.")
         self.fields["vendor"].help_text = self.fields["model"].help_text = lazy("Only to find it: a station tells these itself.")

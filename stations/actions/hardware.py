@@ -6,13 +6,27 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from stations import nudges
 from stations.actions.saving import save
-from stations.hardware import plugs_of, what_changes
+from stations.hardware import plugs_of, several, unfit, what_changes
 from stations.models import Connector, HardwareTemplate, Station
 from tenancy import audit
 from tenancy.models import Organization, User
+from tenancy.names import same_name
+
+
+def _check(template: HardwareTemplate, fields: dict[str, Any]) -> None:
+    """Names differ in more than capitals, and the connectors can give the current."""
+    name = fields.get("name", template.name)
+    others = HardwareTemplate.objects.filter(organization=template.organization_id).exclude(pk=template.pk)
+    if same_name(name) in {same_name(other) for other in others.values_list("name", flat=True)}:
+        raise ValidationError({"name": _("This organization already has a hardware template with this name.")})
+    _check_plugs(template, fields)
+    current, form, plug = (fields.get(name, getattr(template, name)) for name in ("current_type", "format", "plug"))
+    if wrong := unfit(current, form, several(plug)):
+        raise ValidationError(wrong)
 
 
 def _check_plugs(template: HardwareTemplate, fields: dict[str, Any]) -> None:
@@ -26,7 +40,7 @@ def _check_plugs(template: HardwareTemplate, fields: dict[str, Any]) -> None:
 @transaction.atomic
 def create_hardware_template(*, actor: User | None, organization: Organization, **fields: Any) -> HardwareTemplate:
     template = HardwareTemplate(organization=organization)
-    _check_plugs(template, fields)
+    _check(template, fields)
     save(actor, template, organization, fields)
     return template
 
@@ -34,7 +48,7 @@ def create_hardware_template(*, actor: User | None, organization: Organization, 
 @transaction.atomic
 def edit_hardware_template(*, actor: User | None, template: HardwareTemplate, **fields: Any) -> HardwareTemplate:
     """Stations that were added with it stay as they are."""
-    _check_plugs(template, fields)
+    _check(template, fields)
     save(actor, template, template.organization, fields)
     return template
 

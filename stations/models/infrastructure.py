@@ -208,7 +208,7 @@ class Station(models.Model):
     phases = models.PositiveSmallIntegerField(_("Phases"), choices=[(1, "1"), (3, "3")], default=3)
     voltage = models.PositiveSmallIntegerField(_("Voltage (V)"), default=230, validators=[MinValueValidator(100), MaxValueValidator(1500)])
     max_current = models.PositiveSmallIntegerField(
-        _("Maximum current of the station (A)"), null=True, blank=True, validators=[MaxValueValidator(2000)]
+        _("Maximum current of the station (A)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(2000)]
     )
     communication = models.CharField(_("Communication"), max_length=20, blank=True, help_text=_("Such as 4G, Ethernet, Wi-Fi."))
 
@@ -327,7 +327,9 @@ class Connector(models.Model):
     number = models.PositiveSmallIntegerField(_("Number"), validators=[MaxValueValidator(MAX_CONNECTORS)])
     format = models.CharField(_("Socket or cable"), max_length=8, choices=Format.choices, default=Format.SOCKET)
     plug = models.CharField(_("Plug"), max_length=20, blank=True, help_text=_("Such as Type 2, CCS, CHAdeMO."))
-    max_current = models.PositiveSmallIntegerField(_("Maximum current (A)"), null=True, blank=True, validators=[MaxValueValidator(2000)])
+    max_current = models.PositiveSmallIntegerField(
+        _("Maximum current (A)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(2000)]
+    )
     # Canonical, with separators; compared without them through evse_key
     evse_id = models.CharField(_("EVSE ID"), max_length=40, blank=True, help_text=_("Such as AT*ION*E203953."))
     evse_key = models.CharField(max_length=40, null=True, unique=True, editable=False)

@@ -22,7 +22,7 @@ class HardwareTemplate(Shared):
     phases = models.PositiveSmallIntegerField(_("Phases"), choices=[(1, "1"), (3, "3")], default=3)
     voltage = models.PositiveSmallIntegerField(_("Voltage (V)"), default=230, validators=[MinValueValidator(100), MaxValueValidator(1500)])
     max_current = models.PositiveSmallIntegerField(
-        _("Maximum current of the station (A)"), null=True, blank=True, validators=[MaxValueValidator(2000)]
+        _("Maximum current of the station (A)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(2000)]
     )
     communication = models.CharField(_("Communication"), max_length=20, blank=True, help_text=_("Such as 4G, Ethernet, Wi-Fi."))
     connectors = models.PositiveSmallIntegerField(
@@ -31,7 +31,7 @@ class HardwareTemplate(Shared):
     format = models.CharField(_("Socket or cable"), max_length=8, choices=Connector.Format.choices, default=Connector.Format.SOCKET)
     plug = models.CharField(_("Plug"), max_length=20, blank=True, help_text=_("Such as Type 2, CCS, CHAdeMO."))
     connector_current = models.PositiveSmallIntegerField(
-        _("Maximum current of a connector (A)"), null=True, blank=True, validators=[MaxValueValidator(2000)]
+        _("Maximum current of a connector (A)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(2000)]
     )
 
     objects = SharedQuerySet.as_manager()

@@ -40,6 +40,21 @@ def test_one_is_made_of_a_station_and_fills_in_the_form_for_others(tree: Tree, a
     assert connectors(Station.objects.get(identity="FAST-1")) == [(1, "cable", "CCS", 125), (2, "cable", "CHAdeMO", 125)]
 
 
+def test_a_template_fits_together_and_has_a_name_of_its_own(tree: Tree, as_bob: Client) -> None:
+    create_hardware_template(actor=None, organization=tree.customer, **FAST)
+    typed = {**FAST, "name": "fast ONE", "organization": tree.customer.pk, "phases": 3}
+    for wrong, field, said in (
+        ({}, "name", "already has a hardware template with this name"),
+        ({"format": "socket"}, "format", "Choose the cable"),
+        ({"plug": "Type 2"}, "plug", "gives AC only"),
+        ({"current_type": "AC", "plug": "CCS"}, "plug", "gives DC only"),
+        ({"max_current": "0"}, "max_current", "equal to 1"),
+    ):
+        page = as_bob.post(reverse("hardware_template_add"), typed | ({"name": "Other"} if wrong else {}) | wrong)
+        assert said in str(page.context["form"].errors.get(field)), field
+    assert 'min="1"' in str(page.context["form"]["max_current"])
+
+
 def test_taking_one_over_shows_first_what_changes(tree: Tree, as_bob: Client) -> None:
     made = create_hardware_template(actor=None, organization=tree.partner, **FAST)
     url = f"{reverse('station_template', args=[tree.dc_station.pk])}?template={made.pk}"
