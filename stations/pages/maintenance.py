@@ -238,7 +238,10 @@ class WindowTable(Table):
 class WindowList(ListPage):
     model, table_class, filterset_class = MaintenanceWindow, WindowTable, WindowFilter
     title = lazy("Maintenance windows")
-    intro = lazy("Times in which errors are expected. Each is shown in the time of its location.")
+    intro = lazy(
+        "Times in which errors are expected. Each is shown in the time of its location. To end or cancel those of many stations, choose "
+        "the stations in their list."
+    )
     empty_title = lazy("No maintenance is planned.")
     empty_text = lazy("Plan it on the tab “Maintenance and notes” of a station, or for many in the list of stations.")
     export_name = "maintenance"

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from stations import actions
 from stations.bulk import KINDS, Done, Kind, jobs
-from stations.models import BulkItem, BulkJob, Command, Location, OutOfService, Station
+from stations.models import BulkItem, BulkJob, Command, Location, MaintenanceWindow, OutOfService, Station
 from stations.ocpp.intents import Reset
 from tenancy import rights
 from tenancy.models import AuditEntry, User
@@ -332,6 +332,59 @@ def test_forms_ask_first_and_only_what_is_ticked_is_changed(tree: Tree, as_bob: 
     actions.begin_bulk_job(actor=tree.bob, job=job, kind=KINDS["data"], at_once=2)
     assert work(job) == {"done": 2}
     assert set(Station.objects.filter(location=tree.location).values_list("phases", "voltage")) == {(1, 230), (1, 400)}
+
+
+def test_technical_data_are_checked_and_told_before_connectors_too(tree: Tree, as_bob: Client) -> None:
+    data = {"grouped": "data", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
+    for name, value, said in (("voltage", "0", "equal to 100"), ("voltage", "32767", "equal to 1500"), ("max_current", "0", "equal to 1")):
+        assert said in text(as_bob.post(reverse("stations"), data | {f"change_{name}": "on", name: value}).text), (name, value)
+    assert not BulkJob.objects.exists()
+    as_bob.post(reverse("stations"), data | {"change_current_type": "on", "current_type": "DC"})
+    (said, warning) = BulkJob.objects.get().consequences
+    assert said == "Current: AC → DC at 1 station"
+    assert warning.startswith("At 1 station no connector fits this current then")
+    more = {"change_plug": "on", "plug": "CCS", "change_format": "on", "format": "cable", "change_connector_current": "on"}
+    as_bob.post(reverse("stations"), data | {"change_current_type": "on", "current_type": "DC", "connector_current": "80"} | more)
+    job = BulkJob.objects.latest("pk")
+    assert "Plug: Type 2 → CCS at 2 connectors" in job.consequences
+    assert not any("fits" in one for one in job.consequences)
+    actions.begin_bulk_job(actor=tree.bob, job=job, kind=KINDS["data"], at_once=2)
+    assert work(job) == {"done": 2}
+    rows = tree.station.connectors.filter(number__gt=0)
+    assert set(rows.values_list("format", "plug", "max_current")) == {("cable", "CCS", 80)}
+
+
+def test_a_hardware_template_is_taken_over_at_many(tree: Tree, as_bob: Client) -> None:
+    fields = {"current_type": "DC", "voltage": 400, "connectors": 3, "format": "cable", "plug": "CCS", "connector_current": 125}
+    own = actions.create_hardware_template(actor=None, organization=tree.customer, name="Fast", **fields)
+    other = actions.create_hardware_template(actor=None, organization=tree.partner, name="Kept", below=False, **fields)
+    data = {"grouped": "hardware-template", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
+    as_bob.post(reverse("stations"), data | {"template": other.pk})
+    assert {item.text for item in BulkItem.objects.all()} == {"The template belongs to another organization and does not serve here."}
+    as_bob.post(reverse("stations"), data | {"template": own.pk})
+    job = BulkJob.objects.latest("pk")
+    assert {"Current: AC → DC at 1 station", "Plug: Type 2 → CCS at 2 connectors"} <= set(job.consequences)
+    actions.begin_bulk_job(actor=tree.bob, job=job, kind=KINDS["hardware-template"], at_once=2)
+    assert work(job) == {"done": 2}
+    for station in (tree.station, tree.dc_station):
+        assert list(station.connectors.filter(number__gt=0).values_list("plug", "max_current")) == [("CCS", 125)] * 3
+
+
+def test_maintenance_of_many_is_ended_or_cancelled_again(tree: Tree, as_bob: Client) -> None:
+    now = timezone.now()
+    stations = fleet(tree.location, 3)
+    for start, comment in ((now, "Meters"), (now + timedelta(days=1), "Meters"), (now + timedelta(days=1), "Roof")):
+        actions.plan_maintenance(
+            actor=None, stations=stations[:2], starts_at=start, ends_at=start + timedelta(hours=4), comment=comment
+        )  # fmt: skip
+    data = {"grouped": "end-maintenance", "select": [one.pk for one in stations], "confirmed": "1", "comment": "Meters"}
+    assert "Tick what is to be ended" in text(as_bob.post(reverse("stations"), data).text)
+    as_bob.post(reverse("stations"), data | {"running": "on", "coming": "on"})
+    job = BulkJob.objects.get()
+    assert [one.split(" ")[0] for one in job.consequences] == ["2", "2"]
+    actions.begin_bulk_job(actor=tree.bob, job=job, kind=KINDS["end-maintenance"], at_once=5)
+    assert work(job) == {"refused": 1, "done": 2}
+    assert set(MaintenanceWindow.objects.filter(ends_at__gt=timezone.now()).values_list("comment", flat=True)) == {"Roof"}
 
 
 def test_stations_move_within_their_organization_only(tree: Tree, as_bob: Client) -> None:

@@ -1,8 +1,8 @@
-"""Planning maintenance at many stations at once, each in the time of its own location."""
+"""Planning maintenance at many stations at once, each in the time of its own location; and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from stations import actions
 from stations.actions.maintenance import GRACE
 from stations.bulk import SERVICE, Done, Kind, Params
 from stations.controls import Situation
-from stations.models import BulkItem, Command
+from stations.models import BulkItem, Command, MaintenanceWindow
 from stations.moments import WallField, at_location
 from tenancy.models import User
 from tenancy.rights import CHANGE_AVAILABILITY, RIGHTS
@@ -94,9 +94,94 @@ def consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
     return said
 
 
+# -- the way back --------------------------------------------------------------------------------------------------------------------------
+
+RUNNING, COMING = "running", "coming"
+
+
+class EndForm(forms.Form):
+    running = forms.BooleanField(label=lazy("End what runs now"), required=False)
+    coming = forms.BooleanField(label=lazy("Cancel what is coming"), required=False)
+    comment = forms.CharField(
+        label=lazy("Only with this comment"), max_length=200, required=False, help_text=lazy("Exactly as it was planned. Empty: any.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not cleaned.get(RUNNING) and not cleaned.get(COMING):
+            raise ValidationError(_("Tick what is to be ended or cancelled."))
+        return cleaned
+
+    def params(self) -> Params:
+        found = self.cleaned_data
+        return {"which": [name for name in (RUNNING, COMING) if found[name]], "comment": found["comment"]}
+
+
+def _open(stations: Collection[int]) -> dict[int, list[MaintenanceWindow]]:
+    found: dict[int, list[MaintenanceWindow]] = {}
+    for window in MaintenanceWindow.objects.filter(station__in=stations, ends_at__gt=timezone.now()).order_by("starts_at", "pk"):
+        found.setdefault(window.station_id, []).append(window)
+    return found
+
+
+def _meant(params: Params, situation: Situation) -> list[MaintenanceWindow]:
+    return [
+        window
+        for window in situation.together.read(_open).get(situation.station.pk, [])
+        if (RUNNING if window.starts_at <= situation.now else COMING) in params["which"]
+        and params["comment"] in ("", window.comment)
+        and window.ends_at > situation.now
+    ]
+
+
+def _end_refusal(params: Params, situation: Situation) -> str:
+    return "" if _meant(params, situation) else _("No such maintenance is planned there.")
+
+
+def _end_step(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Sequence[Command]) -> Done:
+    windows = _meant(params, situation)
+    for window in windows:
+        actions.end_maintenance(actor=actor, window=window)
+    return Done(
+        ngettext("%d maintenance window ended or cancelled.", "%d maintenance windows ended or cancelled.", len(windows)) % len(windows)
+    )
+
+
+def _end_title(params: Params) -> str:
+    return _("End maintenance: %s") % params["comment"] if params["comment"] else _("End maintenance")
+
+
+def _end_consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
+    every = [(window, situation.now) for situation in situations for window in _meant(params, situation)]
+    running = sum(window.starts_at <= now for window, now in every)
+    coming, said = len(every) - running, []
+    if running:
+        said.append(
+            ngettext(
+                "%d maintenance window that runs now ends: errors count again.",
+                "%d maintenance windows that run now end: errors count again.",
+                running,
+            )
+            % running
+        )
+    if coming:
+        said.append(
+            ngettext(
+                "%d that is coming is cancelled; the history keeps it.", "%d that are coming are cancelled; the history keeps them.", coming
+            )
+            % coming
+        )
+    return said
+
+
 KINDS = (
     Kind(
         slug="maintenance", label=lazy("Plan maintenance"), icon="tool", right=CHANGE_AVAILABILITY, refusal=refusal, step=step,
         title=title, form=lambda request, data: PlanForm(data), consequences=consequences, group=SERVICE,
+    ),
+    Kind(
+        slug="end-maintenance", label=lazy("End or cancel maintenance"), icon="tool", right=CHANGE_AVAILABILITY, refusal=_end_refusal,
+        step=_end_step, title=_end_title, form=lambda request, data: EndForm(data), consequences=_end_consequences,
+        group=SERVICE,
     ),
 )  # fmt: skip
