@@ -9,12 +9,30 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from stations import credentials, hooks, nudges
 from stations.actions.care import follow_stations
 from stations.actions.saving import save
-from stations.models import ActivationChange, Connector, Knock, Location, LocationGrant, OutOfService, Station, Transaction
+from stations.models import (
+    ActivationChange,
+    AvailabilityDay,
+    Command,
+    ConfigurationChange,
+    ConfigurationKey,
+    Connector,
+    Contact,
+    Document,
+    FirmwareUpdate,
+    Knock,
+    Location,
+    LocationGrant,
+    Note,
+    OutOfService,
+    Station,
+    StationUpload,
+    Transaction,
+)
 from tenancy import audit
 from tenancy.actions.moves import why_not_given_away, why_not_moved
 from tenancy.models import User
@@ -183,6 +201,32 @@ def why_station_stays(station: Station) -> str:
             % count
         )
     return ""
+
+
+def what_goes_with_station(station: Station) -> list[str]:
+    """“2 documents”, “1 note”: what is kept of this station and is gone once it is deleted."""
+    now = timezone.now()
+    coming, past = station.maintenance_windows.filter(ends_at__gt=now).count(), station.maintenance_windows.filter(ends_at__lte=now).count()
+    days = AvailabilityDay.objects.filter(connector__station=station).values("day").distinct().count()
+
+    def kept(model: type[models.Model]) -> int:
+        return model._default_manager.filter(station=station).count()
+
+    counted = (
+        (station.frames.count(), ngettext_lazy("%d message of its log", "%d messages of its log")),
+        (kept(Document), ngettext_lazy("%d document", "%d documents")),
+        (kept(Note), ngettext_lazy("%d note", "%d notes")),
+        (kept(Contact), ngettext_lazy("%d contact", "%d contacts")),
+        (coming, ngettext_lazy("%d planned maintenance window", "%d planned maintenance windows")),
+        (past, ngettext_lazy("%d past maintenance window", "%d past maintenance windows")),
+        (kept(StationUpload), ngettext_lazy("%d file that it uploaded", "%d files that it uploaded")),
+        (kept(FirmwareUpdate), ngettext_lazy("%d firmware update", "%d firmware updates")),
+        (kept(ConfigurationKey), ngettext_lazy("%d value of its configuration", "%d values of its configuration")),
+        (kept(ConfigurationChange), ngettext_lazy("%d change of its configuration", "%d changes of its configuration")),
+        (kept(Command), ngettext_lazy("%d command", "%d commands")),
+        (days, ngettext_lazy("its availability of %d day", "its availability of %d days")),
+    )
+    return [words % count for count, words in counted if count]
 
 
 @transaction.atomic

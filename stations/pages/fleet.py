@@ -161,13 +161,14 @@ def station_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 def station_delete(request: HttpRequest, pk: int) -> HttpResponse:
     station = managed(request, pk)
-    frames = station.frames.count()
+    lost = actions.what_goes_with_station(station)
     return confirm_page(
         request, lambda: actions.delete_station(actor=user_of(request), station=station),
         title=_("Delete %s?") % station,
         consequences=[
             _("The station %s and its connectors are gone, and it is refused from now on.") % station.identity,
-            ngettext("Its log of %d message is gone too.", "Its log of %d messages is gone too.", frames) % frames,
+            *([_("Gone with it, for good: %s.") % ", ".join(lost)] if lost else []),
+            _("What people did with it stays in the history."),
         ],
         refusal=actions.why_station_stays(station), submit_label=_("Delete station"), cancel_url=station.get_absolute_url(),
         done=_("%s is deleted.") % station, done_url=link("stations"), breadcrumbs=trail(station),

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from stations import credentials
 from stations.actions import add_stations
-from stations.models import BulkJob, Connector, Knock, Station, Transaction
+from stations.models import BulkJob, ConfigurationChange, Connector, Contact, Knock, MaintenanceWindow, Note, Station, Transaction
 from tenancy.actions import create_organization, create_user
 from tenancy.models import AuditEntry, Role, User
 from tests.conftest import PASSWORD, STATION_PASSWORD, Tree
@@ -360,6 +360,18 @@ def test_a_station_with_transactions_is_not_deleted(tree: Tree, as_bob: Client) 
     assert Station.objects.filter(pk=tree.station.pk).exists()
     as_bob.post(reverse("station_delete", args=[tree.dc_station.pk]), {"confirmed": "1"})
     assert not Station.objects.filter(pk=tree.dc_station.pk).exists()
+
+
+def test_deleting_a_station_tells_what_goes_along(tree: Tree, as_bob: Client) -> None:
+    now = timezone.now()
+    Note.objects.create(location=tree.location, station=tree.dc_station, text="Key at the desk")
+    Contact.objects.create(location=tree.location, station=tree.dc_station, name="Joris")
+    MaintenanceWindow.objects.create(station=tree.dc_station, starts_at=now, ends_at=now + timedelta(hours=1), comment="Meter")
+    for key in ("A", "B"):
+        ConfigurationChange.objects.create(station=tree.dc_station, at=now, key=key, after="1")
+    shown = text(as_bob.get(reverse("station_delete", args=[tree.dc_station.pk])))
+    for said in ("1 note", "1 contact", "1 planned maintenance window", "2 changes of its configuration"):
+        assert said in shown
 
 
 def test_a_new_password_replaces_the_old_one(tree: Tree, as_bob: Client) -> None:

@@ -74,7 +74,8 @@ READ_ONLY = {
     "stations.check_entries",
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "stations.too_long", "stations.new_end",
-    "stations.what_is_wrong_with_window", "stations.overlapping", "stations.of_place", "stations.said",
+    "stations.what_is_wrong_with_window", "stations.what_goes_with_station", "stations.overlapping", "stations.of_place",
+    "stations.said",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
@@ -156,7 +157,7 @@ def provider(tree: Tree, actor: User | None = None) -> Provider:
 
 
 def hardware(tree: Tree, actor: User | None = None) -> HardwareTemplate:
-    return fleet.create_hardware_template(actor=actor, organization=tree.partner, name="Twin", connectors=2, plug="CCS; CHAdeMO")
+    return fleet.create_hardware_template(actor=actor, organization=tree.partner, name="Twin", connectors=2, plug="Type 2; Schuko")
 
 
 def taken(tree: Tree) -> Any:
