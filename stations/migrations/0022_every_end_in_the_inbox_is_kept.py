@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0020_corrections_are_never_changed'),
+        ('stations', '0021_a_current_is_at_least_one_ampere'),
     ]
 
     operations = [
