@@ -46,7 +46,7 @@ def complaints(version: str, action: str, payload: Any) -> dict[str, str]:
 
 
 def _stars(value: Any, path: str, mask: str) -> dict[str, str]:
-    if value == mask:
+    if isinstance(value, str) and (value == mask or f":{mask}@" in value):
         return {path: _("The stars only hide the value. Type it.")}
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found: dict[str, str] = {}

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from stations.actions.commands import MAX_OPEN, ask
 from stations.actions.saving import save
-from stations.configuration.values import LONGEST_KEY, check, is_secret
+from stations.configuration.values import LONGEST_KEY, check, is_secret, shown
 from stations.models import Command, ConfigurationTemplate, Station
 from stations.ocpp.intents import Configure
 from tenancy import audit
@@ -35,6 +35,8 @@ def check_entries(entries: Mapping[str, str]) -> None:
             errors.append(_("%s stands there twice.") % key)
         elif is_secret(key):
             errors.append(_("%s is secret. A template holds no secrets: set it at each station.") % key)
+        elif shown(key, value) != value:
+            errors.append(_("%s: the address holds a password. A template holds no secrets: set it at each station.") % key)
         else:
             try:
                 check(key, value, strict=False)  # stations have values that the standard does not know

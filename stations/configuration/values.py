@@ -21,6 +21,11 @@ def is_secret(key: str, version: str = "") -> bool:
     return v16.is_secret(key) or bool(found and found.kind == SECRET)
 
 
+def shown(key: str, value: str, version: str = "") -> str:
+    """As people may see it: a secret as stars, an address without its password."""
+    return MASK if value and is_secret(key, version) else v16.without_url_passwords(value)
+
+
 def parts(value: str) -> list[str]:
     """The members of a comma-separated list, in its order."""
     return [part.strip() for part in value.split(",") if part.strip()]
@@ -74,6 +79,8 @@ def check(key: str, value: str, version: str = "", *, strict: bool = True) -> No
             raise ValidationError(_("Use at least one letter from G to Z: stations read 0–9 and A–F differently."))
     elif is_secret(key, version) and value == MASK:
         raise ValidationError(_("The stars only hide the value. Type the new one."))
+    elif value != MASK and v16.hides(value):
+        raise ValidationError(_("The stars only hide the password. Type it in their place."))
     entry = known(key, version)
     if strict and entry:
         _check_known(entry, value.strip())

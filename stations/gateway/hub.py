@@ -6,6 +6,7 @@ One per process and event loop, started by the first connection. There is no cha
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import secrets
@@ -345,9 +346,7 @@ def _last_seen() -> list[tuple[str, str]]:
 def _put_back(command_id: int) -> None:
     """Taken, but the socket went away before it was written: it waits for the next one. One whose secret is masked by now cannot."""
     for command in Command.objects.filter(pk=command_id, state=Command.State.SENT):
-        masked = command.action == "SendLocalList" or (
-            command.action == "ChangeConfiguration" and v16.is_secret(str(command.payload.get("key", "")))
-        )
+        masked = command.action == "SendLocalList" or v16.MASK in json.dumps(command.payload)
         command.state, command.sent_at = (Command.State.EXPIRED, command.sent_at) if masked else (Command.State.QUEUED, None)
         command.save(update_fields=["state", "sent_at"])
 

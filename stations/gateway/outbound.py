@@ -137,7 +137,7 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
         values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
         known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
         ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=key, defaults=values)
-        if known != values["value"] or known == v16.MASK:  # of a secret nobody knows whether it is another one
+        if known != values["value"] or v16.hides(known):  # of a secret nobody knows whether it is another one
             ConfigurationChange.objects.create(
                 station_id=command.station_id, at=at, key=key, before=known, after=values["value"], command=command
             )
@@ -178,7 +178,7 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
             key = v16.clean(item["key"], 50)
             row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
             value = "" if item.get("value") is None else v16.clean(item["value"], 500)
-            row.value = v16.MASK if v16.is_secret(key) and value else value
+            row.value = v16.MASK if v16.is_secret(key) and value else v16.without_url_passwords(value)
             # Reading puts nothing in force
             row.readonly, row.reboot_required = bool(item.get("readonly")), row.waits_for_reset(booted_at)
             row.updated_at = at

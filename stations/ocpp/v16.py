@@ -311,17 +311,19 @@ def is_secret(key: str) -> bool:
 
 def without_secrets(action: str, payload: Payload) -> Payload:
     """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked, and so are the cards of a
-    local list, which may belong to organizations that those who read the log never see."""
+    local list, which may belong to organizations that those who read the log never see. The very
+    payload where there is nothing to mask."""
     if action == "ChangeConfiguration" and "value" in payload and is_secret(str(payload.get("key", ""))):
         return {**payload, "value": MASK}
     if action == "SendLocalList" and payload.get("localAuthorizationList"):
         return {**payload, "localAuthorizationList": without_cards(action, payload["localAuthorizationList"])}
     if action in _AT_AN_ADDRESS:
         return _without_tokens(payload)
+    changed = {key: without_url_passwords(value) if isinstance(value, str) else value for key, value in payload.items()}
     keys = payload.get("configurationKey") if action == "GetConfiguration" else None
-    if isinstance(keys, list) and any(_shows_secret(item) for item in keys):
-        return {**payload, "configurationKey": [{**item, "value": MASK} if _shows_secret(item) else item for item in keys]}
-    return payload
+    if isinstance(keys, list):
+        changed["configurationKey"] = [_key_without_secret(item) for item in keys]
+    return payload if changed == payload else changed
 
 
 # Their addresses open a file to whoever has them
@@ -333,7 +335,7 @@ def _without_tokens(payload: Payload) -> Payload:
     def shown(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: shown(one) for key, one in value.items()}
-        return _TOKEN.sub(rf"\1{MASK}", value) if isinstance(value, str) else value
+        return without_url_passwords(_TOKEN.sub(rf"\1{MASK}", value)) if isinstance(value, str) else value
 
     changed: Payload = shown(payload)
     return payload if changed == payload else changed
@@ -379,8 +381,16 @@ def without_url_passwords(text: str) -> str:
     return _URL_PASSWORD.sub(rf"\g<1>{MASK}", text) if "@" in text else text
 
 
-def _shows_secret(item: Any) -> bool:
-    return isinstance(item, dict) and bool(item.get("value")) and is_secret(str(item.get("key", "")))
+def _key_without_secret(item: Any) -> Any:
+    value = item.get("value") if isinstance(item, dict) else None
+    if value and is_secret(str(item.get("key", ""))):
+        return {**item, "value": MASK}
+    return {**item, "value": without_url_passwords(value)} if isinstance(value, str) else item
+
+
+def hides(text: str) -> bool:
+    """Whether stars in it stand for something that was masked: nothing that can be sent."""
+    return text == MASK or f":{MASK}@" in text
 
 
 def answer_fault(action: str, answer: Payload) -> str:

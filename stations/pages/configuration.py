@@ -19,7 +19,7 @@ from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import GROUPS, NUMBER, Known, Text, group_of, known
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
-from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, in_words, is_secret
+from stations.configuration.values import LONGEST, LONGEST_KEY, in_words, is_secret, shown
 from stations.controls import Situation
 from stations.models import Command, ConfigurationKey, Station
 from stations.ocpp.intents import Configure, ReadConfiguration
@@ -52,8 +52,8 @@ class Key:
         self.row, self.change, self.key = row, change, row.key
         self.entry: Known | None = known(row.key, station.ocpp_version)
         self.secret = is_secret(row.key, station.ocpp_version)
-        self.value = MASK if self.secret and row.value else row.value
-        self.words = "" if self.secret else in_words(self.entry, row.value)
+        self.value = shown(row.key, row.value, station.ocpp_version)
+        self.words = "" if self.secret else in_words(self.entry, self.value)
         self.name: Text = self.entry.name if self.entry else ""
         self.waits = row.waits_for_reset(station.booted_at)
         self.change_url = page_url("station_configuration_change", station, key=row.key)
@@ -80,7 +80,7 @@ class Key:
 
     def holds(self, text: str) -> bool:
         entry = self.entry
-        said = [self.key, "" if self.secret else self.row.value, self.words, *((entry.name, entry.text) if entry else ())]
+        said = [self.key, "" if self.secret else self.value, self.words, *((entry.name, entry.text) if entry else ())]
         return any(text in str(one).casefold() for one in said)
 
 
@@ -189,7 +189,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     now = Key(row, station) if row else None
     raw = bool(given.get("raw"))
     # Who may change it and not read it begins with nothing
-    begin = request.GET.get("value", row.value if row else "").replace("\x00", "")[:LONGEST]
+    begin = request.GET.get("value", now.value if now else "").replace("\x00", "")[:LONGEST]
     secret = is_secret(key, station.ocpp_version)
     sent = request.POST if request.method == "POST" else None
     form = ValueForm(sent, key=key, version=station.ocpp_version, value="" if secret else begin, raw=raw)

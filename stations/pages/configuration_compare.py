@@ -18,7 +18,7 @@ from stations.configuration import compare
 from stations.configuration.catalogue import NUMBER, Text, known
 from stations.configuration.compare import DIFFERS, EXTRA, HIDDEN, MISSING, SAME, Difference, Reading, Value
 from stations.configuration.setting import named
-from stations.configuration.values import MASK, in_words
+from stations.configuration.values import MASK, in_words, shown
 from stations.controls import Situation
 from stations.models import ConfigurationKey, ConfigurationTemplate, Station
 from stations.models.shared import matches
@@ -81,7 +81,7 @@ def lines_of(
     for one in found:
         entry = known(one.key, station.ocpp_version)
         hidden = one.kind == HIDDEN
-        here, there = (MASK if hidden and value else value or "" for value in (one.here, one.there))
+        here, there = (MASK if hidden and value else shown(one.key, value or "") for value in (one.here, one.there))
         state, word = WORDS[one.kind]
         copy_url = give_url = ""
         if one.kind == DIFFERS:

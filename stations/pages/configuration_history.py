@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain
 from stations.configuration.catalogue import known
-from stations.configuration.values import MASK, in_words, is_secret
+from stations.configuration.values import MASK, in_words, is_secret, shown
 from stations.controls import Situation
 from stations.models import ConfigurationChange, ConfigurationKey, Station
 from stations.ocpp.intents import Configure
@@ -74,23 +74,24 @@ class ChangeTable(Table):
             return "", _("no such key")
         if is_secret(record.key, self.station.ocpp_version):
             return MASK if value else "", _("secret: never shown")
+        value = shown(record.key, value, self.station.ocpp_version)
         return value, in_words(known(record.key, self.station.ocpp_version), value) or ("" if value else _("empty"))
 
     def _cell(self, record: ConfigurationChange, value: str | None) -> SafeString:
-        shown, words = self._value(record, value)
-        if not shown:
+        text, words = self._value(record, value)
+        if not text:
             return format_html('<span class="text-secondary">{}</span>', words)
         if not words:
-            return format_html("<code>{}</code>", shown)
-        return format_html('{}<span class="sub"><code>{}</code></span>', words, shown)
+            return format_html("<code>{}</code>", text)
+        return format_html('{}<span class="sub"><code>{}</code></span>', words, text)
 
     def render_before(self, record: ConfigurationChange) -> SafeString:
         cell = self._cell(record, record.before)
         if record.before is None or record.key not in self.writable or self.situation.why_not("change-configuration"):
             return cell
-        back = self.request.get_full_path()
-        url = link("station_configuration_change", self.station.pk, key=record.key, value=record.before, next=back)
-        said = _("Put back: %(key)s, “%(value)s”") % {"key": record.key, "value": record.before}
+        before, back = self._value(record, record.before)[0], self.request.get_full_path()
+        url = link("station_configuration_change", self.station.pk, key=record.key, value=before, next=back)
+        said = _("Put back: %(key)s, “%(value)s”") % {"key": record.key, "value": before}
         return format_html('{} <a class="btn btn-sm mt-1" href="{}" aria-label="{}">{}</a>', cell, url, said, _("Put back"))
 
     def value_before(self, record: ConfigurationChange) -> str:

@@ -6,14 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from stations import credentials
+from stations import credentials, explain
 from stations.actions import request_command
-from stations.gateway import outbound
+from stations.actions.configuration import check_entries
+from stations.configuration.values import check
+from stations.gateway import hub, outbound
 from stations.gateway.entries import Answered, StationState
-from stations.models import Command, ConfigurationKey, Frame, Station
+from stations.models import Command, ConfigurationChange, ConfigurationKey, Frame, Station
 from stations.ocpp import frames, v16
 from stations.ocpp.frames import CallError, CallResult
 from tenancy.models import AuditEntry, User
@@ -48,7 +51,7 @@ def answer(outgoing: outbound.Outgoing, payload: dict[str, Any] | CallError) -> 
 
 def traces() -> str:
     """Everything that is kept of commands."""
-    rows = [Command, Frame, ConfigurationKey, AuditEntry]
+    rows = [Command, Frame, ConfigurationKey, ConfigurationChange, AuditEntry]
     return "\n".join(str(list(model.objects.values())) for model in rows)  # type: ignore[attr-defined]
 
 
@@ -116,3 +119,30 @@ def test_secrets_that_a_station_tells_are_not_kept(station: Station) -> None:
     assert SECRET not in traces()
     assert dict(ConfigurationKey.objects.values_list("key", "value")) == {"WifiPassword": v16.MASK, "HeartbeatInterval": "300"}
     assert '"300"' in Frame.objects.get().answer
+
+
+@pytest.mark.parametrize("address", [f"ftp://bob:{SECRET}@files.example/up", f"ftp://bob:p/{SECRET}@files.example"])
+def test_the_password_of_an_address_is_sent_and_stays_nowhere(station: Station, bob: User, address: str) -> None:
+    asked = {"key": "FtpUrl", "value": address}
+    command = request_command(actor=bob, station=station, action="ChangeConfiguration", payload=asked)
+    assert SECRET not in explain.command_title(command, bob)
+    outgoing = send()
+    assert address in outgoing.text
+    assert SECRET not in traces()
+    answer(outgoing, {"status": "Accepted"})
+    request_command(actor=bob, station=station, action="GetConfiguration")
+    answer(send(), {"configurationKey": [{**asked, "readonly": False}, {"key": "Odd", "readonly": False, "value": 7}]})
+    assert SECRET not in traces()
+    kept = ConfigurationKey.objects.get(key="FtpUrl").value
+    assert ":****@" in kept
+    with pytest.raises(ValidationError, match="stars only hide"):
+        check("FtpUrl", kept)
+    with pytest.raises(ValidationError, match="holds no secrets"):
+        check_entries({"FtpUrl": address})
+
+
+def test_what_was_masked_is_never_sent_in_its_masked_form(station: Station) -> None:
+    request_command(actor=None, station=station, action="GetDiagnostics", payload={"location": f"ftp://bob:{SECRET}@files.example/"})
+    outgoing = send()
+    hub._put_back(outgoing.command_id)  # the socket went away before it was written
+    assert Command.objects.get().state == "expired"

@@ -19,7 +19,7 @@ from stations.configuration import compare
 from stations.configuration.catalogue import SECRET, catalogue, known
 from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, readings
 from stations.configuration.setting import attempts, cut, named, needs_reset, outcome_of, summary
-from stations.configuration.values import LONGEST, LONGEST_KEY, check, in_words, is_secret, same
+from stations.configuration.values import LONGEST, LONGEST_KEY, check, in_words, is_secret, same, shown
 from stations.controls import Situation
 from stations.models import BulkItem, Command, ConfigurationTemplate
 from stations.models.shared import above, matches
@@ -107,13 +107,13 @@ def _configure(actor: User, params: Params, situation: Situation, item: BulkItem
 
 
 def _configure_title(params: Params) -> str:
-    return _("Set %(key)s to “%(value)s”") % {"key": params["key"], "value": params["value"]}
+    return _("Set %(key)s to “%(value)s”") % {"key": params["key"], "value": shown(params["key"], params["value"])}
 
 
 def _configure_consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
     entry, count = known(params["key"]), len(situations)
     said = ngettext("%(count)d station is told to set %(what)s.", "%(count)d stations are told to set %(what)s.", count)
-    words = in_words(entry, params["value"]) or params["value"] or _("nothing")
+    words = in_words(entry, params["value"]) or shown(params["key"], params["value"]) or _("nothing")
     found = [said % {"count": count, "what": f"{entry.name if entry else params['key']}: {words}"}]
     if entry and entry.warning:
         found.append(str(entry.warning))
