@@ -15,6 +15,7 @@ from stations.bulk import Kind, Params, jobs
 from stations.models import BulkItem, BulkJob, Command, Station
 from tenancy import audit
 from tenancy.models import Organization, User
+from tenancy.personal import person, shown
 from tenancy.rights import may
 from ui.templatetags.ui import grouped
 
@@ -81,7 +82,7 @@ def cancel_bulk_job(*, actor: User, job: BulkJob, kind: Kind) -> int:
     """Whatever has not begun is not done; what is at work comes to its end. Returns how many are not done."""
     held = _held(job)
     if held.actor_id != actor.pk and not may(actor, kind.right, held):
-        raise ValidationError(_("%s began this, so nobody else can cancel it.") % held.actor_name)
+        raise ValidationError(_("%s began this, so nobody else can cancel it.") % began_by(actor, held))
     if held.state not in (Job.PLANNING, Job.PLANNED, Job.RUNNING):
         raise ValidationError(_("It is over already."))
     count = held.items.filter(state__in=(State.LOOKING, State.WAITING)).update(state=State.CANCELLED, changed_at=timezone.now())
@@ -117,8 +118,14 @@ def _held(job: BulkJob) -> BulkJob:
 def _own(actor: User, job: BulkJob) -> None:
     if actor.pk != job.actor_id:
         raise ValidationError(
-            _("%s chose these stations, and it is done with the rights of who chose them. Choose them yourself.") % (job.actor_name or "?")
+            _("%s chose these stations, and it is done with the rights of who chose them. Choose them yourself.") % began_by(actor, job)
         )
+
+
+def began_by(viewer: User, job: BulkJob) -> str:
+    """The name of who chose its stations, as `viewer` may know it."""
+    path = job.organization.path
+    return person(viewer, job.actor, path) if job.actor else shown(viewer, job.actor_name, path) or "?"
 
 
 def _record(actor: User, verb: str, job: BulkJob, kind: Kind, changes: dict[str, Any]) -> None:
