@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 if TYPE_CHECKING:
     from django import forms
+    from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest
 
     from stations.controls import Situation
@@ -46,9 +47,10 @@ class Kind:
     none. A ValidationError or CommandRefused is a failure with its sentence; what the step has written is undone then. It is called inside
     a transaction, once for each of its turns, whatever happens to the worker.
 
-    `refusal` is asked again right before the first step, and the right at every one: what was true in the look before may be true no more.
-    Both must live on what is loaded: no query of their own for each station. The fields of `form` are not called action, all, select,
-    confirmed or sure. `stations.bulk.outcome` makes Done of the commands that were answered.
+    `refusal` is asked again right before the first step, and the right at every one: what was true in the look before may be true no
+    more. Without the right what was asked already keeps its outcome, and what a step would ask further is undone. Both must
+    live on what is loaded: no query of their own for each station. The fields of `form` are not called action, all, select, confirmed or
+    sure. `stations.bulk.outcome` makes Done of the commands that were answered.
     """
 
     slug: str
@@ -68,7 +70,7 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-def outcome(actor: User, answered: Sequence[Command]) -> Done:
+def outcome(actor: User | AnonymousUser, answered: Sequence[Command]) -> Done:
     """What came of commands that were all answered, or never will be: good where all were accepted."""
     from stations import explain
     from stations.models import Command

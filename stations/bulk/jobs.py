@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from stations import nudges
 from stations.actions.commands import CommandRefused
-from stations.bulk import KINDS, Done, Kind
+from stations.bulk import KINDS, Done, Kind, outcome
 from stations.controls import Situation, situations
 from stations.models import BulkItem, BulkJob, Command
 from tenancy.models import User
@@ -265,16 +265,19 @@ def _step(job: BulkJob, kind: Kind | None, item: BulkItem, situation: Situation,
 def _outcome(job: BulkJob, kind: Kind | None, item: BulkItem, situation: Situation, mine: Sequence[Command]) -> Done | None:
     """None: the station was asked something and has the word."""
     first = item.state == State.WAITING
-    if kind is None or not situation.may(kind.right) or first:
-        if reason := _refusal(job, kind, situation):
-            return Done(reason, good=False)
-    elif not mine:
-        return Done(_("Nothing is known of what the station was asked."), good=False)
-    assert kind is not None
-    assert job.actor is not None  # nobody has no right
+    reason = _refusal(job, kind, situation) if first or kind is None or not situation.may(kind.right) else ""
+    if not mine and not first:
+        reason = reason or _("Nothing is known of what the station was asked.")
+    if reason and not mine:
+        return Done(reason, good=False)
+    if kind is None or job.actor is None:
+        return outcome(_user(job), mine)
     try:
         with transaction.atomic():
             result = kind.step(job.actor, job.params, situation, item, mine)
+            # What was asked keeps its answer, whatever became of the right; nothing more is asked
+            if reason and result and not isinstance(result, Done):
+                raise ValidationError(reason)
     except ValidationError as error:
         return Done(" ".join(error.messages), good=False)
     except CommandRefused as error:

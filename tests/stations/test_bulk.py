@@ -118,6 +118,9 @@ def test_what_failed_is_tried_again_and_the_rest_cancelled(tree: Tree, as_bob: C
     assert work(job) == {"failed": 2, "running": 2, "waiting": 2}
     as_bob.post(reverse("bulk_job_cancel", args=[job.pk]))
     assert work(job) == {"failed": 2, "running": 2, "cancelled": 2}
+    page = text(as_bob.get(reverse("bulk_job", args=[job.pk])).text)
+    assert "2 of 4 stations are over." in page
+    assert "Failed, because 2 · No answer within" in page
     assert job.state == "running"
     answer()
     assert work(job) == {"failed": 2, "done": 2, "cancelled": 2}
@@ -140,9 +143,27 @@ def test_a_right_that_is_lost_and_a_station_that_went_away_end_in_a_reason(tree:
     granted = rights.reach
     monkeypatch.setattr(rights, "reach", lambda user, right="read": rights.NOWHERE if right == "reset_stations" else granted(user, right))
     work(job)
-    assert set(job.items.exclude(station__identity="M-0000").values_list("text", flat=True)) == {
-        "The right “Reset stations” is missing there."
-    }
+    # What was asked keeps its answer; what was not is not asked
+    told = job.items.exclude(station__identity="M-0000").values_list("state", "text")
+    assert sorted(told) == [
+        ("done", "Reset accepted. The station comes back by itself within minutes."),
+        ("failed", "The right “Reset stations” is missing there."),
+    ]
+    assert Command.objects.count() == 1
+
+
+def test_after_a_right_is_lost_no_further_step_is_taken(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(actor: User, params: Any, situation: Any, item: BulkItem, answered: Sequence[Command]) -> Any:
+        return [actions.ask(actor=actor, station=situation.station, intent=Reset(), item=item)]
+
+    monkeypatch.setitem(KINDS, "test", kind_of(step))
+    fleet(tree.location, 1)
+    job = begun(tree, slug="test")
+    work(job)
+    answer()
+    monkeypatch.setattr(rights, "reach", lambda user, right="read": rights.NOWHERE)
+    assert work(job) == {"failed": 1}
+    assert Command.objects.count() == 1
 
 
 def test_who_has_no_login_any_more_does_nothing(tree: Tree) -> None:
@@ -284,7 +305,12 @@ def test_each_sees_of_a_job_what_they_see_of_stations(
     assert client_of(looking).get(url).status_code == 403
     assert job.pk not in [row.record.pk for row in client_of(looking).get(reverse("bulk_jobs")).context["table"].rows]
     answer = as_ada.post(reverse("bulk_job_begin", args=[job.pk]), {"at_once": "5"}, follow=True)
-    assert "it is done with the rights of who chose them" in text(answer.text)
+    assert "Bob chose these stations, and it is done with the rights of who chose them" in text(answer.text)
+    blind = client_of(somebody(tree.platform, ["reset_stations"])).post(
+        reverse("bulk_job_begin", args=[job.pk]), {"at_once": "5"}, follow=True
+    )
+    assert "it is done with the rights of who chose them" in text(blind.text)
+    assert "Bob" not in text(blind.text)
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,8 @@ def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, an
     if left and not silent:
         return [ask(actor=actor, station=station, intent=Configure(*left[0]), item=item)]
     said, waits = summary(tried, len(tried) + len(left)), needs_reset(tried)
+    if not situation.may(READ_CONFIGURATION):  # lost meanwhile: what is left is not known any more
+        return Done(cut(f"{said}; {_('your role does not let you read the configuration any more')}"), good=False)
     good = not left and all(outcome in intents.GOOD for outcome in tried.values())
     resets = [outcome_of(one) for one in answered if isinstance(explain.intent_of(one), Reset)]
     if resets:
