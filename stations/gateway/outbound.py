@@ -137,7 +137,7 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
         values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
         known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
         ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=key, defaults=values)
-        if known != values["value"] or v16.hides(known):  # of a secret nobody knows whether it is another one
+        if known != values["value"] or v16.hides(values["value"]):  # of a secret nobody knows whether it is another one
             ConfigurationChange.objects.create(
                 station_id=command.station_id, at=at, key=key, before=known, after=values["value"], command=command
             )

@@ -22,14 +22,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from stations import actions
-from stations.actions.bulk import MOST_AT_ONCE
+from stations.actions.bulk import MOST_AT_ONCE, began_by
 from stations.bulk import KINDS, Kind
 from stations.bulk.jobs import counted
 from stations.models import BulkItem, BulkJob
 from tenancy.links import link, organization_link
 from tenancy.models import User
 from tenancy.pages.shared import NAME, NUMBER, user_of
-from tenancy.personal import person
 from tenancy.rights import Missing, condition, get_for, may
 from ui.forms import attempt
 from ui.lists import ListPage, Table
@@ -43,16 +42,12 @@ ITEMS = {
     State.LOOKING: "busy", State.WAITING: "waiting", State.RUNNING: "charging", State.DONE: "available", State.FAILED: "fault",
     State.REFUSED: "off", State.CANCELLED: "off",
 }  # fmt: skip
-OVER = (State.DONE, State.FAILED, State.CANCELLED)
+OVER = (State.DONE, State.FAILED)
 
 
 def title_of(job: BulkJob) -> str:
     kind = KINDS.get(job.kind)
     return str(kind.title(job.params)) if kind else job.kind
-
-
-def who(user: User, job: BulkJob) -> str:
-    return person(user, job.actor, job.organization.path) if job.actor else job.actor_name
 
 
 def readable(user: User) -> Q:
@@ -146,7 +141,7 @@ class JobTable(Table):
         return record.organization.name
 
     def render_who(self, record: BulkJob) -> str:
-        return who(user_of(self.request), record)
+        return began_by(user_of(self.request), record)
 
     def render_created_at(self, value: Any) -> SafeString | str:
         return when(value)
@@ -243,30 +238,44 @@ class Reason(NamedTuple):
     url: str
 
 
+class Reasons(NamedTuple):
+    """Why stations ended in a state, the most frequent first."""
+
+    heading: str
+    reasons: list[Reason]
+    more: bool
+
+    @classmethod
+    def of(cls, seen: QuerySet[BulkItem], job: BulkJob, which: str, heading: str) -> Reasons:
+        rows = seen.filter(state=which).order_by().values_list("text").annotate(count=Count("pk")).order_by("-count", "text")
+        found = [
+            Reason(text or _("no reason was told"), count, link("bulk_job", job.pk, state=which, **({"reason": text} if text else {})))
+            for text, count in rows[: SHOWN_REASONS + 1]
+        ]
+        return cls(heading, found[:SHOWN_REASONS], len(found) > SHOWN_REASONS)
+
+
 def shown(request: HttpRequest, job: BulkJob, kind: Kind | None) -> dict[str, Any]:
     """What stands above the list of its stations, of which only those count that the person sees."""
     user = user_of(request)
     seen = BulkItem.objects.visible_to(user).filter(job=job)
     counts = counted(seen)
     total, left_out = sum(counts.values()), counts.get(State.REFUSED, 0)
-    meant, over = total - left_out, sum(counts.get(which, 0) for which in OVER)
+    meant, over = total - left_out - counts.get(State.CANCELLED, 0), sum(counts.get(which, 0) for which in OVER)
     own, waiting, failed = job.actor_id == user.pk, counts.get(State.WAITING, 0), counts.get(State.FAILED, 0)
-    reasons = [
-        Reason(text, count, link("bulk_job", job.pk, state=State.REFUSED, reason=text))
-        for text, count in seen.filter(state=State.REFUSED).order_by().values_list("text").annotate(count=Count("pk"))
-        .order_by("-count", "text")[: SHOWN_REASONS + 1]
-    ] if left_out else []  # fmt: skip
+    told = [(State.FAILED, _("Failed, because")), (State.REFUSED, _("Left out, because"))]
+    why = [Reasons.of(seen, job, which, heading) for which, heading in told if counts.get(which)]
     planning, planned, running = (job.state == which for which in (Job.PLANNING, Job.PLANNED, Job.RUNNING))
     looked = total - counts.get(State.LOOKING, 0)
     return {
         "job": job, "title": title_of(job), "breadcrumbs": [(_("Operations"), link("operations")), (_("Bulk jobs"), link("bulk_jobs"))],
-        "dot": JOBS[Job(job.state)], "who": who(user, job), "organization_link": organization_link(user, job.organization),
+        "dot": JOBS[Job(job.state)], "who": began_by(user, job), "organization_link": organization_link(user, job.organization),
         "states": [
             (ITEMS[which], which.label, counts[which], link("bulk_job", job.pk, state=which)) for which in State if counts.get(which)
         ],
         "total": total, "left_out": left_out, "meant": meant, "over": over, "looked": looked, "waiting": waiting, "failed": failed,
         "percent": round(100 * (looked / total if planning else over / meant if meant else 1)) if total else 100,
-        "reasons": reasons[:SHOWN_REASONS], "more_reasons": len(reasons) > SHOWN_REASONS,
+        "why": why,
         "planning": planning, "planned": planned, "running": running, "working": planning or running,
         "can_begin": planned and own and waiting, "can_retry": own and failed and not planning and not planned,
         "can_cancel": (planning or planned or (running and waiting)) and (own or (kind is not None and may(user, kind.right, job))),
