@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -21,7 +22,8 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import actions, explain
 from stations.bulk import KINDS, Kind
 from stations.imports.stations import exported
-from stations.models import AccessMode, Connection, Connector, Station
+from stations.maintenance import local
+from stations.models import AccessMode, Availability, Connection, Connector, MaintenanceWindow, Station
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, anywhere, granted_paths
@@ -51,6 +53,13 @@ class StationFilter(django_filters.FilterSet):
     problem = django_filters.ChoiceFilter(
         label=lazy("Problem"), empty_label=lazy("Any or none"), method="with_problem",
         choices=[("any", lazy("Has a problem")), ("clock", lazy("Wrong clock"))],
+    )  # fmt: skip
+    service = django_filters.ChoiceFilter(
+        label=lazy("Service"), empty_label=lazy("Any"), method="with_service",
+        choices=[
+            ("in", lazy("In service")), ("out", lazy("Out of service, or a connector of it")), ("maintenance", lazy("In maintenance")),
+            ("deactivated", lazy("Deactivated")),
+        ],
     )  # fmt: skip
     access = django_filters.ChoiceFilter(label=lazy("Access"), empty_label=lazy("Any"), choices=AccessMode.choices, method="with_access")
 
@@ -86,14 +95,50 @@ class StationFilter(django_filters.FilterSet):
         faulted = Connector.objects.visible_to(self.request.user).filter(status=Connector.Status.FAULTED, station__active=True)
         return rows.filter(wrong | Q(connection=Connection.OFFLINE) | Q(pk__in=faulted.values("station")))
 
+    def with_service(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
+        """What we have switched or planned, whatever the station reports."""
+        if value == "deactivated":
+            return rows.filter(active=False)
+        out = Connector.objects.visible_to(self.request.user).exclude(availability=Availability.OPERATIVE).values("station")
+        if value == "out":
+            return rows.filter(pk__in=out)
+        maintained = open_windows(self.request).values("station")
+        if value == "maintenance":
+            return rows.filter(pk__in=maintained)
+        return rows.filter(active=True).exclude(pk__in=out).exclude(pk__in=maintained)
+
     def with_access(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
         return rows.filter(Q(access_mode=value) | Q(access_mode="", location__access_mode=value))
+
+
+def open_windows(request: HttpRequest) -> QuerySet[MaintenanceWindow]:
+    """The maintenance that is going on now; of each station what ends last comes first."""
+    now = timezone.now()
+    return MaintenanceWindow.objects.visible_to(request.user).filter(starts_at__lte=now, ends_at__gt=now).order_by("-ends_at", "pk")
+
+
+def service_of(record: Station) -> list[tuple[str, str]]:
+    """(state, words) of what we have switched off at a station of the list, or have in maintenance; none where it is in service."""
+    found = [] if record.active else [(explain.OFF, _("Deactivated"))]
+    connectors = [one for one in record.connectors.all() if one.number]
+    off = [one for one in connectors if one.availability != Availability.OPERATIVE]
+    whole = len(off) == len(connectors) and len({one.availability for one in off}) == 1
+    for one in off[:1] if whole else off:
+        meaning = explain.availability(one.availability)
+        found.append((meaning.state, str(meaning.word) if whole else f"{_('Connector %d') % one.number}: {meaning.word}"))
+    for window in record.open_windows[:1]:  # type: ignore[attr-defined]
+        until = local(window.ends_at, record.location.zone, timezone.now())
+        words = {"until": until, "number": window.connector_number}
+        said = _("Connector %(number)d in maintenance until %(until)s") if window.connector_number else _("In maintenance until %(until)s")
+        found.append((explain.WAITING, said % words))
+    return found
 
 
 class StationTable(Table):
     station = django_tables2.Column(lazy("Station"), accessor="identity", order_by=("alias", "identity"))
     connection = django_tables2.Column(lazy("Connection"))
     connectors = django_tables2.Column(lazy("Connectors"), accessor="pk", orderable=False)
+    service = django_tables2.Column(lazy("Service"), accessor="pk", orderable=False)
     model = django_tables2.Column(lazy("Model"), empty_values=(), order_by=("vendor", "model"), attrs={"td": {"class": "long-text model"}})
     firmware = django_tables2.Column(lazy("Firmware"), accessor="firmware_version", attrs={"td": {"class": "long-text"}})
     location = django_tables2.Column(lazy("Location"), accessor="location__name")
@@ -116,12 +161,22 @@ class StationTable(Table):
     def value_station(self, record: Station) -> str:
         return record.identity if not record.alias else f"{record.identity} ({record.alias})"
 
-    def render_connection(self, value: str) -> SafeString:
+    def render_connection(self, record: Station, value: str) -> SafeString:
+        """And below it what we have switched off, which no station need report."""
         meaning = explain.connection(value)
-        return state(meaning.state, str(meaning.word), str(meaning.sentence))
+        marks = [(state(dot, words),) for dot, words in service_of(record)[0 if record.active else 1 :]]
+        shown = state(meaning.state, str(meaning.word), str(meaning.sentence))
+        return format_html("{}{}", shown, format_html_join("", '<span class="sub">{}</span>', marks))
 
     def value_connection(self, value: str) -> str:
         return str(explain.connection(value).word)
+
+    def render_service(self, record: Station) -> SafeString:
+        marks = service_of(record) or [(explain.AVAILABLE, _("In service"))]
+        return format_html_join("", '<span class="d-block">{}</span>', [(state(dot, words),) for dot, words in marks])
+
+    def value_service(self, record: Station) -> str:
+        return ", ".join(words for _dot, words in service_of(record)) or _("In service")
 
     def render_connectors(self, record: Station) -> SafeString:
         if record.connection == Connection.NEVER:  # type: ignore[attr-defined]
@@ -240,7 +295,7 @@ class StationList(ListPage):
     export_name = "stations"
     export_kind = "stations"
     live = True
-    hidden_columns = ("organization", "serial_number", "evse_ids", "access", "address", "ocpp_version")
+    hidden_columns = ("service", "organization", "serial_number", "evse_ids", "access", "address", "ocpp_version")
     empty_title = lazy("No stations yet.")
     empty_text = lazy("Add one: the portal then shows what to type into it.")
     bulk_actions = KindActions()
@@ -250,7 +305,8 @@ class StationList(ListPage):
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("location__organization").prefetch_related(
-            Prefetch("connectors", Connector.objects.visible_to(self.request.user).order_by("number"))
+            Prefetch("connectors", Connector.objects.visible_to(self.request.user).order_by("number")),
+            Prefetch("maintenance_windows", open_windows(self.request), to_attr="open_windows"),
         )
 
     def more_exports(self) -> Sequence[tuple[str, str]]:

@@ -130,6 +130,36 @@ def test_a_list_costs_the_same_with_thirty_stations_as_with_three(
     assert queries() == before
 
 
+def test_what_is_switched_off_or_in_maintenance_is_marked_and_found(
+    tree: Tree, as_bob: Client, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    connect(tree.station)
+    now = timezone.now()
+    rows = [
+        station for station, _password in add_stations(actor=None, location=tree.location, identities=["N-1", "N-2", "N-3"], connectors=2)
+    ]
+    Connector.objects.filter(station=rows[0]).update(availability="Inoperative")
+    Connector.objects.filter(station=rows[1], number=2).update(availability="Inoperative")
+    Station.objects.filter(pk=rows[2].pk).update(active=False)
+    MaintenanceWindow.objects.create(
+        station=tree.station, starts_at=now - timedelta(hours=1), ends_at=now + timedelta(hours=1), comment="x"
+    )
+    MaintenanceWindow.objects.create(station=rows[0], starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1), comment="x")
+    shown = text(as_bob.get(reverse("stations")))
+    assert "Gate LUM-0001 Online In maintenance until" in shown
+    assert "Connector 2: Out of service" in shown
+    found = {
+        value: set(re.findall(r">(N-\d|Gate|LUM-0002)<", as_bob.get(reverse("stations"), {"service": value}).text))
+        for value in ("in", "out", "maintenance", "deactivated")
+    }
+    assert found == {"in": {"LUM-0002"}, "out": {"N-1", "N-2"}, "maintenance": {"Gate"}, "deactivated": {"N-3"}}
+    with django_assert_max_num_queries(40):
+        export = as_bob.get(reverse("stations"), {"export": "csv", "cols": "station,service"})
+        lines = b"".join(export.streaming_content).decode()
+    assert "N-1,Out of service" in lines
+    assert "N-3,Deactivated" in lines
+
+
 EVIL = '=cmd()"><script>alert(1)</script>'
 
 
