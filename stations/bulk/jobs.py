@@ -33,7 +33,7 @@ from tenancy.models import User
 from tenancy.rights import RIGHTS
 
 PORTION = 200  # stations looked at, or begun, together
-LEASE = timedelta(minutes=1)  # a worker that died is followed by another after this
+LEASE = timedelta(seconds=20)  # a worker that died is followed by another after this; renewed after every portion
 SLICE = 10.0  # seconds, then other jobs of the queue have their turn
 IN_REQUEST = 500  # stations that are looked at while the person waits
 WAITS = timedelta(days=7)  # a look that nobody goes on from is forgotten then
