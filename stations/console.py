@@ -9,11 +9,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from stations.models.infrastructure import MAX_CONNECTORS
 from stations.ocpp import schemas, v16
 from stations.schema_forms import ROOT, Schema, complaint
 
 Text = str | Promise
 ORIGIN = "console"
+DEEPEST = 50  # parts within parts
+LARGEST = 2**63 - 1  # of a number
 
 # Protocol version as stations tell it -> the module with its VERSION, COMMANDS, MASK, without_secrets and without_cards
 DIALECTS: dict[str, ModuleType] = {"1.6": v16}
@@ -33,25 +36,41 @@ def schema_of(version: str, action: str) -> Schema:
 
 
 def complaints(version: str, action: str, payload: Any) -> dict[str, str]:
-    """By path what its schema says against a payload, and stars that only hide a value."""
+    """By path what its schema says against a payload; before that, what no station can be sent, and stars that only hide a value."""
+    found = _unsendable(payload, dialect(version).MASK)
+    if found:
+        return found
     checker = schemas.validator(dialect(version).VERSION, action)
-    found: dict[str, str] = {}
     try:
         for error in checker.iter_errors(payload) if checker else ():
             path, sentence = complaint(error)
             found[path] = f"{found[path]} {sentence}" if path in found else sentence
     except (RecursionError, ValueError):
         return {ROOT: _("This is nested too deeply.")}
-    return _stars(payload, ROOT, dialect(version).MASK) | found
+    return found
 
 
-def _stars(value: Any, path: str, mask: str) -> dict[str, str]:
-    if isinstance(value, str) and (value == mask or f":{mask}@" in value):
-        return {path: _("The stars only hide the value. Type it.")}
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+def _unsendable(payload: Any, mask: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, part in parts:
-        found |= _stars(part, f"{path}.{name}", mask)
+    left: list[tuple[str, int, Any]] = [(ROOT, 0, payload)]
+    while left:
+        path, depth, value = left.pop()
+        if depth > DEEPEST:
+            return {ROOT: _("This is nested too deeply.")}
+        if isinstance(value, dict | list):
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            left += [(f"{path}.{name}", depth + 1, part) for name, part in parts]
+            if any("\x00" in name for name in value if isinstance(value, dict)):
+                found[path] = _("The sign U+0000 cannot be sent.")
+        elif isinstance(value, str):
+            if value == mask or f":{mask}@" in value:
+                found[path] = _("The stars only hide the value. Type it.")
+            elif "\x00" in value:
+                found[path] = _("The sign U+0000 cannot be sent.")
+        elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+            found[path] = _("This number is too large.")
+        elif path.rpartition(".")[2] == "connectorId" and isinstance(value, int) and not 0 <= value <= MAX_CONNECTORS:
+            found[path] = _("This is a number from 0 to %d.") % MAX_CONNECTORS
     return found
 
 

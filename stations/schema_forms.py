@@ -236,9 +236,10 @@ class _Reader:
                 return self._time(text.strip())
             case "json":
                 try:
-                    return json.loads(text)
+                    found = json.loads(text)
                 except (ValueError, RecursionError):
                     return text
+                return whole(found)
         return "" if text == EMPTY else text
 
     def _time(self, text: str) -> str:
@@ -246,9 +247,24 @@ class _Reader:
             at = datetime.fromisoformat(text)
             if at.tzinfo is not None:
                 return text
-            return f"{at.replace(tzinfo=self.zone).astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+            there = at.replace(tzinfo=self.zone).astimezone(UTC)
         except (ValueError, OverflowError):
             raise ValueError(_("Write the time like 2026-07-26T14:30, or with its zone like 2026-07-26T12:30:00Z.")) from None
+        if there.astimezone(self.zone).replace(tzinfo=None) != at:
+            raise ValueError(_("There is no such time: clocks are put forward over it. Take one before or after, or write its zone."))
+        return f"{there:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def whole(value: Any) -> Any:
+    """`value` itself; ValueError where a text in it holds half a character ("\\ud800"), which cannot be sent, stored or shown."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("unicode_escape").decode()
+        raise ValueError(_("%s is half a character and cannot be sent.") % half) from None
+    except RecursionError:
+        raise ValueError(_("This is nested too deeply.")) from None
+    return value
 
 
 def _count(text: str) -> int:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from stations import nudges
 from stations.models import BulkItem, Command, Station
+from stations.models.infrastructure import MAX_CONNECTORS
 from stations.ocpp import v16
 from stations.ocpp.intents import Intent, NotPossible
 from stations.ocpp.versions import speaker
@@ -65,7 +66,7 @@ def request_command(
         item=item,
         version=station.ocpp_version,
         timeout=seconds,
-        connector_number=connector if isinstance(connector, int) else None,
+        connector_number=connector if isinstance(connector, int) and 0 <= connector <= MAX_CONNECTORS else None,
         deadline=timezone.now() + timedelta(seconds=seconds),
     )
     if recorded:

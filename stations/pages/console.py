@@ -33,6 +33,7 @@ from stations.schema_forms import (
     rows_of,
     too_long,
     typed_of,
+    whole,
     with_row,
     without_row,
 )
@@ -78,13 +79,13 @@ class Draft:
         try:
             if len(text) > LONGEST:
                 raise ValueError(_("This is longer than any station takes."))
-            payload = json.loads(text or "{}", parse_constant=_no_number)
-            if "\\u0000" in json.dumps(payload):
-                raise ValueError(_("The sign U+0000 cannot be sent."))
+            payload = whole(json.loads(text or "{}", parse_constant=_no_number))
         except json.JSONDecodeError as error:
             said = {"line": error.lineno, "column": error.colno, "why": error.msg}
             self.raw_error = _("This is no JSON, at line %(line)d, column %(column)d: %(why)s.") % said
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            self.raw_error = _("This is nested too deeply.")
+        except ValueError as error:
             self.raw_error = str(error)
         else:
             if not isinstance(payload, dict):

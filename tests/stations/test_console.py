@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from stations.actions import request_command
 from stations.models import Command, Frame, Station
 from tenancy.models import AuditEntry, User
 from tests.conftest import CARD, Tree
@@ -73,7 +74,9 @@ def test_form_and_json_are_kept_in_step(station: Station, as_bob: Client) -> Non
     for raw, words in (
         ('{"key": ', "no JSON, at line 1"), ("[1]", "A message is an object"), ('{"key": "a", "value": NaN}', "no number"),
         ('{"key": "a", "value": "\\u0000"}', "U+0000"), ('{"key": "a", "value": "b", "more": 1}', "Not known here: more"),
-        ("[" * 100_000, ""),
+        ("[" * 100_000, "nested too deeply"), ('{"key": "a", "value": "b", "x": ' + "[" * 800 + "]" * 800 + "}", "nested too deeply"),
+        ('{"key": "a", "value": "\\ud800"}', "\\ud800 is half a character"), ('{"key": "a", "\\udfff": 1}', "half a character"),
+        ('{"key": "a", "value": 1e999}', "too large"),
     ):  # fmt: skip
         shown = press(as_bob, station, "ChangeConfiguration", "raw", raw=raw)
         assert words in text(shown)
@@ -82,6 +85,23 @@ def test_form_and_json_are_kept_in_step(station: Station, as_bob: Client) -> Non
     shown = press(as_bob, station, "GetConfiguration", "raw", raw=json.dumps({"key": ["k"] * 150}))
     assert "too long for a form" in text(shown)
     assert exact(shown) == {"key": ["k"] * 150}
+
+
+@pytest.mark.parametrize("connector", [-1, 40_000, 10**30])
+def test_a_connector_that_no_station_can_have_is_refused_beside_its_field(connector: int, station: Station, as_bob: Client) -> None:
+    payload = json.dumps({"connectorId": connector, "type": "Inoperative"})
+    shown = press(as_bob, station, "ChangeAvailability", "send", payload=payload)
+    assert exact(shown) is None
+    assert re.search(r'id="f-p-connectorId"[^>]*aria-invalid="true"', shown)
+    assert not Command.objects.exists()
+    command = request_command(actor=None, station=station, action="ChangeAvailability", payload=json.loads(payload))
+    assert command.connector_number is None
+
+
+def test_a_time_that_clocks_skip_is_refused(station: Station, as_bob: Client) -> None:
+    shown = press(as_bob, station, "UpdateFirmware", "check", **{"p.location": "ftp://x/y", "p.retrieveDate": "2027-03-28T02:30"})
+    assert "There is no such time" in text(shown)
+    assert exact(shown) is None
 
 
 def test_rows_are_added_and_removed_without_a_script(station: Station, as_bob: Client) -> None:
