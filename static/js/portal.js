@@ -42,10 +42,11 @@
     const bar = list.querySelector("[data-bulk]");
     if (bar) {
       bar.classList.toggle("on", ticked > 0);
-      const count = bar.querySelector("[data-count]");
-      if (count) count.textContent = String(ticked);
-      const all = bar.querySelector("[data-select-all]");
+      const all = bar.querySelector("[data-select-all]"), whole = all?.querySelector("input");
       if (all) all.hidden = ticked < boxes.length;
+      if (whole && all.hidden) whole.checked = false;
+      const count = bar.querySelector("[data-count]");
+      if (count) count.textContent = whole?.checked ? all.dataset.selectAll : String(ticked);
     }
   };
   document.addEventListener("change", (event) => {
@@ -54,6 +55,6 @@
     if (event.target.matches("[data-select-page]")) {
       for (const box of list.querySelectorAll("input[name=select]")) box.checked = event.target.checked;
     }
-    if (event.target.matches("[data-select-page], input[name=select]")) refresh(list);
+    if (event.target.matches("[data-select-page], [data-select-all] input, input[name=select]")) refresh(list);
   });
 })();

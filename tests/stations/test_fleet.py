@@ -110,6 +110,13 @@ def test_sorting_paging_and_columns_are_in_the_url(tree: Tree, as_bob: Client) -
     assert as_bob.get(reverse("stations"), {"page": "999", "per_page": "-1", "sort": "nothing", "cols": "x"}).status_code == 200
 
 
+def test_all_that_match_are_counted_as_everywhere(tree: Tree, as_bob: Client) -> None:
+    Station.objects.bulk_create([Station(location=tree.location, identity=f"N-{n}", password_digest="x") for n in range(1000)])
+    page = as_bob.get(reverse("stations")).text
+    assert 'data-select-all="1,002"' in page
+    assert "All 1,002 that match" in page
+
+
 def test_htmx_gets_the_list_only(tree: Tree, as_bob: Client) -> None:
     part = as_bob.get(reverse("stations"), headers={"HX-Request": "true"}).content.decode()
     assert part.lstrip().startswith('<div id="list"')
