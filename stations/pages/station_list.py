@@ -117,20 +117,21 @@ def open_windows(request: HttpRequest) -> QuerySet[MaintenanceWindow]:
     return MaintenanceWindow.objects.visible_to(request.user).filter(starts_at__lte=now, ends_at__gt=now).order_by("-ends_at", "pk")
 
 
-def service_of(record: Station) -> list[tuple[str, str]]:
-    """(state, words) of what we have switched off at a station of the list, or have in maintenance; none where it is in service."""
-    found = [] if record.active else [(explain.OFF, _("Deactivated"))]
+def service_of(record: Station) -> list[tuple[str, str, str]]:
+    """(state, in short, in full) of what we have switched off at a station of the list, or have in maintenance; nothing where neither."""
+    found = [] if record.active else [(explain.OFF, _("Deactivated"), _("Deactivated"))]
     connectors = [one for one in record.connectors.all() if one.number]
     off = [one for one in connectors if one.availability != Availability.OPERATIVE]
     whole = len(off) == len(connectors) and len({one.availability for one in off}) == 1
     for one in off[:1] if whole else off:
         meaning = explain.availability(one.availability)
-        found.append((meaning.state, str(meaning.word) if whole else f"{_('Connector %d') % one.number}: {meaning.word}"))
+        words = str(meaning.word) if whole else f"{_('Connector %d') % one.number}: {meaning.word}"
+        found.append((meaning.state, words, words))
     for window in record.open_windows[:1]:  # type: ignore[attr-defined]
         until = local(window.ends_at, record.location.zone, timezone.now())
-        words = {"until": until, "number": window.connector_number}
+        named = {"until": until, "number": window.connector_number}
         said = _("Connector %(number)d in maintenance until %(until)s") if window.connector_number else _("In maintenance until %(until)s")
-        found.append((explain.WAITING, said % words))
+        found.append((explain.WAITING, _("In maintenance"), said % named))
     return found
 
 
@@ -164,7 +165,7 @@ class StationTable(Table):
     def render_connection(self, record: Station, value: str) -> SafeString:
         """And below it what we have switched off, which no station need report."""
         meaning = explain.connection(value)
-        marks = [(state(dot, words),) for dot, words in service_of(record)[0 if record.active else 1 :]]
+        marks = [(state(dot, short, full),) for dot, short, full in service_of(record)[0 if record.active else 1 :]]
         shown = state(meaning.state, str(meaning.word), str(meaning.sentence))
         return format_html("{}{}", shown, format_html_join("", '<span class="sub">{}</span>', marks))
 
@@ -172,11 +173,11 @@ class StationTable(Table):
         return str(explain.connection(value).word)
 
     def render_service(self, record: Station) -> SafeString:
-        marks = service_of(record) or [(explain.AVAILABLE, _("In service"))]
-        return format_html_join("", '<span class="d-block">{}</span>', [(state(dot, words),) for dot, words in marks])
+        marks = service_of(record) or [(explain.AVAILABLE, "", _("In service"))]
+        return format_html_join("", '<span class="d-block">{}</span>', [(state(dot, full),) for dot, _short, full in marks])
 
     def value_service(self, record: Station) -> str:
-        return ", ".join(words for _dot, words in service_of(record)) or _("In service")
+        return ", ".join(full for _dot, _short, full in service_of(record)) or _("In service")
 
     def render_connectors(self, record: Station) -> SafeString:
         if record.connection == Connection.NEVER:  # type: ignore[attr-defined]
