@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.models import Availability, ConfigurationKey, Connection, Connector, CurrentType, OutOfService, Station, Transaction
+from stations.models import AccessMode, Availability, ConfigurationKey, Connection, Connector, OutOfService, Station, Transaction
 from stations.ocpp import versions
 from stations.ocpp.intents import (
     ClearCache,
@@ -79,6 +79,13 @@ CONTROLS: dict[str, Control] = {
 }
 
 
+# Who pays for a charge that is started, by the access mode
+PAID_BY: dict[AccessMode, Text] = {
+    AccessMode.OPEN: lazy("The station is open: the owner pays for the charge, whoever's pass it is."),
+    AccessMode.WHITELIST: lazy("The owner pays for the charge: passes on the list charge free here."),
+    AccessMode.ROAMING: lazy("The card holder pays for the charge through the network, and the owner is reimbursed."),
+    AccessMode.ROAMING_WHITELIST: lazy("For a pass on the list the owner pays; for another card of a network its holder pays."),
+}
 OUT_WITH = ("command", "created_by")  # loaded along with what is out of service
 # What a control wants of the station
 INTENTS: dict[str, type[Any]] = {
@@ -144,6 +151,12 @@ class Situation:
 
     def transaction_at(self, connector: Connector | None) -> Transaction | None:
         return self.running.get(connector.pk) if connector else None
+
+    def cars(self, connector: Connector | None = None) -> list[Connector]:
+        """Where a car charges: a transaction runs, or the station says so. The latter may be a charge that began offline or was closed
+        here by hand."""
+        at = [connector] if connector is not None and connector.number else self.connectors
+        return [one for one in at if one.pk in self.running or one.status in Connector.CAR_CHARGES]
 
     @functools.cached_property
     def out_of_service(self) -> list[OutOfService]:
@@ -236,13 +249,15 @@ class Situation:
                 return _("The station says that the connector is unavailable.")
             case Status.RESERVED:
                 return _("The connector is reserved.")
-            case Status.CHARGING | Status.SUSPENDED_EV | Status.SUSPENDED_EVSE:
+            case status if status in Connector.CAR_CHARGES:
                 return _("The station says that a car charges here.")
         return ""
 
     def _why_not_stop(self, connector: Connector | None) -> str:
         found = self.transaction_at(connector) if connector else next(iter(self.running.values()), None)
         if found is None:
+            if self.cars(connector):
+                return _("The station says that a car charges here, but no transaction of it is known that could be stopped. Use reset.")
             return _("Nothing is charging here.")
         try:
             self.speaker.call(Stop(found.transaction_id))
@@ -253,7 +268,7 @@ class Situation:
     def _why_not_unlock(self, connector: Connector | None) -> str:
         if connector is None:
             return "" if self.connectors else _("The station has no connector yet.")
-        if self.station.current_type == CurrentType.DC:
+        if connector.is_dc:
             return _("A DC plug cannot be unlocked from here. Use reset.")
         if connector.format == Connector.Format.CABLE:
             return _("The cable is fixed here: there is no lock to open. Use reset.")
@@ -274,21 +289,20 @@ class Situation:
 
     def harms(self, slug: str, connector: Connector | None = None) -> list[str]:
         """What else happens, in sentences: to how many drivers, and for how long. Empty when nobody is harmed."""
-        if connector is not None and connector.number:
-            here: Sequence[Transaction] = [t for t in (self.transaction_at(connector),) if t]
-        else:
-            here = list(self.running.values())
+        here = self.cars(connector)
+        charges = [found for one in here if (found := self.running.get(one.pk))]
         match slug:
             case "operative" if connector is None or not connector.number:
                 numbers = sorted(row.connector_number for row in self.out_of_service if row.connector_number)
                 return [_("Connector %d was taken out of service by itself; it goes out again.") % number for number in numbers]
-            case "stop" if len(here) > 1:
-                return [self._so_far(one) for one in here]
+            case "stop" if len(charges) > 1:
+                return [self._so_far(one) for one in charges]
             case "stop":
-                return [self._ends(one) for one in here]
-            case "unlock" if here and connector is not None:
-                return [self._ends(here[0]), _("The cable can then be pulled by anyone.")]
-            case "reset-soft" | "reset-hard" if here or slug == "reset-hard":
+                return [self._ends(one) for one in charges]
+            case "unlock" if connector is not None:
+                ends = [self._ends(charges[0]) if charges else _("A car is charging here; its charge ends.")] if here else []
+                return [*ends, _("The lock opens. The cable can then be pulled by anyone.")]
+            case "reset-soft" | "reset-hard":
                 sentences = self._cars_end(here)
                 if slug == "reset-hard":
                     sentences.append(_("The station is switched off and on without ending its work in good order."))
@@ -308,7 +322,13 @@ class Situation:
                 return sentences
         return []
 
-    def _cars_end(self, here: Sequence[Transaction]) -> list[str]:
+    def tells(self, slug: str, connector: Connector | None = None) -> list[str]:
+        """All that is told before: what harms, and what is only good to know."""
+        if slug == "start":
+            return [str(PAID_BY[AccessMode(self.station.effective_access_mode)])]
+        return self.harms(slug, connector)
+
+    def _cars_end(self, here: Sequence[Connector]) -> list[str]:
         if not here:
             return [_("No car is charging here now.")]
         count = len(here)

@@ -50,7 +50,7 @@ class Picture:
     silent: timedelta | None = None
     clock_offset: float | None = None
     connectors: tuple[Seen, ...] = ()
-    dc: bool = False
+    dc: frozenset[int] = frozenset()  # connectors that cannot be unlocked from here
     refused_cards: int = 0
     accepted_cards: int = 0
 
@@ -84,7 +84,7 @@ def cases(now: Picture) -> list[Case]:
         return []
     if now.connection == Connection.OFFLINE:
         return [_offline(now)]
-    found = [case for seen in now.connectors if (case := _fault(seen) or _stuck(seen, now.dc))]
+    found = [case for seen in now.connectors if (case := _fault(seen) or _stuck(seen, seen.number in now.dc))]
     if out := _staying_out(now.connectors):
         found.append(_out(out))
     if now.connection == Connection.PENDING:

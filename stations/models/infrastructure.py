@@ -300,6 +300,10 @@ def canonical_evse_id(raw: str) -> str:
     return "*".join(match.groups())
 
 
+_DC_PLUG = re.compile(r"ccs|combo|chademo|chaoji|\bmcs\b|\bdc\b", re.IGNORECASE)
+_AC_PLUG = re.compile(r"\btype? ?[123]|mennekes|j1772|schuko|\bac\b", re.IGNORECASE)
+
+
 class Connector(models.Model):
     """A connector, or with number 0 the station as a whole (OCPP 1.6 §3.8)."""
 
@@ -315,6 +319,9 @@ class Connector(models.Model):
         RESERVED = "Reserved", _("Reserved")
         UNAVAILABLE = "Unavailable", _("Unavailable")
         FAULTED = "Faulted", _("Faulted")
+
+    # A car charges there, even where no transaction is known here
+    CAR_CHARGES = frozenset({Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE})
 
     class Format(models.TextChoices):
         SOCKET = "socket", _("Socket")
@@ -379,6 +386,13 @@ class Connector(models.Model):
             self.evse_key = self.evse_id.replace("*", "")
             if Connector.objects.filter(evse_key=self.evse_key).exclude(pk=self.pk).exists():
                 raise ValidationError({"evse_id": _("Another connector already has this EVSE ID.")})
+
+    @property
+    def is_dc(self) -> bool:
+        """By its plug; where that tells nothing, by the current of its station."""
+        if _DC_PLUG.search(self.plug):
+            return True
+        return self.station.current_type == CurrentType.DC and not _AC_PLUG.search(self.plug)
 
     @property
     def max_power(self) -> int | None:

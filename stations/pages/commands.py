@@ -84,6 +84,7 @@ class StartForm(ControlForm):
         super().__init__(*args, **options)
         station, user = self.situation.station, self.situation.user
         passes = hooks.cards.startable(user, hooks.place_of(station)) if hooks.cards else []
+        passes = _chargeable(station, passes)
         if passes:
             field = forms.ChoiceField(
                 label=_("Pass"), choices=[("", _("Another card: type its UID")), *passes], required=False, initial=passes[0][0]
@@ -118,6 +119,14 @@ class StartForm(ControlForm):
             )
         cleaned["uid"] = uid
         return cleaned
+
+
+def _chargeable(station: Station, passes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of (UID, name) that may charge there now, each with who pays for it."""
+    place, now = hooks.place_of(station), timezone.now()
+    verdicts = hooks.authorize([hooks.Offer(place, uid, now, live=False) for uid, _name in passes])
+    found = [(uid, name, verdict.settlement) for (uid, name), verdict in zip(passes, verdicts, strict=True) if verdict.status == "Accepted"]
+    return [(uid, f"{name} · {explain.SETTLEMENTS[paid].sentence}" if paid in explain.SETTLEMENTS else name) for uid, name, paid in found]
 
 
 class TriggerForm(ControlForm):
@@ -273,12 +282,12 @@ def _ask(
         "connector": connector,
         "transaction": request.POST.get("transaction") or request.GET.get("transaction") or "",
         "form": form,
-        "consequences": [] if reason else situation.harms(control.slug, connector),
+        "consequences": [] if reason else situation.tells(control.slug, connector),
         "refusal": reason,
         "hint": "" if reason else _answered_before(situation, control.slug),
         "submit_label": control.label,
         "cancel_url": back,
-        "dangerous": control.asks == "always" or bool(situation.harms(control.slug, connector)),
+        "dangerous": control.asks == "always" or bool(situation.harms(control.slug, connector) and situation.cars(connector)),
         "breadcrumbs": [(str(station), link("station", station.pk))],
     }
     return render(request, "stations/command.html", context, status=200)

@@ -67,7 +67,7 @@ def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
     back = next_url(request, link("station", pk))
     form = Ending(request.POST or None, zone=station.location.zone, now=timezone.now())
     lines = [_("The station is disconnected and refused until it is activated again. Nobody can charge there with a card meanwhile.")]
-    if situation.running:
+    if situation.cars():
         lines.append(_("A car that charges there now goes on; what it takes is reported when the station is back."))
     lines.append(_("To keep drivers away and stay connected, take it out of service instead."))
 

@@ -24,7 +24,6 @@ from stations.models import (
     Command,
     Connection,
     Connector,
-    CurrentType,
     MeterSample,
     MeterSeries,
     Station,
@@ -95,6 +94,13 @@ class Tile:
     @property
     def title(self) -> str:
         return _("Connector %d") % self.connector.number
+
+    @property
+    def sentence(self) -> Text:
+        """What its status means; one that our switch speaks against is not taken at its word."""
+        if self.switch and self.switch.state == explain.OFF and self.connector.status == Connector.Status.AVAILABLE:
+            return _("The station still reports it as free: it has not followed our switch yet.")
+        return self.status.sentence
 
     @property
     def kind(self) -> str:
@@ -173,7 +179,7 @@ def _tile(situation: Situation, connector: Connector, back: str, commands: list[
         codes.append((_("Info"), connector.info))
     charge = charges.get(connector.pk)
     slugs = ["stop" if situation.transaction_at(connector) else "start"]
-    if situation.station.current_type == CurrentType.AC:  # of DC the head says why not, once
+    if not connector.is_dc:  # of DC the head says why not, once
         slugs.append("unlock")
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
     own_switch = connector.availability == Availability.OPERATIVE

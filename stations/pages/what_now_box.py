@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 
 from stations import explain, what_now
 from stations.controls import INTENTS, Situation
-from stations.models import CardOffer, Command, Contact, CurrentType
+from stations.models import CardOffer, Command, Connector, Contact
 from stations.ocpp.intents import Start, Stop, Switch, Trigger, Unlock
 from stations.pages.command_rows import CommandRow
 from stations.pages.sheet_head import Action, action
@@ -62,7 +62,7 @@ def picture(situation: Situation) -> Picture:
         silent=now - station.last_message_at if station.last_message_at else None,
         clock_offset=station.clock_offset if station.connected else None,
         connectors=tuple(seen),
-        dc=station.current_type == CurrentType.DC,
+        dc=frozenset(one.number for one in situation.connectors if one.is_dc),
         refused_cards=cards["refused"],
         accepted_cards=cards["accepted"],
     )

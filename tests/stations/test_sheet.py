@@ -147,7 +147,7 @@ def test_configuring_needs_its_own_right(station: Station, as_bob: Client, monke
     assert "Your role does not give you the right “Change the configuration” here." in text(page(as_bob, station, "station_configuration"))
     url = reverse("station_command", args=[station.pk, "change-configuration"])
     assert as_bob.post(url, {"key": "HeartbeatInterval", "value": "60"}).status_code == 403
-    assert ask(as_bob, station, "reset-soft").status_code == 200
+    assert ask(as_bob, station, "reset-soft", confirmed="1").status_code == 200
     assert [command.action for command in Command.objects.all()] == ["Reset"]
 
 

@@ -44,7 +44,7 @@ EXPLAINED = VendorCode(vendor="Alfen BV", code="E12", meaning="The relay sticks.
         (Picture(connectors=seen("SuspendedEV", hours=2)), "", None),
         (Picture(connectors=seen("SuspendedEV", hours=13)), "stuck", Offer("stop", 1)),
         (Picture(connectors=seen("Finishing", hours=13)), "stuck", Offer("unlock", 1)),
-        (Picture(connectors=seen("Finishing", hours=13), dc=True), "stuck", Offer("trigger", 1, "StatusNotification")),
+        (Picture(connectors=seen("Finishing", hours=13), dc=frozenset({1})), "stuck", Offer("trigger", 1, "StatusNotification")),
         (Picture(connectors=seen("Charging", hours=90)), "", None),
         (Picture(connectors=seen("Unavailable")), "", None),
         (Picture(connectors=seen("Unavailable", stays_out=True)), "out", Offer("operative", 1)),

@@ -54,7 +54,7 @@ def consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
         return []
     mode = _own(params)
     said = list(preview(user, [(one.station, mode or one.station.location.access_mode) for one in situations]).sentences)
-    if running := sum(len(one.running) for one in situations):
+    if running := sum(len(one.cars()) for one in situations):
         said.append(ngettext("%d car charges there now.", "%d cars charge there now.", running) % running)
     return said
 

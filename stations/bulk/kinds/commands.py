@@ -22,16 +22,27 @@ Wanted = Callable[[Params, Situation], Sequence[Intent]]
 Answered = Sequence[Command]
 
 
-def asks(slug: str, wanted: Wanted, *, label: Text = "", refusal: Callable[[Params, Situation], str] | None = None, **more: Any) -> Kind:
+def asks(
+    slug: str,
+    wanted: Wanted,
+    *,
+    label: Text = "",
+    refusal: Callable[[Params, Situation], str] | None = None,
+    left: Callable[[Situation], str] | None = None,
+    **more: Any,
+) -> Kind:
     """A kind that does at many stations what the control `slug` does at one: all that is `wanted` of a station is asked at once, and its
-    answers are what comes of it."""
+    answers are what comes of it. `left` says what could not be asked for there, so that it is no success."""
     control = CONTROLS[slug]
     name = label or control.label
 
     def step(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Answered) -> Sequence[Command] | Done:
+        rest = left(situation) if left else ""
         if answered:
-            return outcome(actor, answered)
-        return [ask(actor=actor, station=situation.station, intent=intent, item=item) for intent in wanted(params, situation)]
+            done = outcome(actor, answered)
+            return Done(f"{done.text} {rest}", good=False) if rest else done
+        asked = [ask(actor=actor, station=situation.station, intent=intent, item=item) for intent in wanted(params, situation)]
+        return asked or Done(rest or _("There was nothing to ask for any more."), good=False)
 
     return Kind(
         slug, name, control.icon, control.right, refusal or (lambda params, situation: situation.why_not(slug)), step,
@@ -40,7 +51,7 @@ def asks(slug: str, wanted: Wanted, *, label: Text = "", refusal: Callable[[Para
 
 
 def cars_at(situations: Sequence[Situation]) -> int:
-    return sum(len(situation.running) for situation in situations)
+    return sum(len(situation.cars()) for situation in situations)
 
 
 def _resets(hard: bool) -> Callable[[Params, Sequence[Situation]], list[str]]:
@@ -89,12 +100,33 @@ def _unlocks(params: Params, situations: Sequence[Situation]) -> list[str]:
 
 
 def _running(params: Params, situation: Situation) -> Sequence[Intent]:
-    return [Stop(one.transaction_id) for one in situation.running.values() if one.transaction_id.lstrip("-").isdecimal()]
+    running = [(situation.transaction_at(one), one) for one in situation.connectors]
+    return [Stop(charge.transaction_id) for charge, one in running if charge and not situation.why_not("stop", one)]
+
+
+def _why_not_stop(params: Params, situation: Situation) -> str:
+    return "" if _running(params, situation) else situation.why_not("stop") or _unstoppable(situation)
+
+
+def _unstoppable(situation: Situation) -> str:
+    """Of transactions that go on: why they cannot be stopped from here."""
+    going = [one for one in situation.connectors if situation.transaction_at(one)]
+    return " ".join(f"{_('Connector %d') % one.number}: {reason}" for one in going if (reason := situation.why_not("stop", one)))
 
 
 def _stops(params: Params, situations: Sequence[Situation]) -> list[str]:
-    cars = cars_at(situations)
-    return [ngettext("The charge of %d car ends.", "The charges of %d cars end.", cars) % cars]
+    ends = sum(len(_running(params, one)) for one in situations)
+    goes_on = cars_at(situations) - ends
+    said = [ngettext("The charge of %d car ends.", "The charges of %d cars end.", ends) % ends]
+    if goes_on > 0:
+        said.append(
+            ngettext(
+                "%d car charges there by what the station reports, but cannot be stopped from here.",
+                "%d cars charge there by what the stations report, but cannot be stopped from here.",
+                goes_on,
+            ) % goes_on
+        )  # fmt: skip
+    return said
 
 
 # -- trigger ------------------------------------------------------------------------------------------------------------------------------
@@ -119,7 +151,7 @@ KINDS = [
     asks("reset-soft", lambda params, situation: [Reset()], consequences=_resets(hard=False)),
     asks("reset-hard", lambda params, situation: [Reset(hard=True)], consequences=_resets(hard=True)),
     asks("unlock", _lockable, label=lazy("Unlock all sockets"), refusal=_why_not_unlock, consequences=_unlocks),
-    asks("stop", _running, label=lazy("Stop all charges"), consequences=_stops),
+    asks("stop", _running, label=lazy("Stop all charges"), refusal=_why_not_stop, left=_unstoppable, consequences=_stops),
     asks("trigger", lambda params, situation: [Trigger(params["message"])], form=_trigger_form, title=_trigger_title),
     asks("clear-cache", lambda params, situation: [ClearCache()]),
     asks("get-configuration", lambda params, situation: [ReadConfiguration()], group=CONFIGURATION),

@@ -197,10 +197,10 @@ def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, an
     resets = [outcome_of(one) for one in answered if isinstance(explain.intent_of(one), Reset)]
     if resets:
         return Done(cut(f"{said}; {_('the station starts again') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
-    if waits and not silent and params["reset"] and not situation.running and situation.may(RESET_STATIONS):
+    if waits and not silent and params["reset"] and not situation.cars() and situation.may(RESET_STATIONS):
         return [ask(actor=actor, station=station, intent=Reset(), item=item)]
     if waits:
-        why = _("needs a reset, and a car charges there") if params["reset"] and situation.running else _("needs a reset")
+        why = _("needs a reset, and a car charges there") if params["reset"] and situation.cars() else _("needs a reset")
         said = f"{said}; {why}"
     return Done(cut(said), good)
 

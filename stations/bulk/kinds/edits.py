@@ -60,7 +60,7 @@ def _move_step(actor: User, params: Params, situation: Situation, item: BulkItem
 
 def _moves(params: Params, situations: Sequence[Situation]) -> list[str]:
     found = [_("Who may charge there is what that location says, wherever a station does not say it itself.")]
-    if any(situation.running for situation in situations):
+    if any(situation.cars() for situation in situations):
         found.append(_("What is charging now goes on."))
     return found
 
