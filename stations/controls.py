@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from stations.models import AccessMode, Availability, ConfigurationKey, Connection, Connector, OutOfService, Station, Transaction
 from stations.ocpp import versions
 from stations.ocpp.intents import (
+    LOG_STATUS,
     ClearCache,
     Configure,
     Intent,
@@ -38,14 +39,14 @@ from tenancy.rights import RIGHTS, may
 Text = str | Promise
 Status = Connector.Status
 
-# TriggerMessage (OCPP 1.6 §7.37): what can be asked for, and of what
+# What a Trigger can ask for, and what of a connector
 TRIGGERS: dict[str, Text] = {
     "StatusNotification": lazy("Its status"),
     "MeterValues": lazy("Its meter values"),
     "BootNotification": lazy("Its make and firmware"),
     "Heartbeat": lazy("A heartbeat"),
     "FirmwareStatusNotification": lazy("The state of its firmware"),
-    "DiagnosticsStatusNotification": lazy("The state of its diagnostics"),
+    LOG_STATUS: lazy("The state of its diagnostics"),
 }
 OF_A_CONNECTOR = frozenset({"StatusNotification", "MeterValues"})
 
@@ -181,6 +182,11 @@ class Situation:
         return any(one.status == Status.UNAVAILABLE and one.availability == Availability.OPERATIVE for one in of)
 
     # -- why not --------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def triggers(self) -> list[tuple[str, Text]]:
+        """What can be asked for in its version: (message, label)."""
+        return [(message, label) for message, label in TRIGGERS.items() if message in self.speaker.triggers()]
 
     @property
     def speaker(self) -> versions.Speaker:

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.models import Availability, Command, Connection, Connector, Settlement
-from stations.ocpp import intents, v16
+from stations.ocpp import intents
 from stations.ocpp.intents import (
+    LOG_STATUS,
     ClearCache,
     Configure,
     Intent,
@@ -310,7 +311,7 @@ def verdict(value: str) -> Meaning:
 
 _TRIGGERS: dict[str, Text] = {
     "BootNotification": lazy("its make and firmware"),
-    "DiagnosticsStatusNotification": lazy("the state of its diagnostics"),
+    LOG_STATUS: lazy("the state of its diagnostics"),
     "FirmwareStatusNotification": lazy("the state of its firmware"),
     "Heartbeat": lazy("a heartbeat"),
     "MeterValues": lazy("its meter values"),
@@ -366,7 +367,8 @@ def title_of(command: Command, *, values: bool) -> str:
 def intent_of(command: Command) -> Intent | None:
     """What a command wants, its secrets masked; None for what is no intent of the portal."""
     payload = command.payload if isinstance(command.payload, dict) else {}
-    return speaker(command.version).intent(command.action, v16.without_secrets(command.action, payload))
+    version = speaker(command.version)
+    return version.intent(command.action, version.without_secrets(command.action, payload))
 
 
 def outcome_of(command: Command) -> str:

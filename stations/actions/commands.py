@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from stations import nudges
 from stations.models import BulkItem, Command, Station
 from stations.models.infrastructure import MAX_CONNECTORS
-from stations.ocpp import v16
 from stations.ocpp.intents import Intent, NotPossible
 from stations.ocpp.versions import speaker
 from tenancy import audit
@@ -50,7 +49,8 @@ def request_command(
     """
     payload = payload or {}
     seconds = timeout or settings.OCPP_COMMAND_TIMEOUT
-    if problem := v16.check_command(action, payload):
+    version = speaker(station.ocpp_version)
+    if problem := version.check(action, payload):
         raise CommandRefused("invalid", problem)
     if not station.connected:
         raise CommandRefused("not_connected", _("%s is not connected, so it cannot be asked anything now.") % station)
@@ -70,7 +70,7 @@ def request_command(
         deadline=timezone.now() + timedelta(seconds=seconds),
     )
     if recorded:
-        audit.record(actor, "command", station, station.location.organization, {action: [None, v16.without_secrets(action, payload)]})
+        audit.record(actor, "command", station, station.location.organization, {action: [None, version.without_secrets(action, payload)]})
     nudges.command_queued(station.pk)
     return command
 

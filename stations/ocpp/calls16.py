@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import intents
+from stations.ocpp import intents, schemas, v16
 from stations.ocpp.intents import (
     ClearCache,
     Configure,
@@ -66,8 +66,34 @@ def _stop(intent: Stop) -> Call:
     return "RemoteStopTransaction", {"transactionId": int(intent.transaction_id)}
 
 
+# What OCPP 1.6 calls otherwise (§7.37)
+_MESSAGES = {intents.LOG_STATUS: "DiagnosticsStatusNotification"}
+_OUR_MESSAGES = {theirs: ours for ours, theirs in _MESSAGES.items()}
+
+
+def _our_message(name: str) -> str:
+    return _OUR_MESSAGES.get(name, name)
+
+
+def triggers() -> frozenset[str]:
+    """The messages that a Trigger can ask for."""
+    names = schemas.choices(v16.VERSION, "TriggerMessage", "requestedMessage")
+    return frozenset(_our_message(name) for name in names)
+
+
+def check(action: str, payload: Payload) -> str:
+    """Why this CALL cannot be sent, in a sentence; empty when it can."""
+    return v16.check_command(action, payload)
+
+
+def without_secrets(action: str, payload: Payload) -> Payload:
+    """The payload of a CALL of ours, or of its answer, as it may be shown."""
+    return v16.without_secrets(action, payload)
+
+
 def _trigger(intent: Trigger) -> Call:
-    return "TriggerMessage", {"requestedMessage": intent.message} | ({"connectorId": intent.connector} if intent.connector else {})
+    message = _MESSAGES.get(intent.message, intent.message)
+    return "TriggerMessage", {"requestedMessage": message} | ({"connectorId": intent.connector} if intent.connector else {})
 
 
 def _update(intent: UpdateFirmware) -> Call:
@@ -136,7 +162,7 @@ _READERS: dict[str, Callable[[Payload], Intent]] = {
     "Reset": lambda p: Reset(p.get("type") == "Hard"),
     "UnlockConnector": lambda p: Unlock(p["connectorId"]),
     "ChangeAvailability": lambda p: Switch(p["type"] == "Operative", p["connectorId"]),
-    "TriggerMessage": lambda p: Trigger(p["requestedMessage"], p.get("connectorId", 0)),
+    "TriggerMessage": lambda p: Trigger(_our_message(p["requestedMessage"]), p.get("connectorId", 0)),
     "ClearCache": lambda p: ClearCache(),
     "GetConfiguration": lambda p: ReadConfiguration(tuple(p.get("key", ()))),
     "ChangeConfiguration": lambda p: Configure(p["key"], p["value"]),

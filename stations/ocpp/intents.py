@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+LOG_STATUS = "LogStatusNotification"  # how far the upload of a log is; OCPP 1.6 has another name for it
+
 
 class Start(NamedTuple):
     """Begin to charge for a card; connector 0 leaves the choice to the station."""
@@ -37,7 +39,7 @@ class Switch(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """Send a message now: the name of a notification, the same in all versions."""
+    """Send a message now: a notification by the name that it has in all versions, or LOG_STATUS."""
 
     message: str
     connector: int = 0

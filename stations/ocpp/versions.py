@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from stations.ocpp import calls16, v16
+from stations.ocpp import calls16, schemas, v16
 from stations.ocpp.events import Ended
 from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Intent
 
+# What stations can speak with us, as their own pages call it
+PROTOCOLS = ("OCPP 1.6J",)
 # Keys of the configuration by which stations tell what they can do
 TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY)
 
@@ -31,10 +33,21 @@ class Speaker(Protocol):
 
     def keys_told(self, answer: dict[str, Any]) -> int: ...
 
+    def check(self, action: str, payload: dict[str, Any]) -> str: ...
+
+    def without_secrets(self, action: str, payload: dict[str, Any]) -> dict[str, Any]: ...
+
+    def triggers(self) -> frozenset[str]: ...
+
 
 def actions(*intents: type[Any]) -> tuple[str, ...]:
     """The names of the CALLs that say one of `intents`, in any version: to find what was asked. Only those of calls16.ACTIONS."""
     return tuple(calls16.ACTIONS[intent] for intent in intents)
+
+
+def messages_of_stations() -> frozenset[str]:
+    """The names of the messages that stations send, in any version."""
+    return frozenset(schemas.names(v16.VERSION)) - v16.COMMANDS
 
 
 def ended_of(action: str, payload: Any) -> Ended | None:

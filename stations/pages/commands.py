@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from stations import controls, explain, hooks
 from stations.actions import CommandRefused, ask, put_in_service, take_out_of_service
 from stations.configuration import values
-from stations.controls import CONTROLS, TRIGGERS, Control, Situation
+from stations.controls import CONTROLS, Control, Situation
 from stations.models import Command, Connector, Station, Transaction
 from stations.pages.endings import Ending
 from tenancy.links import link
@@ -130,7 +130,11 @@ def _chargeable(station: Station, passes: list[tuple[str, str]]) -> list[tuple[s
 
 
 class TriggerForm(ControlForm):
-    message = forms.ChoiceField(label=lazy("Message"), choices=list(TRIGGERS.items()))
+    message = forms.ChoiceField(label=lazy("Message"))
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["message"].choices = self.situation.triggers  # type: ignore[attr-defined]
 
 
 class ChangeConfigurationForm(ControlForm):

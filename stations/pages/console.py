@@ -19,9 +19,9 @@ from django.views.decorators.cache import never_cache
 
 from stations import console, frames
 from stations.actions import CommandRefused, request_command
+from stations.configuration.values import MASK
 from stations.controls import Situation
 from stations.models import Command, Frame, Station
-from stations.ocpp import v16
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.sheet import sheet_context
 from stations.schema_forms import (
@@ -140,7 +140,7 @@ def _again(request: HttpRequest, station: Station, draft: Draft) -> None:
         payload = {key: value for key, value in found.payload.items() if key in draft.schema.get("properties", {})}
         shown = frames.masked(found.action, payload, cards=may(request.user, PERSONAL_DATA, station))
         if found.action == "ChangeConfiguration" and not may(request.user, READ_CONFIGURATION, station):
-            shown = {**shown, "value": v16.MASK}
+            shown = {**shown, "value": MASK}
         draft.take(shown)
 
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from stations import explain, frames
 from stations.models import Command, Frame, Station
-from stations.ocpp import schemas, v16
+from stations.ocpp import versions
 from stations.pages.sheet import sheet_context
 from tenancy.models import User
 from tenancy.rights import PERSONAL_DATA, READ_LOGS, get_for, may
@@ -63,7 +63,7 @@ class LogFilter(forms.Form):
         self.cards = may(user, PERSONAL_DATA, station)  # whether this person sees the numbers of cards
         chosen = str(self.data.get("action", ""))[:40]
         sent = set(Command.objects.filter(station=station).order_by().values_list("action", flat=True).distinct())
-        received = set(schemas.names(v16.VERSION)) - v16.COMMANDS
+        received = set(versions.messages_of_stations())
         if chosen.isprintable() and chosen and chosen not in sent | received:
             received.add(chosen)  # something no version of OCPP knows, from a link in the list
         field = self.fields["action"]

@@ -31,6 +31,7 @@ from stations.models import (
     Transaction,
     VendorCode,
 )
+from stations.ocpp.versions import PROTOCOLS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out
 from stations.pages.sheet_head import Action, action, shown_outs
@@ -160,6 +161,7 @@ def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     return {
         "ocpp_url": base,
         "ocpp_full_url": base + quote(station.identity, safe=""),
+        "protocols": PROTOCOLS,
         "here_only": host in {"127.0.0.1", "localhost", "[::1]"},
     }
 

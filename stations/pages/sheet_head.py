@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import explain, hooks, maintenance
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Command, Connector, CurrentType, Station
+from stations.ocpp.intents import LOG_STATUS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
 from tenancy.links import link
@@ -295,8 +296,9 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
             ("Heartbeat", _("Ask for a heartbeat")),
             ("BootNotification", _("Ask for make and firmware")),
             ("FirmwareStatusNotification", _("Ask for the firmware's state")),
-            ("DiagnosticsStatusNotification", _("Ask for the diagnostics' state")),
+            (LOG_STATUS, _("Ask for the diagnostics' state")),
         )
+        if message in situation.speaker.triggers()
     ]
     more = [*asks, action(situation, "clear-cache", back, place="h"), action(situation, "get-configuration", back, place="h")]
     if situation.may(MANAGE_STATIONS) and not situation.unreachable():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -15,6 +17,7 @@ from stations.bulk import KINDS, Done
 from stations.bulk.kinds.commands import cars_at
 from stations.controls import Situation
 from stations.models import Command, ConfigurationKey, Connector, Station, Transaction
+from stations.ocpp.intents import LOG_STATUS
 from tenancy.models import User
 from tests.conftest import Tree
 from tests.stations.sheets import ask, charging, command, online, page, report, said, text
@@ -144,3 +147,14 @@ def test_commands_in_words(action: str, payload: dict[str, object], answer: str,
     row = command(tree.station, action, payload, state="rejected", answer={"status": answer}, connector_number=number, version="1.6")
     assert explain.title_of(row, values=True) == title
     assert result in explain.command_result(row, tree.bob)
+
+
+def test_pages_bulk_jobs_and_actions_do_not_know_a_version(station: Station, as_bob: Client) -> None:
+    below = Path(explain.__file__).parent
+    for part in ("pages", "bulk", "actions"):
+        for module in (below / part).rglob("*.py"):
+            assert not re.search(r"import .*\b(v16|calls16)\b", module.read_text()), module
+    ask(as_bob, station, "trigger", message=LOG_STATUS)
+    row = Command.objects.get()
+    assert row.payload == {"requestedMessage": "DiagnosticsStatusNotification"}
+    assert explain.title_of(row, values=True) == "Ask for the state of its diagnostics"

@@ -144,7 +144,14 @@ def _trigger_form(request: HttpRequest, data: Any) -> TriggerForm:
 
 
 def _trigger_title(params: Params) -> str:
-    return f"{CONTROLS['trigger'].label}: {TRIGGERS[params['message']]}"
+    return f"{CONTROLS['trigger'].label}: {TRIGGERS.get(params['message'], params['message'])}"
+
+
+def _why_not_trigger(params: Params, situation: Situation) -> str:
+    reason = situation.why_not("trigger")
+    if not reason and params["message"] not in situation.speaker.triggers():
+        return _("Its version of OCPP does not know this message.")
+    return reason
 
 
 KINDS = [
@@ -152,7 +159,10 @@ KINDS = [
     asks("reset-hard", lambda params, situation: [Reset(hard=True)], consequences=_resets(hard=True)),
     asks("unlock", _lockable, label=lazy("Unlock all sockets"), refusal=_why_not_unlock, consequences=_unlocks),
     asks("stop", _running, label=lazy("Stop all charges"), refusal=_why_not_stop, left=_unstoppable, consequences=_stops),
-    asks("trigger", lambda params, situation: [Trigger(params["message"])], form=_trigger_form, title=_trigger_title),
+    asks(
+        "trigger", lambda params, situation: [Trigger(params["message"])], refusal=_why_not_trigger, form=_trigger_form,
+        title=_trigger_title,
+    ),
     asks("clear-cache", lambda params, situation: [ClearCache()]),
     asks("get-configuration", lambda params, situation: [ReadConfiguration()], group=CONFIGURATION),
-]
+]  # fmt: skip

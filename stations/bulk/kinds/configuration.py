@@ -83,7 +83,7 @@ class ConfigureForm(forms.Form):
         return str(self.cleaned_data.get("other", "")) if key == OTHER else key
 
     def params(self) -> Params:
-        return {"key": self.chosen(), "value": self.cleaned_data["value"]}
+        return {"key": self.chosen(), "value": self.cleaned_data["value"], "as_typed": self.cleaned_data["as_typed"]}
 
 
 def _configure_refusal(params: Params, situation: Situation) -> str:
@@ -95,6 +95,10 @@ def _configure_refusal(params: Params, situation: Situation) -> str:
         return _("Nothing to do: it has this value already, by the last reading.")
     if now and now.readonly:
         return _("The key is read-only there.")
+    try:  # what may be typed depends on the version that it speaks
+        check(key, value, situation.station.ocpp_version, strict=not params.get("as_typed", True))
+    except ValidationError as error:
+        return " ".join(error.messages)
     return ""
 
 
