@@ -90,6 +90,8 @@ def _mend(action: str, payload: Payload) -> Payload:
             payload[key] = _whole(payload[key])
     if action == "StopTransaction":
         _mend_stop(payload)
+    if action == "StatusNotification":
+        _mend_status(payload)
     if action == "MeterValues" and isinstance(payload.get("meterValue"), list) and payload["meterValue"]:
         payload["meterValue"] = _good_values(payload["meterValue"])
         if not payload["meterValue"]:
@@ -126,6 +128,27 @@ def _mend_stop(payload: Payload) -> None:
     id_tag = payload.get("idTag")
     if not isinstance(id_tag, str) or len(id_tag) > 20:
         payload.pop("idTag", None)
+
+
+def _mend_status(payload: Payload) -> None:
+    """A fault is worth more than how it is spelled: a code outside the standard is an OtherError, and its word is kept beside it."""
+    code, known = payload.get("errorCode"), schemas.choices(VERSION, "StatusNotification", "errorCode")
+    if not isinstance(code, str) or code not in known:
+        word = "" if code is None or isinstance(code, (dict, list, bool)) else clean(code, 50)
+        standard = next((one for one in known if one.casefold() == word.casefold()), "")
+        payload["errorCode"] = standard or ("OtherError" if word or payload.get("status") == "Faulted" else "NoError")
+        if word and not standard:
+            name = "info" if payload.get("vendorErrorCode") else "vendorErrorCode"
+            told = str(payload.get(name) or "").strip()
+            payload[name] = f"{word}: {told}" if told else word
+    for name, longest in (("info", 50), ("vendorErrorCode", 50), ("vendorId", 255)):
+        value = payload.get(name)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            payload[name] = str(value)[:longest]
+        else:
+            payload.pop(name, None)
+    if not isinstance(payload.get("timestamp", ""), str):
+        payload.pop("timestamp")
 
 
 def _code_of(keyword: str) -> str:

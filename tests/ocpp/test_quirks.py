@@ -13,7 +13,7 @@ from stations import evidence, nudges
 from stations.actions import ask
 from stations.actions.corrections import close_transaction, correct_transaction, version_of, void_transaction
 from stations.gateway import hub, unmatched
-from stations.models import CardOffer, Command, Correction, MeterSample, Station, Transaction, UnmatchedMessage
+from stations.models import CardOffer, Command, Connector, Correction, MeterSample, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Stop
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -240,6 +240,23 @@ def test_the_end_of_a_transaction_is_kept_whatever_stands_beside_it(beside: dict
     """An error would make the station send the same kWh again and again."""
     assert stop(wire, start(wire)["transactionId"], 4000, **beside) == {}
     assert (the_transaction().energy_wh, the_transaction().stop_reason) == (3000, reason)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"errorCode": "E42", "vendorErrorCode": "X1"}, ("OtherError", "X1", "E42")),
+        ({"errorCode": "E42", "info": "relay"}, ("OtherError", "E42", "relay")),
+        ({"errorCode": 42, "vendorErrorCode": 7, "info": "y" * 60}, ("OtherError", "7", "42: " + "y" * 46)),
+        ({"errorCode": "groundfailure"}, ("GroundFailure", "", "")),
+        ({"errorCode": None}, ("OtherError", "", "")),
+        ({}, ("OtherError", "", "")),
+    ],
+)
+def test_a_fault_is_taken_however_it_is_spelled(told: dict[str, Any], kept: tuple[str, ...], wire: Wire) -> None:
+    assert wire.call("StatusNotification", {"connectorId": 1, "status": "Faulted", **told}) == {}
+    found = Connector.objects.get(station__identity="LUM-0001", number=1)
+    assert (found.status, found.error_code, found.vendor_error_code, found.info) == ("Faulted", *kept)
 
 
 def test_fields_that_are_not_in_the_schema_are_passed_over(wire: Wire) -> None:
