@@ -131,7 +131,7 @@ def _fault(seen: Seen) -> Case | None:
     faulted = seen.status == Status.FAULTED
     steps: list[Text] = [code.try_this] if code and code.try_this else [fault.try_this]
     remedy = (code.remedy if code else "") or fault.remedy
-    offers = [Offer(remedy, 0 if remedy in WHOLE else seen.number)] if remedy and (seen.number or remedy in WHOLE) else []
+    offers = [Offer(remedy, 0 if remedy in WHOLE else seen.number)] if remedy and (seen.number or remedy in OF_EITHER) else []
     offers.append(Offer("trigger", seen.number, "StatusNotification"))
     if faulted:
         if remedy != "reset-soft":
@@ -146,6 +146,7 @@ def _fault(seen: Seen) -> Case | None:
 
 
 WHOLE = frozenset({"reset-soft", "reset-hard", "clear-cache"})  # done to the station, whichever connector it is for
+OF_EITHER = WHOLE | {"inoperative"}  # what can be done where it is the station as a whole that has the fault
 
 
 def _stuck(seen: Seen, dc: bool) -> Case | None:

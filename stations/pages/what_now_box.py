@@ -32,6 +32,7 @@ class Box:
     case: Case
     actions: list[Action]
     tried: list[CommandRow] = field(default_factory=list)
+    explain_url: str = ""  # where a code of the station as a whole can be explained; those of connectors stand on their tiles
 
     @property
     def reasons(self) -> list[tuple[str, list[str]]]:
@@ -77,7 +78,10 @@ def what_now_context(situation: Situation, back: str, recent: Sequence[CommandRo
 
 def _box(situation: Situation, back: str, case: Case, place: str, recent: Sequence[CommandRow]) -> Box:
     actions = [_action(situation, back, offer, f"{place}{number}") for number, offer in enumerate(case.offers)]
-    return Box(case, actions, [row for row in recent if _is_try(row.command, case)][:TRIED])
+    whole, url = situation.whole, ""
+    if case.kind == "fault" and not case.connector and whole and not situation.codes.of(whole.vendor_error_code, whole.info):
+        url = explain_url(situation, whole.vendor_error_code, back)
+    return Box(case, actions, [row for row in recent if _is_try(row.command, case)][:TRIED], url)
 
 
 def _action(situation: Situation, back: str, offer: Offer, place: str) -> Action:

@@ -37,6 +37,7 @@ EXPLAINED = VendorCode(vendor="Alfen BV", code="E12", meaning="The relay sticks.
         (Picture(connectors=seen("Faulted", error_code="ConnectorLockFailure")), "fault", Offer("unlock", 1)),
         (Picture(connectors=seen("Faulted", error_code="OtherError", code=EXPLAINED)), "fault", Offer("reset-hard")),
         (Picture(connectors=seen("Faulted", number=0)), "fault", Offer("reset-soft")),
+        (Picture(connectors=seen("Faulted", number=0, error_code="OverVoltage")), "fault", Offer("inoperative")),
         (Picture(connectors=seen("Available", error_code="WeakSignal")), "fault", Offer("trigger", 1, "StatusNotification")),
         (Picture(connectors=seen("Preparing", hours=0.4)), "", None),
         (Picture(connectors=seen("Preparing", hours=0.6)), "stuck", Offer("start", 1)),
@@ -166,3 +167,9 @@ def test_what_says_unavailable_by_itself_can_be_put_in_service(station: Station,
     assert Command.objects.get().payload == {"connectorId": 1, "type": "Operative"}
     Connector.objects.filter(pk=one.pk).update(availability="Inoperative")
     assert "but is in service here" not in text(page(as_bob, station)), "by our own switch"
+
+
+def test_a_code_of_the_whole_station_can_be_explained(station: Station, as_bob: Client) -> None:
+    report(station, 0, "Faulted", vendor_error_code="X9")
+    assert "/vendor-codes/add/?" in page(as_bob, station)
+    assert "code=X9" in page(as_bob, station)
