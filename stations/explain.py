@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.models import Availability, Command, Connection, Connector, Settlement
+from stations.models import Availability, Command, ConfigurationKey, Connection, Connector, Settlement
 from stations.ocpp import intents
 from stations.ocpp.intents import (
     LOG_STATUS,
@@ -351,7 +351,7 @@ def title_of(command: Command, *, values: bool) -> str:
                 return _("Change %s in the configuration") % wanted.key
             return _("Change %(key)s to “%(value)s”") % {"key": wanted.key, "value": wanted.value}
         case ReadConfiguration():
-            return _("Read the configuration")
+            return _("Read %s in the configuration") % ", ".join(wanted.keys) if wanted.keys else _("Read the configuration")
         case ClearCache():
             return _("Clear the card cache")
         case Trigger():
@@ -441,6 +441,8 @@ def command_state(command: Command) -> str:
     """Which of the six states a command is in."""
     state = Command.State
     if command.state == state.ACCEPTED:
+        if _knows_none(command):
+            return FAULT
         return WAITING if outcome_of(command) in {intents.SCHEDULED, intents.REBOOT_REQUIRED} else AVAILABLE
     if command.state == state.QUEUED:
         return WAITING
@@ -458,7 +460,15 @@ def command_word(command: Command) -> str:
         Command.State.TIMED_OUT: lazy("No answer"),
         Command.State.EXPIRED: lazy("Not delivered"),
     }
-    return str(words[command.state])
+    return _("Unknown key") if _knows_none(command) else str(words[command.state])
+
+
+def _knows_none(command: Command) -> bool:
+    """Whether it was asked for keys of its configuration and knows none of them."""
+    if command.state != Command.State.ACCEPTED or not isinstance(command.answer, dict):
+        return False
+    version = speaker(command.version)
+    return bool(version.keys_unknown(command.answer)) and not version.keys_told(command.answer)
 
 
 def command_result(command: Command, viewer: Viewer) -> str:
@@ -473,6 +483,9 @@ def command_result(command: Command, viewer: Viewer) -> str:
             return _("No answer within %d s.") % command.timeout
         case state.EXPIRED:
             return _("Not delivered within %d s: the station was not reachable.") % command.timeout
+        case state.FAILED if isinstance(command.answer, dict):
+            word = f" (“{command.answer_status[:40]}”)" if command.answer_status else ""
+            return _("The station answered something that means neither yes nor no%s. Look whether it did it, or ask it again.") % word
         case state.FAILED:
             said = str(_ERRORS.get(command.error_code) or _("The station answered with the error %s.") % command.error_code)
             more = command.error_description
@@ -481,11 +494,21 @@ def command_result(command: Command, viewer: Viewer) -> str:
             return f"{said} {more}".strip()
     wanted, word = intent_of(command), command.answer_status
     if isinstance(wanted, ReadConfiguration) and isinstance(command.answer, dict):
-        count = speaker(command.version).keys_told(command.answer)
-        return ngettext("%d key read.", "%d keys read.", count) % count
+        return _read(command)
     if wanted is None:
         return str(_OTHER_ANSWERS.get((command.action, word), word))
     return str(_ANSWERS.get((type(wanted), outcome_of(command)), word))
+
+
+def _read(command: Command) -> str:
+    version, answer = speaker(command.version), command.answer if isinstance(command.answer, dict) else {}
+    told, unknown = version.keys_told(answer), version.keys_unknown(answer)
+    said = [ngettext("%d key read.", "%d keys read.", told) % told] if told or not unknown else []
+    if told > ConfigurationKey.MOST:
+        said.append(_("Only %(kept)d of them are kept, those of the standard first.") % {"kept": ConfigurationKey.MOST})
+    if unknown:
+        said.append(_("The station does not know: %s.") % ", ".join(key[:50] for key in unknown[:5]))
+    return " ".join(said)
 
 
 # Why the portal asked, where no person did

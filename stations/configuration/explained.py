@@ -24,7 +24,10 @@ def configuration_keys(version: str = "") -> list[tuple[Text, list[Explained]]]:
 
 def takes(entry: Known) -> str:
     if entry.kind == NUMBER:
-        said = [_("A number.") if entry.least is None or entry.most is None else range_of(entry)]
+        if entry.least is None or entry.most is None:
+            said = [_("A number, in %s.") % entry.unit if entry.unit not in ("", "×") else _("A number.")]
+        else:
+            said = [range_of(entry)]
         return " ".join([*said, f"0: {entry.zero}."] if entry.zero else said)
     if entry.kind == SWITCH:
         return _("On or off (true or false).")

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from stations import credentials, file_progress, hooks
 from stations.bulk import jobs
+from stations.configuration.catalogue import known as known_key
 from stations.gateway import bulk
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -27,10 +28,10 @@ from stations.models import (
 )
 from stations.ocpp import frames, v16
 from stations.ocpp.frames import CallError
+from stations.ocpp.versions import speaker
 from tenancy import audit
 
 OWN_KEY = "authorizationkey"  # OCPP 1.6 security extension: the password the station authenticates with
-MAX_KEYS = 1000  # configuration keys kept per station
 
 
 class Outgoing(NamedTuple):
@@ -134,7 +135,7 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
     elif command.action == "ChangeConfiguration" and status in {"Accepted", "RebootRequired"}:
         shown = v16.without_secrets("ChangeConfiguration", command.payload)
         key = str(command.payload["key"])[:50]
-        values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired"}
+        values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired", "only_set": True}
         known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
         ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=key, defaults=values)
         if known != values["value"] or v16.hides(values["value"]):  # of a secret nobody knows whether it is another one
@@ -166,33 +167,35 @@ def _take_over_password(command: Command) -> None:
 
 
 def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) -> None:
-    entries = answer.get("configurationKey")
+    entries, unknown = answer.get("configurationKey"), speaker(command.version).keys_unknown(answer)
     if not isinstance(entries, list):
-        return
+        if not unknown:
+            return
+        entries = []
     known = {row.key: row for row in ConfigurationKey.objects.filter(station_id=command.station_id)}
     before = {row.key: row.value for row in known.values()}
     booted_at = Station.objects.filter(pk=command.station_id).values_list("booted_at", flat=True).first()
     rows: dict[str, ConfigurationKey] = {}
-    for item in entries[:MAX_KEYS]:
-        if isinstance(item, dict) and isinstance(item.get("key"), str) and item["key"]:
-            key = v16.clean(item["key"], 50)
-            row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
-            value = "" if item.get("value") is None else v16.clean(item["value"], 500)
-            row.value = v16.MASK if v16.is_secret(key) and value else v16.without_url_passwords(value)
-            # Reading puts nothing in force
-            row.readonly, row.reboot_required = bool(item.get("readonly")), row.waits_for_reset(booted_at)
-            row.updated_at = at
-            rows[key] = row
-    ConfigurationKey.objects.bulk_create([row for row in rows.values() if row.pk is None][: max(0, MAX_KEYS - len(known))])
+    for key, item in _fitting(entries, command.version):
+        row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
+        value = "" if item.get("value") is None else v16.clean(item["value"], 500)
+        row.value = v16.MASK if v16.is_secret(key) and value else v16.without_url_passwords(value)
+        # Reading puts nothing in force
+        row.readonly, row.reboot_required = bool(item.get("readonly")), row.waits_for_reset(booted_at)
+        row.updated_at, row.only_set = at, False
+        rows[key] = row
+    asked = command.payload.get("key")
+    # Where the whole configuration was asked for, what is not in the answer is gone; of some keys, those that the station does not know.
+    gone = [key for key in before if key not in rows and (not asked or (key in asked and key in unknown))]
+    ConfigurationKey.objects.filter(pk__in=[known[key].pk for key in gone]).delete()
+    room = max(0, ConfigurationKey.MOST - len(known) + len(gone))
+    ConfigurationKey.objects.bulk_create([row for row in rows.values() if row.pk is None][:room])
     bulk.update(
-        ConfigurationKey, ("value", "readonly", "updated_at", "reboot_required"),
-        [(row.pk, row.value, row.readonly, at, row.reboot_required) for key, row in rows.items() if key in known],
+        ConfigurationKey, ("value", "readonly", "updated_at", "reboot_required", "only_set"),
+        [(row.pk, row.value, row.readonly, at, row.reboot_required, False) for key, row in rows.items() if key in known],
     )  # fmt: skip
     changed = [key for key, row in rows.items() if before.get(key) != row.value]
-    if not command.payload.get("key"):
-        changed += [key for key in before if key not in rows]
-        # The whole configuration was asked for: what is not in the answer is gone.
-        ConfigurationKey.objects.filter(station_id=command.station_id).exclude(key__in=rows).delete()
+    changed += gone
     if before:  # the first time that it is read nothing has changed
         ConfigurationChange.objects.bulk_create(
             [
@@ -204,6 +207,14 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
             ]
         )  # fmt: skip
     hooks.tell_configuration_changed(command.station_id, changed)
+
+
+def _fitting(entries: list[Any], version: str) -> list[tuple[str, dict[str, Any]]]:
+    """Those told keys that are kept: where there are too many, the known ones first."""
+    told = [(v16.clean(item["key"], 50), item) for item in entries if isinstance(item, dict) and isinstance(item.get("key"), str)]
+    found = {key: item for key, item in told if key}
+    order = sorted(found, key=lambda key: known_key(key, version) is None) if len(found) > ConfigurationKey.MOST else list(found)
+    return [(key, found[key]) for key in order[: ConfigurationKey.MOST]]
 
 
 def time_out(command_ids: Sequence[int]) -> list[int]:

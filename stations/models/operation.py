@@ -111,6 +111,8 @@ class Command(models.Model):
 class ConfigurationKey(models.Model):
     """A configuration key of a station, as it was last read or changed."""
 
+    MOST = 1000  # kept per station
+
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
     read_right = READ_CONFIGURATION
@@ -121,6 +123,8 @@ class ConfigurationKey(models.Model):
     readonly = models.BooleanField(default=False)
     # Changed, but in force only after a reboot
     reboot_required = models.BooleanField(default=False)
+    # Its value is what it was set to from here; it was not read since
+    only_set = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
     objects = VisibleQuerySet.as_manager()

@@ -198,6 +198,12 @@ def outcome(answer: Payload) -> str:
     return _OUTCOMES.get(str(answer["status"]), intents.UNKNOWN)
 
 
+def keys_unknown(answer: Payload) -> list[str]:
+    """Those keys that were asked for by ReadConfiguration and that the station does not know."""
+    keys = answer.get("unknownKey")
+    return [key for key in keys if isinstance(key, str) and key] if isinstance(keys, list) else []
+
+
 def keys_told(answer: Payload) -> int:
     """How many keys an answer to ReadConfiguration told."""
     keys = answer.get("configurationKey")

@@ -18,6 +18,7 @@ from stations import explain
 from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import GROUPS, NUMBER, Known, Text, group_of, known
 from stations.configuration.compare import in_order
+from stations.configuration.explained import takes
 from stations.configuration.fields import KeyForm, ValueForm
 from stations.configuration.values import LONGEST, LONGEST_KEY, in_words, is_secret, shown
 from stations.controls import Situation
@@ -34,6 +35,7 @@ from ui.downloads import download
 from ui.lists import csv_of
 from ui.templatetags.ui import exact
 
+MOST_READS = 20  # readings that are looked at for the latest of all keys
 MOST_TRIES = 200  # commands that are looked at for the latest of each key
 
 
@@ -63,6 +65,20 @@ class Key:
     def shows_raw(self) -> bool:
         """A number stands in its words already."""
         return bool(self.entry and self.entry.kind != NUMBER)
+
+    @property
+    def takes(self) -> str:
+        """What may be typed, by the standard; empty where nothing may, or nobody knows."""
+        return takes(self.entry) if self.entry and not self.row.readonly and not self.secret else ""
+
+    @property
+    def unit(self) -> str:
+        return self.entry.unit if self.entry else ""
+
+    @property
+    def of_many(self) -> bool:
+        """Whether what it takes is a long list."""
+        return bool(self.entry and self.entry.choices)
 
     @property
     def readonly(self) -> Text:
@@ -106,6 +122,12 @@ def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, Comman
     return found
 
 
+def _keys_read(command: Command) -> tuple[str, ...]:
+    """Which keys a reading asked for; none: all."""
+    intent = explain.intent_of(command)
+    return intent.keys if isinstance(intent, ReadConfiguration) else ()
+
+
 def configuration_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     station = situation.station
     here = link("station_configuration", station.pk)
@@ -115,7 +137,8 @@ def configuration_context(request: HttpRequest, situation: Situation) -> dict[st
     wanted = request.GET.get("group", "")
     shown = [key for key in keys if (not q or key.holds(q.casefold())) and wanted in ("", group_of(key.key, station.ocpp_version))]
     reads = Command.objects.visible_to(request.user).filter(station=station, action__in=actions(ReadConfiguration))
-    latest = command_rows(reads.select_related("requested_by").order_by("-created_at", "-pk")[:1], situation)
+    latest = command_rows(reads.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_READS], situation)
+    whole = next((row for row in latest if not _keys_read(row.command)), None)
     present = {group_of(key.key, station.ocpp_version) for key in keys}
     return {
         "station": station,
@@ -134,7 +157,9 @@ def configuration_context(request: HttpRequest, situation: Situation) -> dict[st
         "reboot_waits": [key for key in keys if key.waits],
         # Attempts at keys the station has not told us of
         "other_changes": [row for row in tries.values() if row.command.state != Command.State.ACCEPTED][:5],
-        "latest_read": latest[0] if latest else None,
+        "latest_read": whole,
+        # Single keys that were read after that
+        "other_reads": latest[: latest.index(whole)][:5] if whole else latest[:5],
         "refresh": action(situation, "get-configuration", here, place="c"),
         "reset": action(situation, "reset-soft", here, place="c"),
         "read_refusal": situation.why_not("get-configuration"),
@@ -244,12 +269,14 @@ def configuration_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     zone = station.location.zone
 
     def lines() -> Iterator[list[Any]]:
-        yield [_("Key"), _("Name"), _("Value"), _("In words"), _("Unit"), _("Group"), _("Read-only"), _("Waits for a reset"), _("Read at")]
+        yield [_("Key"), _("Name"), _("Value"), _("In words"), _("Unit"), _("Group"), _("Read-only"), _("Waits for a reset"), _("Read at"),
+               _("Set, not read since")]  # fmt: skip
         for key in keys:
             yield [
                 key.key, key.name, key.value, key.words, key.entry.unit if key.entry else "",
                 GROUPS[group_of(key.key, station.ocpp_version)], _("yes") if key.row.readonly else _("no"),
-                _("yes") if key.waits else _("no"), exact(key.row.updated_at, zone),
+                _("yes") if key.waits else _("no"), "" if key.row.only_set else exact(key.row.updated_at, zone),
+                exact(key.row.updated_at, zone) if key.row.only_set else "",
             ]  # fmt: skip
 
     name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_.") else "_" for sign in station.identity)

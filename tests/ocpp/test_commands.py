@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.utils import timezone
 
+from stations import explain
 from stations.actions import CommandRefused, request_command
 from stations.gateway import hub, outbound
+from stations.gateway.entries import Answered, StationState
 from stations.models import AvailabilityChange, Command, ConfigurationChange, ConfigurationKey, Connector, Frame, Station
+from stations.ocpp.frames import CallResult
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
@@ -222,6 +225,32 @@ def test_what_an_answer_changes_in_our_picture(online: Wire, tree: Tree) -> None
     assert list(ConfigurationChange.objects.values_list("key", "before", "after")) == [("HeartbeatInterval", "300", "60")]
     switched = AvailabilityChange.objects.filter(connector=tree.connector).order_by("pk")
     assert list(switched.values_list("availability", flat=True)) == ["Scheduled", "Inoperative", "Operative"]
+
+
+def test_what_a_station_does_not_know_and_what_is_too_much(tree: Tree) -> None:
+    station, now = tree.station, timezone.now()
+
+    def booked(action: str, payload: dict[str, Any], answer: dict[str, Any]) -> Command:
+        row = Command.objects.create(station=station, action=action, payload=payload, deadline=now, state="sent", message_id="m")
+        outbound.answered([Answered(now, cast("StationState", None), row.pk, "", CallResult("m", answer))], set())
+        row.refresh_from_db()
+        return row
+
+    keys = [{"key": f"X{number}", "readonly": False, "value": "1"} for number in range(1100)]
+    keys.append({"key": "HeartbeatInterval", "readonly": False, "value": "300"})
+    row = booked("GetConfiguration", {}, {"configurationKey": keys})
+    assert ConfigurationKey.objects.count() == 1000
+    assert ConfigurationKey.objects.get(key="HeartbeatInterval").only_set is False
+    assert explain.command_result(row, tree.bob) == "1101 keys read. Only 1000 of them are kept, those of the standard first."
+    row = booked("GetConfiguration", {"key": ["X7"]}, {"configurationKey": [], "unknownKey": ["X7", "X8"]})
+    assert explain.command_result(row, tree.bob) == "The station does not know: X7, X8."
+    assert (explain.command_word(row), explain.command_state(row)) == ("Unknown key", explain.FAULT)
+    assert list(ConfigurationChange.objects.values_list("key", "after")) == [("X7", None)]
+    assert ConfigurationKey.objects.filter(key__in=["X7", "X8"]).count() == 1, "what was not asked for stays"
+    booked("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"}, {"status": "RebootRequired"})
+    assert ConfigurationKey.objects.get(key="HeartbeatInterval").only_set
+    for answer, said in (({}, "neither yes nor no."), ({"status": "Banana"}, "neither yes nor no (“Banana”).")):
+        assert said in explain.command_result(booked("Reset", {"type": "Soft"}, answer), tree.bob)
 
 
 def test_too_many_at_once_are_refused(online: Wire) -> None:

@@ -161,6 +161,19 @@ def test_one_key_is_read_again(station: Station, as_bob: Client, as_dan: Client)
     assert Command.objects.get().payload == {"key": ["HeartbeatInterval"]}
 
 
+def test_the_table_says_what_is_allowed_and_what_was_only_set(station: Station, as_bob: Client) -> None:
+    ConfigurationKey.objects.filter(station=station, key="HeartbeatInterval").update(only_set=True)
+    command(station, "GetConfiguration", state="accepted", answer={"configurationKey": [{"key": "A"}] * 7}, version="1.6")
+    of_one = {"action": "GetConfiguration", "payload": {"key": ["Foo"]}, "answer": {"unknownKey": ["Foo"]}}
+    command(station, **of_one, state="accepted", version="1.6")
+    shown = text(page(as_bob, station, "station_configuration"))
+    for words in ("Allowed: Between ", "Unit: s", "Allowed values", "set from here, not read since, ",
+                  "Configuration keys 7 Accepted 7 keys read.",
+                  "Read Foo in the configuration: Unknown key The station does not know: Foo."):  # fmt: skip
+        assert words in shown, words
+    assert shown.count("not read since") == 1
+
+
 def test_the_file_has_all_keys_and_runs_nothing(station: Station, as_bob: Client) -> None:
     ConfigurationKey.objects.filter(station=station, key="LEDBrightness").update(value="=cmd()")
     answer = as_bob.get(url("csv", station))
