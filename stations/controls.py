@@ -156,7 +156,7 @@ class Situation:
     def cars(self, connector: Connector | None = None) -> list[Connector]:
         """Where a car charges: a transaction runs, or the station says so. The latter may be a charge that began offline or was closed
         here by hand."""
-        at = [connector] if connector is not None and connector.number else self.connectors
+        at = [connector] if connector is not None and connector.number else [*([self.whole] if self.whole else []), *self.connectors]
         return [one for one in at if one.pk in self.running or one.status in Connector.CAR_CHARGES]
 
     @functools.cached_property

@@ -137,7 +137,9 @@ def _fault(seen: Seen) -> Case | None:
         if remedy != "reset-soft":
             offers.append(Offer("reset-soft"))
         steps.append(lazy("Ask it for its status afterwards: the fault is gone only when the station says so."))
-        if remedy != "inoperative":
+        if remedy == "inoperative":
+            steps.append(lazy("Keep it out of service until it is mended, so that no driver waits in vain."))
+        else:
             steps.append(lazy("If it comes back, take it out of service, so that no driver waits in vain."))
     return Case(
         "fault", explain.FAULT if faulted else explain.WAITING, code.meaning if code else fault.sentence,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -17,7 +18,7 @@ from django.utils.translation import ngettext
 
 from stations import actions
 from stations.access import MEANINGS, Meaning, Preview, of_location, preview
-from stations.models import AccessMode, Location, Station, Transaction
+from stations.models import AccessMode, Connector, Location, Station, Transaction
 from stations.pages.locations import path_below
 from tenancy.history import last_change
 from tenancy.links import link
@@ -92,7 +93,9 @@ def _page(
 
 
 def _running(user: User, **where: Any) -> str:
-    count = Transaction.objects.visible_to(user, READ).filter(ended_at=None, **where).count()
+    running = Transaction.objects.visible_to(user, READ).filter(connector=OuterRef("pk"), ended_at=None)
+    charges = Exists(running) | Q(status__in=Connector.CAR_CHARGES)
+    count = Connector.objects.visible_to(user, READ).filter(charges, **where).count()
     return ngettext("%d car charges there now.", "%d cars charge there now.", count) % count if count else ""
 
 

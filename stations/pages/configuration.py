@@ -73,7 +73,7 @@ class Key:
 
     @property
     def unit(self) -> str:
-        return self.entry.unit if self.entry else ""
+        return self.entry.unit if self.entry and self.entry.unit != "×" else ""
 
     @property
     def of_many(self) -> bool:

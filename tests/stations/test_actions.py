@@ -158,3 +158,9 @@ def test_pages_bulk_jobs_and_actions_do_not_know_a_version(station: Station, as_
     row = Command.objects.get()
     assert row.payload == {"requestedMessage": "DiagnosticsStatusNotification"}
     assert explain.title_of(row, values=True) == "Ask for the state of its diagnostics"
+
+
+def test_the_page_of_the_access_mode_counts_cars_that_the_station_tells_of(station: Station, as_bob: Client) -> None:
+    charging(station, 1)
+    report(station, 2, "SuspendedEVSE")
+    assert "2 cars charge there now." in text(page(as_bob, station, "station_access", "?mode=open"))

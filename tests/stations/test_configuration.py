@@ -167,7 +167,7 @@ def test_the_table_says_what_is_allowed_and_what_was_only_set(station: Station, 
     of_one = {"action": "GetConfiguration", "payload": {"key": ["Foo"]}, "answer": {"unknownKey": ["Foo"]}}
     command(station, **of_one, state="accepted", version="1.6")
     shown = text(page(as_bob, station, "station_configuration"))
-    for words in ("Allowed: Between ", "Unit: s", "Allowed values", "set from here, not read since, ",
+    for words in ("Allowed: Between ", " s. Unit: s", "Allowed values", "set from here, not read since, ",
                   "Configuration keys 7 Accepted 7 keys read.",
                   "Read Foo in the configuration: Unknown key The station does not know: Foo."):  # fmt: skip
         assert words in shown, words

@@ -100,7 +100,7 @@ def _unlocks(params: Params, situations: Sequence[Situation]) -> list[str]:
 
 
 def _running(params: Params, situation: Situation) -> Sequence[Intent]:
-    running = [(situation.transaction_at(one), one) for one in situation.connectors]
+    running = [(situation.transaction_at(one), one) for one in situation.cars()]
     return [Stop(charge.transaction_id) for charge, one in running if charge and not situation.why_not("stop", one)]
 
 
@@ -110,7 +110,7 @@ def _why_not_stop(params: Params, situation: Situation) -> str:
 
 def _unstoppable(situation: Situation) -> str:
     """Of transactions that go on: why they cannot be stopped from here."""
-    going = [one for one in situation.connectors if situation.transaction_at(one)]
+    going = [one for one in situation.cars() if situation.transaction_at(one)]
     return " ".join(f"{_('Connector %d') % one.number}: {reason}" for one in going if (reason := situation.why_not("stop", one)))
 
 
