@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 
 from stations import explain, what_now
 from stations.controls import INTENTS, Situation
-from stations.models import CardOffer, Command, Connector, Contact
+from stations.models import CardOffer, Command, Contact
 from stations.ocpp.intents import Start, Stop, Switch, Trigger, Unlock
 from stations.pages.command_rows import CommandRow
 from stations.pages.sheet_head import Action, action

@@ -85,15 +85,6 @@ def test_a_pass_that_may_not_charge_now_is_not_offered(station: Station, as_bob:
     assert "Pool car 1" not in asked(as_bob, station, "start")
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_what_says_that_it_is_out_of_service_can_be_put_in(number: int, station: Station, as_bob: Client) -> None:
-    report(station, number, "Unavailable")
-    shown = text(page(as_bob, station))
-    assert "The station says that it is out of service, but nobody has switched it off here." in shown
-    ask(as_bob, station, "operative", connector=str(number), confirmed="1")
-    assert Command.objects.get().payload == {"connectorId": number, "type": "Operative"}
-
-
 def test_a_status_that_our_switch_speaks_against_is_not_explained_as_true(station: Station, as_bob: Client) -> None:
     Connector.objects.filter(station=station, number=1).update(availability="Inoperative")
     Connector.objects.filter(station=station, number=2).update(availability="Inoperative")
