@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0020_corrections_are_never_changed'),
+        ('stations', '0023_since_when_a_connector_counts'),
     ]
 
     operations = [
