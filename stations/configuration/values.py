@@ -10,6 +10,7 @@ from stations.configuration.catalogue import CHOICE, LIST, NUMBER, SECRET, SWITC
 from stations.ocpp import v16
 
 MASK = v16.MASK
+hides = v16.hides  # whether something of a value is masked
 LONGEST_KEY, LONGEST = 50, 500  # characters
 ON, OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))

@@ -27,10 +27,9 @@ from stations.configuration.catalogue import GROUPS, group_of, known
 from stations.configuration.catalogue import NUMBER as NUMBER_KIND
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
-from stations.configuration.values import check, in_words, is_secret
+from stations.configuration.values import check, hides, in_words, is_secret
 from stations.models import ConfigurationTemplate, Station
 from stations.models.shared import matches
-from stations.ocpp import v16
 from stations.pages.configuration import Key, rows_of, station_of
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
@@ -387,7 +386,7 @@ def from_station(request: HttpRequest, pk: int) -> HttpResponse:
     user, station = user_of(request), station_of(request, pk)
     get_for(user, Station.objects.all(), CHANGE_CONFIGURATION, pk=pk)
     found = [Key(row, station) for row in rows_of(request, station).values()]
-    keys = [key for key in found if not (key.row.readonly or key.secret or v16.hides(key.value))]
+    keys = [key for key in found if not (key.row.readonly or key.secret or hides(key.value))]
     own = station.location.organization
     begin = {
         "organization": own.pk if may(user, CHANGE_CONFIGURATION, own) else None, "vendor": station.vendor, "model": station.model,
