@@ -97,7 +97,7 @@ def test_what_needs_attention_is_said_and_leads_to_where_it_is_mended(as_bob: Cl
         "1 transaction runs for more than a day",
         "1 command of the last 24 hours failed",
         "1 station has a wrong clock",
-        "6 min slow",
+        "7 min slow",
         "1 station was added and has not connected yet",
     ):
         assert sentence in text

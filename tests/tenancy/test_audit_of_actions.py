@@ -71,7 +71,7 @@ READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
     "tenancy.lock_administrators", "tenancy.keys", "tenancy.companies_by_move",
     "tenancy.newly_above", "tenancy.rights_gained", "stations.what_is_wrong_with", "stations.accesses_at",
-    "stations.check_entries",
+    "stations.check_entries", "stations.began_by",
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "stations.too_long", "stations.new_end",
     "stations.what_is_wrong_with_window", "stations.what_goes_with_station", "stations.overlapping", "stations.of_place",
