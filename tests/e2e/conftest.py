@@ -13,12 +13,6 @@ from tests.e2e.portal import portal as run_portal
 from tests.programs import find
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The demo waits for a minute, and does so beside the others; these watch the clock and run one after the other."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("demo" if item.path.name == "test_demo.py" else "others"))
-
-
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     with run_portal(tmp_path_factory.mktemp("portal")) as started:
