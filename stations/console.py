@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations.models.infrastructure import MAX_CONNECTORS
-from stations.ocpp import schemas, v16
+from stations.ocpp import masking, numbering, schemas
+from stations.ocpp.versions import reader
 from stations.schema_forms import ROOT, Schema, complaint
 
 Text = str | Promise
@@ -18,29 +17,21 @@ ORIGIN = "console"
 DEEPEST = 50  # parts within parts
 LARGEST = 2**63 - 1  # of a number
 
-# Protocol version as stations tell it -> the module with its VERSION, COMMANDS, MASK, without_secrets and without_cards
-DIALECTS: dict[str, ModuleType] = {"1.6": v16}
-
-
-def dialect(version: str) -> Any:
-    """For a station that has never told its version: OCPP 1.6."""
-    return DIALECTS.get(version.removeprefix("ocpp"), v16)
-
 
 def commands(version: str) -> list[str]:
-    return sorted(dialect(version).COMMANDS)
+    return sorted(reader(version).COMMANDS)
 
 
 def schema_of(version: str, action: str) -> Schema:
-    return schemas.schema(dialect(version).VERSION, action)
+    return schemas.schema(reader(version).VERSION, action)
 
 
 def complaints(version: str, action: str, payload: Any) -> dict[str, str]:
     """By path what its schema says against a payload; before that, what no station can be sent, and stars that only hide a value."""
-    found = _unsendable(payload, dialect(version).MASK)
+    found = _unsendable(payload, masking.MASK)
     if found:
         return found
-    checker = schemas.validator(dialect(version).VERSION, action)
+    checker = schemas.validator(reader(version).VERSION, action)
     try:
         for error in checker.iter_errors(payload) if checker else ():
             path, sentence = complaint(error)
@@ -69,8 +60,8 @@ def _unsendable(payload: Any, mask: str) -> dict[str, str]:
                 found[path] = _("The sign U+0000 cannot be sent.")
         elif isinstance(value, int | float) and not abs(value) <= LARGEST:
             found[path] = _("This number is too large.")
-        elif path.rpartition(".")[2] == "connectorId" and isinstance(value, int) and not 0 <= value <= MAX_CONNECTORS:
-            found[path] = _("This is a number from 0 to %d.") % MAX_CONNECTORS
+        elif path.rpartition(".")[2] == "connectorId" and isinstance(value, int) and not 0 <= value <= numbering.MOST_EVSES:
+            found[path] = _("This is a number from 0 to %d.") % numbering.MOST_EVSES
     return found
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Frame
-from stations.ocpp import v16
+from stations.ocpp import masking
 
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
@@ -62,7 +62,7 @@ def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any, cards: bool) -> 
     if result is not None:
         result = _masked(frame.action, result, cards)
         answer = [*answer[:2], result]
-    elif not cards and v16.names_cards(frame.call):
+    elif not cards and masking.names_cards(frame.call):
         answer = _short_error(answer)
 
     def mask(text: str) -> str:
@@ -93,29 +93,29 @@ def wire(message: Message) -> tuple[Any, Any]:
 
 def mask_raw(text: str, cards: bool) -> str:
     """Raw text, perhaps cut off, without secrets; without `cards` nothing of it where it may hold the number of a card."""
-    if not cards and v16.names_cards(text):
-        return v16.MASK
-    if v16.is_secret(text):
-        text = _ANY_VALUE.sub(f'"value":{v16.MASK}', text)  # to the end: where a value ends is not certain in such text
-    return v16.without_url_passwords(text)
+    if not cards and masking.names_cards(text):
+        return masking.MASK
+    if masking.is_secret(text):
+        text = _ANY_VALUE.sub(f'"value":{masking.MASK}', text)  # to the end: where a value ends is not certain in such text
+    return masking.without_url_passwords(text)
 
 
 def _masked(action: str, payload: dict[str, Any], cards: bool) -> dict[str, Any]:
-    shown = v16.without_secrets(action, payload)
-    return {key: _masked_text(value) for key, value in (shown if cards else v16.without_cards(action, shown)).items()}
+    shown = masking.without_secrets(action, payload)
+    return {key: _masked_text(value) for key, value in (shown if cards else masking.without_cards(action, shown)).items()}
 
 
 def _short_error(answer: Any) -> Any:
     """An error without its description and details, which may repeat what the message said."""
     if not isinstance(answer, list) or len(answer) < 4 or answer[0] != 4:
         return answer
-    return [*answer[:3], *(v16.MASK if part else part for part in answer[3:])]
+    return [*answer[:3], *(masking.MASK if part else part for part in answer[3:])]
 
 
 def _masked_text(value: Any) -> Any:
     """Passwords in addresses, such as that of an FTP server for diagnostics."""
     if isinstance(value, str):
-        return v16.without_url_passwords(value)
+        return masking.without_url_passwords(value)
     if isinstance(value, list):
         return [_masked_text(item) for item in value]
     if isinstance(value, dict):
@@ -131,7 +131,7 @@ def masked(action: str, payload: dict[str, Any], *, cards: bool) -> dict[str, An
 def may_name_cards() -> Q:
     """The frames that may hold the number of a card."""
     found = Q()
-    for sign in v16.CARD_SIGNS:
+    for sign in masking.CARD_SIGNS:
         found |= Q(call__icontains=sign) | Q(answer__icontains=sign)
     return found
 

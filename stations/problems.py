@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Transaction, UnmatchedMessage
-from stations.ocpp import v16
+from stations.ocpp import masking
 
 Text = str | Promise
 Problem = Transaction.Problem
@@ -103,5 +103,5 @@ def what_to_do(entry: UnmatchedMessage) -> str:
 
 def content(entry: UnmatchedMessage, *, cards: bool) -> str:
     """The latest message, indented; without `cards` their numbers are masked."""
-    payload = entry.payload if cards else v16.without_cards(entry.action, entry.payload)
+    payload = entry.payload if cards else masking.without_cards(entry.action, entry.payload)
     return json.dumps(payload, indent=2, ensure_ascii=False)

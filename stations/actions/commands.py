@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from stations import nudges
 from stations.models import BulkItem, Command, Station
-from stations.models.infrastructure import MAX_CONNECTORS
+from stations.ocpp import numbering
 from stations.ocpp.intents import Intent, NotPossible
 from stations.ocpp.versions import speaker
 from tenancy import audit
@@ -56,7 +56,7 @@ def request_command(
         raise CommandRefused("not_connected", _("%s is not connected, so it cannot be asked anything now.") % station)
     if Command.objects.filter(station=station, state__in=Command.OPEN).count() >= MAX_OPEN:
         raise CommandRefused("busy", _("%s has not worked off its earlier commands yet. Try again in a moment.") % station)
-    connector = payload.get("connectorId")
+    connector = version.connector_named(action, payload)
     command = Command.objects.create(
         station=station,
         action=action,
@@ -66,7 +66,7 @@ def request_command(
         item=item,
         version=station.ocpp_version,
         timeout=seconds,
-        connector_number=connector if isinstance(connector, int) and 0 <= connector <= MAX_CONNECTORS else None,
+        connector_number=connector if connector is not None and numbering.possible(connector) else None,
         deadline=timezone.now() + timedelta(seconds=seconds),
     )
     if recorded:

@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stations.configuration.catalogue import CHOICE, LIST, NUMBER, SECRET, SWITCH, Known, known
-from stations.ocpp import v16
+from stations.ocpp import masking
 
-MASK = v16.MASK
-hides = v16.hides  # whether something of a value is masked
+MASK = masking.MASK
+hides = masking.hides  # whether something of a value is masked
 LONGEST_KEY, LONGEST = 50, 500  # characters
 ON, OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
@@ -19,12 +19,12 @@ _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 def is_secret(key: str, version: str = "") -> bool:
     """Whether its value may be written, but never shown or kept."""
     found = known(key, version)
-    return v16.is_secret(key) or bool(found and found.kind == SECRET)
+    return masking.is_secret(key) or bool(found and found.kind == SECRET)
 
 
 def shown(key: str, value: str, version: str = "") -> str:
     """As people may see it: a secret as stars, an address without its password."""
-    return MASK if value and is_secret(key, version) else v16.without_url_passwords(value)
+    return MASK if value and is_secret(key, version) else masking.without_url_passwords(value)
 
 
 def parts(value: str) -> list[str]:
@@ -80,7 +80,7 @@ def check(key: str, value: str, version: str = "", *, strict: bool = True) -> No
             raise ValidationError(_("Use at least one letter from G to Z: stations read 0–9 and A–F differently."))
     elif is_secret(key, version) and value == MASK:
         raise ValidationError(_("The stars only hide the value. Type the new one."))
-    elif value != MASK and v16.hides(value):
+    elif value != MASK and masking.hides(value):
         raise ValidationError(_("The stars only hide the password. Type it in their place."))
     entry = known(key, version)
     if strict and entry:

@@ -7,13 +7,12 @@ The everyday messages – meter values, heartbeats, an unchanged status – read
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, doors, outbound, periods, unmatched
-from stations.gateway.cards import iso
+from stations.gateway import bulk, cards, doors, outbound, periods, rare, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
@@ -44,9 +43,9 @@ from stations.models import (
     StatusChange,
     Transaction,
 )
-from stations.models.infrastructure import MAX_CONNECTORS
-from stations.ocpp import events, frames
+from stations.ocpp import events, frames, numbering
 from stations.ocpp.events import Channel, Sample, Signed
+from stations.ocpp.replies import Answer, Booted, Card, Done, Judged, Now, Reply, StartBooked
 from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
@@ -62,6 +61,13 @@ CLOSING_FIELDS = (
 )  # fmt: skip
 
 _Stopped = tuple[Known, events.Ended, Received]
+
+
+class _Begun(NamedTuple):
+    """The answer to a start, whose row has its id once it is written."""
+
+    row: Transaction
+    card: Card
 
 
 class Book:
@@ -110,14 +116,20 @@ class Book:
         self._read(received)
         outcomes.update(self.questions)
         received = [entry for entry in received if entry not in self.questions]
-        answers: dict[Entry, dict[str, Any] | str | None] = {}
+        answers: dict[Entry, Reply | _Begun | str | None] = {}
         for entry in received:
             self._hear(entry.state, entry.at)
             answers[entry] = self._one(entry)
-        self._write_transactions(answers)
+        answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
+        self._write_transactions()
         for entry in received:
-            answer = answers[entry]
-            outcomes[entry] = text = frames.result(entry.message_id, answer) if isinstance(answer, dict) else answer
+            said = answers[entry]
+            if isinstance(said, _Begun):
+                said = StartBooked(said.row.transaction_id, said.card)
+            text = (
+                said if said is None or isinstance(said, str) else frames.result(entry.message_id, entry.reader.reply(entry.action, said))
+            )
+            outcomes[entry] = text
             self._log(entry, text)
         outbound.answered([entry for entry in self.batch if isinstance(entry, Answered)], self.changed)
         self.closed += [(one.state, key) for one in self.batch if isinstance(one, Closed) for key in one.transactions]
@@ -157,7 +169,7 @@ class Book:
         for entry in received:
             event, state = entry.event, entry.state
             number = getattr(event, "connector", None)
-            if number is not None and number not in state.connectors and 0 <= number <= MAX_CONNECTORS:
+            if number is not None and number not in state.connectors and numbering.possible(number):
                 self.grown.append((state, number))
             if isinstance(event, events.CardOffered | events.Started):
                 offered.append((entry, event.id_tag))
@@ -208,46 +220,46 @@ class Book:
 
     # -- one message -----------------------------------------------------------------------------------------------------------------
 
-    def _one(self, entry: Received) -> dict[str, Any] | str | None:
-        """The answer's payload; a whole CALLERROR as text; None for no answer. A start's answer is filled in once it has its id."""
+    def _one(self, entry: Received) -> Reply | _Begun | str | None:
+        """What is answered; a whole CALLERROR as text; None for no answer. A start's answer is filled in once it has its id."""
         event = entry.event
         if isinstance(event, events.Metered):
             return self._metered(entry, event)
         if isinstance(event, events.Status):
             return self._status(entry, event)
         if isinstance(event, events.Heartbeat):
-            return {"currentTime": iso(entry.at)}
+            return Now(entry.at)
         if isinstance(event, events.Started):
             return self._started(entry, event)
         if isinstance(event, events.Ended):
             return self._ended(entry, event)
         if isinstance(event, events.CardOffered):
             self._offer(entry, event.id_tag, None)
-            return {"idTagInfo": cards.id_tag_info(self.verdicts[entry])}
+            return Judged(cards.said(self.verdicts[entry]))
         if isinstance(event, events.Boot):
             self.boots[entry.state.station_id] = (event.fields, entry.at)
             self.reports.append((entry.state.station_id, event, entry.at))
             self.changed.add(entry.state.station_id)
-            return {"currentTime": iso(entry.at), "interval": settings.OCPP_HEARTBEAT_INTERVAL, "status": "Accepted"}
+            return Booted(entry.at, settings.OCPP_HEARTBEAT_INTERVAL)
         if isinstance(event, events.VendorData):
-            return {"status": "UnknownVendorId"}
+            return Answer("UnknownVendorId")
         if isinstance(event, events.FirmwareStatus):
             self._note(entry, firmware_status=event.status)
             self.reports.append((entry.state.station_id, event, entry.at))
-            return {}
+            return Done()
         if isinstance(event, events.DiagnosticsStatus):
             self._note(entry, diagnostics_status=event.status)
             self.reports.append((entry.state.station_id, event, entry.at))
-            return {}
+            return Done()
         if isinstance(event, events.SecurityNotice):
             at = effective(event.at.at, entry.at) or entry.at
             self.security.append(
                 SecurityEvent(station_id=entry.state.station_id, at=at, received_at=entry.at, type=event.type, info=event.info)
             )
             self.changed.add(entry.state.station_id)
-            return {}
+            return Done()
         if isinstance(event, frames.OcppError):
-            return frames.error(event.message_id, event.code, event.description)
+            return frames.error(event.message_id, entry.reader.spelled(event.code), event.description)
         return None
 
     def _hear(self, state: StationState, at: datetime) -> None:
@@ -265,7 +277,7 @@ class Book:
         return state.connectors.get(number) or self.connectors.get((state.station_id, number))
 
     def _no_connector(self, entry: Received, number: int) -> str:
-        text = f"connectorId {number} is out of range: 0 to {MAX_CONNECTORS} are possible."
+        text = f"There is no connector {number}: EVSEs from 0 to {numbering.MOST_EVSES} are possible."
         return frames.error(entry.message_id, "PropertyConstraintViolation", text)
 
     def _offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
@@ -276,7 +288,7 @@ class Book:
         ))  # fmt: skip
         self.changed.add(entry.state.station_id)
 
-    def _status(self, entry: Received, event: events.Status) -> dict[str, Any] | str:
+    def _status(self, entry: Received, event: events.Status) -> Reply | str:
         connector = self._connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
@@ -294,9 +306,9 @@ class Book:
             self.statuses[connector] = status
             self.status_rows[connector.pk] = (*status, at)
             self.changed.add(entry.state.station_id)
-        return {}
+        return Done()
 
-    def _metered(self, entry: Received, event: events.Metered) -> dict[str, Any] | str:
+    def _metered(self, entry: Received, event: events.Metered) -> Reply | str:
         connector = self._connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
@@ -314,7 +326,7 @@ class Book:
         self._measure(entry, connector, running, event.samples, event.signed, running.pk if running else late.pk if late else None)
         if late is not None and late.closed_by_hand:
             self._measured_late(late, event.samples)
-        return {}
+        return Done()
 
     def _measured_late(self, row: Known, samples: list[Sample]) -> None:
         """Values of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
@@ -372,7 +384,7 @@ class Book:
                 context=context[:20], value=value_text,
             ))  # fmt: skip
 
-    def _started(self, entry: Received, event: events.Started) -> dict[str, Any] | str:
+    def _started(self, entry: Received, event: events.Started) -> _Begun | str:
         connector = self._connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
@@ -385,7 +397,7 @@ class Book:
         same = self.starts.get(key)
         if same is not None and (same.running or effective(event.at.at, entry.at)):
             # The station did not get our answer the first time: what we have said of the card stands.
-            return {"transactionId": same, "idTagInfo": cards.id_tag_info(verdict) | {"status": same.verdict}}
+            return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
         self._offer(entry, event.id_tag, event.connector)
         started = effective(event.at.at, entry.at)
         problems = []
@@ -403,12 +415,10 @@ class Book:
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
         self.starts[key] = row
         self.new.append((row, entry))
-        return {"transactionId": row, "idTagInfo": cards.id_tag_info(verdict)}
+        return _Begun(row, cards.said(verdict))
 
-    def _ended(self, entry: Received, event: events.Ended) -> dict[str, Any]:
-        answer: dict[str, Any] = {}
-        if event.id_tag:
-            answer["idTagInfo"] = cards.id_tag_info(self.verdicts[entry])
+    def _ended(self, entry: Received, event: events.Ended) -> Judged:
+        answer = Judged(cards.said(self.verdicts[entry]) if event.id_tag else None)
         row = self.known.get((entry.state.station_id, event.transaction_id))
         if row is None:
             self._keep_unmatched(entry, event.transaction_id)
@@ -440,7 +450,7 @@ class Book:
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------
 
-    def _write_transactions(self, answers: dict[Entry, Any]) -> None:
+    def _write_transactions(self) -> None:
         """Starts get their ids, which their answers carry; stops are closed."""
         if self.new:
             for (row, entry), pk in zip(self.new, bulk.next_keys(Transaction, len(self.new)), strict=True):
@@ -448,9 +458,6 @@ class Book:
                 self.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start)))
             columns = [field.attname for field in Transaction._meta.concrete_fields]
             bulk.insert(Transaction, columns, [[getattr(row, column) for column in columns] for row, _entry in self.new])
-        for answer in answers.values():
-            if isinstance(answer, dict) and isinstance(answer.get("transactionId"), Transaction):
-                answer["transactionId"] = int(answer["transactionId"].transaction_id)
         for known, event, entry in self.stopped.values():
             ended = effective(event.at.at, entry.at)
             problems = {*known.problems, *(str(p) for p in self.problems.pop(known.pk, ()))}

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from stations import hooks
 from stations.gateway.entries import Entry, Question, Received
 from stations.models import Station
 from stations.ocpp import events
+from stations.ocpp.replies import Card
 from stations.plausible import CLOCK_TOLERANCE, effective
-
-
-def iso(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 def judge(offered: Sequence[tuple[Received, str]]) -> tuple[dict[Received, hooks.Verdict], dict[Entry, Question]]:
@@ -39,14 +35,9 @@ def judge(offered: Sequence[tuple[Received, str]]) -> tuple[dict[Received, hooks
     return verdicts, questions
 
 
-def id_tag_info(verdict: hooks.Verdict) -> dict[str, str]:
-    """IdTagInfo (OCPP 1.6 §7.27)."""
-    info = {"status": verdict.status}
-    if verdict.expiry:
-        info["expiryDate"] = iso(verdict.expiry)
-    if verdict.group_id:
-        info["parentIdTag"] = verdict.group_id[:20]
-    return info
+def said(verdict: hooks.Verdict) -> Card:
+    """What a station is told of it."""
+    return Card(verdict.status, verdict.expiry, verdict.group_id)
 
 
 def _offer(entry: Received, place: hooks.Place, id_tag: str) -> hooks.Offer:

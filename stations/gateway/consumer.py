@@ -22,7 +22,8 @@ from stations import addresses, credentials
 from stations.gateway.entries import Attached, Connect, Question, Received, Refused, StationState
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.models.infrastructure import IDENTITY
-from stations.ocpp import frames, v16
+from stations.ocpp import frames, versions
+from stations.ocpp.events import Event
 from tenancy.address import seen_from
 
 log = logging.getLogger("stations.gateway")
@@ -39,6 +40,7 @@ class StationConsumer(AsyncConsumer):
     state: StationState
     station_id: int
     generation: int
+    reader: versions.Reader
 
     def __init__(self) -> None:
         self.outstanding: tuple[str, int] | None = None  # message id and key of our CALL that waits for its answer
@@ -59,10 +61,11 @@ class StationConsumer(AsyncConsumer):
         if isinstance(admitted, Refusal):
             await refuse(scope, send, admitted)
             return
+        self.reader = versions.reader(self.version)
         self.station_id, self.generation, self.state = admitted.station_id, admitted.generation, admitted.state
         try:
             try:
-                await send({"type": "websocket.accept", "subprotocol": v16.SUBPROTOCOL})
+                await send({"type": "websocket.accept", "subprotocol": versions.SUBPROTOCOL + self.version})
             finally:
                 hub.attach(self)  # even if nobody is there any more: it is the newest now, and what it replaced must not linger
             await self._converse(hub, receive)
@@ -77,7 +80,8 @@ class StationConsumer(AsyncConsumer):
         name = identity[: LONGEST_IDENTITY + 1]  # bounds what the throttle remembers
         if hub.throttle.blocked(address, name):
             return TOO_MANY
-        if v16.SUBPROTOCOL not in scope.get("subprotocols", ()):
+        self.version = versions.agreed(scope.get("subprotocols", ()))
+        if not self.version:
             return NO_SUBPROTOCOL
         possible = re.fullmatch(IDENTITY.regex, identity) is not None
         if not possible and not (1 <= len(identity) <= LONGEST_IDENTITY and identity.isprintable()):
@@ -89,7 +93,7 @@ class StationConsumer(AsyncConsumer):
         keep = credentials.SHORTEST <= len(password.encode()) <= credentials.LONGEST
         hub.ledger.submit(Connect(
             datetime.now(UTC), future, identity=identity, digest=credentials.digest(password), keep_digest=keep, address=address,
-            version=v16.SUBPROTOCOL.removeprefix("ocpp"), gateway=hub.name,
+            version=self.version, gateway=hub.name,
             origin=addresses.origin_of(scope),
         ))  # fmt: skip
         outcome = await future
@@ -148,22 +152,25 @@ class StationConsumer(AsyncConsumer):
         try:
             frame = frames.parse(text)
         except frames.OcppError as error:
-            return Received(now, None, self.state, text, error.message_id, error.action, error)
+            return self._received(now, text, error.message_id, error.action, error)
         except frames.Ignored:
-            return Received(now, None, self.state, text, "", "", None)
+            return self._received(now, text, "", "", None)
         if not isinstance(frame, frames.Call):
             if hub.answer_arrived(self, frame, text, now):
                 return None
-            return Received(now, None, self.state, text, "", "", None)
+            return self._received(now, text, "", "", None)
         try:
-            return Received(now, None, self.state, text, frame.message_id, frame.action, v16.read(frame.action, frame.payload))
+            return self._received(now, text, frame.message_id, frame.action, self.reader.read(frame.action, frame.payload))
         except frames.OcppError as error:
             error.message_id = frame.message_id
-            return Received(now, None, self.state, text, frame.message_id, frame.action, error)
+            return self._received(now, text, frame.message_id, frame.action, error)
         except Exception:
             log.exception("a %s of station %s could not be read", frame.action, self.station_id)
             failure = frames.OcppError("InternalError", "This could not be read; it is kept in the log.", frame.message_id)
-            return Received(now, None, self.state, text, frame.message_id, frame.action, failure)
+            return self._received(now, text, frame.message_id, frame.action, failure)
+
+    def _received(self, at: datetime, text: str, message_id: str, action: str, event: Event | frames.OcppError | None) -> Received:
+        return Received(at, None, self.state, text, message_id, action, event, self.reader)
 
     async def transmit(self, text: str) -> None:
         """Put a frame of ours on the wire; a station that is gone is noticed elsewhere."""
@@ -215,7 +222,7 @@ class Refusal(NamedTuple):
     header: tuple[bytes, bytes] | None = None
 
 
-NO_SUBPROTOCOL = Refusal(400, "Offer the WebSocket subprotocol ocpp1.6.")
+NO_SUBPROTOCOL = Refusal(400, "Offer the WebSocket subprotocol ocpp2.0.1 or ocpp1.6.")
 NO_IDENTITY = Refusal(400, "The address ends in the station id: 1 to 48 letters, digits and - _ . * = : + | @ ( ).")
 WRONG = Refusal(401, "Unknown station id or wrong password.", (b"www-authenticate", b'Basic realm="ocpp"'))
 TOO_MANY = Refusal(429, "Too many refused connections. Wait a minute.", (b"retry-after", b"60"))

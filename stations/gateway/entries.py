@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from stations.hooks import Advice, Offer
+from stations.ocpp import versions
 from stations.ocpp.events import Channel, Event
 from stations.ocpp.frames import CallError, CallResult, OcppError
+from stations.ocpp.versions import Reader
 from stations.plausible import most_power
 
 
@@ -128,7 +130,7 @@ class Received(Entry):
     """A CALL of a station, or what it sent instead. Outcome: the text to answer with, or None for no answer; or a Question, and then
     nothing is booked: it is submitted again with the `advice` that answers it."""
 
-    __slots__ = ("action", "advice", "event", "message_id", "state", "text")
+    __slots__ = ("action", "advice", "event", "message_id", "reader", "state", "text")
 
     def __init__(
         self,
@@ -139,8 +141,10 @@ class Received(Entry):
         message_id: str,
         action: str,
         event: Event | OcppError | None,
+        reader: Reader | None = None,
     ) -> None:
         super().__init__(at, future)
+        self.reader = reader or versions.reader("")
         self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event
         self.advice: Advice | None = None
 

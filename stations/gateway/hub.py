@@ -28,7 +28,7 @@ from stations.gateway.entries import Answered, Closed, Disconnect, Question
 from stations.gateway.ledger import Ledger
 from stations.gateway.throttle import MAX_KEYS, Throttle
 from stations.models import Command, GatewayProcess, Station, Transaction
-from stations.ocpp import v16
+from stations.ocpp import masking
 from stations.ocpp.frames import CallError, CallResult
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ def _last_seen() -> list[tuple[str, str]]:
 def _put_back(command_id: int) -> None:
     """Taken, but the socket went away before it was written: it waits for the next one. One whose secret is masked by now cannot."""
     for command in Command.objects.filter(pk=command_id, state=Command.State.SENT):
-        masked = command.action == "SendLocalList" or v16.MASK in json.dumps(command.payload)
+        masked = command.action == "SendLocalList" or masking.MASK in json.dumps(command.payload)
         command.state, command.sent_at = (Command.State.EXPIRED, command.sent_at) if masked else (Command.State.QUEUED, None)
         command.save(update_fields=["state", "sent_at"])
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
 from stations import credentials, file_progress, hooks
@@ -26,12 +26,13 @@ from stations.models import (
     Frame,
     Station,
 )
-from stations.ocpp import frames, v16
+from stations.ocpp import frames, intents, masking, reading
 from stations.ocpp.frames import CallError
-from stations.ocpp.versions import speaker
+from stations.ocpp.intents import Configure, ReadConfiguration, Switch
+from stations.ocpp.versions import reader, speaker
 from tenancy import audit
 
-OWN_KEY = "authorizationkey"  # OCPP 1.6 security extension: the password the station authenticates with
+DIGEST = "digest"  # beside the payload of a command that gives a station its password: what we know of it
 
 
 class Outgoing(NamedTuple):
@@ -48,6 +49,7 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     """The oldest queued command of every station of `gateway` that is `free` (connected here, nothing outstanding), marked as sent."""
     now = timezone.now()
     queued = Command.objects.filter(state=Command.State.QUEUED, deadline__gt=now, station__gateway=gateway, station__connected=True)
+    _give_up_foreign(queued, now)
     oldest = queued.order_by().values_list("station_id").annotate(Min("pk"))
     due = Command.objects.in_bulk([pk for station, pk in oldest if free(station)][:1000])
     taken: list[Outgoing] = []
@@ -56,7 +58,7 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     with transaction.atomic():
         for command in due.values():
             message_id = str(uuid.uuid4())
-            shown = frames.call(message_id, command.action, v16.without_secrets(command.action, command.payload))
+            shown = frames.call(message_id, command.action, masking.without_secrets(command.action, command.payload))
             frame = Frame.objects.create(
                 station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
             )
@@ -70,12 +72,23 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     return taken
 
 
+def _give_up_foreign(queued: QuerySet[Command], now: datetime) -> None:
+    """What was written in another version than the station speaks since it is back."""
+    foreign = queued.exclude(version=F("station__ocpp_version")).exclude(version="")
+    if keys := list(foreign.values_list("pk", flat=True)[:100]):
+        said = "The station speaks another version of OCPP now."
+        left = Command.objects.filter(pk__in=keys, state=Command.State.QUEUED)
+        left.update(state=Command.State.FAILED, error_code="NotSupported", error_description=said, answered_at=now)
+
+
 def _sealed(command: Command) -> dict[str, Any]:
     """The payload as it is kept once it is on its way: a password is masked. Of a station's own password the digest stays, because the
     station will use it when it says yes, and that may come late."""
-    shown = v16.without_secrets(command.action, command.payload)
-    if command.action == "ChangeConfiguration" and shown is not command.payload and command.payload["key"].lower() == OWN_KEY:
-        return {**shown, "digest": credentials.digest(command.payload["value"])}
+    shown = masking.without_secrets(command.action, command.payload)
+    version = speaker(command.version)
+    wanted = version.intent(command.action, command.payload) if shown is not command.payload else None
+    if isinstance(wanted, Configure) and wanted.key.lower() == version.PASSWORD_KEY.lower():
+        return {**shown, DIGEST: credentials.digest(wanted.value)}
     return shown
 
 
@@ -94,14 +107,14 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
         if isinstance(answer, CallError):
             fields |= {
                 "state": Command.State.FAILED,
-                "error_code": v16.clean(answer.code, 40),
-                "error_description": v16.clean(answer.description, 255),
+                "error_code": reading.clean(answer.code, 40),
+                "error_description": reading.clean(answer.description, 255),
             }
         else:
-            yes = v16.accepted(answer.payload)
-            shown = v16.without_secrets(command.action, answer.payload)
+            yes = reader(command.version).accepted(answer.payload)
+            shown = masking.without_secrets(command.action, answer.payload)
             fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED}
-            fault = v16.answer_fault(command.action, answer.payload)
+            fault = reader(command.version).answer_fault(command.action, answer.payload)
             try:
                 fields["answer"] = without_nul(shown)
             except RecursionError:
@@ -110,11 +123,15 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
                 text = frames.result(answer.message_id, shown)
             if fault:
                 failed = True
-                fields |= {"state": Command.State.FAILED, "error_code": "FormationViolation", "error_description": v16.clean(fault, 255)}
+                fields |= {
+                    "state": Command.State.FAILED,
+                    "error_code": "FormationViolation",
+                    "error_description": reading.clean(fault, 255),
+                }
             else:
                 _consequences(command, answer.payload, entry.at)
-        if "digest" in command.payload:
-            fields["payload"] = v16.without_secrets(command.action, {"key": command.payload["key"], "value": ""})
+        if DIGEST in command.payload:
+            fields["payload"] = {name: value for name, value in command.payload.items() if name != DIGEST}
         # A late answer still tells what happened, so it also replaces a time-out.
         Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
         if command.frame_id:
@@ -129,44 +146,51 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
 
 def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> None:
     """What an answer changes in our picture of the station."""
-    status = answer.get("status")
-    if command.action == "GetConfiguration":
-        _keep_configuration(command, answer, at)
-    elif command.action == "ChangeConfiguration" and status in {"Accepted", "RebootRequired"}:
-        shown = v16.without_secrets("ChangeConfiguration", command.payload)
-        key = str(command.payload["key"])[:50]
-        values = {"value": str(shown["value"])[:500], "updated_at": at, "reboot_required": status == "RebootRequired", "only_set": True}
-        known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
-        ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=key, defaults=values)
-        if known != values["value"] or v16.hides(values["value"]):  # of a secret nobody knows whether it is another one
-            ConfigurationChange.objects.create(
-                station_id=command.station_id, at=at, key=key, before=known, after=values["value"], command=command
-            )
-        hooks.tell_configuration_changed(command.station_id, [str(command.payload["key"])])
-        if command.payload.get("digest"):
-            _take_over_password(command)
-    elif command.action == "ChangeAvailability" and status in {"Accepted", "Scheduled"}:
-        wanted = command.payload["type"] if status == "Accepted" or command.payload["type"] == "Operative" else Availability.SCHEDULED
-        connectors = Connector.objects.filter(station_id=command.station_id)
-        if command.payload["connectorId"]:
-            connectors = connectors.filter(number=command.payload["connectorId"])
-        AvailabilityChange.objects.bulk_create(
-            [
-                AvailabilityChange(connector_id=pk, at=at, availability=wanted, command=command)
-                for pk in connectors.exclude(availability=wanted).values_list("pk", flat=True)
-            ]
-        )
-        connectors.update(availability=wanted)
+    version = speaker(command.version)
+    wanted = version.intent(command.action, command.payload)
+    if consequence := CONSEQUENCES.get(type(wanted)):
+        consequence(command, wanted, version.outcome(answer), answer, at)
+
+
+def _configured(command: Command, wanted: Configure, outcome: str, answer: dict[str, Any], at: datetime) -> None:
+    if outcome not in (intents.ACCEPTED, intents.REBOOT_REQUIRED):
+        return
+    key, value = wanted.key[:50], wanted.value[:500]
+    values = {"value": value, "updated_at": at, "reboot_required": outcome == intents.REBOOT_REQUIRED, "only_set": True}
+    known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
+    ConfigurationKey.objects.update_or_create(station_id=command.station_id, key=key, defaults=values)
+    if known != value or masking.hides(value):  # of a secret nobody knows whether it is another one
+        ConfigurationChange.objects.create(station_id=command.station_id, at=at, key=key, before=known, after=value, command=command)
+    hooks.tell_configuration_changed(command.station_id, [wanted.key])
+    if command.payload.get(DIGEST):
+        _take_over_password(command)
+
+
+def _switched(command: Command, wanted: Switch, outcome: str, answer: dict[str, Any], at: datetime) -> None:
+    if outcome not in (intents.ACCEPTED, intents.SCHEDULED):
+        return
+    operative = Availability.OPERATIVE if wanted.operative else Availability.INOPERATIVE
+    switch = Availability.SCHEDULED if outcome == intents.SCHEDULED and not wanted.operative else operative
+    connectors = Connector.objects.filter(station_id=command.station_id)
+    if wanted.connector:
+        connectors = connectors.filter(number=wanted.connector)
+    AvailabilityChange.objects.bulk_create(
+        [
+            AvailabilityChange(connector_id=pk, at=at, availability=switch, command=command)
+            for pk in connectors.exclude(availability=switch).values_list("pk", flat=True)
+        ]
+    )
+    connectors.update(availability=switch)
 
 
 def _take_over_password(command: Command) -> None:
     """The station has accepted a new password of its own: from its next connection on that is the one we know."""
     station = Station.objects.select_related("location__organization").get(pk=command.station_id)
-    Station.objects.filter(pk=station.pk).update(password_digest=command.payload["digest"])
+    Station.objects.filter(pk=station.pk).update(password_digest=command.payload[DIGEST])
     audit.record(command.requested_by, "renew_password", station, station.location.organization)
 
 
-def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) -> None:
+def _keep_configuration(command: Command, wanted: ReadConfiguration, outcome: str, answer: dict[str, Any], at: datetime) -> None:
     entries, unknown = answer.get("configurationKey"), speaker(command.version).keys_unknown(answer)
     if not isinstance(entries, list):
         if not unknown:
@@ -178,13 +202,13 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
     rows: dict[str, ConfigurationKey] = {}
     for key, item in _fitting(entries, command.version):
         row = known.get(key) or ConfigurationKey(station_id=command.station_id, key=key)
-        value = "" if item.get("value") is None else v16.clean(item["value"], 500)
-        row.value = v16.MASK if v16.is_secret(key) and value else v16.without_url_passwords(value)
+        value = "" if item.get("value") is None else reading.clean(item["value"], 500)
+        row.value = masking.MASK if masking.is_secret(key) and value else masking.without_url_passwords(value)
         # Reading puts nothing in force
         row.readonly, row.reboot_required = bool(item.get("readonly")), row.waits_for_reset(booted_at)
         row.updated_at, row.only_set = at, False
         rows[key] = row
-    asked = command.payload.get("key")
+    asked = wanted.keys
     # Where the whole configuration was asked for, what is not in the answer is gone; of some keys, those that the station does not know.
     gone = [key for key in before if key not in rows and (not asked or (key in asked and key in unknown))]
     ConfigurationKey.objects.filter(pk__in=[known[key].pk for key in gone]).delete()
@@ -211,10 +235,16 @@ def _keep_configuration(command: Command, answer: dict[str, Any], at: datetime) 
 
 def _fitting(entries: list[Any], version: str) -> list[tuple[str, dict[str, Any]]]:
     """Those told keys that are kept: where there are too many, the known ones first."""
-    told = [(v16.clean(item["key"], 50), item) for item in entries if isinstance(item, dict) and isinstance(item.get("key"), str)]
+    told = [(reading.clean(item["key"], 50), item) for item in entries if isinstance(item, dict) and isinstance(item.get("key"), str)]
     found = {key: item for key, item in told if key}
     order = sorted(found, key=lambda key: known_key(key, version) is None) if len(found) > ConfigurationKey.MOST else list(found)
     return [(key, found[key]) for key in order[: ConfigurationKey.MOST]]
+
+
+Consequence = Callable[[Command, Any, str, dict[str, Any], datetime], None]
+# What an answer to a wish changes: the command, what it wanted (secrets in it are masked), the outcome in a word of `intents`, the answer,
+# and when it came. Called in the ledger's transaction; touches rows of the command's own station only.
+CONSEQUENCES: dict[type[Any], Consequence] = {Configure: _configured, ReadConfiguration: _keep_configuration, Switch: _switched}
 
 
 def time_out(command_ids: Sequence[int]) -> list[int]:
@@ -233,7 +263,7 @@ def expire(now: datetime) -> list[int]:
     if expired:
         stale.update(state=Command.State.EXPIRED)
         for command in expired:
-            shown = v16.without_secrets(command.action, command.payload)
+            shown = masking.without_secrets(command.action, command.payload)
             if shown is not command.payload:
                 Command.objects.filter(pk=command.pk, state=Command.State.EXPIRED).update(payload=shown)
     # `sent` rows are timed out by their gateway; the extra minute leaves it the first word

@@ -22,11 +22,13 @@ from stations.models.infrastructure import (
     Station,
 )
 from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
+from stations.models.security import Authority, StationCertificate
 from stations.models.templates import ConfigurationTemplate, HardwareTemplate
 
 __all__ = [
     "AccessMode",
     "ActivationChange",
+    "Authority",
     "Availability",
     "AvailabilityChange",
     "AvailabilityDay",
@@ -62,6 +64,7 @@ __all__ = [
     "Settlement",
     "SignedMeterValue",
     "Station",
+    "StationCertificate",
     "StationUpload",
     "StatusChange",
     "Transaction",

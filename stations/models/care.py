@@ -6,13 +6,12 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from stations.models.infrastructure import MAX_CONNECTORS, Location, Station
+from stations.models.infrastructure import Location, Station
 from stations.models.operation import Command
 from stations.models.shared import Shared, SharedQuerySet
 from tenancy.rights import VisibleQuerySet
@@ -27,7 +26,7 @@ class OutOfService(models.Model):
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="times_out_of_service")
     # 0: the station as a whole
-    connector_number = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(MAX_CONNECTORS)])
+    connector_number = models.PositiveSmallIntegerField(default=0)
     # Not by its availability, but deactivated in the portal: its connections are refused
     deactivated = models.BooleanField(default=False)
     comment = models.CharField(_("Comment"), max_length=200, blank=True)
@@ -61,7 +60,7 @@ class MaintenanceWindow(models.Model):
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="maintenance_windows", verbose_name=_("Station"))
     # 0: the station as a whole
-    connector_number = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(MAX_CONNECTORS)])
+    connector_number = models.PositiveSmallIntegerField(default=0)
     starts_at = models.DateTimeField(_("From"))
     ends_at = models.DateTimeField(_("Until"))
     comment = models.CharField(_("Comment"), max_length=200)

@@ -67,6 +67,8 @@ class Transaction(models.Model):
         NOT_ENDED = "not_ended", _("The station began another transaction without ending this one")
         TOO_MUCH = "too_much", _("More energy than the connector can give")
         BEYOND_END = "beyond_end", _("The station reported more after it was closed by hand")
+        NO_START_METER = "no_start_meter", _("The station did not report the meter at the start")
+        NO_END_METER = "no_end_meter", _("The station did not report the meter at the end")
         AFTER_DECISION = "after_decision", _("The station reported its end after it was decided that nothing is settled")
 
     tenant_path = "station__location__organization__path"
@@ -98,6 +100,12 @@ class Transaction(models.Model):
     meter_last = models.BigIntegerField(null=True)
     meter_stop = models.BigIntegerField(null=True)
     stop_reason = models.CharField(max_length=20, blank=True)
+    # Of 2.0.1: what the car does (ChargingStateEnumType), the number of our remote start, and of the reports that we have the highest
+    # number and those below it that are missing
+    charging_state = models.CharField(max_length=16, blank=True, editable=False)
+    remote_start = models.BigIntegerField(null=True, editable=False)
+    last_report = models.IntegerField(null=True, editable=False)
+    missing_reports = models.JSONField(default=list, editable=False)
     problems = models.JSONField(default=list)
     # When somebody looked at its problems and decided; see Correction
     reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -16,13 +16,15 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from stations.ocpp import numbering
+from stations.ocpp.numbering import MOST_EVSES
 from tenancy.links import link
 from tenancy.models import Organization
 from tenancy.models.organization import RATE
 from tenancy.models.roles import PLACE_GRANTS, Grant, in_force
 from tenancy.rights import GRANTS, PERMISSIONS, VisibleQuerySet
 
-MAX_CONNECTORS = 32  # a station that reports a higher number gets an error: tables stay bounded
+MAX_CONNECTORS = MOST_EVSES  # that people can enter
 
 
 class AccessMode(models.TextChoices):
@@ -305,7 +307,7 @@ _AC_PLUG = re.compile(r"\btype? ?[123]|mennekes|j1772|schuko|\bac\b", re.IGNOREC
 
 
 class Connector(models.Model):
-    """A connector, or with number 0 the station as a whole (OCPP 1.6 §3.8)."""
+    """A connector, or with number 0 the station as a whole. Numbered as stations.ocpp.numbering says."""
 
     class Status(models.TextChoices):
         """OCPP 1.6 ChargePointStatus, as reported."""
@@ -331,7 +333,7 @@ class Connector(models.Model):
     place_lookup = "station__location"
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="connectors")
-    number = models.PositiveSmallIntegerField(_("Number"), validators=[MaxValueValidator(MAX_CONNECTORS)])
+    number = models.PositiveSmallIntegerField(_("Number"))
     format = models.CharField(_("Socket or cable"), max_length=8, choices=Format.choices, default=Format.SOCKET)
     plug = models.CharField(_("Plug"), max_length=20, blank=True, help_text=_("Such as Type 2, CCS, CHAdeMO."))
     max_current = models.PositiveSmallIntegerField(
@@ -374,10 +376,15 @@ class Connector(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.station} · {self.number}"
+        return f"{self.station} · {self.shown}"
 
     def get_absolute_url(self) -> str:
         return link("station_details", self.station_id)
+
+    @property
+    def shown(self) -> str:
+        """Its number for people: "1", or "1-2" for the second connector of EVSE 1."""
+        return numbering.shown(self.number)
 
     def clean(self) -> None:
         self.evse_key = None

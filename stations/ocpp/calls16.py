@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import intents, schemas, v16
+from stations.ocpp import intents, masking, schemas, v16
 from stations.ocpp.intents import (
     ClearCache,
     Configure,
@@ -33,6 +33,7 @@ _PROFILES: dict[type[Any], str] = {Trigger: "RemoteTrigger", UpdateFirmware: "Fi
 PROFILES_KEY = "SupportedFeatureProfiles"
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration"}
+PASSWORD_KEY = "AuthorizationKey"  # noqa: S105 - its name
 SECURITY_KEY = "SecurityProfile"  # of the security extension; a station that has it knows GetLog
 
 
@@ -58,6 +59,12 @@ def call(intent: Intent) -> Call:
 
 def _start(intent: Start) -> Call:
     return "RemoteStartTransaction", {"idTag": intent.uid} | ({"connectorId": intent.connector} if intent.connector else {})
+
+
+def _reset(intent: Reset) -> Call:
+    if intent.connector:
+        raise NotPossible(_("OCPP 1.6 can only reset the station as a whole."))
+    return "Reset", {"type": "Hard" if intent.hard else "Soft"}
 
 
 def _stop(intent: Stop) -> Call:
@@ -88,7 +95,7 @@ def check(action: str, payload: Payload) -> str:
 
 def without_secrets(action: str, payload: Payload) -> Payload:
     """The payload of a CALL of ours, or of its answer, as it may be shown."""
-    return v16.without_secrets(action, payload)
+    return masking.without_secrets(action, payload)
 
 
 def _trigger(intent: Trigger) -> Call:
@@ -121,7 +128,7 @@ def _iso(at: datetime) -> str:
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     Start: _start,
     Stop: _stop,
-    Reset: lambda intent: ("Reset", {"type": "Hard" if intent.hard else "Soft"}),
+    Reset: _reset,
     Unlock: lambda intent: ("UnlockConnector", {"connectorId": intent.connector}),
     Switch: lambda intent: (
         "ChangeAvailability", {"connectorId": intent.connector, "type": "Operative" if intent.operative else "Inoperative"},
@@ -142,6 +149,12 @@ def intent(action: str, payload: Payload) -> Intent | None:
         return reader(payload) if reader else None
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def connector_named(action: str, payload: Payload) -> int | None:
+    """The connector that a CALL of ours is about; None where it names none."""
+    found = payload.get("connectorId")
+    return found if isinstance(found, int) else None
 
 
 def log_name(action: str, answer: Payload) -> str | None:

@@ -56,6 +56,7 @@ class Status(NamedTuple):
 
 class CardOffered(NamedTuple):
     id_tag: str
+    id_type: str = ""  # IdTokenEnumType of 2.0.1
 
 
 class Started(NamedTuple):
@@ -82,12 +83,40 @@ class Ended(NamedTuple):
     signed: list[Signed]
 
 
+class TransactionReport(NamedTuple):
+    """TransactionEvent (2.0.1): what goes on in a transaction that has the station's own id. `kind` is STARTED, UPDATED or ENDED."""
+
+    kind: str
+    transaction_id: str
+    number: int  # of the report in its transaction, from 0 (seqNo)
+    at: Reported
+    trigger: str  # TriggerReasonEnumType
+    offline: bool
+    connector: int | None  # None: not said
+    id_tag: str  # empty: none given
+    id_type: str
+    charging: str  # ChargingStateEnumType; empty: not said
+    reason: str  # of the end
+    remote_start: int | None  # the number that a remote start of ours carried
+    reservation: int | None
+    samples: list[Sample]
+    signed: list[Signed]
+
+
+STARTED, UPDATED, ENDED = "Started", "Updated", "Ended"
+# A status of a connector that OCPP 2.0.1 has instead of those between Available and Available
+OCCUPIED = "Occupied"
+
+
 class VendorData(NamedTuple):
     vendor_id: str
 
 
 class FirmwareStatus(NamedTuple):
+    """`key` is that of the intent UpdateFirmware; None where the message has none."""
+
     status: str
+    key: int | None = None
 
 
 class DiagnosticsStatus(NamedTuple):
@@ -105,6 +134,17 @@ class SecurityNotice(NamedTuple):
 
 
 Event = (
-    Boot | Heartbeat | Status | CardOffered | Started | Metered | Ended | VendorData | FirmwareStatus | DiagnosticsStatus | SecurityNotice
+    Boot
+    | Heartbeat
+    | Status
+    | CardOffered
+    | Started
+    | Metered
+    | Ended
+    | TransactionReport
+    | VendorData
+    | FirmwareStatus
+    | DiagnosticsStatus
+    | SecurityNotice
 )
 Payload = dict[str, Any]

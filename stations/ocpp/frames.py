@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+NO_CALL = "RpcFrameworkError"  # what is no readable CALL; 1.6 has no word of its own for it
 UNREADABLE_ID = "-1"  # the message id of an answer to a frame whose own id could not be read
 
 
@@ -30,7 +31,7 @@ class CallError(NamedTuple):
 
 
 class OcppError(Exception):
-    """A CALL that gets a CALLERROR: `code` as the version spells it."""
+    """A CALL that gets a CALLERROR: `code` as 1.6 spells it where it has it; versions.Reader.spelled knows the others."""
 
     def __init__(self, code: str, description: str, message_id: str = UNREADABLE_ID, action: str = "") -> None:
         super().__init__(f"{code}: {description}")
@@ -56,19 +57,19 @@ def parse(text: str) -> Call | CallResult | CallError:
         head = _HEAD.match(text)
         if head and head[1] != "2":
             return _broken(head[2])
-        raise OcppError("FormationViolation", f"This is not JSON: {error.msg}.", head[2] if head else UNREADABLE_ID) from None
+        raise OcppError(NO_CALL, f"This is not JSON: {error.msg}.", head[2] if head else UNREADABLE_ID) from None
     if not isinstance(frame, list) or not frame:
-        raise OcppError("FormationViolation", "A frame is an array: [2, id, action, payload].")
+        raise OcppError(NO_CALL, "A frame is an array: [2, id, action, payload].")
     kind, message_id = frame[0], frame[1] if len(frame) > 1 else None
     if kind == 2:
         if not isinstance(message_id, str) or not 1 <= len(message_id) <= 64:
-            raise OcppError("FormationViolation", "The message id must be a string of at most 36 characters.")
+            raise OcppError(NO_CALL, "The message id must be a string of at most 36 characters.")
         action = frame[2] if len(frame) > 2 else None
         if not isinstance(action, str):
-            raise OcppError("FormationViolation", "The action must be a string.", message_id)
+            raise OcppError(NO_CALL, "The action must be a string.", message_id)
         action = action.replace("\0", "\N{REPLACEMENT CHARACTER}")[:40]  # no database takes U+0000
         if len(frame) != 4 or not isinstance(frame[3], dict):
-            raise OcppError("FormationViolation", "A CALL is [2, id, action, payload] with an object as payload.", message_id, action)
+            raise OcppError(NO_CALL, "A CALL is [2, id, action, payload] with an object as payload.", message_id, action)
         return Call(message_id, action, frame[3])
     if kind == 3 and isinstance(message_id, str):
         return CallResult(message_id, frame[2]) if len(frame) > 2 and isinstance(frame[2], dict) else _broken(message_id)
@@ -77,7 +78,7 @@ def parse(text: str) -> Call | CallResult | CallError:
         return CallError(message_id, str(frame[2]) if len(frame) > 2 else "", description)
     if kind in (3, 4) or len(frame) > 2:
         raise Ignored
-    raise OcppError("FormationViolation", "A frame is an array: [2, id, action, payload].")
+    raise OcppError(NO_CALL, "A frame is an array: [2, id, action, payload].")
 
 
 def _broken(message_id: str) -> CallError:

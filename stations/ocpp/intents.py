@@ -24,7 +24,10 @@ class Stop(NamedTuple):
 
 
 class Reset(NamedTuple):
+    """Not `hard`: when nothing charges any more (2.0.1), or the program alone (1.6). A connector stands for its EVSE, 2.0.1 only."""
+
     hard: bool = False
+    connector: int = 0
 
 
 class Unlock(NamedTuple):

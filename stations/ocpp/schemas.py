@@ -16,17 +16,21 @@ _FOLDER = Path(ocpp.__file__).parent
 @functools.cache
 def validator(version: str, name: str) -> jsonschema_rs.Validator | None:
     """The validator of `name` ("MeterValues", "MeterValuesResponse") in version "v16"; None when the version knows no such message."""
-    file = _FOLDER / version / "schemas" / f"{name}.json"
-    if not name.isalnum() or not file.is_file():
+    if not name.isalnum() or not _file(version, name).is_file():
         return None
     # Formats are not checked: stations send timestamps without a zone, which are read leniently and flagged.
     return jsonschema_rs.validator_for(_schema(version, name), validate_formats=False)
 
 
+def _file(version: str, name: str) -> Path:
+    """2.0.1 names the file of a CALL XxxRequest.json, 1.6 Xxx.json."""
+    request = "" if version == "v16" or name.endswith("Response") else "Request"
+    return _FOLDER / version / "schemas" / f"{name}{request}.json"
+
+
 @functools.cache
 def _schema(version: str, name: str) -> dict[str, Any]:
-    file = _FOLDER / version / "schemas" / f"{name}.json"
-    found: dict[str, Any] = orjson.loads(file.read_text("utf-8-sig"))
+    found: dict[str, Any] = orjson.loads(_file(version, name).read_text("utf-8-sig"))
     return found
 
 
@@ -44,13 +48,18 @@ def required(version: str, name: str) -> frozenset[str]:
 @functools.cache
 def choices(version: str, name: str, field: str) -> frozenset[str]:
     """What a field may say; empty when the message has no such field, or it may say anything."""
-    return frozenset(_schema(version, name).get("properties", {}).get(field, {}).get("enum", ()))
+    found = _schema(version, name)
+    described = found.get("properties", {}).get(field, {})
+    if "$ref" in described:
+        described = found["definitions"][described["$ref"].rpartition("/")[2]]
+    return frozenset(described.get("enum", ()))
 
 
 @functools.cache
 def names(version: str) -> frozenset[str]:
     """Every action of a version."""
-    return frozenset(file.stem for file in (_FOLDER / version / "schemas").glob("*.json") if not file.stem.endswith("Response"))
+    stems = (file.stem for file in (_FOLDER / version / "schemas").glob("*.json"))
+    return frozenset(stem.removesuffix("Request") for stem in stems if not stem.endswith("Response"))
 
 
 def first_error(version: str, name: str, payload: dict[str, Any]) -> jsonschema_rs.ValidationError | None:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol, cast
 
-from stations.ocpp import calls16, schemas, v16
-from stations.ocpp.events import Ended
+from stations.ocpp import calls16, calls201, schemas, v16
+from stations.ocpp.events import Ended, Event
 from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Intent
+from stations.ocpp.replies import Reply
+from stations.ocpp.v201 import V201
 
-# What stations can speak with us, as their own pages call it
-PROTOCOLS = ("OCPP 1.6J",)
-# Keys of the configuration by which stations tell what they can do
-TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY)
+# Keys of the configuration, or variables, by which stations tell what they can do
+TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY, *calls201.TELLING_KEYS)
 
 
 class Speaker(Protocol):
-    """See `stations.ocpp.calls16`."""
+    """What we want, in a version: see `stations.ocpp.calls16`."""
+
+    PASSWORD_KEY: str  # by which a station gets the password that it authenticates with
 
     def missing_profile(self, intent: type[Any], configuration: Mapping[str, str]) -> str: ...
 
     def call(self, intent: Intent) -> tuple[str, dict[str, Any]]: ...
 
     def intent(self, action: str, payload: dict[str, Any]) -> Intent | None: ...
+
+    def connector_named(self, action: str, payload: dict[str, Any]) -> int | None: ...
 
     def log_name(self, action: str, answer: dict[str, Any]) -> str | None: ...
 
@@ -42,27 +46,85 @@ class Speaker(Protocol):
     def triggers(self) -> frozenset[str]: ...
 
 
+class Reader(Protocol):
+    """What stations say in a version, and what we answer: see `stations.ocpp.v16`."""
+
+    @property
+    def VERSION(self) -> str: ...
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def COMMANDS(self) -> Collection[str]: ...
+
+    def read(self, action: str, payload: dict[str, Any]) -> Event: ...
+
+    def reply(self, action: str, said: Reply) -> dict[str, Any]: ...
+
+    def spelled(self, code: str) -> str: ...
+
+    def check_command(self, action: str, payload: dict[str, Any]) -> str: ...
+
+    def answer_fault(self, action: str, answer: dict[str, Any]) -> str: ...
+
+    def accepted(self, answer: dict[str, Any]) -> bool: ...
+
+
+class Version(NamedTuple):
+    """`shown` is what pages of stations themselves call it."""
+
+    shown: str
+    reader: Reader
+    speaker: Speaker
+
+
+# By what follows "ocpp" in the WebSocket subprotocol
+VERSIONS: dict[str, Version] = {
+    "1.6": Version("OCPP 1.6J", cast(Reader, v16), cast(Speaker, calls16)),
+    "2.0.1": Version("OCPP 2.0.1", V201("v201", "OCPP 2.0.1"), cast(Speaker, calls201)),
+    "2.1": Version("OCPP 2.1", V201("v21", "OCPP 2.1"), cast(Speaker, calls201)),
+}
+SUBPROTOCOL = "ocpp"
+PROTOCOLS = tuple(version.shown for version in VERSIONS.values())
+
+
+def agreed(offered: Collection[str]) -> str:
+    """The version to speak with a station that offers these subprotocols, the one it likes best first; empty where we know none."""
+    known = (name.removeprefix(SUBPROTOCOL) for name in offered if name.startswith(SUBPROTOCOL))
+    return next((version for version in known if version in VERSIONS), "")
+
+
+def _version(version: str) -> Version:
+    """Also of a station that has never told its version: 1.6."""
+    return VERSIONS.get(version.removeprefix(SUBPROTOCOL), VERSIONS["1.6"])
+
+
+def speaker(version: str) -> Speaker:
+    return _version(version).speaker
+
+
+def reader(version: str) -> Reader:
+    return _version(version).reader
+
+
 def actions(*intents: type[Any]) -> tuple[str, ...]:
-    """The names of the CALLs that say one of `intents`, in any version: to find what was asked. Only those of calls16.ACTIONS."""
-    return tuple(calls16.ACTIONS[intent] for intent in intents)
+    """The names of the CALLs that say one of `intents`, in any version: to find what was asked. Only those of ACTIONS."""
+    return tuple(speaker[intent] for intent in intents for speaker in (calls16.ACTIONS, calls201.ACTIONS))
 
 
 def messages_of_stations() -> frozenset[str]:
     """The names of the messages that stations send, in any version."""
-    return frozenset(schemas.names(v16.VERSION)) - v16.COMMANDS
+    found = (schemas.names(one.reader.VERSION) - frozenset(one.reader.COMMANDS) for one in VERSIONS.values())
+    return frozenset().union(*found)
 
 
 def ended_of(action: str, payload: Any) -> Ended | None:
-    """What a message of a station says of the end of a transaction; None where it says nothing of an end."""
+    """What a message of a station says of the end of a transaction that has an id of ours; None where it says nothing of one."""
     if action != "StopTransaction" or not isinstance(payload, dict):
         return None
     try:
-        event = v16.read(action, payload)
+        event = reader("1.6").read(action, payload)
     except (OcppError, KeyError, TypeError, ValueError):
         return None
     return event if isinstance(event, Ended) else None
-
-
-def speaker(version: str) -> Speaker:
-    """For "1.6", and for a station that has never told its version."""
-    return calls16

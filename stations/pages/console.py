@@ -22,6 +22,7 @@ from stations.actions import CommandRefused, request_command
 from stations.configuration.values import MASK
 from stations.controls import Situation
 from stations.models import Command, Frame, Station
+from stations.ocpp import masking
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.sheet import sheet_context
 from stations.schema_forms import (
@@ -101,7 +102,7 @@ class Draft:
     @property
     def frame(self) -> str:
         """The exact frame, but for its id and what is secret."""
-        shown = console.dialect(self.version).without_secrets(self.action, self.payload)
+        shown = masking.without_secrets(self.action, self.payload)
         return json.dumps([2, MESSAGE_ID, self.action, shown], ensure_ascii=False, separators=(",", ":"))
 
     def context(self) -> dict[str, Any]:

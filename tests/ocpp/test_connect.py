@@ -57,7 +57,7 @@ def test_the_user_must_be_the_id_of_the_address(gateway: Gateway, tree: Tree) ->
 @pytest.mark.parametrize("offered", [None, ["ocpp2.0.1"], ["ocpp1.5", "soap"]])
 def test_without_a_common_subprotocol_there_is_no_upgrade(offered: list[str] | None, gateway: Gateway) -> None:
     status, body, _names = refusal(gateway, subprotocols=offered)
-    assert (status, body) == (400, b"Offer the WebSocket subprotocol ocpp1.6.")
+    assert (status, body) == (400, b"Offer the WebSocket subprotocol ocpp2.0.1 or ocpp1.6.")
 
 
 @pytest.mark.parametrize("identity", ["", "X" * 49, "CP 1", "a/b", "a\nb", "ÄÖ", "a\0b", "<b>", "x" * 5000])
@@ -78,7 +78,8 @@ def test_every_id_that_may_be_entered_gets_in(gateway: Gateway, tree: Tree) -> N
 
 
 def test_several_subprotocols_are_fine_when_ours_is_among_them(gateway: Gateway) -> None:
-    assert gateway.connect(subprotocols=["ocpp2.0.1", "ocpp1.6"]).socket.subprotocol == "ocpp1.6"
+    assert gateway.connect(subprotocols=["ocpp9", "ocpp1.6"]).socket.subprotocol == "ocpp1.6"
+    assert gateway.connect(subprotocols=["ocpp2.0.1", "ocpp1.6"]).socket.subprotocol == "ocpp2.0.1", "the station's first choice"
 
 
 def test_a_deactivated_station_is_closed_and_stays_out(gateway: Gateway, tree: Tree) -> None:

@@ -93,7 +93,7 @@ def test_3_a_second_socket_displaces_the_first_only_with_the_password(gateway: G
     first.call("Heartbeat")
     for password in (WRONG, "", STATION_PASSWORD + "x"):
         assert refused(gateway, password=password)[0] == 401
-    assert refused(gateway, subprotocols=["ocpp2.0.1"], password=STATION_PASSWORD)[0] == 400
+    assert refused(gateway, subprotocols=["ocpp9"], password=STATION_PASSWORD)[0] == 400
     command = ask("ClearCache")
     first.answer(first.expect_call()[0], {"status": "Accepted"})
     until(lambda: state(command) == "accepted")

@@ -17,7 +17,7 @@ from stations.configuration.values import check
 from stations.gateway import hub, outbound
 from stations.gateway.entries import Answered, StationState
 from stations.models import Command, ConfigurationChange, ConfigurationKey, Frame, Station
-from stations.ocpp import frames, v16
+from stations.ocpp import frames, masking
 from stations.ocpp.frames import CallError, CallResult
 from tenancy.models import AuditEntry, User
 from tests.conftest import STATION_PASSWORD, Tree
@@ -63,7 +63,7 @@ def test_a_secret_goes_over_the_wire_and_stays_nowhere(station: Station, key: st
     assert SECRET not in traces()
     answer(outgoing, {"status": "Accepted"})
     assert SECRET not in traces()
-    assert ConfigurationKey.objects.get().value == v16.MASK
+    assert ConfigurationKey.objects.get().value == masking.MASK
     assert "digest" not in Command.objects.get().payload
 
 
@@ -117,7 +117,7 @@ def test_secrets_that_a_station_tells_are_not_kept(station: Station) -> None:
     keys = [{"key": "WifiPassword", "readonly": False, "value": SECRET}, {"key": "HeartbeatInterval", "readonly": False, "value": "300"}]
     answer(send(), {"configurationKey": keys})
     assert SECRET not in traces()
-    assert dict(ConfigurationKey.objects.values_list("key", "value")) == {"WifiPassword": v16.MASK, "HeartbeatInterval": "300"}
+    assert dict(ConfigurationKey.objects.values_list("key", "value")) == {"WifiPassword": masking.MASK, "HeartbeatInterval": "300"}
     assert '"300"' in Frame.objects.get().answer
 
 

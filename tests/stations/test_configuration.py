@@ -20,7 +20,7 @@ from stations.configuration.values import check, in_words, same
 from stations.controls import situations
 from stations.gateway import outbound
 from stations.models import BulkItem, BulkJob, Command, ConfigurationChange, ConfigurationKey, ConfigurationTemplate, Station, Transaction
-from stations.ocpp import v16
+from stations.ocpp import masking
 from tenancy.models import AuditEntry, User
 from tests.conftest import Tree
 from tests.stations.sheets import charging, command, online, page, text
@@ -34,7 +34,7 @@ MEASURED = "Voltage,Current.Import.L1,Energy.Active.Import.Register"
 def station(tree: Tree) -> Station:
     """Online, with a configuration that was read."""
     return read(online(tree.station), HeartbeatInterval="300", MeterValueSampleInterval="900", MeterValuesSampledData=MEASURED,
-                LocalPreAuthorize="TRUE", NumberOfConnectors=("2", True), AuthorizationKey=v16.MASK, LEDBrightness="70")  # fmt: skip
+                LocalPreAuthorize="TRUE", NumberOfConnectors=("2", True), AuthorizationKey=masking.MASK, LEDBrightness="70")  # fmt: skip
 
 
 def read(station: Station, **keys: str | tuple[str, bool]) -> Station:
@@ -56,7 +56,7 @@ def test_every_known_key_is_explained_whole() -> None:
         assert entry.name, entry.key
         assert str(entry.text).endswith("."), entry.key
         assert bool(entry.choices) == (entry.kind in {CHOICE, LIST}), entry.key
-        assert v16.is_secret(entry.key) == (entry.kind == "secret"), entry.key
+        assert masking.is_secret(entry.key) == (entry.kind == "secret"), entry.key
     assert known("heartbeatinterval") is known("HeartbeatInterval", "1.6")
     assert known("LEDBrightness") is None
 
@@ -79,7 +79,7 @@ def test_values_in_words(key: str, value: str, words: str) -> None:
     [
         ("HeartbeatInterval", "5", "Between 10 and 86400 s."), ("HeartbeatInterval", "5 min", "whole number"),
         ("LocalPreAuthorize", "maybe", "true or false"), ("AuthorizationKey", "short", "16 to 40"), ("SecurityProfile", "7", "one of"),
-        ("WifiPassword", v16.MASK, "The stars only hide"), ("LEDBrightness", "7\n0", "one line"),
+        ("WifiPassword", masking.MASK, "The stars only hide"), ("LEDBrightness", "7\n0", "one line"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_sent_says_why(key: str, value: str, why: str) -> None:
@@ -118,11 +118,11 @@ def test_a_key_waits_for_a_reset_until_the_station_has_started_again(station: St
     key.update(reboot_required=True)
     asked = command(station, "GetConfiguration", {"key": ["LEDBrightness"]})
     told = {"configurationKey": [{"key": "LEDBrightness", "readonly": False, "value": "70"}]}
-    outbound._keep_configuration(asked, told, timezone.now())
+    outbound._consequences(asked, told, timezone.now())
     assert "Restart needed." in page(as_bob, station, "station_configuration_live"), "reading puts nothing in force"
     Station.objects.filter(pk=station.pk).update(booted_at=timezone.now() + timedelta(seconds=1))
     assert "Restart needed." not in page(as_bob, station, "station_configuration_live")
-    outbound._keep_configuration(asked, told, timezone.now())
+    outbound._consequences(asked, told, timezone.now())
     assert not key.get().reboot_required
 
 
@@ -191,7 +191,8 @@ def test_the_history_says_who_and_puts_the_former_value_back(station: Station, a
                    answer={"status": "RebootRequired"}, requested_by=bob)  # fmt: skip
     told = command(station, "GetConfiguration", {}, state="accepted", answer={"configurationKey": []})
     for key, before, after, by in (("HeartbeatInterval", "60", "300", made), ("LEDBrightness", "100", "70", told),
-                                   ("AuthorizationKey", v16.MASK, v16.MASK, made), ("NumberOfConnectors", "1", "2", told)):  # fmt: skip
+                                   ("AuthorizationKey", masking.MASK, masking.MASK, made),
+                                   ("NumberOfConnectors", "1", "2", told)):  # fmt: skip
         ConfigurationChange.objects.create(station=station, at=timezone.now(), key=key, before=before, after=after, command=by)
     source = page(as_bob, station, "station_configuration_history")
     shown = text(source)
@@ -213,7 +214,9 @@ def template(tree: Tree, **fields: Any) -> ConfigurationTemplate:
 
 
 def test_two_stations_are_compared(station: Station, tree: Tree, as_bob: Client) -> None:
-    other = read(online(tree.dc_station), HeartbeatInterval="60", LocalPreAuthorize="true", LEDBrightness="70", AuthorizationKey=v16.MASK)
+    other = read(
+        online(tree.dc_station), HeartbeatInterval="60", LocalPreAuthorize="true", LEDBrightness="70", AuthorizationKey=masking.MASK
+    )
     found = as_bob.get(url("compare", station, f"?with={other.pk}"))
     kinds = {line.found.key: line.found.kind for line in found.context["lines"]}
     assert kinds == {"HeartbeatInterval": "differs", "MeterValueSampleInterval": "extra", "MeterValuesSampledData": "extra",

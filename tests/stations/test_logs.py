@@ -16,7 +16,7 @@ from django.utils.html import escape
 
 from stations import frames
 from stations.models import Command, Frame, Station
-from stations.ocpp import v16
+from stations.ocpp import masking
 from stations.pages import logs
 from tests.conftest import Tree
 
@@ -328,9 +328,9 @@ def test_what_answers_nothing_is_told_from_what_still_waits_for_an_answer(tree: 
     ],
 )
 def test_passwords_in_addresses_are_masked(text: str, shown: str) -> None:
-    assert v16.without_url_passwords(text) == shown
+    assert masking.without_url_passwords(text) == shown
 
 
 def test_a_long_frame_is_shown_as_quickly_as_it_is_read() -> None:
     for text in ("A" * 250_000 + "@", "://x:" * 50_000 + "@", "://" * 80_000 + "@"):
-        assert v16.without_url_passwords(text).endswith("@")  # in the time that any test has; it took minutes
+        assert masking.without_url_passwords(text).endswith("@")  # in the time that any test has; it took minutes

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stations import console
-from stations.ocpp import schemas, v16
+from stations.ocpp import schemas, v16, versions
 from stations.schema_forms import _kind, _resolved, fields_of, payload_of, too_long, typed_of, with_row, without_row
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -131,6 +131,6 @@ def test_an_empty_text_is_typed_as_two_quotation_marks() -> None:
 
 
 def test_every_command_of_every_dialect_has_a_schema() -> None:
-    for version in console.DIALECTS:
+    for version in versions.VERSIONS:
         for action in console.commands(version):
             assert console.schema_of(version, action)["type"] == "object"

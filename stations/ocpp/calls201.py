@@ -1,0 +1,253 @@
+"""Intents in OCPP 2.0.1 and 2.1: the CALL that says one, the intent that a CALL says, and what its answer means."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from stations.ocpp import commands, intents, masking, schemas
+from stations.ocpp.intents import (
+    ClearCache,
+    Configure,
+    Intent,
+    NotPossible,
+    ReadConfiguration,
+    Reset,
+    SendLog,
+    Start,
+    Stop,
+    Switch,
+    Trigger,
+    Unlock,
+    UpdateFirmware,
+)
+from stations.ocpp.numbering import connector_of, evse_of, number
+from stations.ocpp.v201 import V201
+from stations.ocpp.variables import Variable
+
+Payload = dict[str, Any]
+Call = tuple[str, Payload]
+
+PASSWORD_KEY = "SecurityCtrlr/BasicAuthPassword"  # noqa: S105 - its name
+# What a CALL is named that says one of these
+ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables"}
+# Variables by which a station tells that it has what an intent needs; by what people know it as
+_FEATURES: dict[type[Any], tuple[str, str]] = {}
+TELLING_KEYS = tuple(key for key, _name in _FEATURES.values())
+
+_RFID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20}")
+
+
+def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
+    """What `intent` needs and the station, by its device model, does not have; empty where it has it or never said."""
+    key, name = _FEATURES.get(intent, ("", ""))
+    return name if key and configuration.get(key, "").strip().lower() == "false" else ""
+
+
+def tells_security_log(configuration: Mapping[str, str]) -> bool | None:
+    """Every station that speaks this version has one."""
+    return True
+
+
+def call(intent: Intent) -> Call:
+    """(action, payload); NotPossible says what this version cannot say."""
+    maker = _CALLS.get(type(intent))
+    if maker is None:
+        raise NotPossible(_("OCPP 2.0.1 cannot say this."))
+    return maker(intent)
+
+
+def new_id() -> int:
+    """A number that tells a request of ours from others: requestId, remoteStartId."""
+    return secrets.randbelow(2**31 - 1) + 1
+
+
+def id_token(uid: str) -> Payload:
+    """IdTokenType: the UID of a card is ISO 14443 where it has the length of one."""
+    return {"idToken": uid, "type": "ISO14443" if _RFID.fullmatch(uid) else "Central"}
+
+
+def evse(connector: int) -> Payload:
+    """EVSEType with its connector."""
+    return {"id": evse_of(connector), "connectorId": connector_of(connector)}
+
+
+def _variable(key: str) -> Variable:
+    found = Variable.parse(key)
+    if found is None:
+        raise NotPossible(_("“%s” names no variable. Write Component/Variable.") % key[:60])
+    return found
+
+
+def _read(intent: ReadConfiguration) -> Call:
+    if not intent.keys:
+        return "GetBaseReport", {"requestId": new_id(), "reportBase": "FullInventory"}
+    return "GetVariables", {"getVariableData": [_variable(key).payload() for key in intent.keys]}
+
+
+def _log(intent: SendLog) -> Call:
+    span = ({"oldestTimestamp": _iso(intent.since)} if intent.since else {}) | (
+        {"latestTimestamp": _iso(intent.until)} if intent.until else {}
+    )
+    return "GetLog", {
+        "logType": "SecurityLog" if intent.security else "DiagnosticsLog", "requestId": intent.key,
+        "log": {"remoteLocation": intent.url, **span}, "retries": intent.retries, "retryInterval": intent.retry_interval,
+    }  # fmt: skip
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_CALLS: dict[type[Any], Callable[[Any], Call]] = {
+    Start: lambda intent: (
+        "RequestStartTransaction",
+        {"idToken": id_token(intent.uid), "remoteStartId": new_id()} | ({"evseId": evse_of(intent.connector)} if intent.connector else {}),
+    ),
+    Stop: lambda intent: ("RequestStopTransaction", {"transactionId": intent.transaction_id}),
+    Reset: lambda intent: (
+        "Reset",
+        {"type": "Immediate" if intent.hard else "OnIdle"} | ({"evseId": evse_of(intent.connector)} if intent.connector else {}),
+    ),
+    Unlock: lambda intent: ("UnlockConnector", {"evseId": evse_of(intent.connector), "connectorId": connector_of(intent.connector)}),
+    Switch: lambda intent: (
+        "ChangeAvailability",
+        {"operationalStatus": "Operative" if intent.operative else "Inoperative"}
+        | ({"evse": evse(intent.connector)} if intent.connector else {}),
+    ),
+    Trigger: lambda intent: (
+        "TriggerMessage", {"requestedMessage": intent.message} | ({"evse": evse(intent.connector)} if intent.connector else {}),
+    ),
+    ClearCache: lambda intent: ("ClearCache", {}),
+    ReadConfiguration: _read,
+    Configure: lambda intent: (
+        "SetVariables", {"setVariableData": [{**_variable(intent.key).payload(), "attributeValue": intent.value}]},
+    ),
+    UpdateFirmware: lambda intent: ("UpdateFirmware", {
+        "requestId": new_id(), "retries": intent.retries, "retryInterval": intent.retry_interval,
+        "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)},
+    }),
+    SendLog: _log,
+}  # fmt: skip
+
+
+def intent(action: str, payload: Payload) -> Intent | None:
+    """What a CALL of ours wanted; None where that is no intent."""
+    reader = _READERS.get(action)
+    try:
+        return reader(payload) if reader else None
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _at(evse: Payload | None) -> int:
+    return number(evse["id"], evse.get("connectorId")) if evse else 0
+
+
+def _configure(p: Payload) -> Intent | None:
+    """Several variables at once are no intent."""
+    [one] = p["setVariableData"]
+    return Configure(str(Variable.read(one)), one["attributeValue"]) if one.get("attributeType", "Actual") == "Actual" else None
+
+
+_READERS: dict[str, Callable[[Payload], Intent | None]] = {
+    "RequestStartTransaction": lambda p: Start(p["idToken"]["idToken"], p.get("evseId", 0)),
+    "RequestStopTransaction": lambda p: Stop(p["transactionId"]),
+    "Reset": lambda p: Reset(p["type"] == "Immediate", p.get("evseId", 0)),
+    "UnlockConnector": lambda p: Unlock(number(p["evseId"], p["connectorId"])),
+    "ChangeAvailability": lambda p: Switch(p["operationalStatus"] == "Operative", _at(p.get("evse"))),
+    "TriggerMessage": lambda p: Trigger(p["requestedMessage"], _at(p.get("evse"))),
+    "ClearCache": lambda p: ClearCache(),
+    "GetBaseReport": lambda p: ReadConfiguration() if p["reportBase"] == "FullInventory" else None,
+    "GetVariables": lambda p: ReadConfiguration(tuple(str(Variable.read(one)) for one in p["getVariableData"])),
+    "SetVariables": _configure,
+    "UpdateFirmware": lambda p: UpdateFirmware(
+        p["firmware"]["location"], datetime.fromisoformat(p["firmware"]["retrieveDateTime"]), p.get("retries", 0),
+        p.get("retryInterval", 0),
+    ),
+    "GetLog": lambda p: SendLog(
+        p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
+        _time(p["log"].get("latestTimestamp")),
+    ),
+}  # fmt: skip
+
+
+def connector_named(action: str, payload: Payload) -> int | None:
+    """The connector that a CALL of ours is about; None where it names none."""
+    if isinstance(payload.get("evse"), dict):
+        return _at(payload["evse"])
+    found = payload.get("evseId")
+    return number(found, payload.get("connectorId")) if isinstance(found, int) else None
+
+
+def log_name(action: str, answer: Payload) -> str | None:
+    """What the station calls the log that it was asked for and said yes to; empty where it does not say."""
+    return str(answer.get("filename") or "").strip()
+
+
+_V201 = V201("v201", "OCPP 2.0.1")
+
+
+def triggers() -> frozenset[str]:
+    """The messages that a Trigger can ask for."""
+    return schemas.choices("v201", "TriggerMessage", "requestedMessage")
+
+
+def check(action: str, payload: Payload) -> str:
+    """Why this CALL cannot be sent, in a sentence; empty when it can."""
+    return _V201.check_command(action, payload)
+
+
+def without_secrets(action: str, payload: Payload) -> Payload:
+    """The payload of a CALL of ours, or of its answer, as it may be shown."""
+    return masking.without_secrets(action, payload)
+
+
+_OUTCOMES = {
+    "Accepted": intents.ACCEPTED,
+    "AcceptedCanceled": intents.ACCEPTED,
+    "Unlocked": intents.ACCEPTED,
+    "EmptyResultSet": intents.ACCEPTED,
+    "Scheduled": intents.SCHEDULED,
+    "RebootRequired": intents.REBOOT_REQUIRED,
+    "Rejected": intents.REJECTED,
+    "OngoingAuthorizedTransaction": intents.REJECTED,
+    "UnlockFailed": intents.FAILED,
+    "Failed": intents.FAILED,
+    "UnknownConnector": intents.REJECTED,
+    "UnknownComponent": intents.NOT_SUPPORTED,
+    "UnknownVariable": intents.NOT_SUPPORTED,
+    "NotSupportedAttributeType": intents.NOT_SUPPORTED,
+    "NotSupported": intents.NOT_SUPPORTED,
+    "NotImplemented": intents.NOT_SUPPORTED,
+}
+
+
+def outcome(answer: Payload) -> str:
+    """What a CALLRESULT says, in a word of `intents`. An answer without a status is a yes; of several results the worst counts."""
+    found = [_OUTCOMES.get(status, intents.UNKNOWN) for status in commands.statuses(answer)] or [intents.ACCEPTED]
+    return next((one for one in found if one not in intents.GOOD), found[0])
+
+
+def keys_unknown(answer: Payload) -> list[str]:
+    """Those variables that were asked for by ReadConfiguration and that the station does not know."""
+    return [str(Variable.read(one)) for one in _results(answer) if str(one.get("attributeStatus", "")).startswith("Unknown")]
+
+
+def keys_told(answer: Payload) -> int:
+    """How many values an answer to ReadConfiguration told."""
+    return sum(one.get("attributeStatus") == "Accepted" for one in _results(answer))
+
+
+def _results(answer: Payload) -> list[Payload]:
+    found = answer.get("getVariableResult")
+    return [one for one in found if isinstance(one, dict) and "component" in one and "variable" in one] if isinstance(found, list) else []

@@ -1,0 +1,49 @@
+"""Commands of ours and their answers against the schemas of a version: what can be sent, and whether an answer says yes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from stations.ocpp import schemas
+from stations.ocpp.events import Payload
+
+_YES = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", "EmptyResultSet"})
+# 2.0.1 answers some CALLs with a list of results, each with a status of its own
+_RESULTS = {
+    "setVariableResult": "attributeStatus", "getVariableResult": "", "setMonitoringResult": "status", "clearMonitoringResult": "status",
+}  # fmt: skip
+
+
+def check(version: str, name: str, commands: Collection[str], action: str, payload: Payload) -> str:
+    """Why this cannot be sent to a station, in a sentence; empty when it can. `name` is that of the version for people."""
+    if action not in commands:
+        return f"{name} has no command {action[:40]}. Known are: {', '.join(sorted(commands))}."
+    error = schemas.first_error(version, action, payload)
+    if error is None:
+        return ""
+    return f"{action} does not fit its schema: {'/'.join(map(str, error.instance_path)) or 'payload'}: {error.message}"
+
+
+def statuses(answer: Payload) -> list[str]:
+    """Every status that an answer says: one, or one for each result; none where it says none."""
+    if "status" in answer:
+        return [str(answer["status"])]
+    for field, name in _RESULTS.items():
+        results = answer.get(field)
+        if name and isinstance(results, list):
+            return [str(one.get(name, "")) for one in results if isinstance(one, dict)]
+    return []
+
+
+def says_yes(answer: Payload) -> bool:
+    return all(status in _YES for status in statuses(answer)) and isinstance(answer.get("status", ""), str)
+
+
+def answer_fault(version: str, name: str, action: str, answer: Payload) -> str:
+    """Why a CALLRESULT says neither yes nor no, in a sentence; empty when it says one of them."""
+    if "status" not in schemas.required(version, f"{action}Response"):
+        return ""
+    known, status = schemas.choices(version, f"{action}Response", "status"), answer.get("status")
+    if isinstance(status, str) and status and (not known or status in known or status in _YES or status == "Rejected"):
+        return ""
+    return f"The answer to {action} has no status that {name} knows: {str(status)[:40]!r}."

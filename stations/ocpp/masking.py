@@ -1,0 +1,134 @@
+"""What of a message may be shown and logged, in any version: no passwords, no addresses with passwords, no numbers of cards."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stations.ocpp.events import Payload
+
+MASK = "****"
+_SECRET_KEY = re.compile(r"authorizationkey|passw|passphrase|passcode|secret|privatekey|psk$|pincode|(?:^|[._\-]|sim)pin$", re.IGNORECASE)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a configuration key holds something that may be written, but never shown: a password, a PIN."""
+    return bool(_SECRET_KEY.search(key))
+
+
+def without_secrets(action: str, payload: Payload) -> Payload:
+    """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked, and so are the cards of a
+    local list, which may belong to organizations that those who read the log never see. The very
+    payload where there is nothing to mask."""
+    if action == "ChangeConfiguration" and "value" in payload and is_secret(str(payload.get("key", ""))):
+        return {**payload, "value": MASK}
+    if action == "SendLocalList" and payload.get("localAuthorizationList"):
+        return {**payload, "localAuthorizationList": without_cards(action, payload["localAuthorizationList"])}
+    if action in _VARIABLES:
+        return _without_variables(payload)
+    if action == "SetNetworkProfile":
+        hidden: Payload = _without_fields(payload)
+        return payload if hidden == payload else hidden
+    if action in _AT_AN_ADDRESS:
+        return _without_tokens(payload)
+    changed: Payload = {key: without_url_passwords(value) if isinstance(value, str) else value for key, value in payload.items()}
+    keys = payload.get("configurationKey") if action == "GetConfiguration" else None
+    if isinstance(keys, list):
+        changed["configurationKey"] = [_key_without_secret(item) for item in keys]
+    return payload if changed == payload else changed
+
+
+# 2.0.1: what carries values of variables, from us or from the station
+_VARIABLES = frozenset({"GetVariables", "SetVariables", "NotifyReport", "NotifyEvent"})
+_VALUES = ("attributeValue", "actualValue", "value")
+_SECRET_FIELDS = frozenset({"password", "apnPassword", "simPin", "key"})  # of SetNetworkProfile
+
+
+def _without_variables(payload: Payload) -> Payload:
+    def shown(value: Any, secret: bool = False) -> Any:
+        if isinstance(value, list):
+            return [shown(one, secret) for one in value]
+        if not isinstance(value, dict):
+            return value
+        variable = value.get("variable")
+        secret = secret or (isinstance(variable, dict) and is_secret(str(variable.get("name", ""))))
+        return {name: MASK if secret and name in _VALUES and one else shown(one, secret) for name, one in value.items()}
+
+    changed: Payload = shown(payload)
+    return payload if changed == payload else changed
+
+
+def _without_fields(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_fields(one) for one in value]
+    if not isinstance(value, dict):
+        return without_url_passwords(value) if isinstance(value, str) else value
+    return {name: MASK if name in _SECRET_FIELDS and one else _without_fields(one) for name, one in value.items()}
+
+
+# Their addresses open a file to whoever has them
+_AT_AN_ADDRESS = frozenset({"GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"})
+_TOKEN = re.compile(r"(/station-files/\w+/)[^/\s]+")
+
+
+def _without_tokens(payload: Payload) -> Payload:
+    def shown(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: shown(one) for key, one in value.items()}
+        return without_url_passwords(_TOKEN.sub(rf"\1{MASK}", value)) if isinstance(value, str) else value
+
+    changed: Payload = shown(payload)
+    return payload if changed == payload else changed
+
+
+_FREE_TEXT = frozenset({"DataTransfer", "NotifyCustomerInformation"})
+_CARD_KEY = re.compile(r"id_?(tag|token)$", re.IGNORECASE)
+
+
+def names_cards(text: str) -> bool:
+    """Whether this raw frame may hold the number of a card. Signed values and what vendors agree on (DataTransfer) may too; so may what
+    is written with escapes, where no search finds it."""
+    folded = text.lower()
+    return any(sign in folded for sign in CARD_SIGNS)
+
+
+CARD_SIGNS = ("idtag", "idtoken", "id_tag", "id_token", "signeddata", "signedmeterdata", "datatransfer", "notifycustomer", "\\u00")
+
+
+def without_cards(action: str, payload: Any) -> Any:
+    """A payload or its answer without the numbers of cards: idTag, parentIdTag and the like at any depth, signed values (the identification
+    is part of what is signed), and the free text of a DataTransfer."""
+    if isinstance(payload, list):
+        return [without_cards(action, item) for item in payload]
+    if not isinstance(payload, dict):
+        return payload
+    signed = payload.get("format") == "SignedData"
+    return {
+        key: MASK
+        if isinstance(value, str | int | float) and (_CARD_KEY.search(key) or (signed and key == "value"))
+        else MASK
+        if (key == "signedMeterData" and value) or (key == "data" and action in _FREE_TEXT)
+        else without_cards(action, value)
+        for key, value in payload.items()
+    }
+
+
+# A password may hold anything but blanks. Bounded, so that a long text takes no longer than its length.
+_URL_PASSWORD = re.compile(r"(://[^\s\"@:/]{0,100}:)[^\s\"]{1,200}(?=@)")
+
+
+def without_url_passwords(text: str) -> str:
+    """Text with the passwords in its addresses masked, such as that of an FTP server: ftp://user:****@host."""
+    return _URL_PASSWORD.sub(rf"\g<1>{MASK}", text) if "@" in text else text
+
+
+def _key_without_secret(item: Any) -> Any:
+    value = item.get("value") if isinstance(item, dict) else None
+    if value and is_secret(str(item.get("key", ""))):
+        return {**item, "value": MASK}
+    return {**item, "value": without_url_passwords(value)} if isinstance(value, str) else item
+
+
+def hides(text: str) -> bool:
+    """Whether stars in it stand for something that was masked: nothing that can be sent."""
+    return text == MASK or f":{MASK}@" in text

@@ -1,0 +1,103 @@
+"""Reading what stations write, leniently: numbers, texts, times, meter values. For the messages of any version."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema_rs
+
+from stations.ocpp.events import Channel, Payload, Reported
+from stations.ocpp.frames import OcppError
+
+LARGEST = 1e15  # a number beyond is no measurement
+UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "Temperature": "Celsius", "SoC": "Percent"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_channels: dict[tuple[Any, ...], Channel] = {}
+
+
+def number(value: Any) -> Any:
+    """A number that was sent as text; anything else unchanged."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    return value
+
+
+def whole(value: Any) -> Any:
+    """ "1234", "1234.0", 1234.5 as an int; anything else unchanged."""
+    found = number(value)
+    if isinstance(found, float) and math.isfinite(found) and abs(found) < LARGEST:
+        return round(found)
+    return value
+
+
+def clean(text: Any, longest: int) -> str:
+    """Text of a station as we keep it: no control characters, not longer than `longest`."""
+    return _CONTROL.sub("", str(text)).strip()[:longest]
+
+
+def reported(text: str) -> Reported:
+    """An ISO 8601 time; without a zone it is taken as UTC and marked as inexact."""
+    text = clean(text, 100)
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            return Reported(text[:40], at.replace(tzinfo=UTC), False)
+        return Reported(text[:40], at.astimezone(UTC), True)
+    except (ValueError, OverflowError):
+        return Reported(text[:40], None, False)
+
+
+def iso(at: datetime) -> str:
+    """A time of ours, in UTC with milliseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def register(p: Payload, field: str) -> int:
+    value: int = p[field]
+    if abs(value) >= LARGEST:
+        raise OcppError("PropertyConstraintViolation", f"{field}: {value} Wh is no reading of a meter.")
+    return value
+
+
+def code_of(keyword: str) -> str:
+    """The error code for what a schema's `keyword` refuses, as OCPP-J 1.6 §4.2.3 spells it."""
+    if keyword == "type":
+        return "TypeConstraintViolation"
+    if keyword in {"required", "minItems", "maxItems"}:
+        return "OccurenceConstraintViolation"
+    if keyword == "additionalProperties":
+        return "FormationViolation"
+    return "PropertyConstraintViolation"
+
+
+def drop_unknown(checker: jsonschema_rs.Validator, payload: Payload) -> None:
+    """Take out the fields that a schema does not know, at any depth."""
+    for error in checker.iter_errors(payload):
+        if error.kind.name == "additionalProperties":
+            holder: Any = payload
+            for step in error.instance_path:
+                holder = holder[step]
+            for name in error.kind.unexpected:  # type: ignore[attr-defined]
+                holder.pop(name, None)
+
+
+def refusal(action: str, worst: jsonschema_rs.ValidationError) -> OcppError:
+    """What a payload that cannot be mended is answered with."""
+    return OcppError(code_of(worst.kind.name), f"{'/'.join(map(str, worst.instance_path)) or action}: {worst.message}"[:255])
+
+
+def channel(measurand: str | None, unit: str | None, phase: str | None, context: str | None, location: str | None) -> Channel:
+    """With what is left out put in: the defaults of OCPP 1.6 §7.43 and 2.0.1 part 2, SampledValueType."""
+    key = (measurand, unit, phase, context, location)
+    found = _channels.get(key)
+    if found is None:
+        name = measurand or "Energy.Active.Import.Register"
+        default = UNITS.get(name.partition(".")[0], "")
+        found = _channels[key] = Channel(name, unit or default, phase or "", context or "Sample.Periodic", location or "Outlet")
+    return found

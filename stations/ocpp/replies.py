@@ -1,0 +1,48 @@
+"""What we answer to a station, whichever OCPP version it speaks. What one version alone has may be answered with its very payload."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class Card(NamedTuple):
+    """What is said of a card. `status` as OCPP 1.6 spells AuthorizationStatus; `expiry`: how long the station may remember that."""
+
+    status: str
+    expiry: datetime | None = None
+    group_id: str = ""
+
+
+class Now(NamedTuple):
+    at: datetime
+
+
+class Booted(NamedTuple):
+    at: datetime
+    interval: int  # seconds between two heartbeats
+    status: str = "Accepted"
+
+
+class Judged(NamedTuple):
+    """To a card that was offered, or to what may carry one; None where it carried none."""
+
+    card: Card | None
+
+
+class StartBooked(NamedTuple):
+    transaction_id: str
+    card: Card
+
+
+class Answer(NamedTuple):
+    """A status and nothing else."""
+
+    status: str
+
+
+class Done(NamedTuple):
+    """It is kept; there is nothing to say to it."""
+
+
+Reply = Now | Booted | Judged | StartBooked | Answer | Done | dict[str, Any]

@@ -1,0 +1,217 @@
+"""OCPP 2.0.1, and of 2.1 what is the same: payloads of stations to events, our answers, our commands checked and judged.
+
+As lenient as `stations.ocpp.v16`: extra fields are dropped, numbers sent as text are converted, and of a message with bad meter values
+the good ones are kept.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from stations.ocpp import commands, schemas
+from stations.ocpp.events import (
+    Boot,
+    CardOffered,
+    DiagnosticsStatus,
+    Event,
+    FirmwareStatus,
+    Heartbeat,
+    Metered,
+    Payload,
+    Sample,
+    SecurityNotice,
+    Signed,
+    Status,
+    TransactionReport,
+    VendorData,
+)
+from stations.ocpp.frames import OcppError
+from stations.ocpp.numbering import number as connector_number
+from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, iso, number, refusal, reported, whole
+from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply
+
+# Actions that we send; everything else in the schemas comes from stations.
+COMMANDS = frozenset({
+    "CancelReservation", "CertificateSigned", "ChangeAvailability", "ClearCache", "ClearChargingProfile", "ClearDisplayMessage",
+    "ClearVariableMonitoring", "CostUpdated", "CustomerInformation", "DataTransfer", "DeleteCertificate", "GetBaseReport",
+    "GetChargingProfiles", "GetCompositeSchedule", "GetDisplayMessages", "GetInstalledCertificateIds", "GetLocalListVersion", "GetLog",
+    "GetMonitoringReport", "GetReport", "GetTransactionStatus", "GetVariables", "InstallCertificate", "PublishFirmware",
+    "RequestStartTransaction", "RequestStopTransaction", "ReserveNow", "Reset", "SendLocalList", "SetChargingProfile",
+    "SetDisplayMessage", "SetMonitoringBase", "SetMonitoringLevel", "SetNetworkProfile", "SetVariableMonitoring", "SetVariables",
+    "TriggerMessage", "UnlockConnector", "UnpublishFirmware", "UpdateFirmware",
+})  # fmt: skip
+# As OCPP-J 2.0.1 §4.3 spells what OCPP-J 1.6 spells otherwise
+_CODES = {"FormationViolation": "FormatViolation", "OccurenceConstraintViolation": "OccurrenceConstraintViolation"}
+
+
+class V201:
+    """`stations.ocpp.versions.Reader` for a version whose schemas are in the folder VERSION."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        self.VERSION, self.NAME, self.COMMANDS = folder, name, COMMANDS
+
+    def read(self, action: str, payload: Payload) -> Event:
+        """The event in a CALL of a station. Raises OcppError with codes as 1.6 spells them: see `spelled`."""
+        reader = _READERS.get(action)
+        if reader is None:
+            if action in schemas.names(self.VERSION):
+                raise OcppError("NotSupported", f"{action} is known, but not supported here.")
+            raise OcppError("NotImplemented", f"There is no {action[:40]} in {self.NAME}.")
+        checker = schemas.validator(self.VERSION, action)
+        if checker is None:
+            raise OcppError("NotImplemented", f"There is no {action[:40]} in {self.NAME}.")
+        try:
+            if not checker.is_valid(payload):
+                payload = self._mend(action, payload)
+        except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
+            raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None
+        return reader(payload)
+
+    def _mend(self, action: str, payload: Payload) -> Payload:
+        """The payload with what real stations get wrong put right; OcppError for what cannot be."""
+        checker = schemas.validator(self.VERSION, action)
+        assert checker is not None
+        needed = schemas.required(self.VERSION, action)
+        payload = {key: copy.deepcopy(value) for key, value in payload.items() if value is not None or key in needed}
+        for key in ("seqNo", "evseId", "connectorId", "requestId"):
+            if key in payload and number(payload[key]) == whole(payload[key]):
+                payload[key] = whole(payload[key])
+        drop_unknown(checker, payload)
+        if action in ("MeterValues", "TransactionEvent") and "meterValue" in payload:
+            kept = self._good_values(payload["meterValue"])
+            payload["meterValue"] = kept or [{"timestamp": "", "sampledValue": [{"value": 0}]}]
+            worst = next(checker.iter_errors(payload), None)
+            if not kept:
+                payload.pop("meterValue")
+        else:
+            worst = next(checker.iter_errors(payload), None)
+        if worst is None:
+            return payload
+        raise refusal(action, worst)
+
+    def _good_values(self, entries: Any) -> list[Payload]:
+        """MeterValue entries with the sampled values that are malformed left out."""
+        checker = schemas.validator(self.VERSION, "MeterValues")
+        assert checker is not None
+        kept = []
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict) or not isinstance(entry.get("sampledValue"), list):
+                continue
+            good = []
+            for sampled in entry["sampledValue"]:
+                if not isinstance(sampled, dict):
+                    continue
+                sampled = {key: value for key, value in sampled.items() if value not in (None, "")} | {
+                    "value": number(sampled.get("value"))
+                }
+                if checker.is_valid({"evseId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}):
+                    good.append(sampled)
+            if good:
+                timestamp = entry.get("timestamp")
+                kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
+        return kept
+
+    # -- what we answer, what we send --------------------------------------------------------------------------------------------------
+
+    def reply(self, action: str, said: Reply) -> Payload:
+        """The payload of a CALLRESULT."""
+        if isinstance(said, dict):
+            return said
+        if isinstance(said, Now):
+            return {"currentTime": iso(said.at)}
+        if isinstance(said, Booted):
+            return {"currentTime": iso(said.at), "interval": said.interval, "status": said.status}
+        if isinstance(said, Judged):
+            return {"idTokenInfo": id_token_info(said.card)} if said.card else {}
+        return {"status": said.status} if isinstance(said, Answer) else {}
+
+    def spelled(self, code: str) -> str:
+        return _CODES.get(code, code)
+
+    def check_command(self, action: str, payload: Payload) -> str:
+        return commands.check(self.VERSION, self.NAME, COMMANDS, action, payload)
+
+    def answer_fault(self, action: str, answer: Payload) -> str:
+        return commands.answer_fault(self.VERSION, self.NAME, action, answer)
+
+    def accepted(self, answer: Payload) -> bool:
+        return commands.says_yes(answer)
+
+
+def id_token_info(card: Card) -> Payload:
+    """IdTokenInfoType (part 2 §2.29)."""
+    info: Payload = {"status": card.status}
+    if card.expiry:
+        info["cacheExpiryDateTime"] = iso(card.expiry)
+    if card.group_id:
+        info["groupIdToken"] = {"idToken": card.group_id[:36], "type": "Central"}
+    return info
+
+
+# -- what stations send -------------------------------------------------------------------------------------------------------------
+
+
+def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
+    samples: list[Sample] = []
+    signed: list[Signed] = []
+    for entry in entries:
+        at = reported(entry["timestamp"]).at
+        for sampled in entry["sampledValue"]:
+            get = sampled.get
+            unit = get("unitOfMeasure") or {}
+            power = unit.get("multiplier") or 0
+            value = float(sampled["value"]) * 10.0**power if -30 <= power <= 30 else math.inf
+            if evidence := get("signedMeterValue"):
+                signed.append(Signed(at, get("context") or "Sample.Periodic", orjson.dumps(evidence).decode().replace("\\u0000", "")))
+            if abs(value) < LARGEST:  # also NaN
+                found = channel(get("measurand"), clean(unit.get("unit") or "", 16), get("phase"), get("context"), get("location"))
+                samples.append(Sample(at, found, value))
+    return samples, signed
+
+
+def _boot(p: Payload) -> Event:
+    told = p["chargingStation"]
+    modem = told.get("modem") or {}
+    return Boot({
+        "vendor": clean(told["vendorName"], 50),
+        "model": clean(told["model"], 50),
+        "serial_number": clean(told.get("serialNumber", ""), 50),
+        "firmware_version": clean(told.get("firmwareVersion", ""), 50),
+        "iccid": clean(modem.get("iccid", ""), 20),
+        "imsi": clean(modem.get("imsi", ""), 20),
+        "meter_type": "",
+        "meter_serial_number": "",
+    })  # fmt: skip
+
+
+def _transaction(p: Payload) -> Event:
+    info, evse, card = p["transactionInfo"], p.get("evse"), p.get("idToken") or {}
+    return TransactionReport(
+        p["eventType"], clean(info["transactionId"], 36), p["seqNo"], reported(p["timestamp"]), p["triggerReason"], bool(p.get("offline")),
+        connector_number(evse["id"], evse.get("connectorId")) if evse else None, clean(card.get("idToken", ""), 36), card.get("type", ""),
+        info.get("chargingState", ""), info.get("stoppedReason", ""), info.get("remoteStartId"), p.get("reservationId"),
+        *_meter(p.get("meterValue") or []),
+    )  # fmt: skip
+
+
+_READERS: dict[str, Callable[[Payload], Event]] = {
+    "Authorize": lambda p: CardOffered(clean(p["idToken"]["idToken"], 36), p["idToken"]["type"]),
+    "BootNotification": _boot,
+    "DataTransfer": lambda p: VendorData(clean(p["vendorId"], 255)),
+    "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"], p.get("requestId")),
+    "Heartbeat": lambda p: Heartbeat(),
+    "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"], p.get("requestId"), True),
+    "MeterValues": lambda p: Metered(connector_number(p["evseId"]), "", *_meter(p.get("meterValue") or [])),
+    "SecurityEventNotification": lambda p: SecurityNotice(
+        clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
+    ),
+    "StatusNotification": lambda p: Status(
+        connector_number(p["evseId"], p["connectorId"]), p["connectorStatus"], "", "", "", "", reported(p["timestamp"])
+    ),
+    "TransactionEvent": _transaction,
+}
