@@ -54,7 +54,7 @@ def test_the_user_must_be_the_id_of_the_address(gateway: Gateway, tree: Tree) ->
     assert refusal(gateway, "lum-0001", user="LUM-0001")[0] == 401, "capitals matter"
 
 
-@pytest.mark.parametrize("offered", [None, ["ocpp2.0.1"], ["ocpp1.5", "soap"]])
+@pytest.mark.parametrize("offered", [None, ["ocpp9"], ["ocpp1.5", "soap"]])
 def test_without_a_common_subprotocol_there_is_no_upgrade(offered: list[str] | None, gateway: Gateway) -> None:
     status, body, _names = refusal(gateway, subprotocols=offered)
     assert (status, body) == (400, b"Offer the WebSocket subprotocol ocpp2.0.1 or ocpp1.6.")
