@@ -139,6 +139,7 @@ VERBS: dict[str, Verb] = {
 }
 # Of what is no field of a model, or of one without a name for people
 FIELDS: dict[str, Text] = {
+    "deviations": lazy("Kinds of deviations"),
     "rights": lazy("Rights"), "role": lazy("Role"), "at": lazy("At"), "starts_at": lazy("From"), "ends_at": lazy("Until"),
     "ended_at": lazy("Ended"), "closed": lazy("Closed by an organization above"), "path": lazy("Place in the tree"),
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),

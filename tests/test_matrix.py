@@ -88,6 +88,7 @@ POST_ONLY = {
     "bulk_job_cancel",
     "bulk_job_retry",
     "station_configuration_read",
+    "station_manners_forget",
 }
 
 # For card providers: who they are is in the Authorization header, never in a session; tests/passes/test_ocpi.py
@@ -150,9 +151,10 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
         ("configuration_template_edit", "configuration_template_key", "configuration_template_delete"),
         ("read_configuration", "change_configuration"),
     ),
-    "station_logs": ("read_logs",), "station_logs_csv": ("read_logs",),
+    "station_logs": ("read_logs",), "station_manners": ("read_logs",), "station_logs_csv": ("read_logs",),
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
-    "station_deactivate": ("manage_stations",), "station_activate": ("manage_stations",), "station_out": ("change_availability",),
+    "station_deactivate": ("manage_stations",), "station_manners_forget": ("manage_stations",),
+    "station_activate": ("manage_stations",), "station_out": ("change_availability",),
     "vendor_code_edit": ("manage_stations",), "vendor_code_delete": ("manage_stations",),
     "station_files": (), "station_files_live": (), "station_fetch": ("fetch_logs",), "station_firmware": ("update_firmware",),
     "upload_download": ("fetch_logs",), "upload_delete": ("fetch_logs",), "update_cancel": ("update_firmware",),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, doors, outbound, periods, rare, unmatched
+from stations.gateway import bulk, cards, deviations, doors, outbound, periods, rare, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
@@ -34,6 +34,7 @@ from stations.models import (
     CardOffer,
     Connector,
     Correction,
+    Deviation,
     Frame,
     MeterSample,
     MeterSeries,
@@ -105,6 +106,7 @@ class Book:
         self.security: list[SecurityEvent] = []
         self.reports: list[file_progress.Report] = []  # of firmware and logs
         self.silences: list[tuple[int, datetime, datetime]] = []  # station pk, last heard, heard again
+        self.manners = deviations.Notebook()
         self.questions: dict[Entry, Question] = {}  # what has to be asked first: not booked now
 
     # -- the way of a batch -------------------------------------------------------------------------------------------------------
@@ -130,8 +132,9 @@ class Book:
                 said if said is None or isinstance(said, str) else frames.result(entry.message_id, entry.reader.reply(entry.action, said))
             )
             outcomes[entry] = text
+            self.manners.look(entry, text)
             self._log(entry, text)
-        outbound.answered([entry for entry in self.batch if isinstance(entry, Answered)], self.changed)
+        outbound.answered([entry for entry in self.batch if isinstance(entry, Answered)], self.changed, self.manners)
         self.closed += [(one.state, key) for one in self.batch if isinstance(one, Closed) for key in one.transactions]
         doors.disconnect([entry for entry in self.batch if isinstance(entry, Disconnect)], self.changed)
         self._write()
@@ -440,6 +443,7 @@ class Book:
 
     def _keep_unmatched(self, entry: Received, transaction_id: str, about: int | None = None) -> None:
         key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which_end(entry.event))
+        self.manners.note(entry.state.station_id, Deviation.Kind.UNKNOWN_TRANSACTION, entry.action, "", entry.at)
         self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].times if key in self.unmatched else 0) + 1, about)
         self.changed.add(entry.state.station_id)
 
@@ -503,6 +507,7 @@ class Book:
             self._write_problems()
         if self.unmatched:
             unmatched.write(self.unmatched)
+        self.manners.write()
 
     def _write_resting(self, connectors: list[int]) -> None:
         scheduled = Connector.objects.filter(pk__in=connectors, availability=Availability.SCHEDULED)

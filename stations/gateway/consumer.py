@@ -160,7 +160,11 @@ class StationConsumer(AsyncConsumer):
                 return None
             return self._received(now, text, "", "", None)
         try:
-            return self._received(now, text, frame.message_id, frame.action, self.reader.read(frame.action, frame.payload))
+            faults: list[str] = []
+            event = self.reader.read(frame.action, frame.payload, faults)
+            received = self._received(now, text, frame.message_id, frame.action, event)
+            received.faults = faults
+            return received
         except frames.OcppError as error:
             error.message_id = frame.message_id
             return self._received(now, text, frame.message_id, frame.action, error)

@@ -130,7 +130,7 @@ class Received(Entry):
     """A CALL of a station, or what it sent instead. Outcome: the text to answer with, or None for no answer; or a Question, and then
     nothing is booked: it is submitted again with the `advice` that answers it."""
 
-    __slots__ = ("action", "advice", "event", "message_id", "reader", "state", "text")
+    __slots__ = ("action", "advice", "event", "faults", "message_id", "reader", "state", "text")
 
     def __init__(
         self,
@@ -147,6 +147,7 @@ class Received(Entry):
         self.reader = reader or versions.reader("")
         self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event
         self.advice: Advice | None = None
+        self.faults: list[str] = []  # what had to be mended to read it
 
 
 class Closed(Entry):

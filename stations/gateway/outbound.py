@@ -15,6 +15,7 @@ from stations import credentials, file_progress, hooks
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
 from stations.gateway import bulk
+from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered
 from stations.models import (
     Availability,
@@ -92,7 +93,7 @@ def _sealed(command: Command) -> dict[str, Any]:
     return shown
 
 
-def answered(entries: Sequence[Answered], changed: set[int]) -> None:
+def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook | None = None) -> None:
     """Book answers: the command's state, the log, and what the answer means for the station. Called by the ledger."""
     if not entries:
         return
@@ -123,6 +124,8 @@ def answered(entries: Sequence[Answered], changed: set[int]) -> None:
                 text = frames.result(answer.message_id, shown)
             if fault:
                 failed = True
+                if manners:
+                    manners.note(command.station_id, Notebook.BAD_ANSWER, command.action, "", entry.at)
                 fields |= {
                     "state": Command.State.FAILED,
                     "error_code": "FormationViolation",

@@ -2,6 +2,7 @@ from stations.models.bulk import BulkItem, BulkJob
 from stations.models.care import Contact, Document, MaintenanceWindow, Note, OutOfService, VendorCode
 from stations.models.charging import CardOffer, MeterSample, MeterSeries, Settlement, SignedMeterValue, Transaction, UnmatchedMessage
 from stations.models.corrections import Correction
+from stations.models.deviations import Deviation
 from stations.models.firmware import FirmwareFile, FirmwareUpdate, StationUpload
 from stations.models.history import (
     ActivationChange,
@@ -45,6 +46,7 @@ __all__ = [
     "Contact",
     "Correction",
     "CurrentType",
+    "Deviation",
     "Document",
     "FirmwareFile",
     "FirmwareUpdate",

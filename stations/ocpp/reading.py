@@ -89,7 +89,16 @@ def drop_unknown(checker: jsonschema_rs.Validator, payload: Payload) -> None:
 
 def refusal(action: str, worst: jsonschema_rs.ValidationError) -> OcppError:
     """What a payload that cannot be mended is answered with."""
-    return OcppError(code_of(worst.kind.name), f"{'/'.join(map(str, worst.instance_path)) or action}: {worst.message}"[:255])
+    return OcppError(code_of(worst.kind.name), f"{_path(action, worst)}: {worst.message}"[:255])
+
+
+def fault(action: str, error: jsonschema_rs.ValidationError) -> str:
+    """Where a schema was broken and by which of its keywords; without the value, which may be the number of a card."""
+    return f"{_path(action, error)}: {error.kind.name}"[:255]
+
+
+def _path(action: str, error: jsonschema_rs.ValidationError) -> str:
+    return "/".join(map(str, error.instance_path)) or action
 
 
 def channel(measurand: str | None, unit: str | None, phase: str | None, context: str | None, location: str | None) -> Channel:

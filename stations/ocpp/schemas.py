@@ -62,6 +62,11 @@ def names(version: str) -> frozenset[str]:
     return frozenset(stem.removesuffix("Request") for stem in stems if not stem.endswith("Response"))
 
 
+def known_anywhere(name: str) -> bool:
+    """Whether any version has this action."""
+    return any(name in names(version) for version in ("v16", "v201", "v21"))
+
+
 def first_error(version: str, name: str, payload: dict[str, Any]) -> jsonschema_rs.ValidationError | None:
     checker = validator(version, name)
     return None if checker is None else next(checker.iter_errors(payload), None)

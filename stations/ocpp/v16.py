@@ -8,6 +8,7 @@ same kWh again and again.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ from stations.ocpp.events import (
 )
 from stations.ocpp.frames import NO_CALL, OcppError
 from stations.ocpp.numbering import MOST_EVSES
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, iso, number, refusal, register, reported, whole
+from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, register, reported, whole
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply, StartBooked
 
 VERSION = "v16"
@@ -51,8 +52,8 @@ COMMANDS = frozenset({
 # -- what stations send -------------------------------------------------------------------------------------------------------------
 
 
-def read(action: str, payload: Payload) -> Event:
-    """The event in a CALL of a station. Raises OcppError with the code of OCPP-J 1.6 §4.2.3."""
+def read(action: str, payload: Payload, faults: list[str] | None = None) -> Event:
+    """The event in a CALL of a station; what had to be mended for it goes into `faults`. Raises OcppError (OCPP-J 1.6 §4.2.3)."""
     reader = _READERS.get(action)
     if reader is None:
         if action in schemas.names(VERSION):
@@ -62,6 +63,8 @@ def read(action: str, payload: Payload) -> Event:
     assert checker is not None
     try:
         if not checker.is_valid(payload):
+            if faults is not None:
+                faults += [fault(action, error) for error in itertools.islice(checker.iter_errors(payload), 3)]
             payload = _mend(action, payload)
     except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
         raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None

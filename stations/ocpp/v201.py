@@ -7,6 +7,7 @@ the good ones are kept.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,7 @@ from stations.ocpp.events import (
 )
 from stations.ocpp.frames import OcppError
 from stations.ocpp.numbering import number as connector_number
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, iso, number, refusal, reported, whole
+from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, reported, whole
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply
 
 # Actions that we send; everything else in the schemas comes from stations.
@@ -55,8 +56,8 @@ class V201:
     def __init__(self, folder: str, name: str) -> None:
         self.VERSION, self.NAME, self.COMMANDS = folder, name, COMMANDS
 
-    def read(self, action: str, payload: Payload) -> Event:
-        """The event in a CALL of a station. Raises OcppError with codes as 1.6 spells them: see `spelled`."""
+    def read(self, action: str, payload: Payload, faults: list[str] | None = None) -> Event:
+        """The event in a CALL of a station; what had to be mended for it goes into `faults`. Raises OcppError, spelled as in 1.6."""
         reader = _READERS.get(action)
         if reader is None:
             if action in schemas.names(self.VERSION):
@@ -67,6 +68,8 @@ class V201:
             raise OcppError("NotImplemented", f"There is no {action[:40]} in {self.NAME}.")
         try:
             if not checker.is_valid(payload):
+                if faults is not None:
+                    faults += [fault(action, error) for error in itertools.islice(checker.iter_errors(payload), 3)]
                 payload = self._mend(action, payload)
         except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
             raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None

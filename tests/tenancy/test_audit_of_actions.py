@@ -29,6 +29,7 @@ from stations.actions import imports as rows
 from stations.actions.evse_ids import give_evse_ids
 from stations.actions.inbox import dismiss_unmatched
 from stations.actions.knocking import forget_knocks
+from stations.actions.manners import forget_deviations
 from stations.bulk import KINDS as BULK
 from stations.imported_passwords import keep
 from stations.models import (
@@ -36,6 +37,7 @@ from stations.models import (
     Command,
     ConfigurationTemplate,
     Connector,
+    Deviation,
     Document,
     FirmwareFile,
     FirmwareUpdate,
@@ -138,6 +140,12 @@ def let_in(tree: Tree) -> None:
         starts_at=access.starts_at,
         ends_at=access.ends_at,
     )
+
+
+def deviating(t: Tree) -> Station:
+    now = timezone.now()
+    Deviation.objects.create(station=t.station, kind="stray", first_at=now, last_at=now)
+    return t.station
 
 
 def unmatched(tree: Tree) -> UnmatchedMessage:
@@ -383,6 +391,7 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.give_up_update": lambda t: fleet.give_up_update(actor=t.ada, update=update(t, state="sent")),
     "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
     "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
+    "stations.forget_deviations": lambda t: forget_deviations(actor=t.ada, station=deviating(t)),
     "passes.create_passes": lambda t: many.create_passes(actor=t.ada, passes=[whitelisted(t)], fields=["uid"]),
     "passes.edit_passes": lambda t: many.edit_passes(actor=t.ada, changes=[(t.charge_pass, {"blocked": (False, True)})]),
     "passes.list_pass": lambda t: cards.list_pass(actor=t.ada, charge_pass=t.charge_pass, organization=t.partner, whitelist=True),

@@ -1,0 +1,45 @@
+"""In what a station does not keep to OCPP: noticed by the gateway, told on its page."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from stations.models.infrastructure import Station
+from tenancy.rights import READ_LOGS, VisibleQuerySet
+
+
+class Deviation(models.Model):
+    """One way in which a station deviates, with how often it did and the latest example. Bounded: kinds times messages that OCPP knows."""
+
+    class Kind(models.TextChoices):
+        MENDED = "mended", _("Breaks the schema, but is understood")
+        REFUSED = "refused", _("Answered with an error")
+        UNREADABLE = "unreadable", _("Is no OCPP message")
+        STRAY = "stray", _("An answer to nothing we asked")
+        UNKNOWN_TRANSACTION = "unknown_transaction", _("Names a transaction that it never began")
+        CLOCK = "clock", _("Its time is impossible or has no zone")
+        BAD_ANSWER = "bad_answer", _("Its answer makes no sense")
+
+    tenant_path = "station__location__organization__path"
+    place_lookup = "station__location"
+    read_right = READ_LOGS
+
+    station = models.ForeignKey(Station, models.CASCADE, related_name="deviations")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    # The message; empty for what is none, or none that OCPP knows
+    action = models.CharField(max_length=40, blank=True)
+    # What exactly, of the latest one; from our own words and the schema's
+    detail = models.CharField(max_length=255, blank=True)
+    count = models.BigIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects = VisibleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["station", "kind", "action"], name="deviation_once_per_message")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.action}".strip()

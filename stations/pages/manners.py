@@ -1,0 +1,106 @@
+"""How a station keeps to OCPP: in what it deviates, how often, and what that means. Below its Logs tab."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_POST
+
+from stations.actions.manners import forget_deviations
+from stations.models import Deviation, Station
+from stations.pages.sheet import sheet_context
+from stations.pages.station_list import user_of
+from tenancy.links import link
+from tenancy.rights import MANAGE_STATIONS, READ_LOGS, get_for, may
+
+Text = str | Promise
+Kind = Deviation.Kind
+
+# What each kind means for people: how the portal deals with it, and what to do
+MEANINGS: dict[str, tuple[Text, Text]] = {
+    Kind.MENDED: (
+        lazy("The portal understands it all the same; nothing is lost."),
+        lazy("Tell the manufacturer when it happens often; newer firmware may put it right."),
+    ),
+    Kind.REFUSED: (
+        lazy("The portal could not accept the message and said why. Nothing of it counts, but it is in the log."),
+        lazy("Look at the message in the log. Some stations send it again and again: report it to the manufacturer."),
+    ),
+    Kind.UNREADABLE: (
+        lazy("What it sent is no OCPP message. It is in the log; after many in a row the connection is closed."),
+        lazy("Look at the log. Often the modem or firmware cuts messages off: reset the station, then update its firmware."),
+    ),
+    Kind.STRAY: (
+        lazy("It answered something that was not asked, or answered twice. That is passed over."),
+        lazy("Nothing needs to be done, unless commands often end without an answer."),
+    ),
+    Kind.UNKNOWN_TRANSACTION: (
+        lazy("It reports a transaction that it never began here. The report is kept in the inbox, so that no energy is lost."),
+        lazy("Decide in the inbox what it belongs to."),
+    ),
+    Kind.CLOCK: (
+        lazy("The portal uses its own time instead and keeps what the station wrote."),
+        lazy("A reset usually sets the clock of a station."),
+    ),
+    Kind.BAD_ANSWER: (
+        lazy("It answered a command in a way that says neither yes nor no. The command counts as failed."),
+        lazy("Look whether the command did something all the same, then report it to the manufacturer."),
+    ),
+}
+KEYWORDS: dict[str, Text] = {
+    "type": lazy("is of another type"),
+    "required": lazy("misses something that is needed"),
+    "additionalProperties": lazy("has something that OCPP does not know"),
+    "maxLength": lazy("is too long"),
+    "enum": lazy("is a word that OCPP does not have"),
+    "minItems": lazy("is empty"),
+    "maxItems": lazy("has too many entries"),
+}
+
+
+class Row(NamedTuple):
+    deviation: Deviation
+    meaning: Text
+    remedy: Text
+    detail: str
+    log_url: str
+
+
+def station_manners(request: HttpRequest, pk: int) -> HttpResponse:
+    station = get_for(request.user, Station.objects.select_related("location__organization"), READ_LOGS, pk=pk)
+    rows = [_row(one, station) for one in Deviation.objects.visible_to(request.user).filter(station=station)]
+    context = sheet_context(request, station, active="logs")
+    may_forget = bool(rows) and may(request.user, MANAGE_STATIONS, station)
+    return render(request, "stations/manners.html", {**context, "rows": rows, "may_forget": may_forget})
+
+
+def _row(one: Deviation, station: Station) -> Row:
+    meaning, remedy = MEANINGS[one.kind]
+    query = {"action": one.action} if one.action else {}
+    if one.kind in (Kind.REFUSED, Kind.UNREADABLE, Kind.BAD_ANSWER):
+        query["errors_only"] = "on"
+    where, _colon, keyword = one.detail.rpartition(": ")
+    detail = f"{where} {KEYWORDS[keyword]}" if one.kind == Kind.MENDED and keyword in KEYWORDS else one.detail
+    return Row(one, meaning, remedy, detail, f"{link('station_logs', station.pk)}?{urlencode(query)}")
+
+
+@require_POST
+def station_manners_forget(request: HttpRequest, pk: int) -> HttpResponseBase:
+    station = get_for(request.user, Station.objects.select_related("location__organization"), MANAGE_STATIONS, pk=pk)
+    forget_deviations(actor=user_of(request), station=station)
+    messages.success(request, _("Forgotten. What %s does from now on is counted anew.") % station)
+    return redirect(reverse("station_manners", args=[station.pk]))
+
+
+urlpatterns: list[URLPattern] = [
+    path("stations/<int:pk>/behaviour/", station_manners, name="station_manners"),
+    path("stations/<int:pk>/behaviour/forget/", station_manners_forget, name="station_manners_forget"),
+]
