@@ -7,12 +7,16 @@ the organization above who may just this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from django.conf import settings
+from django.core.cache import cache
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.http import QueryDict
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -49,7 +53,6 @@ from tenancy import actions
 from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
 from tests.conftest import CARD, Tree, grow_tree
-from tests.snapshot import Snapshot
 from tests.tenancy.people import role_with, somebody
 from ui.lists import ListPage
 
@@ -308,13 +311,11 @@ def grow_world() -> Tree:
     """The tree, and one of everything that has a page, at the organization that Dan must never learn of."""
     tree = grow_tree()
     now = timezone.now()
-    transaction = Transaction.objects.create(
+    charge = Transaction.objects.create(
         station=tree.station, connector=tree.connector, transaction_id="71", id_tag=CARD, verdict="Accepted", started_at=now,
         reported_start="x", start_received_at=now, meter_start=1000,
     )  # fmt: skip
-    SignedMeterValue.objects.create(
-        connector=tree.connector, transaction_id=transaction.pk, at=now, context="Transaction.Begin", value="OCMF|1"
-    )
+    SignedMeterValue.objects.create(connector=tree.connector, transaction_id=charge.pk, at=now, context="Transaction.Begin", value="OCMF|1")
     UnmatchedMessage.objects.create(
         station=tree.station, action="StopTransaction", transaction_id="9", first_at=now, last_at=now, count=1, payload={}
     )
@@ -360,17 +361,6 @@ def grow_world() -> Tree:
     actions.invite_user(
         actor=tree.bob, organization=tree.customer, email="eve@example.org", name="Eve Invited", role=None, address=lambda token: token
     )
-    return tree
-
-
-@pytest.fixture(scope="module")
-def grown(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Snapshot[Tree]:
-    with django_db_blocker.unblock():
-        return Snapshot(grow_world)
-
-
-@pytest.fixture
-def world(tree: Tree) -> Tree:
     Import.objects.create(
         organization=tree.customer, kind="passes", actor=tree.bob, actor_name="Bob", file_name="Harbour.csv", format="csv",
         state=Import.State.CHECKED, rows=1, new=1,
@@ -378,6 +368,97 @@ def world(tree: Tree) -> Tree:
     job = BulkJob.objects.create(organization=tree.customer, kind="reset-soft", actor_name="Bob", state="planned", chosen="Of the harbour")
     BulkItem.objects.create(job=job, station=tree.station, state="waiting")
     return tree
+
+
+def needed_for(route: str, method: str) -> tuple[str, ...]:
+    needed = POSTS.get(route, ()) if method == "post" else ()
+    return needed or LISTS.get(route, ()) or OBJECT_PAGES.get(route, ())
+
+
+class Member(NamedTuple):
+    """Of this organization, with just these rights there."""
+
+    organization: int
+    rights: frozenset[str]
+
+
+def members(tree: Tree, needed: tuple[str, ...], route: str) -> dict[str, Member]:
+    """By what they may do: everything but one of `needed` (for each of them), just these, and just these at the organization above."""
+    found = {
+        f"without {one}": Member(tree.customer.pk, frozenset(RIGHTS) - {one, *ALSO.get(route, ())})
+        for one in needed
+    }  # fmt: skip
+    if route not in AT_PARENT:
+        found["with"] = Member(tree.customer.pk, frozenset(needed))
+    return found | {"above": Member(tree.partner.pk, frozenset(needed))}
+
+
+class Standing:
+    """What stands in the database while the tests of this module run: the world, everybody who asks in one of these `tests`, and their
+    logins. To make them takes longer than to ask, and each test takes back what it has changed."""
+
+    def __init__(self, tests: Iterable[pytest.Item]) -> None:
+        tree = grow_world()
+        self._tree = pickle.dumps(tree)
+        self._users: dict[Member, User] = {}
+        for one in sorted(
+            {one for test in tests for one in self._asking(tree, test)}, key=lambda one: (one.organization, *sorted(one.rights))
+        ):
+            self._users[one] = somebody(Organization.objects.get(pk=one.organization), one.rights)
+        self._sessions = {user.pk: logged_in(user) for user in (tree.ada, tree.bob, tree.cy, tree.dan, *self._users.values())}
+
+    @staticmethod
+    def _asking(tree: Tree, test: pytest.Item) -> Iterable[Member]:
+        asked = test.callspec.params if isinstance(test, pytest.Function) and hasattr(test, "callspec") else {}
+        if "method" not in asked:
+            return []
+        if "slug" in asked:
+            return members(tree, (CONTROLS[asked["slug"]].right,), "station_command").values()
+        return members(tree, needed_for(asked["route"], asked["method"]), asked["route"]).values()
+
+    def tree(self) -> Tree:
+        made: Tree = pickle.loads(self._tree)
+        return made
+
+    def client(self, who: User | Member) -> Client:
+        user = self._users[who] if isinstance(who, Member) else who
+        key = self._sessions.get(user.pk) or logged_in(user)
+        client = Client()
+        client.cookies[settings.SESSION_COOKIE_NAME] = key
+        cache.add(f"session-seen:{key}", 1)  # noted already, as after the first page
+        return client
+
+
+def logged_in(user: User) -> str:
+    """The key of their session."""
+    client = Client()
+    client.force_login(user, backend="tenancy.accounts.Backend")
+    return str(client.session.session_key)
+
+
+@pytest.fixture(scope="module")
+def standing(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Standing]:
+    with django_db_blocker.unblock():
+        whole = transaction.atomic()
+        whole._from_testcase = True  # type: ignore[attr-defined]
+        with whole:
+            yield Standing(item for item in request.session.items if item.path == request.path)
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def tree(standing: Standing, db: None) -> Tree:
+    return standing.tree()
+
+
+@pytest.fixture
+def world(tree: Tree) -> Tree:
+    return tree
+
+
+@pytest.fixture
+def client_of(standing: Standing) -> Callable[[User | Member], Client]:
+    return standing.client
 
 
 def url_of(route: str, tree: Tree) -> str:
@@ -391,23 +472,11 @@ def test_every_address_says_what_it_needs_and_has_a_name_of_its_own() -> None:
     assert set(ROUTES) == KNOWN, "say in LISTS or OBJECT_PAGES which rights a new address needs"
 
 
-def members(tree: Tree, needed: tuple[str, ...], route: str) -> dict[str, User]:
-    """By what they may do: everything but one of `needed` (for each of them), just these, and just these at the organization above."""
-    missing = {
-        f"without {one}": somebody(tree.customer, [code for code in RIGHTS if code != one and code not in ALSO.get(route, ())])
-        for one in needed
-    }
-    above = somebody(tree.partner, needed)
-    if route in AT_PARENT:
-        return {**missing, "above": above}
-    return {**missing, "with": somebody(tree.customer, needed), "above": above}
-
-
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if route not in PUBLIC | MACHINES | OWN_FACTORS | OWN | PLATFORM_ONLY | {"station_command"}]
 )
-def test_every_page_for_every_person(route: str, method: str, world: Tree, client_of: Callable[[User], Client]) -> None:
+def test_every_page_for_every_person(route: str, method: str, world: Tree, client_of: Callable[[User | Member], Client]) -> None:
     url = reverse(route) if route in ACCOUNT else url_of(route, world)
 
     def ask(client: Client) -> int:
@@ -416,8 +485,7 @@ def test_every_page_for_every_person(route: str, method: str, world: Tree, clien
     answer = getattr(Client(), method)(url)
     assert answer.status_code == 302, "nobody who is not logged in sees or does anything"
     assert answer.headers["Location"].startswith(reverse("account_login"))
-    needed = POSTS.get(route, ()) if method == "post" else ()
-    needed = needed or LISTS.get(route, ()) or OBJECT_PAGES.get(route, ())
+    needed = needed_for(route, method)
     stranger = ask(client_of(world.dan))
     if route in OBJECT_PAGES:
         assert stranger in ({404, 405} if route in POST_ONLY else {404})
@@ -434,7 +502,7 @@ def test_every_page_for_every_person(route: str, method: str, world: Tree, clien
 
 @pytest.mark.parametrize("slug", sorted(CONTROLS))
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_every_command_for_every_person(slug: str, method: str, world: Tree, client_of: Callable[[User], Client]) -> None:
+def test_every_command_for_every_person(slug: str, method: str, world: Tree, client_of: Callable[[User | Member], Client]) -> None:
     url = reverse("station_command", args=[world.station.pk, slug])
     assert getattr(Client(), method)(url).status_code == 302
     assert getattr(client_of(world.dan), method)(url).status_code == 404
@@ -445,7 +513,7 @@ def test_every_command_for_every_person(slug: str, method: str, world: Tree, cli
 
 
 @pytest.mark.parametrize("route", sorted(PLATFORM_ONLY))
-def test_what_is_the_platforms_alone(route: str, world: Tree, client_of: Callable[[User], Client]) -> None:
+def test_what_is_the_platforms_alone(route: str, world: Tree, client_of: Callable[[User | Member], Client]) -> None:
     url = url_of(route, world)
     assert Client().get(url).status_code == 302
     for user, expected in ((world.ada, {200, 405}), (world.bob, {404, 405}), (world.cy, {404, 405}), (world.dan, {404, 405})):
@@ -456,7 +524,7 @@ def test_what_is_the_platforms_alone(route: str, world: Tree, client_of: Callabl
     assert Knock.objects.exists()
 
 
-def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callable[[User], Client]) -> None:
+def test_bulk_actions_with_foreign_keys_mixed_in(world: Tree, client_of: Callable[[User | Member], Client]) -> None:
     """Every bulk action of every list, by a stranger with all keys there are: what is not theirs stays as it was."""
     tried = 0
     for pattern in patterns(get_resolver()):
