@@ -4,12 +4,12 @@ and Dan is a stranger, of another partner. Bob must never learn that anything of
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from passes.models import ChargePass, Listing
@@ -17,6 +17,7 @@ from stations.actions import add_stations, create_location
 from stations.models import AccessMode, Connector, Location, Station
 from tenancy.actions import create_organization, create_user
 from tenancy.models import Organization, Role, User
+from tests.emptying import Emptying
 from tests.snapshot import Snapshot
 
 PASSWORD = "correct-horse-battery"
@@ -79,6 +80,16 @@ def grow_tree() -> Tree:
     Listing.objects.create(charge_pass=charge_pass, organization=customer, uid=CARD, whitelist=True)
     return Tree(platform, partner, customer, other_partner, other_customer, *people, location, station, dc_station,
                 other_location, other_station, charge_pass)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        emptying = Emptying()
+    djangos = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda test: emptying.empty() or djangos(test))
+        yield
 
 
 @pytest.fixture(scope="session")
