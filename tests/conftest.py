@@ -3,11 +3,13 @@ and Dan is a stranger, of another partner. Bob must never learn that anything of
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from _pytest.python import pytest_pyfunc_call as call_of_pytest
 from django.core.cache import cache
 from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
@@ -169,6 +171,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not os.environ.get("DATABASE_URL"):
         items[:] = [item for item in items if item.get_closest_marker("postgresql") is None]
     items.sort(key=lambda item: (item.get_closest_marker("browser") is not None, "e2e" in item.nodeid.split("/")))
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: nothing is gained by looking through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _with_room(call: Callable[[], object]) -> object:
+    return call()
+
+
+# Python keeps what its functions work with in chunks of 16 KB, and gives one back to the operating system whenever a call that needed it
+# ends: calls as nested as those of a request cross such a border all the time, which takes a seventh of it. A function that claims to need
+# much gets a large chunk, in which whatever it calls has room.
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
+    return _with_room(lambda: call_of_pytest(pyfuncitem))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
