@@ -108,8 +108,9 @@ def _postgres_program(name: str) -> str:
 
 
 @contextmanager
-def engines() -> Iterator[Engines]:
-    """PostgreSQL with its default settings (fsync, synchronous_commit and full_page_writes on), Redis without persistence."""
+def engines(*settings: str) -> Iterator[Engines]:
+    """PostgreSQL with its default settings (fsync, synchronous_commit and full_page_writes on) but for these, such as `fsync=off`; Redis
+    without persistence."""
     redis_server = shutil.which("redis-server")
     if redis_server is None:
         sys.exit("The benchmark needs redis-server. Install it, for example with apt-get install redis-server.")
@@ -134,7 +135,8 @@ def engines() -> Iterator[Engines]:
         with (folder / "postgres.log").open("wb") as log:
             postgres = stack.enter_context(
                 child(
-                    [_postgres_program("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data)],
+                    [_postgres_program("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data)]
+                    + [part for setting in settings for part in ("-c", setting)],
                     stop=signal.SIGINT,
                     stdout=log,
                     stderr=log,

@@ -56,7 +56,7 @@ def main() -> int:
         print("\n== PostgreSQL and Redis: NOT RUN", flush=True)
     else:
         print("\n== On PostgreSQL and Redis", flush=True)
-        with engines() as started:
+        with engines("fsync=off", "full_page_writes=off") as started:  # a test survives no power cut
             url = {"DATABASE_URL": started.database_url, "REDIS_URL": started.redis_url}
             for name, arguments in RUNS.items():
                 results[f"{name}, on PostgreSQL and Redis"] = pytest(*arguments, "-m", "engines", environment=os.environ | url)
