@@ -23,9 +23,11 @@ def validator(version: str, name: str) -> jsonschema_rs.Validator | None:
 
 
 def _file(version: str, name: str) -> Path:
-    """2.0.1 names the file of a CALL XxxRequest.json, 1.6 Xxx.json."""
-    request = "" if version == "v16" or name.endswith("Response") else "Request"
-    return _FOLDER / version / "schemas" / f"{name}{request}.json"
+    """2.0.1 names the file of a CALL XxxRequest.json, 1.6 Xxx.json; so does 2.1 where there is no answer."""
+    folder = _FOLDER / version / "schemas"
+    if version != "v16" and not name.endswith("Response") and (file := folder / f"{name}Request.json").is_file():
+        return file
+    return folder / f"{name}.json"
 
 
 @functools.cache
