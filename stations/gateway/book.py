@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, deviations, doors, outbound, periods, rare, unmatched
+from stations.gateway import bulk, cards, deviations, doors, outbound, periods, rare, reports, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
     Answered,
+    Attached,
     Closed,
     Connect,
     ConnectorState,
@@ -28,6 +29,7 @@ from stations.gateway.entries import (
     Received,
     StationState,
 )
+from stations.gateway.series import Series
 from stations.models import (
     Availability,
     AvailabilityChange,
@@ -37,7 +39,6 @@ from stations.models import (
     Deviation,
     Frame,
     MeterSample,
-    MeterSeries,
     SecurityEvent,
     SignedMeterValue,
     Station,
@@ -45,12 +46,12 @@ from stations.models import (
     Transaction,
 )
 from stations.ocpp import events, frames, numbering
-from stations.ocpp.events import Channel, Sample, Signed
+from stations.ocpp.events import Sample, Signed
+from stations.ocpp.registers import register_wh
 from stations.ocpp.replies import Answer, Booted, Card, Done, Judged, Now, Reply, StartBooked
 from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
-MAX_SERIES = 400  # per connector; enough for every measurand on every phase, not for a station that makes them up
 
 STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
 CARD_OFFER_FIELDS = (
@@ -79,7 +80,6 @@ class Book:
         self.connectors: dict[tuple[int, int], ConnectorState] = {}  # by station and number: those the station's state lacks
         self.grown: list[tuple[StationState, int]] = []
         self.statuses: dict[ConnectorState, tuple[str, ...]] = {}
-        self.series: dict[tuple[ConnectorState, Channel], int] = {}
         self.heard: dict[StationState, datetime] = {}
         self.meters: dict[OpenTransaction, int] = {}
         self.opened: list[tuple[StationState, str, OpenTransaction]] = []
@@ -88,7 +88,7 @@ class Book:
         self.clocks: dict[StationState, bool] = {}
         # What `_write` writes
         self.frames: list[tuple[Any, ...]] = []
-        self.samples: list[tuple[ConnectorState, Channel, datetime, float]] = []
+        self.series = Series()
         self.signed: list[SignedMeterValue] = []
         self.live: dict[int, dict[str, Any]] = {}  # connector pk -> latest measured
         self.changes: list[tuple[Any, ...]] = []
@@ -108,6 +108,8 @@ class Book:
         self.silences: list[tuple[int, datetime, datetime]] = []  # station pk, last heard, heard again
         self.manners = deviations.Notebook()
         self.questions: dict[Entry, Question] = {}  # what has to be asked first: not booked now
+        self.attached: dict[int, StationState] = {}  # stations that have connected anew in this batch
+        self.of_transactions = reports.Reports(self)
 
     # -- the way of a batch -------------------------------------------------------------------------------------------------------
 
@@ -115,6 +117,7 @@ class Book:
         """Write the batch and return every entry's outcome."""
         received = [entry for entry in self.batch if isinstance(entry, Received)]
         outcomes: dict[Entry, Any] = dict(doors.connect([entry for entry in self.batch if isinstance(entry, Connect)], self.changed))
+        self.attached = {said.station_id: said.state for said in outcomes.values() if isinstance(said, Attached)}
         self._read(received)
         outcomes.update(self.questions)
         received = [entry for entry in received if entry not in self.questions]
@@ -147,10 +150,7 @@ class Book:
                 state.connectors[number] = found
         for connector, status in self.statuses.items():
             connector.status = status
-        for (connector, channel), pk in self.series.items():
-            if connector.series is None:
-                connector.series = {}
-            connector.series[channel] = pk
+        self.series.remember()
         for connector, energy in self.energies.items():
             connector.energy = energy
         for state, at in self.heard.items():
@@ -163,6 +163,7 @@ class Book:
             state.open[transaction_id] = running
         for state, transaction_id in self.closed:
             state.open.pop(transaction_id, None)
+        self.of_transactions.remember(self.attached)
 
     # -- reading what the batch needs ------------------------------------------------------------------------------------------------
 
@@ -172,6 +173,8 @@ class Book:
         for entry in received:
             event, state = entry.event, entry.state
             number = getattr(event, "connector", None)
+            if isinstance(event, events.TransactionReport) and (number is None or not numbering.possible(number)):
+                number = None if event.transaction_id in state.open else 0
             if number is not None and number not in state.connectors and numbering.possible(number):
                 self.grown.append((state, number))
             if isinstance(event, events.CardOffered | events.Started):
@@ -184,7 +187,8 @@ class Book:
                 wanted.add((state.station_id, event.transaction_id))
         if self.grown:
             self._add_connectors({(state.station_id, number) for state, number in self.grown})
-        self.verdicts, self.questions = cards.judge(offered)
+        offered += self.of_transactions.read(received)
+        self.verdicts, self.questions = cards.judge(offered, self.of_transactions.charges)
         self.known: dict[tuple[int, str], Known] = {}
         if wanted:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
@@ -228,6 +232,8 @@ class Book:
         event = entry.event
         if isinstance(event, events.Metered):
             return self._metered(entry, event)
+        if isinstance(event, events.TransactionReport):
+            return self.of_transactions.book(entry, event)
         if isinstance(event, events.Status):
             return self._status(entry, event)
         if isinstance(event, events.Heartbeat):
@@ -237,7 +243,7 @@ class Book:
         if isinstance(event, events.Ended):
             return self._ended(entry, event)
         if isinstance(event, events.CardOffered):
-            self._offer(entry, event.id_tag, None)
+            self.offer(entry, event.id_tag, None)
             return Judged(cards.said(self.verdicts[entry]))
         if isinstance(event, events.Boot):
             self.boots[entry.state.station_id] = (event.fields, entry.at)
@@ -276,14 +282,14 @@ class Book:
         self.notes.setdefault(entry.state.station_id, {}).update(fields)
         self.changed.add(entry.state.station_id)
 
-    def _connector(self, state: StationState, number: int) -> ConnectorState | None:
+    def connector(self, state: StationState, number: int) -> ConnectorState | None:
         return state.connectors.get(number) or self.connectors.get((state.station_id, number))
 
     def _no_connector(self, entry: Received, number: int) -> str:
         text = f"There is no connector {number}: EVSEs from 0 to {numbering.MOST_EVSES} are possible."
         return frames.error(entry.message_id, "PropertyConstraintViolation", text)
 
-    def _offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
+    def offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
         verdict = self.verdicts[entry]
         self.offers.append((
             entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action,
@@ -292,7 +298,7 @@ class Book:
         self.changed.add(entry.state.station_id)
 
     def _status(self, entry: Received, event: events.Status) -> Reply | str:
-        connector = self._connector(entry.state, event.connector)
+        connector = self.connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
         reported = event.at
@@ -303,16 +309,31 @@ class Book:
             if wrong or self.clocks.get(entry.state, entry.state.clock_wrong):
                 self._note(entry, clock_offset=offset)
                 self.clocks[entry.state] = wrong
-        status = (event.status, event.error_code, event.vendor_error_code, event.info, event.vendor_id)
+        word = self._finer(entry.state, connector) if event.status == events.OCCUPIED else event.status
+        self.take_status(entry, connector, at, (word, event.error_code, event.vendor_error_code, event.info, event.vendor_id))
+        return Done()
+
+    def status_now(self, connector: ConnectorState) -> str:
+        """As it stands in this batch; empty where it never told one."""
+        return next(iter(self.statuses.get(connector) or connector.status), "")
+
+    def take_status(self, entry: Received, connector: ConnectorState, at: datetime, status: tuple[str, ...]) -> None:
+        """`status` has the values of STATUS_FIELDS."""
         if status != (self.statuses.get(connector) or connector.status):
             self.changes.append((connector.pk, at, entry.at, *status[:4]))
             self.statuses[connector] = status
             self.status_rows[connector.pk] = (*status, at)
             self.changed.add(entry.state.station_id)
-        return Done()
+
+    def _finer(self, state: StationState, connector: ConnectorState) -> str:
+        """The status of a connector of which its station only says that it is in use."""
+        now = self.status_now(connector)
+        if now in reports.IN_USE:
+            return now
+        return str(reports.STATUS_OF.get(self.of_transactions.charging_at(state, connector), Connector.Status.PREPARING))
 
     def _metered(self, entry: Received, event: events.Metered) -> Reply | str:
-        connector = self._connector(entry.state, event.connector)
+        connector = self.connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
         running = entry.state.open.get(event.transaction_id) if event.transaction_id else None
@@ -320,20 +341,20 @@ class Book:
         if running is None and event.transaction_id:
             row = self.known.get((entry.state.station_id, event.transaction_id))
             if row is None:
-                self._keep_unmatched(entry, event.transaction_id)
+                self.keep_unmatched(entry, event.transaction_id)
             elif row.ended_at is None:
                 running = OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start)
                 self.opened.append((entry.state, event.transaction_id, running))
             else:
                 late = row
-        self._measure(entry, connector, running, event.samples, event.signed, running.pk if running else late.pk if late else None)
+        self.measure(entry, connector, running, event.samples, event.signed, running.pk if running else late.pk if late else None)
         if late is not None and late.closed_by_hand:
-            self._measured_late(late, event.samples)
+            self.measured_late(late, event.samples)
         return Done()
 
-    def _measured_late(self, row: Known, samples: list[Sample]) -> None:
+    def measured_late(self, row: Known | Transaction, samples: list[Sample]) -> None:
         """Values of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
-        meters = [round(wh) for _at, channel, value in samples if (wh := _register_wh(channel, value)) is not None]
+        meters = [round(wh) for _at, channel, value in samples if (wh := register_wh(channel, value)) is not None]
         stands = max(row.meter_stop or 0, row.meter_start)
         if not meters or max(meters) <= stands + 1:
             return
@@ -342,7 +363,7 @@ class Book:
             self.late[row.pk] = max(*meters, last)
             self.problems.setdefault(row.pk, set()).add(Transaction.Problem.BEYOND_END)
 
-    def _measure(
+    def measure(
         self,
         entry: Received,
         connector: ConnectorState,
@@ -350,6 +371,8 @@ class Book:
         samples: list[Sample],
         signed: list[Signed],
         transaction_pk: int | None,
+        *,
+        live: bool = True,
     ) -> None:
         """Keep the numbers; show the latest; follow the transaction's register."""
         received = entry.at
@@ -357,7 +380,7 @@ class Book:
         latest: dict[str, Any] = {}
         for at, channel, value in samples:
             when = effective(at, received) or received
-            self.samples.append((connector, channel, when, value))
+            self.series.samples.append((connector, channel, when, value))
             if channel.context.startswith("Transaction."):
                 continue
             measurand = channel.measurand
@@ -367,13 +390,13 @@ class Book:
                     latest["power"] = watts
                 elif len(channel.phase) == 2 and channel.phase != "N":
                     phases = (phases or 0.0) + watts
-            elif (register := _register_wh(channel, value)) is not None:
+            elif (register := register_wh(channel, value)) is not None:
                 latest["energy_register"] = register
             elif measurand == "SoC":
                 latest["state_of_charge"] = value
         if phases is not None and "power" not in latest:
             latest["power"] = phases
-        if latest:
+        if latest and live:
             self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)
             self.changed.add(entry.state.station_id)
         if running is not None and "energy_register" in latest:
@@ -388,7 +411,7 @@ class Book:
             ))  # fmt: skip
 
     def _started(self, entry: Received, event: events.Started) -> _Begun | str:
-        connector = self._connector(entry.state, event.connector)
+        connector = self.connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
         if connector.number == 0:
@@ -401,7 +424,7 @@ class Book:
         if same is not None and (same.running or effective(event.at.at, entry.at)):
             # The station did not get our answer the first time: what we have said of the card stands.
             return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
-        self._offer(entry, event.id_tag, event.connector)
+        self.offer(entry, event.id_tag, event.connector)
         started = effective(event.at.at, entry.at)
         problems = []
         if started is None or not event.at.exact:
@@ -424,24 +447,24 @@ class Book:
         answer = Judged(cards.said(self.verdicts[entry]) if event.id_tag else None)
         row = self.known.get((entry.state.station_id, event.transaction_id))
         if row is None:
-            self._keep_unmatched(entry, event.transaction_id)
+            self.keep_unmatched(entry, event.transaction_id)
             return answer
         if (row.ended_at and not row.closed_by_hand) or row.pk in self.stopped:
             booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
             corrected = row.reviewed_at is not None and row.reported_end == event.at.text  # what it says was booked, and then corrected
             if booked != event.meter_stop and not corrected:
-                self._keep_unmatched(entry, event.transaction_id, row.pk)
+                self.keep_unmatched(entry, event.transaction_id, row.pk)
             return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
         self.stopped[row.pk] = (row, event, entry)
         self.closed.append((entry.state, event.transaction_id))
         connector = next((c for c in entry.state.connectors.values() if c.pk == row.connector_id), None)
         connector = connector or ConnectorState(row.connector_id, 0, ())  # gone meanwhile: it is only written of
-        self._measure(entry, connector, None, event.samples, event.signed, row.pk)
+        self.measure(entry, connector, None, event.samples, event.signed, row.pk)
         self.live.setdefault(connector.pk, {}).update(power=0.0, energy_register=float(event.meter_stop), measured_at=entry.at)
         self.changed.add(entry.state.station_id)
         return answer
 
-    def _keep_unmatched(self, entry: Received, transaction_id: str, about: int | None = None) -> None:
+    def keep_unmatched(self, entry: Received, transaction_id: str, about: int | None = None) -> None:
         key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which_end(entry.event))
         self.manners.note(entry.state.station_id, Deviation.Kind.UNKNOWN_TRANSACTION, entry.action, "", entry.at)
         self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].times if key in self.unmatched else 0) + 1, about)
@@ -456,6 +479,7 @@ class Book:
 
     def _write_transactions(self) -> None:
         """Starts get their ids, which their answers carry; stops are closed."""
+        self.of_transactions.write_rows()
         if self.new:
             for (row, entry), pk in zip(self.new, bulk.next_keys(Transaction, len(self.new)), strict=True):
                 row.pk, row.transaction_id = pk, str(pk)
@@ -486,9 +510,10 @@ class Book:
 
     def _write(self) -> None:
         bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
-        samples = self._sample_rows()
+        samples = self.series.rows()
         with bulk.together():
             bulk.insert_missing(MeterSample, ("series", "at", "value"), samples)
+            self.of_transactions.write_everyday()
             self._write_everyday()
         resting = [pk for pk, row in self.status_rows.items() if row[0] == Connector.Status.UNAVAILABLE]
         if resting:
@@ -536,43 +561,6 @@ class Book:
             bulk.update(Station, (*names, "booted_at"), [(pk, *fields.values(), at) for pk, (fields, at) in self.boots.items()])
         for names, rows in _alike(self.notes).items():
             bulk.update(Station, names, rows)
-
-    def _sample_rows(self) -> list[tuple[Any, ...]]:
-        """The samples with the keys of their series, which are made where they are new."""
-        if not self.samples:
-            return []
-        strange = {connector for connector, *_rest in self.samples if connector.series is None}
-        if strange:
-            self._load_series(strange)
-        wanted = {
-            (c, channel) for c, channel, _at, _value in self.samples if self._series_of(c, channel) is None and self._may_add_series(c)
-        }
-        if wanted:
-            bulk.insert_missing(MeterSeries, ("connector", *Channel._fields), [(c.pk, *channel) for c, channel in wanted])
-            self._load_series({c for c, _channel in wanted})
-        rows = []
-        for connector, channel, at, value in self.samples:
-            series = self._series_of(connector, channel)
-            if series is not None:
-                rows.append((series, at, value))
-        return rows
-
-    def _load_series(self, connectors: set[ConnectorState]) -> None:
-        by_pk: dict[int, list[ConnectorState]] = {}
-        for connector in connectors:
-            by_pk.setdefault(connector.pk, []).append(connector)
-        for pk, connector_id, *channel in MeterSeries.objects.filter(connector__in=by_pk).values_list(
-            "pk", "connector_id", *Channel._fields
-        ):
-            for connector in by_pk[connector_id]:
-                self.series[(connector, Channel(*channel))] = pk
-
-    def _series_of(self, connector: ConnectorState, channel: Channel) -> int | None:
-        known = connector.series.get(channel) if connector.series is not None else None
-        return known if known is not None else self.series.get((connector, channel))
-
-    def _may_add_series(self, connector: ConnectorState) -> bool:
-        return connector.series is None or len(connector.series) < MAX_SERIES
 
     def _write_problems(self) -> None:
         rows, again = [], []
@@ -624,13 +612,6 @@ def _reported_after_all(known: Known, event: events.Ended, ended: datetime, at: 
         transaction_id=known.pk, kind=Correction.Kind.REPORTED, at=at,
         before=was, after=now,
     )  # fmt: skip
-
-
-def _register_wh(channel: Channel, value: float) -> float | None:
-    """Wh, where it is the meter of the whole connector."""
-    if channel.measurand != "Energy.Active.Import.Register" or channel.phase:
-        return None
-    return value * 1000 if channel.unit == "kWh" else value
 
 
 def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:

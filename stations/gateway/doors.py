@@ -12,6 +12,10 @@ from stations.gateway.entries import Attached, Connect, ConnectorState, Disconne
 from stations.models import Connector, Knock, Station, Transaction
 
 MAX_KNOCKS = 500
+OPEN_FIELDS = (
+    "pk", "station_id", "transaction_id", "connector_id", "meter_start", "meter_last", "id_tag", "verdict", "charging_state", "last_report",
+    "missing_reports",
+)  # fmt: skip
 STATUS_FIELDS = ("status", "error_code", "vendor_error_code", "info", "vendor_id")
 
 
@@ -77,11 +81,11 @@ def states(station_ids: Any) -> dict[int, StationState]:
         "pk", "station_id", "number", *STATUS_FIELDS
     ):
         found[station].connectors[number] = ConnectorState(pk, number, tuple(status))
-    fields = ("pk", "station_id", "transaction_id", "connector_id", "meter_start", "meter_last")
-    for pk, station, transaction_id, connector, start, last in Transaction.objects.filter(station__in=found, ended_at=None).values_list(
-        *fields
-    ):
-        found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last)
+    open_ones = Transaction.objects.filter(station__in=found, ended_at=None).order_by()
+    for pk, station, transaction_id, connector, start, last, *more in open_ones.values_list(*OPEN_FIELDS):
+        running = found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last)
+        running.follow(*more)
+        running.metered = last is not None or running.last_report is None
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -28,10 +29,16 @@ class ConnectorState:
 class OpenTransaction:
     """A running transaction of a connected station."""
 
-    __slots__ = ("connector_pk", "meter", "pk")
+    __slots__ = ("card", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "verdict")
 
     def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
+        self.metered = True  # whether a register was seen at all
+        self.follow("", "", "", None, ())
+
+    def follow(self, card: str, verdict: str, charging: str, last_report: int | None, missing: Iterable[int]) -> None:
+        """What more there is to know of one that has the station's own id: see `stations.gateway.reports`."""
+        self.card, self.verdict, self.charging, self.last_report, self.missing = card, verdict, charging, last_report, tuple(missing)
 
 
 class Known(NamedTuple):

@@ -47,7 +47,8 @@ class TransactionQuerySet(VisibleQuerySet["Transaction"]):
         """The condition of `to_review`, for rows `with_told`."""
         long_ago = (now or timezone.now()) - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
         wrong = ~Q(problems=[]) & (Q(ended_at__isnull=False) | Q(told__contains=f'"{Transaction.Problem.NOT_ENDED}"'))
-        refused = Q(problems=[Transaction.Problem.REFUSED_CARD], meter_stop=F("meter_start"))  # and nothing was charged: as it should be
+        no_card = Q(problems=[Transaction.Problem.REFUSED_CARD]) | Q(problems=[Transaction.Problem.NO_CARD])
+        refused = no_card & Q(meter_stop=F("meter_start"))  # and nothing was charged: as it should be
         return Q(reviewed_at=None, void=False) & (wrong | Q(ended_at=None, started_at__lt=long_ago)) & ~refused
 
     def billable(self) -> TransactionQuerySet:
@@ -69,6 +70,7 @@ class Transaction(models.Model):
         BEYOND_END = "beyond_end", _("The station reported more after it was closed by hand")
         NO_START_METER = "no_start_meter", _("The station did not report the meter at the start")
         NO_END_METER = "no_end_meter", _("The station did not report the meter at the end")
+        NO_CARD = "no_card", _("Nobody held a card to the station")
         AFTER_DECISION = "after_decision", _("The station reported its end after it was decided that nothing is settled")
 
     tenant_path = "station__location__organization__path"
@@ -157,7 +159,8 @@ class Transaction(models.Model):
         if self.reviewed_at or self.void:
             return False
         if self.ended_at:
-            return bool(self.problems) and not (self.problems == [self.Problem.REFUSED_CARD] and self.energy_wh == 0)
+            refused = self.problems in ([self.Problem.REFUSED_CARD], [self.Problem.NO_CARD])
+            return bool(self.problems) and not (refused and self.energy_wh == 0)
         long_ago = timezone.now() - timedelta(days=settings.TRANSACTION_OPEN_DAYS)
         return self.Problem.NOT_ENDED in self.problems or self.started_at < long_ago
 

@@ -1,0 +1,472 @@
+"""Reports of transactions that have the station's own id (TransactionEvent of OCPP 2.0.1): what each changes, as the book writes it.
+
+A report may come twice, late, out of order, or not at all, and no kWh is lost: whichever is the first of a transaction makes its row, and
+what comes later mends it. A report that tells nothing but values and a state of a transaction that is known to run reads nothing from the
+database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from stations import hooks
+from stations.gateway import bulk, cards
+from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Received, StationState
+from stations.models import Connector, Transaction
+from stations.ocpp import numbering, registers
+from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
+from stations.ocpp.replies import Card, Judged
+from stations.plausible import at_the_end, effective
+
+if TYPE_CHECKING:
+    from stations.gateway.book import Book
+
+MOST_MISSING = 100  # numbers of reports that are remembered as missing
+LARGEST_NUMBER = 2**31 - 1
+LARGEST_START = 2**63 - 1
+NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the station lets everybody charge
+STOP_AUTHORIZED = "StopAuthorized"
+
+Problem = Transaction.Problem
+Status = Connector.Status
+
+# What the car does -> the status of its connector, which 2.0.1 calls "Occupied" in all of these
+STATUS_OF = {
+    "EVConnected": Status.PREPARING,
+    "Charging": Status.CHARGING,
+    "SuspendedEV": Status.SUSPENDED_EV,
+    "SuspendedEVSE": Status.SUSPENDED_EVSE,
+}
+IN_USE = frozenset({*STATUS_OF.values(), Status.FINISHING})
+NOT_YET = frozenset({"EVConnected", "Idle"})  # no energy flows, and it is known that none flows
+
+_ROW_FIELDS = (
+    "connector", "id_tag", "stop_id_tag", "verdict", "settlement", "pass_key", "token_key", "started_at", "reported_start",
+    "start_received_at", "meter_start", "meter_last", "charging_state", "remote_start", "last_report", "missing_reports", "problems",
+)  # fmt: skip
+_FOLLOWED_FIELDS = ("charging_state", "last_report", "missing_reports")
+_COLUMNS = [field.attname for field in Transaction._meta.concrete_fields]
+
+_Key = tuple[int, str]  # station, transaction id
+
+
+class Course:
+    """A transaction while a batch is booked. `row` is None where nothing but its state and its values change."""
+
+    __slots__ = ("changed", "charging", "last", "missing", "new", "over", "row", "running", "states")
+
+    def __init__(self, running: OpenTransaction, row: Transaction | None, *, new: bool = False) -> None:
+        self.running, self.row, self.new = running, row, new
+        self.last, self.missing, self.charging = running.last_report, list(running.missing), running.charging
+        if row is not None:
+            self.last, self.missing, self.charging = row.last_report, list(row.missing_reports), row.charging_state
+            if not new and row.last_report is None and row.meter_last is None:  # begun in another version
+                row.meter_last = row.meter_start
+        self.over = row is not None and row.ended_at is not None
+        self.changed = False
+        self.states: set[StationState] = set()
+
+    def count(self, report: TransactionReport) -> tuple[bool, bool]:
+        """Enter the report's number: whether it was had before, and whether later ones were."""
+        number, last = report.number, self.last
+        if not 0 <= number <= LARGEST_NUMBER:
+            return False, False
+        if last is not None and number <= last:
+            if number not in self.missing:
+                return True, number < last
+            self.missing.remove(number)
+            self.changed = True
+            return False, True
+        if last is not None or report.kind != STARTED:
+            since = 0 if last is None else last + 1
+            self.missing = [*self.missing, *range(max(since, number - MOST_MISSING), number)][-MOST_MISSING:]
+        self.last, self.changed = number, True
+        return False, False
+
+
+class Reports:
+    """The reports of one batch. `read` says which cards must be judged first, `book` takes one report, `write_rows` and `write_everyday`
+    write, and `remember` is called after the commit."""
+
+    def __init__(self, book: Book) -> None:
+        self.book_of_all = book
+        self.courses: dict[_Key, Course] = {}
+        self.ended: dict[_Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
+        self.mended: set[_Key] = set()  # ended before, and now more is known of their start
+        self.keys: dict[_Key, int] = {}  # primary keys of rows to come
+        self.uncarded: dict[int, hooks.Verdict] = {}
+        self.charges: set[Received] = set()  # whose card would be the one that charges
+
+    # -- reading ---------------------------------------------------------------------------------------------------------------------
+
+    def read(self, entries: Sequence[Received]) -> list[tuple[Received, str]]:
+        """Find the transactions that these reports are of; the cards in them that nobody has judged yet."""
+        reports = [(entry, entry.event) for entry in entries if isinstance(entry.event, TransactionReport) and entry.event.transaction_id]
+        if not reports:
+            return []
+        whole: dict[_Key, Received] = {}
+        for entry, report in reports:
+            key = (entry.state.station_id, report.transaction_id)
+            running = entry.state.open.get(report.transaction_id)
+            if running is None or not _everyday(report, running, entry.state):
+                whole[key] = entry
+        for entry, report in reports:
+            key = (entry.state.station_id, report.transaction_id)
+            if key not in whole:
+                course = self.courses.get(key) or Course(entry.state.open[report.transaction_id], None)
+                self.courses[key] = course
+                course.states.add(entry.state)
+        if not whole:
+            return []
+        found = Transaction.objects.filter(station__in={s for s, _t in whole}, transaction_id__in={t for _s, t in whole}).order_by()
+        for row in found:
+            key = (row.station_id, row.transaction_id)
+            if key in whole:
+                running = whole[key].state.open.get(row.transaction_id)
+                self.courses[key] = Course(running if running and running.pk == row.pk else open_of(row), row)
+        strangers = [key for key in whole if key not in self.courses]
+        self.keys = dict(zip(strangers, bulk.next_keys(Transaction, len(strangers)), strict=True)) if strangers else {}
+        self._read_uncarded(reports)
+        offered = []
+        for entry, report in reports:
+            key = (entry.state.station_id, report.transaction_id)
+            if not _card(report) or key not in whole:
+                continue
+            known = self.courses.get(key)
+            if known is None or known.row is None or known.row.id_tag != _card(report):
+                offered.append((entry, report.id_tag))
+                if report.trigger != STOP_AUTHORIZED and (report.kind != ENDED or known is None or not known.row or not known.row.id_tag):
+                    self.charges.add(entry)
+        return offered
+
+    def _read_uncarded(self, reports: Sequence[tuple[Received, TransactionReport]]) -> None:
+        """Where a transaction ends for which nobody held a card to the station."""
+        stations = set()
+        for entry, report in reports:
+            course = self.courses.get((entry.state.station_id, report.transaction_id))
+            if report.kind == ENDED and not _card(report) and (course is None or (course.row and not course.row.id_tag)):
+                stations.add(entry.state.station_id)
+        self.uncarded = cards.without_card(stations)
+
+    # -- one report ------------------------------------------------------------------------------------------------------------------
+
+    def book(self, entry: Received, report: TransactionReport) -> Judged:
+        """What is answered to it."""
+        book = self.book_of_all
+        if not report.transaction_id:
+            book.keep_unmatched(entry, "")
+            return Judged(cards.said(book.verdicts[entry]) if entry in book.verdicts else None)
+        key = (entry.state.station_id, report.transaction_id)
+        if key not in self.courses:
+            self.courses[key] = self._begin(entry, report)
+        course = self.courses[key]
+        course.states.add(entry.state)
+        had, old = course.count(report)
+        row = course.row
+        if row is None:
+            if not had:
+                self._follow(entry, report, course, old=old)
+            return Judged(Card(course.running.verdict) if _card(report) else None)
+        if report.kind == ENDED and course.over and not (row.closed_by_hand and key not in self.ended):
+            self._contradict(entry, report, row)
+            return self._say(entry, report, row)
+        if (report.kind == STARTED and row.reported_start) or (report.kind == UPDATED and had):
+            return self._say(entry, report, row)  # the station did not get our answer the first time
+        course.changed = True
+        before = course.charging
+        self._place(entry, report, row, course)
+        if report.kind == STARTED:
+            self._start(entry, report, row, course)
+        answer = self._judge(entry, report, row)
+        self._read_meter(report, row, course, before)
+        if report.remote_start is not None and 0 <= report.remote_start <= LARGEST_START:
+            row.remote_start = report.remote_start
+        if course.over and report.kind != ENDED:
+            self._measure(entry, report, course, None, live=False)
+            if row.closed_by_hand:
+                book.measured_late(row, report.samples)
+            return answer
+        self._follow(entry, report, course, old=old)
+        if report.kind == ENDED:
+            self._end(entry, report, row, course, before)
+        return answer
+
+    def _begin(self, entry: Received, report: TransactionReport) -> Course:
+        """The row of a transaction of which this is the first report that comes, whichever it is."""
+        number = report.connector if report.connector is not None and numbering.possible(report.connector) else 0
+        connector = self.book_of_all.connector(entry.state, number)
+        assert connector is not None
+        key = (entry.state.station_id, report.transaction_id)
+        at = next((at for at, channel, _value in report.samples if channel.context == registers.BEGIN), None) or report.at.at
+        row = Transaction(
+            pk=self.keys[key], station_id=entry.state.station_id, connector_id=connector.pk, transaction_id=report.transaction_id,
+            started_at=effective(at, entry.at) or entry.at, start_received_at=entry.at, meter_start=0, problems=[],
+        )  # fmt: skip
+        return Course(open_of(row), row, new=True)
+
+    def _place(self, entry: Received, report: TransactionReport, row: Transaction, course: Course) -> None:
+        """The connector, where it was not known before, or not which one of its EVSE."""
+        number = report.connector
+        if number is None or not numbering.possible(number) or (said := self.book_of_all.connector(entry.state, number)) is None:
+            return
+        known = self._connector(course, entry)
+        if said.pk != known.pk and (known.number == 0 or (known.number < number and numbering.evse_of(number) == known.number)):
+            row.connector_id = said.pk
+            course.changed = True
+
+    def _start(self, entry: Received, report: TransactionReport, row: Transaction, course: Course) -> None:
+        row.reported_start, row.start_received_at = report.at.text, entry.at
+        course.missing = [number for number in course.missing if number > report.number]
+        if row.reviewed_at is None and not row.closed_by_hand:
+            started = effective(report.at.at, entry.at)
+            if started is None or not report.at.exact:
+                _flag(row, Problem.CLOCK)
+            row.started_at = started or row.started_at
+        if course.over:
+            self.mended.add((row.station_id, row.transaction_id))
+            return
+        self._end_others(entry, row)
+
+    def _end_others(self, entry: Received, row: Transaction) -> None:
+        """At a connector one transaction goes on at a time."""
+        if not self._known_place(entry, row.connector_id):
+            return
+        others = {running.pk for running in entry.state.open.values() if running.connector_pk == row.connector_id}
+        over = set(self.book_of_all.stopped)
+        for course in self.courses.values():
+            if course.row is not None and course.row.connector_id == row.connector_id and not course.over and course.row is not row:
+                others.add(course.row.pk)
+            if course.row is not None and course.over:
+                over.add(course.row.pk)
+        others -= {*over, row.pk}
+        if others:
+            self.book_of_all.problems.setdefault(max(others), set()).add(Problem.NOT_ENDED)
+
+    def _known_place(self, entry: Received, pk: int) -> bool:
+        connector = next((one for one in entry.state.connectors.values() if one.pk == pk), None)
+        return connector is None or connector.number != 0
+
+    def _judge(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:
+        """The card, which may come with any report; the first that was accepted is the one that charges."""
+        if report.id_type == NO_AUTHORIZATION and not row.verdict:
+            _settle(row, "", cards.FREE)
+            return Judged(Card("Accepted"))
+        verdict = self.book_of_all.verdicts.get(entry)
+        if not _card(report) or verdict is None or row.id_tag == report.id_tag:
+            return self._say(entry, report, row)
+        number = report.connector
+        self.book_of_all.offer(entry, report.id_tag, number if number is not None and numbering.possible(number) else None)
+        first = not row.id_tag
+        if first or (row.verdict != "Accepted" and verdict.status == "Accepted" and report.kind != ENDED):
+            _settle(row, report.id_tag, verdict)
+            row.problems = [one for one in row.problems if one != Problem.REFUSED_CARD]
+            if verdict.status != "Accepted":
+                _flag(row, Problem.REFUSED_CARD)
+        if report.trigger == STOP_AUTHORIZED:
+            row.stop_id_tag = report.id_tag
+        return Judged(cards.said(verdict))
+
+    def _say(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:
+        """Of a card that was judged before what was said then."""
+        if report.id_type == NO_AUTHORIZATION:
+            return Judged(Card("Accepted"))
+        if not _card(report):
+            return Judged(None)
+        if report.trigger == STOP_AUTHORIZED and row.id_tag == report.id_tag:
+            row.stop_id_tag = report.id_tag
+        verdict = self.book_of_all.verdicts.get(entry)
+        if row.id_tag != report.id_tag and verdict is not None:
+            return Judged(cards.said(verdict))
+        return Judged(cards.said(verdict)._replace(status=row.verdict) if verdict else Card(row.verdict))
+
+    def _read_meter(self, report: TransactionReport, row: Transaction, course: Course, before: str) -> None:
+        """The meter at the start: as it is reported, else the first value that comes, which is as good where nothing has flowed before."""
+        if row.reviewed_at is not None or row.closed_by_hand:
+            return
+        seen = row.meter_last is not None
+        told = registers.first(report.samples) if report.kind == STARTED else registers.at(report.samples, registers.BEGIN)
+        if told is not None and (not seen or report.kind == STARTED or Problem.NO_START_METER in row.problems):
+            row.meter_start = told
+            row.problems = [one for one in row.problems if one != Problem.NO_START_METER]
+            if course.over:
+                self.mended.add((row.station_id, row.transaction_id))
+        elif told is None and not seen and (value := registers.first(report.samples)) is not None:
+            row.meter_start = value
+            if not row.reported_start or before not in NOT_YET:
+                _flag(row, Problem.NO_START_METER)
+        else:
+            return
+        if not seen:
+            row.meter_last = row.meter_start
+            self.book_of_all.meters[course.running] = row.meter_start
+
+    def _follow(self, entry: Received, report: TransactionReport, course: Course, *, old: bool) -> None:
+        """Its values, and what the car does."""
+        if report.charging and not old and report.charging != course.charging:
+            course.charging, course.changed = report.charging, True
+        self._measure(entry, report, course, None if old else course.running, live=not (old or report.offline))
+        if not old and report.charging and report.kind != ENDED:
+            self._show(entry, report, self._connector(course, entry), STATUS_OF.get(report.charging))
+
+    def _measure(
+        self, entry: Received, report: TransactionReport, course: Course, running: OpenTransaction | None, *, live: bool
+    ) -> None:  # fmt: skip
+        book = self.book_of_all
+        book.measure(entry, self._connector(course, entry), running, report.samples, report.signed, course.running.pk, live=live)
+        if course.row is not None and course.running in book.meters:
+            course.row.meter_last = book.meters[course.running]
+
+    def _show(self, entry: Received, report: TransactionReport, connector: ConnectorState, status: str | None) -> None:
+        """The status of the connector that follows from it: finer than what the station says of it. Never instead of a fault; and what
+        is reported later, or that it is over, only of a connector that is in use now."""
+        now = self.book_of_all.status_now(connector)
+        late = report.offline or report.kind == ENDED
+        if not status or not connector.number or now in (Status.FAULTED, Status.UNAVAILABLE) or (late and now not in IN_USE):
+            return
+        at = effective(report.at.at, entry.at) or entry.at
+        self.book_of_all.take_status(entry, connector, at, (str(status), "", "", "", ""))
+
+    def _end(self, entry: Received, report: TransactionReport, row: Transaction, course: Course, before: str) -> None:
+        key = (row.station_id, row.transaction_id)
+        if not row.verdict and not row.id_tag:
+            verdict = self.uncarded.get(row.station_id, cards.NO_CARD)
+            _settle(row, "", verdict)
+            if verdict is cards.NO_CARD:
+                _flag(row, Problem.NO_CARD)
+        meter = registers.last(report.samples)
+        if meter is None:
+            meter = row.meter_last
+        if meter is None:  # not one register has come
+            meter = row.meter_start
+            if row.verdict == "Accepted" or before not in NOT_YET:
+                _flag(row, Problem.NO_START_METER)
+                _flag(row, Problem.NO_END_METER)
+        row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
+        self.book_of_all.problems.get(row.pk, set()).discard(Problem.NOT_ENDED)
+        self.ended[key] = (report, entry, meter)
+        course.over = True
+        connector = self._connector(course, entry)
+        self._show(entry, report, connector, Status.FINISHING)
+        if not report.offline:
+            self.book_of_all.live.setdefault(connector.pk, {}).update(power=0.0, energy_register=float(meter), measured_at=entry.at)
+        self.book_of_all.changed.add(entry.state.station_id)
+
+    def _contradict(self, entry: Received, report: TransactionReport, row: Transaction) -> None:
+        """It has ended before: what was said first stands."""
+        before = self.ended.get((row.station_id, row.transaction_id))
+        booked = before[2] if before else row.meter_stop
+        meter = registers.last(report.samples)
+        corrected = row.reviewed_at is not None and row.reported_end == report.at.text  # what it says was booked, and then corrected
+        if meter is not None and meter != booked and not corrected:
+            self.book_of_all.keep_unmatched(entry, row.transaction_id, row.pk)
+
+    def _connector(self, course: Course, entry: Received) -> ConnectorState:
+        pk = course.row.connector_id if course.row is not None else course.running.connector_pk
+        known = next((one for one in entry.state.connectors.values() if one.pk == pk), None)
+        grown = (one for (station, _number), one in self.book_of_all.connectors.items() if station == entry.state.station_id)
+        return known or next((one for one in grown if one.pk == pk), None) or ConnectorState(pk, 0, ())
+
+    def charging_at(self, state: StationState, connector: ConnectorState) -> str:
+        """What the car at this connector does, as far as a running transaction tells; empty where none does."""
+        for key, course in self.courses.items():
+            if key[0] == state.station_id and not course.over:
+                pk = course.row.connector_id if course.row is not None else course.running.connector_pk
+                if pk == connector.pk:
+                    return course.charging
+        keys = {key for station, key in self.courses if station == state.station_id}
+        return next((one.charging for key, one in state.open.items() if one.connector_pk == connector.pk and key not in keys), "")
+
+    # -- writing ---------------------------------------------------------------------------------------------------------------------
+
+    def write_rows(self) -> None:
+        """Everything but the ends, which go into `Book.stopped`."""
+        rows = [(course, course.row) for course in self.courses.values() if course.row is not None]
+        for course, row in rows:
+            row.charging_state, row.last_report, row.missing_reports = course.charging, course.last, course.missing
+        if new := [row for course, row in rows if course.new]:
+            bulk.insert(Transaction, _COLUMNS, [[getattr(row, column) for column in _COLUMNS] for row in new])
+        names = ["connector_id" if name == "connector" else name for name in _ROW_FIELDS]
+        known = [row for course, row in rows if course.changed and not course.new]
+        bulk.update(Transaction, _ROW_FIELDS, [(row.pk, *(getattr(row, name) for name in names)) for row in known])
+        over = {course.row.pk: key for key, course in self.courses.items() if course.row and (key in self.ended or key in self.mended)}
+        if not over:
+            return
+        found = [Known(*values) for values in Transaction.objects.filter(pk__in=over).order_by().values_list(*KNOWN_FIELDS)]
+        for one in found:
+            key = over[one.pk]
+            if key in self.ended:
+                report, entry, meter = self.ended[key]
+                course_row = self.courses[key].row
+                assert course_row is not None
+                end = registers.as_end(report, meter)
+                assert end is not None
+                self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
+        bulk.update(Transaction, ("problems",), [(one.pk, _judged_again(one)) for one in found if over[one.pk] not in self.ended])
+
+    def write_everyday(self) -> None:
+        """Nothing is read."""
+        rows = [course for course in self.courses.values() if course.row is None and course.changed]
+        bulk.update(Transaction, _FOLLOWED_FIELDS, [(one.running.pk, one.charging, one.last, one.missing) for one in rows])
+
+    def remember(self, attached: dict[int, StationState]) -> None:
+        """After the commit. `attached` has the states of stations that have connected anew in the same batch."""
+        for (station, transaction_id), course in self.courses.items():
+            running, row = course.running, course.row
+            running.last_report, running.missing, running.charging = course.last, tuple(course.missing), course.charging
+            if row is not None:
+                running.connector_pk, running.card, running.verdict = row.connector_id, row.id_tag, row.verdict
+                running.metered = row.meter_last is not None
+                running.meter = row.meter_last if row.meter_last is not None else row.meter_start
+            for state in {*course.states, *([attached[station]] if station in attached else ())}:
+                if course.over:
+                    state.open.pop(transaction_id, None)
+                elif row is not None or transaction_id in state.open:  # else somebody has closed it here
+                    state.open[transaction_id] = running
+
+
+def open_of(row: Transaction) -> OpenTransaction:
+    """As the memory of a station has it."""
+    found = OpenTransaction(row.pk, row.connector_id, row.meter_last if row.meter_last is not None else row.meter_start)
+    found.follow(row.id_tag, row.verdict, row.charging_state, row.last_report, row.missing_reports)
+    found.metered = row.meter_last is not None
+    return found
+
+
+def _everyday(report: TransactionReport, running: OpenTransaction, state: StationState) -> bool:
+    """Whether it says nothing of a running transaction that must be looked up."""
+    if report.kind != UPDATED or (_card(report) and report.id_tag != running.card) or report.id_type == NO_AUTHORIZATION:
+        return False
+    if report.remote_start is not None or report.trigger == STOP_AUTHORIZED:
+        return False
+    if report.connector is not None:
+        said = state.connectors.get(report.connector)
+        if said is None or said.pk != running.connector_pk:
+            return False
+    if any(channel.context == registers.BEGIN for _at, channel, _value in report.samples):
+        return False
+    return running.metered or registers.first(report.samples) is None
+
+
+def _card(report: TransactionReport) -> str:
+    return "" if report.id_type == NO_AUTHORIZATION else report.id_tag
+
+
+def _flag(row: Transaction, problem: Problem) -> None:
+    row.problems = sorted({*row.problems, str(problem)})
+
+
+def _settle(row: Transaction, id_tag: str, verdict: hooks.Verdict) -> None:
+    row.id_tag, row.verdict, row.settlement = id_tag, verdict.status, verdict.settlement
+    row.pass_key, row.token_key = verdict.pass_key, verdict.token_key
+
+
+def _judged_again(known: Known) -> list[str]:
+    """The problems of a transaction that had ended before its start was known."""
+    assert known.ended_at is not None
+    kept = set(known.problems) - {str(Problem.TOO_MUCH), str(Problem.NEGATIVE), str(Problem.ENDS_BEFORE_START)}
+    return sorted(kept | at_the_end(
+        started=known.started_at, ended=known.ended_at, meter_start=known.meter_start, meter_last=known.meter_last,
+        meter_stop=known.meter_stop if known.meter_stop is not None else known.meter_start, power=known.power,
+        clock_wrong=Problem.CLOCK in known.problems,
+    ))  # fmt: skip
