@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
-from stations import availability_records, file_progress, firmware_jobs, imported_passwords, partitions, returning
+from stations import availability_records, file_progress, firmware_jobs, imported_passwords, missing_reports, partitions, returning
 from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
@@ -47,6 +47,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (60, local_list_sync.check_versions),
     (20, limits.stop_used_up),
     (5, returning.run),
+    (20, missing_reports.ask_stations),
     (30, enqueue_letters),
     (30, networks.enqueue_due),
     (600, networks.begin_nightly),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 from django.db.models import Q
 
@@ -12,9 +10,10 @@ from passes.decision import FREE, Limits, Used
 from passes.models import ChargePass
 from stations.actions import CommandRefused, request_command
 from stations.models import Command, Transaction
+from stations.ocpp.intents import NotPossible, Stop
+from stations.ocpp.versions import speaker
 
 ORIGIN = "limit"
-STOP = "RemoteStopTransaction"
 
 
 def stop_used_up() -> int:
@@ -50,18 +49,19 @@ def _over(limits: Limits, so_far: Used) -> bool:
 
 
 def _stop(one: Transaction) -> bool:
-    if not one.transaction_id.isdecimal():
+    try:
+        action, payload = speaker(one.station.ocpp_version).call(Stop(one.transaction_id))
+    except NotPossible:
         return False
-    payload: dict[str, Any] = {"transactionId": int(one.transaction_id)}
     try:
         with transaction.atomic():
             # Two clocks must not both ask
             if not Transaction.objects.select_for_update().filter(pk=one.pk, ended_at=None).exists():
                 return False
-            before = Command.objects.filter(station=one.station, action=STOP, origin=ORIGIN, created_at__gte=one.start_received_at)
+            before = Command.objects.filter(station=one.station, action=action, origin=ORIGIN, created_at__gte=one.start_received_at)
             if before.filter(payload=payload).exclude(state=Command.State.EXPIRED).exists():
                 return False
-            request_command(actor=None, station=one.station, action=STOP, payload=payload, origin=ORIGIN)
+            request_command(actor=None, station=one.station, action=action, payload=payload, origin=ORIGIN)
     except CommandRefused:
         return False  # it is asked again when it can be
     return True

@@ -14,6 +14,7 @@ from stations.models import Availability, Command, ConfigurationKey, Connection,
 from stations.ocpp import intents
 from stations.ocpp.intents import (
     LOG_STATUS,
+    AskTransaction,
     ClearCache,
     Configure,
     Intent,
@@ -23,6 +24,7 @@ from stations.ocpp.intents import (
     Start,
     Stop,
     Switch,
+    TellCost,
     Trigger,
     Unlock,
     UpdateFirmware,
@@ -275,14 +277,26 @@ STOP_REASONS: dict[str, Text] = {
     "ClosedByHand": lazy("closed by hand"),
     "DeAuthorized": lazy("the card was not accepted"),
     "EmergencyStop": lazy("emergency stop pressed"),
+    "EnergyLimitReached": lazy("the energy that was asked for is charged"),
     "EVDisconnected": lazy("the car was unplugged"),
+    "GroundFault": lazy("current leaked to earth"),
     "HardReset": lazy("hard reset"),
+    "ImmediateReset": lazy("the station was reset"),
     "Local": lazy("stopped at the station"),
+    "LocalOutOfCredit": lazy("the credit was used up"),
+    "MasterPass": lazy("stopped with a master card"),
     "Other": lazy("another reason"),
+    "OvercurrentFault": lazy("too much current flowed"),
     "PowerLoss": lazy("power failure"),
+    "PowerQuality": lazy("the mains was not good enough"),
     "Reboot": lazy("the station rebooted"),
     "Remote": lazy("stopped from the portal"),
+    "ReqEnergyTransferRejected": lazy("the kind of charging that the car asked for was refused"),
+    "SOCLimitReached": lazy("the battery is as full as was asked for"),
     "SoftReset": lazy("soft reset"),
+    "StoppedByEV": lazy("the car stopped it"),
+    "TimeLimitReached": lazy("the time that was asked for is over"),
+    "Timeout": lazy("no car was plugged in, or no card was offered in time"),
     "UnlockCommand": lazy("unlocked from the portal"),
 }
 
@@ -295,6 +309,7 @@ SETTLEMENTS: dict[str, Meaning] = {
 }
 
 VERDICTS: dict[str, Meaning] = {
+    "": Meaning(OFF, lazy("No card"), lazy("Nobody has held a card to the station.")),
     "Accepted": Meaning(AVAILABLE, lazy("Accepted"), lazy("The card may charge.")),
     "Blocked": Meaning(FAULT, lazy("Blocked"), lazy("The pass is blocked.")),
     "Expired": Meaning(FAULT, lazy("Expired"), lazy("The pass is no longer valid.")),
@@ -338,6 +353,10 @@ def title_of(command: Command, *, values: bool) -> str:
     match wanted := intent_of(command):
         case Start():
             return _("Start charging at %s") % where if command.connector_number else _("Start charging")
+        case AskTransaction():
+            return _("Ask what became of transaction %s") % wanted.transaction_id
+        case TellCost():
+            return _("Tell the station the cost of transaction %s") % wanted.transaction_id
         case Stop():
             return _("Stop charging, transaction %s") % wanted.transaction_id
         case Reset():
@@ -395,6 +414,8 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (Start, intents.REJECTED): lazy("Start refused by the station: the connector is taken, out of service, or has no car plugged in."),
     (Stop, intents.ACCEPTED): lazy("Stop accepted."),
     (Stop, intents.REJECTED): lazy("Stop refused by the station: it knows of no such transaction. It may have ended already."),
+    (AskTransaction, intents.ACCEPTED): lazy("Answered: the transaction's page says what."),
+    (TellCost, intents.ACCEPTED): lazy("The station knows it."),
     (Reset, intents.ACCEPTED): lazy("Reset accepted. The station comes back by itself within minutes."),
     (Reset, intents.SCHEDULED): lazy("Accepted; it resets when the running transaction ends."),
     (Reset, intents.REJECTED): lazy("Reset refused by the station. Try again when nobody charges, as a hard reset if it was a soft one."),
@@ -519,6 +540,7 @@ _ORIGINS: dict[str, Text] = {
     "out_of_service": lazy("the portal: it was out of service for a time"),
     "firmware": lazy("the portal: a firmware update was planned"),
     "limit": lazy("the portal: the pass has charged all it may"),
+    "missing_reports": lazy("the portal: reports of a transaction are missing"),
 }
 
 

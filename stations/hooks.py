@@ -106,6 +106,10 @@ access_changed: list[Callable[[Collection[int]], None]] = []
 # Called with a station and those of its configuration keys that have another value than was known, inside the transaction that keeps it.
 configuration_changed: list[Callable[[int, Collection[str]], None]] = []
 
+# What transactions that have just ended cost, by their keys, for the displays of their stations; taxes included. Called inside the ledger's
+# transaction, in a constant number of queries.
+total_costs: Callable[[Sequence[Transaction]], Mapping[int, float]] | None = None
+
 
 def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     if authorizer is None:

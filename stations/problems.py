@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Transaction, UnmatchedMessage
-from stations.ocpp import masking
+from stations.ocpp import masking, versions
 
 Text = str | Promise
 Problem = Transaction.Problem
@@ -55,6 +55,18 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("It was closed by hand, and the station has since reported a meter beyond the end that was put in."),
         lazy("It was still charging. Once it is over, correct the end and the meter; if the station reports its end, that takes force."),
     ),
+    Problem.NO_START_METER: (
+        lazy("The station did not report the meter at the start, so the first value that came stands in."),
+        lazy("What was charged before that value is missing. Compare with the charge before, then correct or confirm it."),
+    ),
+    Problem.NO_END_METER: (
+        lazy("The station has not reported one reading of its meter."),
+        lazy("How much was charged is not known. Read the meter, then correct it; and let the station measure at start and end."),
+    ),
+    Problem.NO_CARD: (
+        lazy("It ended without anybody having held a card to the station."),
+        lazy("Nobody can be asked to pay. Where everybody may charge, set the access mode to open; else look why the station gave energy."),
+    ),
     Problem.AFTER_DECISION: (
         lazy("It was decided that nothing is settled for it; the station has reported its end since."),
         lazy("Look at what it reports, then decide anew: confirm it, correct it, or leave it unsettled."),
@@ -81,13 +93,13 @@ def what_is(entry: UnmatchedMessage) -> str:
     known_elsewhere = entry.transaction_id in {"", "0", "-1"}
     if entry.about_id and not entry.resolved_at:
         return _("The station ended transaction %s once more, with another meter at its end.") % entry.about_id
-    if entry.action == "StopTransaction":
-        meter = entry.payload.get("meterStop") if isinstance(entry.payload, dict) else None
+    if end := versions.ended_of(entry.action, entry.payload):
+        meter = end.meter_stop
         if known_elsewhere:
             text = _("The station ended a charge that has no number: its start has not reached us.")
         else:
             text = _("The station ended transaction %s, which it never started here or ended before otherwise.") % entry.transaction_id
-        return f"{text} {_('Its meter stood at %s Wh.') % meter}" if meter is not None else text
+        return f"{text} {_('Its meter stood at %s Wh.') % meter}"
     if known_elsewhere:
         return _("The station sent meter values of a charge that has no number: its start has not reached us.")
     return _("The station sent meter values of transaction %s, which it has never started here.") % entry.transaction_id
@@ -96,7 +108,7 @@ def what_is(entry: UnmatchedMessage) -> str:
 def what_to_do(entry: UnmatchedMessage) -> str:
     if entry.about_id:
         return _("What it said first is booked. Compare both: take what it says now, or dismiss it, and what is booked stands.")
-    if entry.action == "StopTransaction":
+    if versions.ended_of(entry.action, entry.payload):
         return _("If a charge is open at this station that can be its start, join the two. Otherwise look in the log, then dismiss it.")
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
 

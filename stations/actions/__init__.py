@@ -83,6 +83,10 @@ from stations.actions.maintenance import (
     end_maintenance,
     plan_maintenance,
 )
+from stations.actions.transactions import (
+    ask_about_transaction,
+    tell_cost,
+)
 from stations.actions.vendor_codes import (
     create_vendor_code,
     delete_vendor_code,
@@ -98,6 +102,7 @@ __all__ = [
     "add_note",
     "add_stations",
     "ask",
+    "ask_about_transaction",
     "begin_bulk_job",
     "cancel_bulk_job",
     "cancel_update",
@@ -147,6 +152,7 @@ __all__ = [
     "set_stations_active",
     "take_out_of_service",
     "take_over_template",
+    "tell_cost",
     "what_goes_with_station",
     "what_is_wrong_with",
     "why_connector_stays",

@@ -127,8 +127,11 @@ class Book:
             answers[entry] = self._one(entry)
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
         self._write_transactions()
+        costs = self.of_transactions.costs()
         for entry in received:
             said = answers[entry]
+            if entry in costs and isinstance(said, Judged):
+                said = said._replace(total=costs[entry])
             if isinstance(said, _Begun):
                 said = StartBooked(said.row.transaction_id, said.card)
             text = (
@@ -289,11 +292,11 @@ class Book:
         text = f"There is no connector {number}: EVSEs from 0 to {numbering.MOST_EVSES} are possible."
         return frames.error(entry.message_id, "PropertyConstraintViolation", text)
 
-    def offer(self, entry: Received, id_tag: str, connector: int | None) -> None:
+    def offer(self, entry: Received, id_tag: str, connector: int | None, action: str = "") -> None:
         verdict = self.verdicts[entry]
         self.offers.append((
-            entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action,
-            verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps),
+            entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason,
+            action or entry.action, verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps),
         ))  # fmt: skip
         self.changed.add(entry.state.station_id)
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations import credentials, file_progress, hooks
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
-from stations.gateway import bulk
+from stations.gateway import bulk, transaction_answers
 from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -29,7 +29,7 @@ from stations.models import (
 )
 from stations.ocpp import frames, intents, masking, reading
 from stations.ocpp.frames import CallError
-from stations.ocpp.intents import Configure, ReadConfiguration, Switch
+from stations.ocpp.intents import AskTransaction, Configure, ReadConfiguration, Start, Switch
 from stations.ocpp.versions import reader, speaker
 from tenancy import audit
 
@@ -247,7 +247,13 @@ def _fitting(entries: list[Any], version: str) -> list[tuple[str, dict[str, Any]
 Consequence = Callable[[Command, Any, str, dict[str, Any], datetime], None]
 # What an answer to a wish changes: the command, what it wanted (secrets in it are masked), the outcome in a word of `intents`, the answer,
 # and when it came. Called in the ledger's transaction; touches rows of the command's own station only.
-CONSEQUENCES: dict[type[Any], Consequence] = {Configure: _configured, ReadConfiguration: _keep_configuration, Switch: _switched}
+CONSEQUENCES: dict[type[Any], Consequence] = {
+    Configure: _configured,
+    ReadConfiguration: _keep_configuration,
+    Switch: _switched,
+    Start: transaction_answers.started,
+    AskTransaction: transaction_answers.asked,
+}
 
 
 def time_out(command_ids: Sequence[int]) -> list[int]:

@@ -27,6 +27,7 @@ LARGEST_NUMBER = 2**31 - 1
 LARGEST_START = 2**63 - 1
 NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the station lets everybody charge
 STOP_AUTHORIZED = "StopAuthorized"
+TO_START, TO_STOP = "StartTransaction", "StopTransaction"  # as CardOffer.action says it of every version
 
 Problem = Transaction.Problem
 Status = Connector.Status
@@ -256,7 +257,8 @@ class Reports:
         if not _card(report) or verdict is None or row.id_tag == report.id_tag:
             return self._say(entry, report, row)
         number = report.connector
-        self.book_of_all.offer(entry, report.id_tag, number if number is not None and numbering.possible(number) else None)
+        where = number if number is not None and numbering.possible(number) else None
+        self.book_of_all.offer(entry, report.id_tag, where, TO_START if entry in self.charges else TO_STOP)
         first = not row.id_tag
         if first or (row.verdict != "Accepted" and verdict.status == "Accepted" and report.kind != ENDED):
             _settle(row, report.id_tag, verdict)
@@ -403,6 +405,20 @@ class Reports:
                 assert end is not None
                 self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
         bulk.update(Transaction, ("problems",), [(one.pk, _judged_again(one)) for one in found if over[one.pk] not in self.ended])
+
+    def costs(self) -> dict[Received, float]:
+        """What those that have ended cost, by their last report; nothing where nobody says so."""
+        if hooks.total_costs is None or not self.ended:
+            return {}
+        closing = {values[0]: values for values in self.book_of_all.closing}
+        last = {}
+        for key, (_report, entry, meter) in self.ended.items():
+            row = self.courses[key].row
+            if row is not None and row.pk in closing:
+                row.ended_at, row.meter_stop = closing[row.pk][1], meter
+                last[entry] = row
+        found = hooks.total_costs(list(last.values()))
+        return {entry: found[row.pk] for entry, row in last.items() if row.pk in found}
 
     def write_everyday(self) -> None:
         """Nothing is read."""

@@ -10,7 +10,7 @@ from django.db.models import Count
 from stations.gateway import bulk, outbound
 from stations.gateway.entries import Received
 from stations.models import UnmatchedMessage
-from stations.ocpp import events, frames
+from stations.ocpp import events, frames, registers
 
 MAX_WAITING = 200  # entries per station and action; the log keeps the rest
 
@@ -27,6 +27,8 @@ class Message(NamedTuple):
 
 def which_end(event: Any) -> str:
     """Tells an end from others of the same transaction id; empty for what is no end."""
+    if isinstance(event, events.TransactionReport):
+        event = registers.as_end(event)
     if not isinstance(event, events.Ended):
         return ""
     return hashlib.sha256(f"{event.meter_stop}|{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest()[:32]

@@ -101,13 +101,17 @@ class Transaction(models.Model):
     meter_start = models.BigIntegerField()
     meter_last = models.BigIntegerField(null=True)
     meter_stop = models.BigIntegerField(null=True)
-    stop_reason = models.CharField(max_length=20, blank=True)
+    stop_reason = models.CharField(max_length=30, blank=True)
     # Of 2.0.1: what the car does (ChargingStateEnumType), the number of our remote start, and of the reports that we have the highest
     # number and those below it that are missing
     charging_state = models.CharField(max_length=16, blank=True, editable=False)
     remote_start = models.BigIntegerField(null=True, editable=False)
     last_report = models.IntegerField(null=True, editable=False)
     missing_reports = models.JSONField(default=list, editable=False)
+    # When the station was asked what became of it, and what it said: whether it goes on, and whether reports of it wait there
+    asked_at = models.DateTimeField(null=True, editable=False)
+    said_to_go_on = models.BooleanField(null=True, editable=False)
+    said_to_wait = models.BooleanField(null=True, editable=False)
     problems = models.JSONField(default=list)
     # When somebody looked at its problems and decided; see Correction
     reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -130,6 +134,7 @@ class Transaction(models.Model):
             models.Index(fields=["pass_key"], name="transaction_open_pass", condition=Q(ended_at=None, pass_key__isnull=False)),
             models.Index(fields=["token_key"], name="transaction_open_token", condition=Q(ended_at=None, token_key__isnull=False)),
             models.Index(fields=["-started_at"], name="transaction_with_problem", condition=~Q(problems=[])),
+            models.Index(fields=["-started_at"], name="transaction_reports_missing", condition=~Q(missing_reports=[])),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -238,7 +243,7 @@ class CardOffer(models.Model):
     token_key = models.BigIntegerField(null=True)
     # What was looked at, in order: stations.hooks.Step, each as a list
     steps = models.JSONField(default=list)
-    # Authorize, StartTransaction, StopTransaction
+    # Authorize, StartTransaction, StopTransaction: what it was offered for, whichever message of a version said so
     action = models.CharField(max_length=20)
 
     objects = VisibleQuerySet.as_manager()

@@ -32,7 +32,9 @@ Call = tuple[str, Payload]
 _PROFILES: dict[type[Any], str] = {Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement"}
 PROFILES_KEY = "SupportedFeatureProfiles"
 # What a CALL is named that says one of these
-ACTIONS: dict[type[Any], str] = {Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration"}
+ACTIONS: dict[type[Any], str] = {
+    Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration", Start: "RemoteStartTransaction",
+}  # fmt: skip
 PASSWORD_KEY = "AuthorizationKey"  # noqa: S105 - its name
 SECURITY_KEY = "SecurityProfile"  # of the security extension; a station that has it knows GetLog
 
@@ -54,7 +56,10 @@ def tells_security_log(configuration: Mapping[str, str]) -> bool | None:
 
 def call(intent: Intent) -> Call:
     """(action, payload); NotPossible says what OCPP 1.6 cannot say."""
-    return _CALLS[type(intent)](intent)
+    maker = _CALLS.get(type(intent))
+    if maker is None:
+        raise NotPossible(_("OCPP 1.6 cannot say this."))
+    return maker(intent)
 
 
 def _start(intent: Start) -> Call:
@@ -155,6 +160,11 @@ def connector_named(action: str, payload: Payload) -> int | None:
     """The connector that a CALL of ours is about; None where it names none."""
     found = payload.get("connectorId")
     return found if isinstance(found, int) else None
+
+
+def remote_start(action: str, payload: Payload) -> int | None:
+    """OCPP 1.6 has no number by which a transaction that comes of a Start is known."""
+    return None
 
 
 def log_name(action: str, answer: Payload) -> str | None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from stations.ocpp import commands, intents, masking, schemas
 from stations.ocpp.intents import (
+    AskTransaction,
     ClearCache,
     Configure,
     Intent,
@@ -22,6 +23,7 @@ from stations.ocpp.intents import (
     Start,
     Stop,
     Switch,
+    TellCost,
     Trigger,
     Unlock,
     UpdateFirmware,
@@ -35,7 +37,7 @@ Call = tuple[str, Payload]
 
 PASSWORD_KEY = "SecurityCtrlr/BasicAuthPassword"  # noqa: S105 - its name
 # What a CALL is named that says one of these
-ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables"}
+ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction"}
 # Variables by which a station tells that it has what an intent needs; by what people know it as
 _FEATURES: dict[type[Any], tuple[str, str]] = {}
 TELLING_KEYS = tuple(key for key, _name in _FEATURES.values())
@@ -109,6 +111,8 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
         "RequestStartTransaction",
         {"idToken": id_token(intent.uid), "remoteStartId": new_id()} | ({"evseId": evse_of(intent.connector)} if intent.connector else {}),
     ),
+    AskTransaction: lambda intent: ("GetTransactionStatus", {"transactionId": intent.transaction_id}),
+    TellCost: lambda intent: ("CostUpdated", {"transactionId": intent.transaction_id, "totalCost": intent.total}),
     Stop: lambda intent: ("RequestStopTransaction", {"transactionId": intent.transaction_id}),
     Reset: lambda intent: (
         "Reset",
@@ -161,6 +165,8 @@ def _configure(p: Payload) -> Intent | None:
 
 _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "RequestStartTransaction": lambda p: Start(p["idToken"]["idToken"], p.get("evseId", 0)),
+    "GetTransactionStatus": lambda p: AskTransaction(p["transactionId"]),
+    "CostUpdated": lambda p: TellCost(p["transactionId"], p["totalCost"]),
     "RequestStopTransaction": lambda p: Stop(p["transactionId"]),
     "Reset": lambda p: Reset(p["type"] == "Immediate", p.get("evseId", 0)),
     "UnlockConnector": lambda p: Unlock(number(p["evseId"], p["connectorId"])),
@@ -187,6 +193,12 @@ def connector_named(action: str, payload: Payload) -> int | None:
         return _at(payload["evse"])
     found = payload.get("evseId")
     return number(found, payload.get("connectorId")) if isinstance(found, int) else None
+
+
+def remote_start(action: str, payload: Payload) -> int | None:
+    """The number that a Start carries, and the transaction that comes of it too."""
+    found = payload.get("remoteStartId") if action == "RequestStartTransaction" else None
+    return found if isinstance(found, int) else None
 
 
 def log_name(action: str, answer: Payload) -> str | None:

@@ -23,6 +23,19 @@ class Stop(NamedTuple):
     transaction_id: str  # as the station knows it
 
 
+class AskTransaction(NamedTuple):
+    """What goes on with a transaction, and whether reports of it wait in the station; 2.0.1 only."""
+
+    transaction_id: str  # as the station knows it
+
+
+class TellCost(NamedTuple):
+    """What a running transaction costs so far, for the station's display; 2.0.1 only."""
+
+    transaction_id: str
+    total: float  # in the currency that the station shows, taxes included
+
+
 class Reset(NamedTuple):
     """Not `hard`: when nothing charges any more (2.0.1), or the program alone (1.6). A connector stands for its EVSE, 2.0.1 only."""
 
@@ -82,7 +95,21 @@ class SendLog(NamedTuple):
     retry_interval: int = 60  # seconds
 
 
-Intent = Start | Stop | Reset | Unlock | Switch | Trigger | ClearCache | ReadConfiguration | Configure | UpdateFirmware | SendLog
+Intent = (
+    Start
+    | Stop
+    | AskTransaction
+    | TellCost
+    | Reset
+    | Unlock
+    | Switch
+    | Trigger
+    | ClearCache
+    | ReadConfiguration
+    | Configure
+    | UpdateFirmware
+    | SendLog
+)
 
 # -- what came of it ----------------------------------------------------------------------------------------------------------------------
 

@@ -25,9 +25,11 @@ class Booted(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """To a card that was offered, or to what may carry one; None where it carried none."""
+    """To a card that was offered, or to what may carry one; None where it carried none. `total`: what a transaction that has ended costs,
+    taxes included, where the version can say it."""
 
     card: Card | None
+    total: float | None = None
 
 
 class StartBooked(NamedTuple):

@@ -130,7 +130,8 @@ class V201:
         if isinstance(said, Booted):
             return {"currentTime": iso(said.at), "interval": said.interval, "status": said.status}
         if isinstance(said, Judged):
-            return {"idTokenInfo": id_token_info(said.card)} if said.card else {}
+            info: Payload = {"idTokenInfo": id_token_info(said.card)} if said.card else {}
+            return info if said.total is None or action != "TransactionEvent" else info | {"totalCost": said.total}
         return {"status": said.status} if isinstance(said, Answer) else {}
 
     def spelled(self, code: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Protocol, cast
 
-from stations.ocpp import calls16, calls201, schemas, v16
-from stations.ocpp.events import Ended, Event
+from stations.ocpp import calls16, calls201, registers, schemas, v16
+from stations.ocpp.events import Ended, Event, TransactionReport
 from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Intent
 from stations.ocpp.replies import Reply
@@ -28,6 +28,8 @@ class Speaker(Protocol):
     def intent(self, action: str, payload: dict[str, Any]) -> Intent | None: ...
 
     def connector_named(self, action: str, payload: dict[str, Any]) -> int | None: ...
+
+    def remote_start(self, action: str, payload: dict[str, Any]) -> int | None: ...
 
     def log_name(self, action: str, answer: dict[str, Any]) -> str | None: ...
 
@@ -86,6 +88,8 @@ VERSIONS: dict[str, Version] = {
     "2.1": Version("OCPP 2.1", V201("v21", "OCPP 2.1"), cast(Speaker, calls201)),
 }
 SUBPROTOCOL = "ocpp"
+# What may end a transaction, and in which version
+_ENDING = {"StopTransaction": "1.6", "TransactionEvent": "2.0.1"}
 PROTOCOLS = tuple(version.shown for version in VERSIONS.values())
 
 
@@ -120,11 +124,12 @@ def messages_of_stations() -> frozenset[str]:
 
 
 def ended_of(action: str, payload: Any) -> Ended | None:
-    """What a message of a station says of the end of a transaction that has an id of ours; None where it says nothing of one."""
-    if action != "StopTransaction" or not isinstance(payload, dict):
+    """What a message of a station says of the end of a transaction; None where it says nothing of one, or nothing of its meter."""
+    version = _ENDING.get(action)
+    if version is None or not isinstance(payload, dict):
         return None
     try:
-        event = reader("1.6").read(action, payload)
+        event = reader(version).read(action, payload)
     except (OcppError, KeyError, TypeError, ValueError):
         return None
-    return event if isinstance(event, Ended) else None
+    return registers.as_end(event) if isinstance(event, TransactionReport) else event if isinstance(event, Ended) else None

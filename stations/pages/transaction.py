@@ -16,7 +16,7 @@ from stations import explain, hooks, plots, problems
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.models import CardOffer, Command, Correction, SignedMeterValue, Transaction
-from stations.pages import correct, transaction_files
+from stations.pages import correct, transaction_files, transaction_reports
 from stations.pages.command_rows import command_rows
 from stations.pages.sheet_head import action
 from stations.pages.stops import last_stop
@@ -74,7 +74,9 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
     cards = Faces(request.user, [(tag, station.location) for tag in (row.id_tag, row.stop_id_tag)])
     offer = (
         CardOffer.objects.visible_to(request.user)
-        .filter(station=station, action="StartTransaction", id_tag=row.id_tag, at=row.start_received_at)
+        .filter(station=station, action="StartTransaction", id_tag=row.id_tag, at__gte=row.start_received_at)
+        .filter(at__lte=row.end_received_at or now)
+        .order_by("at", "pk")
         .first()
     )
     if offer:
@@ -88,6 +90,8 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         current = situation.transaction_at(row.connector)
         if not stop.reason and current is not None and current.pk != row.pk:
             stop = stop._replace(reason=_("Another transaction runs at this connector, so the station cannot be asked to end this one."))
+        if not stop.reason and not row.connector.number and len(situation.running) > 1:
+            stop = stop._replace(reason=_("The station has not said at which of its connectors this is."))
     commands = Command.objects.visible_to(request.user).filter(station=station, created_at__gte=row.start_received_at)
     asked = command_rows(commands.select_related("requested_by").order_by("-created_at", "-pk")[:LOOKED_AT], situation) if situation else []
     return {
@@ -115,6 +119,7 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "advice": problems.advice(row),
         "log_url": f"{reverse('station_logs', args=[station.pk])}?{_period(row, now)}" if may(request.user, READ_LOGS, row) else "",
         "stop": stop,
+        "reports": transaction_reports.context(request, row, now),
         "corrections": correct.history(request, row),
         "corrected_names": _corrected(row),
         "in_inbox": problems.why_in_inbox(row),
@@ -163,4 +168,5 @@ urlpatterns: list[URLPattern] = [
     path("transactions/<int:pk>/", transaction, name="transaction"),
     path("transactions/<int:pk>/plot.json", transaction_plot, name="transaction_plot"),
     *transaction_files.urlpatterns,
+    *transaction_reports.urlpatterns,
 ]

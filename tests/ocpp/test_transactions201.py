@@ -81,4 +81,4 @@ def test_e02_plug_first_then_card_then_energy_then_end(wire: Wire) -> None:
     row = one()
     assert (row.meter_stop, row.stop_reason, row.problems, row.missing_reports) == (3100, "EVDisconnected", [], [])
     assert (row.id_tag, row.verdict, row.last_report) == (CARD, "Accepted", 5)
-    assert [offer.action for offer in CardOffer.objects.all()] == ["TransactionEvent"]
+    assert [offer.action for offer in CardOffer.objects.all()] == ["StartTransaction"]
