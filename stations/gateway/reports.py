@@ -103,9 +103,9 @@ class Reports:
 
     def read(self, entries: Sequence[Received]) -> list[tuple[Received, str]]:
         """Find the transactions that these reports are of; the cards in them that nobody has judged yet."""
-        reports = [(entry, entry.event) for entry in entries if isinstance(entry.event, TransactionReport) and entry.event.transaction_id]
-        if not reports:
-            return []
+        every = [(entry, entry.event) for entry in entries if isinstance(entry.event, TransactionReport)]
+        reports = [(entry, report) for entry, report in every if report.transaction_id]
+        offered = [(entry, report.id_tag) for entry, report in every if _card(report) and not report.transaction_id]
         whole: dict[_Key, Received] = {}
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
@@ -119,7 +119,7 @@ class Reports:
                 self.courses[key] = course
                 course.states.add(entry.state)
         if not whole:
-            return []
+            return offered
         found = Transaction.objects.filter(station__in={s for s, _t in whole}, transaction_id__in={t for _s, t in whole}).order_by()
         for row in found:
             key = (row.station_id, row.transaction_id)
@@ -129,7 +129,6 @@ class Reports:
         strangers = [key for key in whole if key not in self.courses]
         self.keys = dict(zip(strangers, bulk.next_keys(Transaction, len(strangers)), strict=True)) if strangers else {}
         self._read_uncarded(reports)
-        offered = []
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
             if not _card(report) or key not in whole:
@@ -262,7 +261,7 @@ class Reports:
         first = not row.id_tag
         if first or (row.verdict != "Accepted" and verdict.status == "Accepted" and report.kind != ENDED):
             _settle(row, report.id_tag, verdict)
-            row.problems = [one for one in row.problems if one != Problem.REFUSED_CARD]
+            row.problems = [one for one in row.problems if one not in (Problem.REFUSED_CARD, Problem.NO_CARD)]
             if verdict.status != "Accepted":
                 _flag(row, Problem.REFUSED_CARD)
         if report.trigger == STOP_AUTHORIZED:
