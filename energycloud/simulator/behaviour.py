@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from ocpp.exceptions import OCPPError
 
+from energycloud.simulator.base import Outlet, Station
 from energycloud.simulator.cars import Car, some_car
-from energycloud.simulator.station import NotConnected, Outlet, SimulatedStation
+from energycloud.simulator.link import NotConnected
 
 # (errorCode, vendorErrorCode, info)
 AC_FAULTS = (("GroundFailure", "E1203", "RCD tripped"), ("ConnectorLockFailure", "E2110", "Socket lock does not close"),
@@ -22,7 +23,7 @@ UNKNOWN_CARDS = ("04F1E2D3C4B5A6", "0A1B2C3D", "045C11AA907380", "7F33D1C2")
 class Driver:
     """Everybody who comes to one connector. Seconds are simulated ones."""
 
-    def __init__(self, station: SimulatedStation, outlet: Outlet, cards: Sequence[str], rng: random.Random, *, begin: str = "idle") -> None:
+    def __init__(self, station: Station, outlet: Outlet, cards: Sequence[str], rng: random.Random, *, begin: str = "idle") -> None:
         """`begin`: "idle", "charging" (a car is there from the start) or "broken" (a fault that only a reset cures)."""
         self.station, self.outlet, self.cards, self.rng, self.begin = station, outlet, list(cards), rng, begin
         self.dc = station.make.current_type == "DC"
@@ -42,7 +43,10 @@ class Driver:
             if called:
                 tag, outlet.remote_tag = outlet.remote_tag, ""
                 await self.visit(tag, called=True)
-            elif outlet.operative and outlet.status == "Available":
+            elif outlet.status == "Reserved" and rng.random() < 0.2:
+                if kept := next((one for one in station.reservations.values() if outlet.number in one.numbers), None):
+                    await self.visit(kept.tag, soc=rng.uniform(15, 80))
+            elif station.is_free(outlet):
                 chance = rng.random()
                 if chance < 0.05:
                     await self.break_down(rng.uniform(60, 240))
@@ -70,18 +74,23 @@ class Driver:
             await self.station.free(self.outlet.number)
 
     async def visit(self, tag: str, *, soc: float = 35.0, called: bool = False) -> None:
-        """Plug in, hold up the card (unless the charge was started remotely), charge, leave."""
+        """Plug in and hold up the card, or the other way round (no card when the charge was started remotely), charge, leave."""
         station, number, rng = self.station, self.outlet.number, self.rng
-        await station.show(number, "Preparing")
-        await station.pause(rng.uniform(2, 6))
-        ask = not called or station.configuration["AuthorizeRemoteTxRequests"].value.lower() == "true"
+        card_first = not called and rng.random() < 0.3
         try:
-            if not ask or await station.authorize(tag) == "Accepted":
+            if not card_first:
+                await station.plug(number)
+                await station.pause(rng.uniform(2, 6))
+            asks = not called or station.asks_for_remote_starts
+            if not asks or await station.present(number, tag):
+                if card_first:
+                    await station.pause(rng.uniform(2, 6))
+                    await station.plug(number)
                 await station.pause(1.5)
                 await self.charge(tag, some_car(rng, dc=self.dc), soc)
         except (NotConnected, TimeoutError, OCPPError):
             await station.online.wait()
-        if self.outlet.status not in ("Faulted", "Unavailable"):
+        if self.outlet.plugged and self.outlet.status not in ("Faulted", "Unavailable"):
             await station.pause(rng.uniform(4, 30))
             await station.free(number)
 
@@ -93,7 +102,7 @@ class Driver:
         left = rng.uniform(8, 25) * 60 if self.dc else rng.uniform(12, 60) * 60
         first = True
         while session is not None and outlet.session is session:
-            seconds = 3 if first else int(station.configuration["MeterValueSampleInterval"].value) or 60
+            seconds = 3 if first else station.sample_interval
             first = False
             try:
                 await asyncio.wait_for(session.ended.wait(), seconds / station.speed)
@@ -107,7 +116,7 @@ class Driver:
             except (NotConnected, TimeoutError, OCPPError):
                 pass  # the meter goes on; the next value says how far
             if session.soc >= 100 and outlet.status == "Charging":
-                await station.show(outlet.number, "SuspendedEV")
+                await station.full(outlet.number)
                 left = min(left, rng.uniform(60, 300))
             if left <= 0:
                 await station.stop(outlet.number, rng.choice(("Local", "EVDisconnected")), tag=tag)

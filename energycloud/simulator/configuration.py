@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from energycloud.simulator.makes import Make
+
 _NUMBER, _BOOLEAN, _TEXT = re.compile(r"\d{1,9}\Z"), re.compile(r"(?i)(true|false)\Z"), re.compile(r"[\x20-\x7e]{0,500}\Z")
 
 
@@ -16,7 +18,7 @@ class Key:
     secret: bool = False  # can be written, never read
 
 
-def keys(connectors: int, current_type: str, *, local_list: bool = True, security: bool = False) -> dict[str, Key]:
+def keys(connectors: int, make: Make) -> dict[str, Key]:
     measurands = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
     found = {
         "AllowOfflineTxForUnknownId": Key("false", _BOOLEAN),
@@ -32,26 +34,42 @@ def keys(connectors: int, current_type: str, *, local_list: bool = True, securit
         "LocalAuthorizeOffline": Key("true", _BOOLEAN),
         "LocalPreAuthorize": Key("false", _BOOLEAN),
         "MeterValueSampleInterval": Key("15", _NUMBER),
-        "MeterValuesSampledData": Key(measurands + (",SoC" if current_type == "DC" else ""), _TEXT),
+        "MeterValuesSampledData": Key(measurands + (",SoC" if make.current_type == "DC" else ""), _TEXT),
         "NumberOfConnectors": Key(str(connectors)),
         "ResetRetries": Key("1", _NUMBER),
         "SendLocalListMaxLength": Key("200"),
         "StopTransactionOnEVSideDisconnect": Key("true", _BOOLEAN),
         "StopTransactionOnInvalidId": Key("true", _BOOLEAN),
         "StopTxnSampledData": Key("", _TEXT),
-        "SupportedFeatureProfiles": Key("Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger"),
         "TransactionMessageAttempts": Key("3", _NUMBER),
         "TransactionMessageRetryInterval": Key("10", _NUMBER),
         "UnlockConnectorOnEVSideDisconnect": Key("true", _BOOLEAN),
         "WebSocketPingInterval": Key("60", _NUMBER, reboot=True),
         "LEDBrightness": Key("70", re.compile(r"(100|\d{1,2})\Z")),
     }
-    if security:
-        found["SecurityProfile"] = Key("1", _NUMBER, reboot=True)
-    if not local_list:
+    profiles = ["Core", "FirmwareManagement", "RemoteTrigger"]
+    if make.security_log:
+        found["SecurityProfile"] = Key("1", re.compile(r"[0-3]\Z"))
+        found["CpoName"] = Key("", _TEXT)
+        found["AdditionalRootCertificateCheck"] = Key("false")
+        found["CertificateStoreMaxLength"] = Key("20")
+        found["SupportedFileTransferProtocols"] = Key("HTTP,HTTPS")
+    if make.local_list not in ("no", "unknown"):
+        profiles.append("LocalAuthListManagement")
+    else:
         for name in ("LocalAuthListEnabled", "LocalAuthListMaxLength", "SendLocalListMaxLength"):
             del found[name]
-        found["SupportedFeatureProfiles"].value = "Core,FirmwareManagement,RemoteTrigger"
+    if make.reserves:
+        profiles.append("Reservation")
+        found["ReserveConnectorZeroSupported"] = Key("true")
+    if make.smart:
+        profiles.append("SmartCharging")
+        found["ChargeProfileMaxStackLevel"] = Key("99")
+        found["ChargingScheduleAllowedChargingRateUnit"] = Key("Current,Power")
+        found["ChargingScheduleMaxPeriods"] = Key("24")
+        found["MaxChargingProfilesInstalled"] = Key("40")
+        found["ConnectorSwitch3to1PhaseSupported"] = Key("true" if make.current_type == "AC" and make.phases == 3 else "false")
+    found["SupportedFeatureProfiles"] = Key(",".join(profiles))
     return found
 
 

@@ -8,17 +8,16 @@ import json
 import logging
 import urllib.error
 import urllib.request
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
-from ocpp.v16 import call
-
+from energycloud.simulator.base import Station
+from energycloud.simulator.certificates import signature_holds
 from energycloud.simulator.makes import Make
 
-if TYPE_CHECKING:
-    from energycloud.simulator.station import SimulatedStation
-
 log = logging.getLogger("energycloud.simulator")
+
+Say = Callable[[str], Awaitable[None]]  # tells the server of a state of the work
 
 MARK = b"SIMULATED FIRMWARE\n"
 SIZE = 200_000  # bytes
@@ -42,11 +41,11 @@ def version_in(content: bytes, make: Make) -> str:
     return str(told.get("version", "")) if told.get("vendor") == make.vendor else ""
 
 
-def diagnostics(station: SimulatedStation) -> bytes:
+def diagnostics(station: Station) -> bytes:
     """What it writes down of itself."""
     lines = [f"{station.make.vendor} {station.make.model} {station.serial}, firmware {station.firmware}", f"written {datetime.now(UTC):%c}"]
     lines += [f"outlet {one.number}: {one.status} {one.error_code} {one.register:.0f} Wh" for one in station.outlets.values()]
-    lines += [f"{name} = {'****' if key.secret else key.value}" for name, key in sorted(station.configuration.items())]
+    lines += [f"{name} = {value}" for name, value in sorted(station.settings().items())]
     lines += [f"server sent {action}" for action, _payload in station.received]
     return ("\n".join(lines) + "\n").encode()
 
@@ -61,59 +60,81 @@ def _request(url: str, body: bytes | None = None) -> bytes:
         return content
 
 
-async def _say_firmware(station: SimulatedStation, status: str) -> None:
-    station.firmware_status = status
-    await station.deliver_or_call(call.FirmwareStatusNotification(status=status))
+async def update(
+    station: Station, say: Say, url: str, at: str, retries: int, interval: int, *, install_at: str = "", certificate: str = "",
+    signature: str = "", signed: bool = False,
+) -> None:  # fmt: skip
+    """As UpdateFirmware asks (OCPP 1.6 §6.19, 2.0.1 L): from `at` on, when nothing charges. `signed`: tells of more, and verifies."""
 
+    async def tell(status: str) -> None:
+        station.firmware_status = status
+        await say(status)
 
-async def update(station: SimulatedStation, url: str, at: str, retries: int, interval: int) -> None:
-    """As UpdateFirmware asks (OCPP 1.6 §6.19): from `at` on, when nothing charges."""
-    wait = (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
-    await station.pause(max(0.0, wait))
+    wait = _seconds_until(at)
+    if signed and wait > 0:
+        await tell("DownloadScheduled")
+    await station.pause(wait)
     while any(outlet.session for outlet in station.outlets.values()):
         await station.pause(STEP)
     content = b""
     for attempt in range(retries + 1):
-        await _say_firmware(station, "Downloading")
+        await tell("Downloading")
         try:
             content = await asyncio.to_thread(_request, url)
             break
         except (OSError, ValueError) as error:
             log.warning("%s: the download of firmware failed: %s", station.identity, error)
-            await _say_firmware(station, "DownloadFailed")
+            await tell("DownloadFailed")
             if attempt == retries:
                 return
             await station.pause(interval)
     await station.pause(STEP)
-    await _say_firmware(station, "Downloaded")
+    await tell("Downloaded")
+    if certificate:
+        await station.pause(STEP)
+        if not signature_holds(content, signature, certificate):
+            await tell("InvalidSignature")
+            await station.security_event("InvalidFirmwareSignature", "The signature does not belong to the file.")
+            return
+        await tell("SignatureVerified")
+    if signed and install_at and (wait := _seconds_until(install_at)) > 0:
+        await tell("InstallScheduled")
+        await station.pause(wait)
     await station.pause(STEP)
-    await _say_firmware(station, "Installing")
+    await tell("Installing")
     await station.pause(STEP)
     version = version_in(content, station.make)
     if not version:
-        await _say_firmware(station, "InstallationFailed")
+        await tell("InstallationFailed")
         return
     station.firmware = version
+    if signed:
+        await tell("InstallRebooting")
     await station.restart("Reboot")
-    await _say_firmware(station, "Installed")
+    await tell("Installed")
+    station.firmware_status = "Idle" if signed else "Installed"
 
 
-async def upload(station: SimulatedStation, url: str, name: str, *, request_id: int | None = None) -> None:
-    """Diagnostics, or with `request_id` the security log."""
+def _seconds_until(at: str) -> float:
+    return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())
 
-    async def say(status: str) -> None:
-        told: Any = call.DiagnosticsStatusNotification(status=status)
-        if request_id is not None:
-            told = call.LogStatusNotification(status={"UploadFailed": "UploadFailure"}.get(status, status), request_id=request_id)
-        await station.call(told)
 
-    await say("Uploading")
-    await station.pause(STEP)
-    body = diagnostics(station) if request_id is None else f"{datetime.now(UTC):%c} StartupOfTheDevice\n".encode()
+async def upload(station: Station, say: Say, url: str, name: str, body: bytes, *, failed: str = "UploadFailed") -> None:
+    """Leave a log at `url`; `failed` is how this version says that it could not."""
+    station.log_status = "Uploading"
     try:
-        await asyncio.to_thread(_request, f"{url}/{name}", body)
-    except (OSError, ValueError) as error:
-        log.warning("%s: the upload of %s failed: %s", station.identity, name, error)
-        await say("UploadFailed")
-    else:
-        await say("Uploaded")
+        await say("Uploading")
+        await station.pause(STEP)
+        try:
+            await asyncio.to_thread(_request, f"{url}/{name}", body)
+        except (OSError, ValueError) as error:
+            log.warning("%s: the upload of %s failed: %s", station.identity, name, error)
+            await say(failed)
+        else:
+            await say("Uploaded")
+    finally:
+        station.log_status = "Idle"
+
+
+def security_log(station: Station) -> bytes:
+    return f"{datetime.now(UTC):%c} StartupOfTheDevice\n".encode()

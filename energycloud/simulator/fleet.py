@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from energycloud.simulator.base import Station
 from energycloud.simulator.behaviour import Driver
 from energycloud.simulator.makes import MAKES
-from energycloud.simulator.station import SimulatedStation
+from energycloud.simulator.versions import simulated
 
 log = logging.getLogger("energycloud.simulator")
 
@@ -54,17 +55,18 @@ class Fleet:
     """The first `lively` of `stations` have drivers; the others connect and are idle. `memory`: see SimulatedStation.state."""
 
     def __init__(
-        self, url: str, stations: Sequence[Known], *, lively: int, speed: float, seed: int | None, memory: Path | None = None
-    ) -> None:
+        self, url: str, stations: Sequence[Known], *, lively: int, speed: float, seed: int | None, memory: Path | None = None,
+        **security: Any,
+    ) -> None:  # fmt: skip
         self.memory = memory
         kept = (read_json(memory) or {}) if memory else {}
-        self.stations: list[SimulatedStation] = []
+        self.stations: list[Station] = []
         self.drivers: list[Driver] = []
         for index, known in enumerate(stations):
             rng = random.Random(f"{seed}:{known.identity}") if seed is not None else random.Random()
-            station = SimulatedStation(
+            station = simulated(
                 url, known.identity, known.password, make=MAKES[known.make], connectors=known.connectors or None, serial=known.serial,
-                speed=speed, rng=rng,
+                speed=speed, rng=rng, **security,
             )  # fmt: skip
             for outlet, register in zip(station.outlets.values(), known.registers, strict=False):
                 outlet.register = register

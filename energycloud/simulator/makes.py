@@ -24,6 +24,12 @@ class Make:
     local_list: str = "yes"
     diagnostics: bool = True  # else it has none to upload
     security_log: bool = False
+    version: str = "1.6"  # of OCPP, or "2.0.1"
+    per_evse: int = 1  # connectors that share an EVSE, of which one charges at a time
+    reserves: bool = True  # takes reservations
+    smart: bool = True  # takes charging profiles
+    tx_start: str = "EVConnected,Authorized"  # 2.0.1: when a transaction begins and ends, as TxCtrlr has it
+    tx_stop: str = "EVConnected,Authorized"
 
     @property
     def max_power(self) -> int:
@@ -51,6 +57,13 @@ MAKES: dict[str, Make] = {
                            max_current=375, plugs=("CCS",), cable=True),
     "alpitronic-300": Make("alpitronic GmbH", "HYC300", "v2.6.1-3", "9999.99999", connectors=2, current_type="DC", voltage=400,
                            max_current=500, plugs=("CCS",), cable=True),
+    "alfen-201": Make("Alfen BV", "NG920-61031", "7.1.0-5012", "ACE0999999", connectors=2, security_log=True, version="2.0.1",
+                      tx_start="EVConnected"),
+    "zaptec-201": Make("ZAPTEC", "Zaptec Pro 2", "5.0.4.1", "ZPR299999", communication="Ethernet", security_log=True, version="2.0.1",
+                       tx_start="PowerPathClosed", tx_stop="EVConnected"),
+    "alpitronic-201": Make("alpitronic GmbH", "HYC400", "v3.2.0-1", "9999.99999", connectors=4, per_evse=2, current_type="DC", voltage=400,
+                           max_current=500, plugs=("CCS", "CHAdeMO", "CCS", "CCS"), cable=True, security_log=True, version="2.0.1",
+                           tx_start="Authorized"),
     "kempower": Make("Kempower Oy", "C500 S-Series", "2.9.4", "KP-99999", connectors=2, current_type="DC", voltage=400,
                      max_current=300, plugs=("CCS",), cable=True),
 }  # fmt: skip

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ocpp.charge_point import snake_to_camel_case
 from ocpp.exceptions import NotImplementedError
 from ocpp.routing import after, on
-from ocpp.v16 import ChargePoint, call_result
+from ocpp.v16 import ChargePoint, call, call_result
 
-from energycloud.simulator import configuration, files
+from energycloud.simulator import configuration, files, profiles
+from energycloud.simulator.security16 import Security
+from energycloud.simulator.smart16 import Smart
 
 if TYPE_CHECKING:
     from energycloud.simulator.station import SimulatedStation
@@ -18,7 +21,7 @@ TRIGGERS = {
 }  # fmt: skip
 
 
-class Protocol(ChargePoint):
+class Protocol(Smart, Security, ChargePoint):
     """One connection. `after` handlers run once the answer is out, so they may send CALLs of their own."""
 
     def __init__(self, station: SimulatedStation, connection: Any, **options: Any) -> None:
@@ -32,12 +35,20 @@ class Protocol(ChargePoint):
         return await super()._handle_call(msg)
 
     @on("RemoteStartTransaction")
-    def on_remote_start(self, id_tag: str, connector_id: int | None = None, **_rest: Any) -> Any:
-        return call_result.RemoteStartTransaction("Accepted" if self.station.outlet_for_start(connector_id) else "Rejected")
+    def on_remote_start(
+        self, id_tag: str, connector_id: int | None = None, charging_profile: dict[str, Any] | None = None, **_rest: Any
+    ) -> Any:
+        outlet = self.station.outlet_for_start(connector_id, id_tag)
+        if outlet and charging_profile:
+            profile = profiles.read(snake_to_camel_case(charging_profile), outlet.number, identity="chargingProfileId")
+            if not self.station.make.smart or profile.purpose != "TxProfile" or profiles.fault(profile, highest_level=99, most_periods=24):
+                return call_result.RemoteStartTransaction("Rejected")
+            self.station.pending_profiles[outlet.number] = profile
+        return call_result.RemoteStartTransaction("Accepted" if outlet else "Rejected")
 
     @after("RemoteStartTransaction")
     def after_remote_start(self, id_tag: str, connector_id: int | None = None, **_rest: Any) -> None:
-        outlet = self.station.outlet_for_start(connector_id)
+        outlet = self.station.outlet_for_start(connector_id, id_tag)
         if outlet:
             self.station.later(self.station.remote_started(outlet, id_tag))
 
@@ -97,6 +108,8 @@ class Protocol(ChargePoint):
 
     @on("ChangeConfiguration")
     def on_change_configuration(self, key: str, value: str, **_rest: Any) -> Any:
+        if key == "SecurityProfile" and key in self.station.configuration and not self.may_change_profile(value):
+            return call_result.ChangeConfiguration("Rejected")
         return call_result.ChangeConfiguration(configuration.change(self.station.configuration, key, value))
 
     @after("ChangeConfiguration")
@@ -147,28 +160,23 @@ class Protocol(ChargePoint):
     def after_update_firmware(
         self, location: str, retrieve_date: str, retries: int | None = None, retry_interval: int | None = None, **_rest: Any
     ) -> None:
-        self.station.later(files.update(self.station, location, retrieve_date, retries or 0, retry_interval or 60))
+        async def say(status: str) -> None:
+            await self.station.deliver_or_call(call.FirmwareStatusNotification(status=status))
+
+        self.station.later(files.update(self.station, say, location, retrieve_date, retries or 0, retry_interval or 60))
 
     @on("GetDiagnostics")
     def on_get_diagnostics(self, **_payload: Any) -> Any:
-        return call_result.GetDiagnostics(file_name=self._log_name("diagnostics") if self.station.make.diagnostics else None)
+        return call_result.GetDiagnostics(file_name=self.log_name("diagnostics") if self.station.make.diagnostics else None)
 
     @after("GetDiagnostics")
     def after_get_diagnostics(self, location: str, **_rest: Any) -> None:
         if self.station.make.diagnostics:
-            self.station.later(files.upload(self.station, location, self._log_name("diagnostics")))
 
-    @on("GetLog")
-    def on_get_log(self, **_payload: Any) -> Any:
-        if not self.station.make.security_log:
-            raise NotImplementedError(description="GetLog")
-        return call_result.GetLog(status="Accepted", filename=self._log_name("security"))
+            async def say(status: str) -> None:
+                await self.station.call(call.DiagnosticsStatusNotification(status=status))
 
-    @after("GetLog")
-    def after_get_log(self, log: dict[str, Any], request_id: int, **_rest: Any) -> None:
-        if self.station.make.security_log:
-            name = self._log_name("security")
-            self.station.later(files.upload(self.station, log["remote_location"], name, request_id=request_id))
+            self.station.later(files.upload(self.station, say, location, self.log_name("diagnostics"), files.diagnostics(self.station)))
 
-    def _log_name(self, kind: str) -> str:
+    def log_name(self, kind: str) -> str:
         return f"{self.station.identity}-{kind}.txt"
