@@ -292,6 +292,7 @@ class SimulatedStation201(Station):
         session = outlet.session
         if isinstance(session, Session201):
             session.tag, session.remote_start_id = tag, remote_start_id
+            await self._use_reservation(outlet, session)
             await self.tell(outlet, session, "Updated", trigger, token=tag)
         elif "Authorized" in self.points("TxStartPoint") or (outlet.plugged and "EVConnected" in self.points("TxStartPoint")):
             session = await self.begin(outlet, trigger, tag=tag, remote_start_id=remote_start_id)
@@ -321,12 +322,15 @@ class SimulatedStation201(Station):
         session = Session201(tag, CARS[0], 40.0, round(outlet.register), remote_start_id=remote_start_id)
         session.transaction_id = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
         outlet.session = session
-        if tag and (reserved := self.reservation_for(outlet.number, tag)):
-            session.reserved = reserved.id
-            await self.end_reservation(reserved)
+        await self._use_reservation(outlet, session)
         state = "EVConnected" if outlet.plugged else "Idle"
         await self.tell(outlet, session, "Started", trigger, state=state, token=tag, context="Transaction.Begin")
         return session
+
+    async def _use_reservation(self, outlet: Outlet, session: Session201) -> None:
+        if session.tag and (reserved := self.reservation_for(outlet.number, session.tag)):
+            session.reserved = reserved.id
+            await self.end_reservation(reserved)
 
     async def plug(self, number: int) -> None:
         outlet = self.outlets[number]

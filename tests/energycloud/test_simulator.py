@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import NameOID
 
-from energycloud.simulator import MAKES, SimulatedStation201
+from energycloud.simulator import MAKES, SimulatedStation, SimulatedStation201, files
+from energycloud.simulator.cars import CARS
 from energycloud.simulator.makes import Make
 from tests.energycloud.csms import Server, server
 
 CARD = "04A1B2C3D4E5F6"
 pytestmark = pytest.mark.asyncio
+
+
+async def arrived16(csms: Server, **options: Any) -> SimulatedStation:
+    station = SimulatedStation(csms.url, "SIM-1", "p" * 20, speed=1000, **options)
+    await station.connect()
+    assert await station.boot()
+    await station.report()
+    return station
 
 
 async def arrived(csms: Server, make: Make | str = "alfen-201", **options: Any) -> SimulatedStation201:
@@ -119,4 +135,204 @@ async def test_the_device_model_is_read_reported_and_set() -> None:
         ]  # fmt: skip
         asked = {"requestId": 6, "componentVariable": [{"component": {"name": "Kettle"}}]}
         assert await csms.ask("GetReport", asked) == {"status": "EmptyResultSet"}
+        await station.aclose()
+
+
+def profile(identity: str, number: int, purpose: str, limit: float, level: int = 0, **more: Any) -> dict[str, Any]:
+    schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}]}
+    listed = [{"id": 1, **schedule}] if identity == "id" else schedule
+    return {
+        identity: number, "stackLevel": level, "chargingProfilePurpose": purpose, "chargingProfileKind": "Relative",
+        "chargingSchedule": listed, **more,
+    }  # fmt: skip
+
+
+async def test_a_car_charges_no_faster_than_the_profiles_in_force_allow() -> None:
+    async with server("2.0.1") as csms:
+        station = await arrived(csms)
+        transaction = await station.start(1, CARD, car=CARS[0])
+
+        async def put(evse: int, told: dict[str, Any]) -> str:
+            answer = await csms.ask("SetChargingProfile", {"evseId": evse, "chargingProfile": told})
+            return str(answer["status"])
+
+        def amps() -> int:
+            power = station.outlets[1].session.power if station.outlets[1].session else 0
+            return round(power / 3 / 230)
+
+        assert amps() == 16
+        assert await put(0, profile("id", 1, "TxDefaultProfile", 13)) == "Accepted"
+        await csms.until(lambda: amps() == 13)
+        assert await put(1, profile("id", 2, "TxDefaultProfile", 12, level=1)) == "Accepted"
+        await csms.until(lambda: amps() == 12)
+        assert await put(1, profile("id", 3, "TxProfile", 9, transactionId=transaction)) == "Accepted"
+        await csms.until(lambda: amps() == 9)
+        assert await put(1, profile("id", 4, "TxProfile", 9, transactionId="nonsense")) == "Rejected"
+        whole = profile("id", 5, "ChargingStationMaxProfile", 4, chargingProfileKind="Absolute")
+        assert await put(0, whole) == "Accepted"  # 4 A is too little for any car
+        await csms.until(lambda: events(csms)[-1] == ("Updated", "ChargingStateChanged", "SuspendedEVSE"))
+        assert amps() == 0
+        composite = await csms.ask("GetCompositeSchedule", {"evseId": 1, "duration": 600, "chargingRateUnit": "A"})
+        assert [period["limit"] for period in composite["schedule"]["chargingSchedulePeriod"]] == [4]
+        asked = {"requestId": 8, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
+        assert await csms.ask("GetChargingProfiles", asked) == {"status": "Accepted"}
+        told = await csms.until(lambda: len(csms.of("ReportChargingProfiles")) == 2 and csms.of("ReportChargingProfiles"))
+        assert [(one["evseId"], one["tbc"]) for one in told] == [(0, True), (1, False)]
+        assert (await csms.ask("ClearChargingProfile", {"chargingProfileId": 5}))["status"] == "Accepted"
+        await csms.until(lambda: events(csms)[-1] == ("Updated", "ChargingStateChanged", "Charging"))
+        await station.stop(1)
+        assert {one.id for one in station.profiles.every} == {1, 2}, "a profile of a transaction ends with it"
+        await station.aclose()
+
+
+async def test_a_reservation_keeps_its_evse_and_expires() -> None:
+    async with server("2.0.1") as csms:
+        station = await arrived(csms)
+        soon = (datetime.now(UTC) + timedelta(seconds=0.4)).isoformat()
+        late = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+
+        async def reserve(number: int, until: str, evse: int) -> str:
+            token = {"idToken": CARD, "type": "ISO14443"}
+            answer = await csms.ask("ReserveNow", {"id": number, "expiryDateTime": until, "idToken": token, "evseId": evse})
+            return str(answer["status"])
+
+        await station.status(2, "Faulted", "GroundFailure")
+        assert await reserve(1, late, 2) == "Faulted"
+        await station.status(2, "Unavailable")
+        assert await reserve(1, late, 2) == "Unavailable"
+        assert await reserve(1, soon, 1) == "Accepted"
+        await csms.until(lambda: station.outlets[1].status == "Reserved")
+        assert await reserve(2, late, 1) == "Occupied"
+        assert not await station.present(1, "04FFFFFFFFFFFF")
+        await csms.until(lambda: csms.of("ReservationStatusUpdate") == [{"reservationId": 1, "reservationUpdateStatus": "Expired"}])
+        await csms.until(lambda: station.outlets[1].status == "Available")
+        assert await reserve(3, late, 1) == "Accepted"
+        assert await station.start(1, CARD, authorize=True)
+        assert [one.get("reservationId") for one in csms.of("TransactionEvent") if "idToken" in one] == [3]
+        assert await csms.ask("CancelReservation", {"reservationId": 3}) == {"status": "Rejected"}
+        assert (await csms.ask("UnlockConnector", {"evseId": 1, "connectorId": 1}))["status"] == "OngoingAuthorizedTransaction"
+        await station.aclose()
+
+
+async def test_a_monitor_tells_when_its_limit_is_passed() -> None:
+    async with server("2.0.1") as csms:
+        station = await arrived(csms)
+        there = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "Temperature"}}
+        wanted = {"value": 60, "type": "UpperThreshold", "severity": 4, **there}
+        unknown = {**wanted, "variable": {"name": "Moonrise"}}
+        answer = await csms.ask("SetVariableMonitoring", {"setMonitoringData": [wanted, wanted, unknown]})
+        assert [one["status"] for one in answer["setMonitoringResult"]] == ["Accepted", "Duplicate", "UnknownVariable"]
+        number = answer["setMonitoringResult"][0]["id"]
+        station.heat[1] = 66.6
+        await station.monitors.look()
+        await station.monitors.look()
+        station.heat[1] = 40.0
+        await station.monitors.look()
+        told = [part["eventData"][0] for part in csms.of("NotifyEvent")]
+        assert [(one["variableMonitoringId"], one["actualValue"], one.get("cleared", False)) for one in told] == [
+            (number, "66.6", False), (number, "40.0", True),
+        ]  # fmt: skip
+        assert await csms.ask("GetMonitoringReport", {"requestId": 9}) == {"status": "Accepted"}
+        report = await csms.until(lambda: csms.of("NotifyMonitoringReport"))
+        assert {one["id"] for group in report[0]["monitor"] for one in group["variableMonitoring"]} == set(station.monitors.every)
+        cleared = await csms.ask("ClearVariableMonitoring", {"id": [number, 1, 999]})
+        assert [one["status"] for one in cleared["clearMonitoringResult"]] == ["Accepted", "Rejected", "NotFound"]
+        await station.aclose()
+
+
+def certificate(
+    name: str, key: Any, issuer: x509.Certificate | None = None, issuer_key: ec.EllipticCurvePrivateKey | None = None
+) -> x509.Certificate:
+    """One of `name`, signed by `issuer` or by itself. `key`: private, or public."""
+    subject, at = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC)
+    public = key.public_key() if hasattr(key, "public_key") else key
+    return (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.subject if issuer else subject).public_key(public)
+        .serial_number(x509.random_serial_number()).not_valid_before(at - timedelta(days=1)).not_valid_after(at + timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .sign(issuer_key or key, hashes.SHA256())
+    )  # fmt: skip
+
+
+def pem(one: x509.Certificate) -> str:
+    return one.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_certificates_and_signed_firmware_are_checked_for_real(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server(version) as csms:
+        later = version == "2.0.1"
+        station = await arrived(csms) if later else await arrived16(csms)
+        key, foreign = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        root = certificate("Root", key)
+        kind = {"certificateType": "ManufacturerRootCertificate"}
+        assert (await csms.ask("InstallCertificate", {**kind, "certificate": "nonsense"}))["status"] == "Rejected"
+        assert (await csms.ask("InstallCertificate", {**kind, "certificate": pem(root)}))["status"] == "Accepted"
+        wanted: Any = ["ManufacturerRootCertificate"] if later else "ManufacturerRootCertificate"
+        listed = await csms.ask("GetInstalledCertificateIds", {"certificateType": wanted})
+        data = listed["certificateHashDataChain"][0]["certificateHashData"] if later else listed["certificateHashData"][0]
+        built = ocsp.OCSPRequestBuilder().add_certificate(root, root, hashes.SHA256()).build()
+        assert (data["issuerNameHash"], data["issuerKeyHash"]) == (built.issuer_name_hash.hex(), built.issuer_key_hash.hex())
+
+        action, message = ("TriggerMessage", "SignChargingStationCertificate")
+        if not later:
+            action, message = ("ExtendedTriggerMessage", "SignChargePointCertificate")
+        assert (await csms.ask(action, {"requestedMessage": message}))["status"] == "Accepted"
+        asked = await csms.until(lambda: csms.of("SignCertificate"))
+        request = x509.load_pem_x509_csr(asked[0]["csr"].encode())
+        assert request.is_signature_valid
+        assert request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == "SIM-1"
+        for given, status in ((foreign, "Rejected"), (request.public_key(), "Accepted")):
+            chain = pem(certificate("SIM-1", given, root, key))
+            assert (await csms.ask("CertificateSigned", {"certificateChain": chain}))["status"] == status
+        assert station.client_certificate
+
+        content = files.firmware(station.make, "9.9.9")
+        monkeypatch.setattr(files, "_request", lambda _url: content)
+        signer = certificate("Signer", foreign, root, key)
+        update = {"location": "http://127.0.0.1/f", "retrieveDateTime": datetime.now(UTC).isoformat(), "signingCertificate": pem(signer)}
+        action, told = ("UpdateFirmware", "FirmwareStatusNotification") if later else (
+            "SignedUpdateFirmware", "SignedFirmwareStatusNotification",
+        )  # fmt: skip
+        untrusted = {**update, "signingCertificate": pem(certificate("Else", foreign)), "signature": "AAAA"}
+        assert (await csms.ask(action, {"requestId": 1, "firmware": untrusted}))["status"] == "InvalidCertificate"
+        assert (await csms.ask(action, {"requestId": 2, "firmware": {**update, "signature": "AAAA"}}))["status"] == "Accepted"
+        await csms.until(lambda: [one for one in csms.of(told) if one["status"] == "InvalidSignature"])
+        signature = base64.b64encode(foreign.sign(content, ec.ECDSA(hashes.SHA256()))).decode()
+        assert (await csms.ask(action, {"requestId": 3, "firmware": {**update, "signature": signature}}))["status"] == "Accepted"
+        await csms.until(lambda: csms.of(told)[-1]["status"] == "InstallRebooting")
+        assert station.firmware == "9.9.9"
+        assert [one["status"] for one in csms.of(told)][-5:] == [
+            "Downloading", "Downloaded", "SignatureVerified", "Installing", "InstallRebooting",
+        ]  # fmt: skip
+        assert {one["type"] for one in csms.of("SecurityEventNotification")} >= {
+            "InvalidFirmwareSigningCertificate", "InvalidFirmwareSignature",
+        }  # fmt: skip
+        await station.aclose()
+
+
+async def test_a_station_of_1_6_reserves_for_a_card_or_its_group_and_obeys_profiles() -> None:
+    async with server("1.6") as csms:
+        station = await arrived16(csms)
+        csms.says["Authorize"] = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
+        late = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        wanted = {"connectorId": 1, "expiryDate": late, "idTag": CARD, "parentIdTag": "FAMILY", "reservationId": 5}
+        assert await csms.ask("ReserveNow", wanted) == {"status": "Accepted"}
+        await csms.until(lambda: csms.of("StatusNotification")[-1]["status"] == "Reserved")
+        assert await csms.ask("ReserveNow", {**wanted, "reservationId": 6}) == {"status": "Occupied"}
+        assert await csms.ask("CancelReservation", {"reservationId": 6}) == {"status": "Rejected"}
+        assert not await station.start(1, "STRANGER")
+        assert await station.start(1, "BROTHER", authorize=True)
+        assert csms.of("StartTransaction")[0]["reservationId"] == 5
+        told = profile("chargingProfileId", 1, "TxProfile", 8)
+        assert await csms.ask("SetChargingProfile", {"connectorId": 2, "csChargingProfiles": told}) == {"status": "Rejected"}
+        assert await csms.ask("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": told}) == {"status": "Accepted"}
+        session = station.outlets[1].session
+        assert session
+        await csms.until(lambda: round(session.power / 3 / 230) == 8)
+        composite = await csms.ask("GetCompositeSchedule", {"connectorId": 1, "duration": 60, "chargingRateUnit": "W"})
+        assert composite["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 8 * 3 * 230
+        assert await csms.ask("ClearChargingProfile", {"id": 9}) == {"status": "Unknown"}
+        assert await csms.ask("ClearChargingProfile", {"id": 1}) == {"status": "Accepted"}
+        assert await csms.ask("ChangeConfiguration", {"key": "SecurityProfile", "value": "2"}) == {"status": "Rejected"}
         await station.aclose()
