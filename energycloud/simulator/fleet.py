@@ -8,7 +8,7 @@ import logging
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Known:
     cards: list[str] = field(default_factory=list)
     begin: str = "idle"  # see behaviour.Driver
     registers: list[int] = field(default_factory=list)  # Wh, per connector
+    version: str = ""  # of OCPP; empty: as the make speaks
 
 
 def write_private(path: Path, content: Any) -> None:
@@ -52,7 +53,10 @@ def read_json(path: Path) -> Any:
 
 
 class Fleet:
-    """The first `lively` of `stations` have drivers; the others connect and are idle. `memory`: see SimulatedStation.state."""
+    """The first `lively` of `stations` have drivers; the others connect and are idle. `memory`: see Station.state.
+
+    `security` is what each station is given of it: see Link.
+    """
 
     def __init__(
         self, url: str, stations: Sequence[Known], *, lively: int, speed: float, seed: int | None, memory: Path | None = None,
@@ -64,8 +68,11 @@ class Fleet:
         self.drivers: list[Driver] = []
         for index, known in enumerate(stations):
             rng = random.Random(f"{seed}:{known.identity}") if seed is not None else random.Random()
+            make = MAKES[known.make]
+            if known.version:
+                make = replace(make, version=known.version)
             station = simulated(
-                url, known.identity, known.password, make=MAKES[known.make], connectors=known.connectors or None, serial=known.serial,
+                url, known.identity, known.password, make=make, connectors=known.connectors or None, serial=known.serial,
                 speed=speed, rng=rng, **security,
             )  # fmt: skip
             for outlet, register in zip(station.outlets.values(), known.registers, strict=False):

@@ -166,6 +166,8 @@ class TestSimulate:
             (["--identity", "A", "--identity", "B", "--identity", "C", "--password", "x", "--password", "y"], "as many × --password"),
             (["--url", "http://127.0.0.1/"], "must begin with ws://"),
             (["--speed", "0"], "must be above 0"),
+            (["--identity", "A", "--security-profile", "3"], "needs --certificate and --key"),
+            (["--identity", "A", "--password", "x", "--trust", "/nowhere.pem"], "cannot be read"),
         ],
     )
     def test_wrong_options_are_refused(self, arguments: list[str], sentence: str, folder: Path) -> None:

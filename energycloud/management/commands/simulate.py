@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -34,9 +36,20 @@ class Command(BaseCommand):
             "--password", action="append", default=[], metavar="P", help="its password, in the same order; one serves for all"
         )
         parser.add_argument("--card", action="append", default=[], metavar="UID", help="cards its drivers hold up; default: unknown ones")
-        parser.add_argument("--make", choices=sorted(MAKES), default="alfen-double")
+        parser.add_argument("--make", choices=sorted(MAKES), help="default: alfen-double, or with --ocpp 2.0.1 alfen-201")
+        parser.add_argument("--ocpp", choices=("1.6", "2.0.1"), help="the version it speaks; default: that of its make")
+        parser.add_argument("--no-cars", action="store_true", help="your stations only do what the portal asks")
         parser.add_argument("--connectors", type=int, default=0, help="default: as the make has them")
         parser.add_argument("--speed", type=float, default=1.0, help="60 makes an hour last a minute")
+        parser.add_argument(
+            "--security-profile", type=int, choices=(0, 1, 2, 3),
+            help="0 no password, 1 password, 2 password and TLS, 3 client certificate; default: 1, or 2 with a --url of wss://",
+        )  # fmt: skip
+        parser.add_argument(
+            "--trust", metavar="FILE", help="the root (PEM) that signed the portal's certificate; default: the system's roots"
+        )
+        parser.add_argument("--certificate", metavar="FILE", help="the client certificate (PEM, with its chain) of your one station")
+        parser.add_argument("--key", metavar="FILE", help="the key (PEM) of that certificate")
         parser.add_argument("--seed", type=int, help="the same seed makes the same days")
         parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
 
@@ -50,11 +63,11 @@ class Command(BaseCommand):
             raise CommandError("--stations and --idle must not be negative, --connectors must be from 1 to 32.")
         memory = None
         if options["identity"]:
-            known, lively = self.own(options), len(options["identity"])
+            known, lively = self.own(options), 0 if options["no_cars"] else len(options["identity"])
         else:
             known, lively = self.demo(options["stations"], options["idle"]), options["stations"]
             memory = settings.VAR_DIR / "simulator.json"
-        fleet = Fleet(url, known, lively=lively, speed=options["speed"], seed=options["seed"], memory=memory)
+        fleet = Fleet(url, known, lively=lively, speed=options["speed"], seed=options["seed"], memory=memory, **security(options))
         self.stdout.write(f"{len(known)} simulated stations connect to {url}")
         if not options["identity"]:
             self.stdout.write(f"{known[-1].identity} is a stranger: refused until somebody adds it under Knocking.")
@@ -65,11 +78,14 @@ class Command(BaseCommand):
         identities, passwords = options["identity"], options["password"]
         if len(passwords) == 1:
             passwords *= len(identities)
+        if options["security_profile"] in (0, 3) and not passwords:
+            passwords = [""] * len(identities)
         if len(passwords) != len(identities):
             raise CommandError(f"{len(identities)} × --identity needs as many × --password, or one for all; there are {len(passwords)}.")
+        make = options["make"] or ("alfen-201" if options["ocpp"] == "2.0.1" else "alfen-double")
         cards = options["card"] or list(UNKNOWN_CARDS)
         return [
-            Known(identity, password, options["make"], options["connectors"], cards=cards, begin="charging")
+            Known(identity, password, make, options["connectors"], cards=cards, begin="charging", version=options["ocpp"] or "")
             for identity, password in zip(identities, passwords, strict=True)
         ]
 
@@ -84,6 +100,23 @@ class Command(BaseCommand):
             raise CommandError(f"The demo has {len(stations)} stations that can connect; --stations and --idle ask for {lively + idle}.")
         # And one that nobody has added yet: it knocks, and stays when an operator lets it in.
         return [Known(**entry) for entry in (*stations[: lively + idle], kept["stranger"])]
+
+
+def security(options: dict[str, Any]) -> dict[str, Any]:
+    """What the options say of TLS, for Link. CommandError for files that cannot be read."""
+    found: dict[str, Any] = {"security_profile": options["security_profile"]}
+    if bool(options["certificate"]) != bool(options["key"]):
+        raise CommandError("--certificate and --key belong together.")
+    if options["security_profile"] == 3 and not options["certificate"]:
+        raise CommandError("Security profile 3 needs --certificate and --key.")
+    try:
+        if options["trust"]:
+            found["tls"] = ssl.create_default_context(cafile=options["trust"])
+        if options["certificate"]:
+            found["client_certificate"] = Path(options["key"]).read_bytes(), Path(options["certificate"]).read_bytes()
+    except (OSError, ValueError) as error:
+        raise CommandError(f"A certificate cannot be read: {error}") from error
+    return found
 
 
 async def live(fleet: Fleet, *, with_parent: bool) -> None:
