@@ -93,6 +93,9 @@ class Fleet:
                     await asyncio.sleep(0.02)
                 for driver in self.drivers:
                     group.create_task(lasting(driver), name=f"{driver.station.identity}/{driver.outlet.number}")
+                for station in {driver.station.identity: driver.station for driver in self.drivers}.values():
+                    if station.version == "2.0.1":  # what happens meanwhile is told afterwards
+                        group.create_task(lapses(station), name=f"network of {station.identity}")
                 group.create_task(self.remember())
         finally:
             self.save()
@@ -106,6 +109,14 @@ class Fleet:
     def save(self) -> None:
         if self.memory:
             write_private(self.memory, {station.identity: station.state() for station in self.stations})
+
+
+async def lapses(station: Station) -> None:
+    """Now and then there is no network for less than a minute."""
+    while True:
+        await station.pause(station.rng.expovariate(1 / 3600) + 300)
+        if station.online.is_set():
+            await station.lose_connection(station.rng.uniform(15, 45))
 
 
 async def lasting(driver: Driver) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from typing import Any
 
 from ocpp.messages import Call, CallResult, validate_payload
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 Payload = dict[str, Any]
 ACCEPTED = {"status": "Accepted"}
@@ -42,7 +45,8 @@ class Server:
             answer = answer(payload) if callable(answer) else answer
             if answer is not None:
                 await self._check(CallResult(identity, answer, action))
-                await connection.send(json.dumps([3, identity, answer]))
+                with contextlib.suppress(ConnectionClosed):  # the station did not wait
+                    await connection.send(json.dumps([3, identity, answer]))
 
     def usual(self, action: str) -> Payload:
         now = datetime.now(UTC).isoformat()
@@ -84,9 +88,9 @@ class Server:
 
 
 @asynccontextmanager
-async def server(version: str) -> AsyncIterator[Server]:
+async def server(version: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     one = Server(version)
-    async with serve(one.take, "127.0.0.1", 0, subprotocols=[f"ocpp{version}"]) as listening:  # type: ignore[list-item]
-        one.url = f"ws://127.0.0.1:{next(iter(listening.sockets)).getsockname()[1]}/ocpp/"
+    async with serve(one.take, "127.0.0.1", 0, subprotocols=[f"ocpp{version}"], ssl=tls) as listening:  # type: ignore[list-item]
+        one.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{next(iter(listening.sockets)).getsockname()[1]}/ocpp/"
         yield one
     assert not one.wrong, one.wrong

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import ipaddress
+import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,6 +253,7 @@ def certificate(
     return (
         x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.subject if issuer else subject).public_key(public)
         .serial_number(x509.random_serial_number()).not_valid_before(at - timedelta(days=1)).not_valid_after(at + timedelta(days=9))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .sign(issuer_key or key, hashes.SHA256())
     )  # fmt: skip
@@ -308,6 +313,51 @@ async def test_certificates_and_signed_firmware_are_checked_for_real(version: st
         assert {one["type"] for one in csms.of("SecurityEventNotification")} >= {
             "InvalidFirmwareSigningCertificate", "InvalidFirmwareSignature",
         }  # fmt: skip
+        await station.aclose()
+
+
+async def test_a_station_of_1_6_goes_up_to_tls_and_to_its_own_certificate(tmp_path: Path) -> None:
+    """Security profile 1, 2 and 3, with a new password in between; the server demands certificates that its own root has signed."""
+    key, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root = certificate("Root", key)
+    (tmp_path / "root.pem").write_text(pem(root))
+    (tmp_path / "own.pem").write_text(pem(certificate("127.0.0.1", own, root, key)))
+    (tmp_path / "own.key").write_bytes(
+        own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=tmp_path / "root.pem")
+    theirs.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
+    theirs.load_verify_locations(tmp_path / "root.pem")
+    theirs.verify_mode = ssl.CERT_OPTIONAL
+    ours.verify_flags &= ~ssl.VERIFY_X509_STRICT  # these short certificates leave out what nobody needs here
+
+    def login(csms: Server) -> str:
+        return str((csms.connections[-1].request or pytest.fail("no request")).headers.get("Authorization", ""))
+
+    async def set_key(csms: Server, key: str, value: str) -> str:
+        return str((await csms.ask("ChangeConfiguration", {"key": key, "value": value}))["status"])
+
+    async with server("1.6") as plain, server("1.6", theirs) as secure:
+        station = SimulatedStation(plain.url, "SIM-1", "p" * 20, secure_url=secure.url, tls=ours, speed=1000)
+        life = asyncio.create_task(station.run())
+        await plain.until(station.online.is_set)
+        assert await set_key(plain, "AuthorizationKey", "n" * 20) == "Accepted"
+        assert await set_key(plain, "SecurityProfile", "3") == "Rejected", "it has no certificate yet"
+        assert await set_key(plain, "SecurityProfile", "2") == "Accepted"
+        await secure.until(lambda: secure.connections and station.online.is_set())
+        assert base64.b64decode(login(secure).removeprefix("Basic ")) == b"SIM-1:" + b"n" * 20
+        await secure.ask("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
+        asked = await secure.until(lambda: secure.of("SignCertificate"))
+        signed = certificate("SIM-1", x509.load_pem_x509_csr(asked[0]["csr"].encode()).public_key(), root, key)
+        assert (await secure.ask("CertificateSigned", {"certificateChain": pem(signed)}))["status"] == "Accepted"
+        assert await set_key(secure, "SecurityProfile", "1") == "Rejected", "never down"
+        assert await set_key(secure, "SecurityProfile", "3") == "Accepted"
+        await secure.until(lambda: len(secure.connections) == 2 and station.online.is_set())
+        assert login(secure) == ""
+        shown = secure.connections[-1].transport.get_extra_info("peercert")
+        assert dict(pair[0] for pair in shown["subject"])["commonName"] == "SIM-1"
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
         await station.aclose()
 
 
