@@ -23,7 +23,7 @@ from stations.models.infrastructure import (
     Station,
 )
 from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
-from stations.models.security import Authority, StationCertificate
+from stations.models.security import Authority, CertificateRequest, InstalledCertificate, Revocation, StationCertificate
 from stations.models.templates import ConfigurationTemplate, HardwareTemplate
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "BulkItem",
     "BulkJob",
     "CardOffer",
+    "CertificateRequest",
     "Command",
     "ConfigurationChange",
     "ConfigurationKey",
@@ -55,6 +56,7 @@ __all__ = [
     "HardwareTemplate",
     "ImportedPasswords",
     "Knock",
+    "InstalledCertificate",
     "Location",
     "LocationGrant",
     "MaintenanceWindow",
@@ -63,6 +65,7 @@ __all__ = [
     "Note",
     "OutOfService",
     "SecurityEvent",
+    "Revocation",
     "Settlement",
     "SignedMeterValue",
     "Station",
