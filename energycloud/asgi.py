@@ -21,8 +21,20 @@ files = StationFiles()
 live = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsumer.as_asgi()))
 
 
-async def application(scope, receive, send):  # type: ignore[no-untyped-def]
+async def elsewhere(scope, receive, send):  # type: ignore[no-untyped-def]
+    """Our own TLS port is for stations: a browser would ask its user for a certificate there."""
+    await receive()
     if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b"This port is for stations."})
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+async def application(scope, receive, send):  # type: ignore[no-untyped-def]
+    if "tls" in scope.get("extensions", {}) and not scope["path"].startswith((PREFIX, addresses.PREFIX)):
+        await elsewhere(scope, receive, send)  # type: ignore[no-untyped-call]
+    elif scope["type"] == "http":
         await (files if scope["path"].startswith(addresses.PREFIX) else pages)(scope, receive, send)
     elif scope["type"] == "websocket":
         if scope["path"].startswith(PREFIX):

@@ -54,6 +54,16 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
     return value.upper()
 
 
+def header(name: str, proxies: int) -> str:
+    """A header that `proxies` set, in lower case; empty when unset."""
+    value = text(name).lower()
+    if value and not re.fullmatch(r"[a-z0-9-]{1,60}", value):
+        raise ImproperlyConfigured(f"{name} must be the name of a header such as X-SSL-Client-Cert, not {text(name)!r}.")
+    if value and not proxies:
+        raise ImproperlyConfigured(f"{name} needs TRUSTED_PROXIES: without a proxy in front anybody could send this header.")
+    return value
+
+
 def party(name: str, default: str) -> tuple[str, str]:
     """A party of OCPI: its country code and party id, such as NL*ECL."""
     found = re.fullmatch(r"([A-Z]{2})\*?([A-Z0-9]{3})", text(name, default).upper())
@@ -197,10 +207,10 @@ def origin(name: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def base_url(name: str) -> str:
+def base_url(name: str, schemes: Sequence[str] = ("http", "https")) -> str:
     """Scheme, host and perhaps a port, without a slash at the end; empty when unset."""
     raw = text(name).rstrip("/")
     parts = urlsplit(raw)
-    if raw and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
-        raise ImproperlyConfigured(f"{name} must be an address such as https://portal.example.org, not {raw!r}.")
+    if raw and (parts.scheme not in schemes or not parts.netloc or parts.path or parts.query):
+        raise ImproperlyConfigured(f"{name} must be an address such as {schemes[-1]}://portal.example.org, not {raw!r}.")
     return raw

@@ -237,6 +237,15 @@ OCPP_PING_INTERVAL = env.number("OCPP_PING_INTERVAL", 30, least=1)
 OCPP_PING_TIMEOUT = env.number("OCPP_PING_TIMEOUT", 30, least=1)
 OCPP_MAX_FRAME_BYTES = env.number("OCPP_MAX_FRAME_BYTES", 256 * 1024, least=4096)
 OCPP_COMMAND_TIMEOUT = env.number("OCPP_COMMAND_TIMEOUT", 30, least=1)
+# TLS for stations (security profiles 2 and 3). On a port of our own: certificate and key of the port, PEM, and a file with authorities of
+# stations' certificates beside the portal's own. Behind proxies that end TLS: the header in which they hand over the certificate.
+OCPP_TLS_PORT = env.number("OCPP_TLS_PORT", 0)
+OCPP_TLS_CERTIFICATE = env.text("OCPP_TLS_CERTIFICATE")
+OCPP_TLS_KEY = env.text("OCPP_TLS_KEY")
+OCPP_TLS_CLIENT_CA = env.text("OCPP_TLS_CLIENT_CA")
+# Where stations are told to find TLS, such as wss://ocpp.example.org; else where they find us now.
+OCPP_TLS_URL = env.base_url("OCPP_TLS_URL", ("wss",))
+OCPP_CLIENT_CERT_HEADER = env.header("OCPP_CLIENT_CERT_HEADER", TRUSTED_PROXIES)
 # Refused upgrades allowed per minute, per address and per identity, before the answer is 429.
 OCPP_REFUSALS_PER_MINUTE = env.number("OCPP_REFUSALS_PER_MINUTE", 30, least=1)
 STATION_PENDING_AFTER = env.number("STATION_PENDING_AFTER", 30 * 60, least=1)

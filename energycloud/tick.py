@@ -13,7 +13,16 @@ from django.utils import timezone
 
 from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
-from stations import availability_records, file_progress, firmware_jobs, imported_passwords, missing_reports, partitions, returning
+from stations import (
+    availability_records,
+    file_progress,
+    firmware_jobs,
+    imported_passwords,
+    missing_reports,
+    partitions,
+    returning,
+    security_steps,
+)
 from stations.bulk import jobs as bulk
 from stations.gateway import upkeep
 from tenancy import letters
@@ -43,6 +52,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (5, upkeep.sweep),
     (5, upkeep.expire_commands),
     (2, bulk.enqueue_due),
+    (2, security_steps.advance),
     (3, local_list_sync.keep_in_step),
     (60, local_list_sync.check_versions),
     (20, limits.stop_used_up),

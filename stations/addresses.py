@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.core.signing import BadSignature, TimestampSigner
@@ -37,7 +37,7 @@ def origin_of(scope: dict[str, Any]) -> str:
     secure = scope.get("scheme") in ("wss", "https")
     if settings.TRUSTED_PROXIES:
         told = headers.get(b"x-forwarded-proto", "").strip().lower()
-        secure = told in ("https", "wss") if told else settings.HTTPS
+        secure = told in ("https", "wss") if told else secure or settings.HTTPS
     return f"{'https' if secure else 'http'}://{host}"
 
 
@@ -46,6 +46,16 @@ def base_of(station: Station) -> str:
         return str(settings.STATION_FILES_URL or station.origin)
     host = next((name for name in settings.ALLOWED_HOSTS if name.strip("*.")), "localhost").lstrip(".")
     return f"{'https' if settings.HTTPS else 'http'}://{host}"
+
+
+def tls_url(station: Station) -> str:
+    """Where the station finds us with TLS, up to the slash before its id; empty where it finds us nowhere so."""
+    if settings.OCPP_TLS_URL:
+        return f"{settings.OCPP_TLS_URL}/ocpp/"
+    host = urlsplit(base_of(station)).netloc
+    if settings.HTTPS or station.origin.startswith("https://"):
+        return f"wss://{host}/ocpp/"
+    return f"wss://{split_domain_port(host)[0]}:{settings.OCPP_TLS_PORT}/ocpp/" if settings.OCPP_TLS_PORT else ""
 
 
 def _signer(salt: str) -> TimestampSigner:

@@ -9,7 +9,7 @@ import string
 from tenancy import sealing
 from tenancy.sealing import matches
 
-__all__ = ["LONGEST", "NOBODY", "SHORTEST", "digest", "generate_password", "matches"]
+__all__ = ["LONGEST", "NOBODY", "SHORTEST", "digest", "generate_key", "generate_password", "matches"]
 
 ALPHABET = string.ascii_letters + string.digits
 LENGTH = 24
@@ -19,6 +19,11 @@ SHORTEST, LONGEST = 16, 40  # OCPP 1.6 security: AuthorizationKey is 16 to 40 by
 
 def generate_password() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def generate_key() -> str:
+    """A password as OCPP 1.6 gives one over the air (AuthorizationKey): 20 random bytes in hexadecimal."""
+    return secrets.token_hex(LONGEST // 2)
 
 
 def digest(password: str) -> str:

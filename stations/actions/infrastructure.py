@@ -29,6 +29,7 @@ from stations.models import (
     LocationGrant,
     Note,
     OutOfService,
+    SecurityChange,
     Station,
     StationUpload,
     Transaction,
@@ -183,7 +184,12 @@ def renew_password(*, actor: User | None, station: Station, password: str | None
     if not credentials.SHORTEST <= len(clear.encode()) <= credentials.LONGEST:
         raise ValidationError({"password": _("A station's password has 16 to 40 characters.")})
     station.password_digest = credentials.digest(clear)
-    station.save(update_fields=["password_digest"])
+    station.password_set_at = timezone.now()
+    station.save(update_fields=["password_digest", "password_set_at"])
+    under_way = SecurityChange.objects.filter(station=station, kind=SecurityChange.Kind.PASSWORD, ended_at=None)
+    under_way.update(
+        state=SecurityChange.State.FAILED, ended_at=station.password_set_at, password_digest="", note=_("A newer password has replaced it.")
+    )
     audit.record(actor, "renew_password", station, station.location.organization)
     nudges.close_station(station.pk)
     return clear

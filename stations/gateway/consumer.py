@@ -7,8 +7,6 @@ frame is read when the last one is answered, so a flood only slows down the stat
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -21,6 +19,7 @@ from django.conf import settings
 from stations import addresses, credentials
 from stations.gateway.entries import Attached, Connect, Question, Received, Refused, StationState
 from stations.gateway.hub import Hub, Unavailable, get_hub
+from stations.gateway.proofs import proof
 from stations.models.infrastructure import IDENTITY
 from stations.ocpp import frames, versions
 from stations.ocpp.events import Event
@@ -88,13 +87,14 @@ class StationConsumer(AsyncConsumer):
             hub.throttle.refused(address, name)
             return NO_IDENTITY
         # Without readable credentials there is nothing to compare: still the same answer, and a trace of the identity for the operator.
-        password = basic_password(scope, identity) or ""
+        shown = proof(scope, identity)
+        password = shown.password or ""
         future: asyncio.Future[Attached | Refused | None] = hub.loop.create_future()
         keep = credentials.SHORTEST <= len(password.encode()) <= credentials.LONGEST
         hub.ledger.submit(Connect(
             datetime.now(UTC), future, identity=identity, digest=credentials.digest(password), keep_digest=keep, address=address,
             version=self.version, gateway=hub.name,
-            origin=addresses.origin_of(scope),
+            origin=addresses.origin_of(scope), password_given=bool(password), tls=shown.tls, certificate=shown.certificate,
         ))  # fmt: skip
         outcome = await future
         if isinstance(outcome, Attached):
@@ -194,21 +194,6 @@ class StationConsumer(AsyncConsumer):
             await self._send({"type": "websocket.close", "code": code})
         except (OSError, RuntimeError):
             pass  # closed already
-
-
-def basic_password(scope: dict[str, Any], identity: str) -> str | None:
-    """The password of the Authorization header; None without a readable one, or when its user is not `identity`."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            kind, _space, encoded = value.partition(b" ")
-            if kind.lower() == b"basic" and len(encoded) < 400:
-                try:
-                    pair = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-                except (binascii.Error, UnicodeDecodeError):
-                    return None
-                # Not split at the first colon: a station id may have one.
-                return pair[len(identity) + 1 :] if pair.startswith(f"{identity}:") else None
-    return None
 
 
 def client_address(scope: dict[str, Any]) -> str:

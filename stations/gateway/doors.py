@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from stations import credentials
+from stations import certificates, credentials, security_changes
 from stations.gateway import bulk, periods
 from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Refused, StationState
-from stations.models import Connector, Knock, Station, Transaction
+from stations.models import Connector, Knock, SecurityProfile, Station, Transaction
 
 MAX_KNOCKS = 500
 OPEN_FIELDS = (
@@ -24,40 +24,75 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
     if not entries:
         return []
     stations = {station.identity: station for station in Station.objects.filter(identity__in={entry.identity for entry in entries})}
+    changes = security_changes.open_changes(stations.values())
+    shown = [entry.certificate for entry in entries if entry.certificate]
+    trust = certificates.trust(shown) if shown else None
     generations: dict[int, int] = {}
-    granted: dict[int, tuple[Connect, int]] = {}
+    granted: dict[int, Granted] = {}
     refused: list[tuple[Connect, str]] = []
     outcomes: list[tuple[Entry, tuple[int, int] | Refused]] = []
     for entry in entries:
         station = stations.get(entry.identity)
-        right = credentials.matches(entry.digest, station.password_digest if station else credentials.NOBODY)
-        if station is None or not right or not station.active:
-            reason = Knock.Reason.UNKNOWN if station is None else Knock.Reason.PASSWORD if not right else Knock.Reason.DEACTIVATED
-            refused.append((entry, reason))
+        known = [credentials.NOBODY]
+        if station is not None:
+            known = [station.password_digest, *(change.password_digest for change in changes.get(station.pk, ()))]
+        right = any(credentials.matches(entry.digest, digest) for digest in known)
+        fault = trust.verdict(entry.certificate, entry.identity, entry.at) if trust and entry.certificate else Knock.Reason.NO_CERTIFICATE
+        profile = _profile(entry, right, fault)
+        if station is None or (reason := _refusal(station, entry, right, fault, profile)):
+            refused.append((entry, Knock.Reason.UNKNOWN if station is None else reason))
             outcomes.append((entry, Refused()))
             continue
         generation = generations[station.pk] = generations.get(station.pk, station.generation) + 1
-        granted[station.pk] = (entry, generation)
+        granted[station.pk] = Granted(entry, generation, profile)
         outcomes.append((entry, (station.pk, generation)))
-    known = states(granted)
-    for pk, (entry, _generation) in granted.items():
-        known[pk].clock_wrong = stations[entry.identity].clock_offset is not None
+    memory = states(granted)
+    for pk, one in granted.items():
+        memory[pk].clock_wrong = stations[one.entry.identity].clock_offset is not None
     bulk.update(
         Station,
         ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at",
-         "first_connected_at", "origin"),
+         "first_connected_at", "origin", "connected_profile", "connected_tls", "connected_serial"),
         [
-            (pk, True, generation, entry.gateway, entry.address, entry.at, entry.version, None, entry.at,
-             stations[entry.identity].first_connected_at or entry.at, entry.origin)
-            for pk, (entry, generation) in granted.items()
+            (pk, True, one.generation, one.entry.gateway, one.entry.address, one.entry.at, one.entry.version, None, one.entry.at,
+             stations[one.entry.identity].first_connected_at or one.entry.at, one.entry.origin, one.profile, one.entry.tls,
+             certificates.serial_of(one.entry.certificate) if one.entry.certificate and one.profile == SecurityProfile.CERTIFICATE else "")
+            for pk, one in granted.items()
         ],
     )  # fmt: skip
-    periods.begin({pk: (entry.at, entry.address) for pk, (entry, _generation) in granted.items()})
+    if changes:
+        back = [security_changes.Back(pk, one.entry.at, one.profile, one.entry.digest) for pk, one in granted.items() if pk in changes]
+        security_changes.came_back(back, changes)
+    periods.begin({pk: (one.entry.at, one.entry.address) for pk, one in granted.items()})
     changed.update(granted)
     if granted:
-        Knock.objects.filter(identity__in={entry.identity for entry, _generation in granted.values()}).delete()
+        Knock.objects.filter(identity__in={one.entry.identity for one in granted.values()}).delete()
     _note_knocks(refused)
-    return [(entry, Attached(*outcome, known[outcome[0]]) if isinstance(outcome, tuple) else outcome) for entry, outcome in outcomes]
+    return [(entry, Attached(*outcome, memory[outcome[0]]) if isinstance(outcome, tuple) else outcome) for entry, outcome in outcomes]
+
+
+class Granted(NamedTuple):
+    entry: Connect
+    generation: int
+    profile: int
+
+
+def _profile(entry: Connect, right: bool, fault: str) -> int:
+    """The security profile by which this one has proven who it is."""
+    if entry.tls and not fault:
+        return SecurityProfile.CERTIFICATE
+    if right:
+        return SecurityProfile.TLS if entry.tls else SecurityProfile.PASSWORD
+    return SecurityProfile.NONE
+
+
+def _refusal(station: Station, entry: Connect, right: bool, fault: str, profile: int) -> str:
+    """Why this one stays outside, for the operator alone; empty when it comes in."""
+    if profile >= station.security_profile:
+        return "" if station.active else Knock.Reason.DEACTIVATED
+    if not right and (entry.password_given or not entry.certificate) and station.security_profile != SecurityProfile.CERTIFICATE:
+        return Knock.Reason.PASSWORD
+    return fault if entry.tls else Knock.Reason.NO_TLS
 
 
 def disconnect(entries: Sequence[Disconnect], changed: set[int]) -> None:

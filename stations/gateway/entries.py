@@ -103,7 +103,7 @@ class Entry:
 class Connect(Entry):
     """A request to upgrade. Outcome: Attached or Refused."""
 
-    __slots__ = ("address", "digest", "gateway", "identity", "keep_digest", "origin", "version")
+    __slots__ = ("address", "certificate", "digest", "gateway", "identity", "keep_digest", "origin", "password_given", "tls", "version")
 
     def __init__(
         self,
@@ -117,8 +117,12 @@ class Connect(Entry):
         version: str,
         gateway: str,
         origin: str = "",
+        password_given: bool = True,
+        tls: bool = False,
+        certificate: bytes | None = None,
     ) -> None:
         super().__init__(at, future)
+        self.password_given, self.tls, self.certificate = password_given, tls, certificate
         self.identity, self.digest, self.keep_digest = identity, digest, keep_digest
         self.address, self.version, self.gateway, self.origin = address, version, gateway, origin
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
-from stations import credentials, file_progress, hooks
+from stations import credentials, file_progress, hooks, security_changes, security_steps
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
 from stations.gateway import bulk, transaction_answers
@@ -31,9 +31,6 @@ from stations.ocpp import frames, intents, masking, reading
 from stations.ocpp.frames import CallError
 from stations.ocpp.intents import AskTransaction, Configure, ReadConfiguration, Start, Switch
 from stations.ocpp.versions import reader, speaker
-from tenancy import audit
-
-DIGEST = "digest"  # beside the payload of a command that gives a station its password: what we know of it
 
 
 class Outgoing(NamedTuple):
@@ -83,13 +80,13 @@ def _give_up_foreign(queued: QuerySet[Command], now: datetime) -> None:
 
 
 def _sealed(command: Command) -> dict[str, Any]:
-    """The payload as it is kept once it is on its way: a password is masked. Of a station's own password the digest stays, because the
-    station will use it when it says yes, and that may come late."""
+    """The payload as it is kept once it is on its way: a password is masked. A password of the station's own lets it in from now on, too:
+    whether it takes it is told by what it comes back with, for its answer may come late or never."""
     shown = masking.without_secrets(command.action, command.payload)
     version = speaker(command.version)
     wanted = version.intent(command.action, command.payload) if shown is not command.payload else None
     if isinstance(wanted, Configure) and wanted.key.lower() == version.PASSWORD_KEY.lower():
-        return {**shown, DIGEST: credentials.digest(wanted.value)}
+        security_changes.password_sent(command, credentials.digest(wanted.value))
     return shown
 
 
@@ -133,8 +130,6 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
                 }
             else:
                 _consequences(command, answer.payload, entry.at)
-        if DIGEST in command.payload:
-            fields["payload"] = {name: value for name, value in command.payload.items() if name != DIGEST}
         # A late answer still tells what happened, so it also replaces a time-out.
         Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
         if command.frame_id:
@@ -143,6 +138,7 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
             setattr(command, name, value)
         file_progress.answered([command])
         changed.add(command.station_id)
+    security_steps.answered(list(commands.values()))
     if items := {command.item_id for command in commands.values() if command.item_id}:
         jobs.answered(items)
 
@@ -165,8 +161,6 @@ def _configured(command: Command, wanted: Configure, outcome: str, answer: dict[
     if known != value or masking.hides(value):  # of a secret nobody knows whether it is another one
         ConfigurationChange.objects.create(station_id=command.station_id, at=at, key=key, before=known, after=value, command=command)
     hooks.tell_configuration_changed(command.station_id, [wanted.key])
-    if command.payload.get(DIGEST):
-        _take_over_password(command)
 
 
 def _switched(command: Command, wanted: Switch, outcome: str, answer: dict[str, Any], at: datetime) -> None:
@@ -184,13 +178,6 @@ def _switched(command: Command, wanted: Switch, outcome: str, answer: dict[str, 
         ]
     )
     connectors.update(availability=switch)
-
-
-def _take_over_password(command: Command) -> None:
-    """The station has accepted a new password of its own: from its next connection on that is the one we know."""
-    station = Station.objects.select_related("location__organization").get(pk=command.station_id)
-    Station.objects.filter(pk=station.pk).update(password_digest=command.payload[DIGEST])
-    audit.record(command.requested_by, "renew_password", station, station.location.organization)
 
 
 def _keep_configuration(command: Command, wanted: ReadConfiguration, outcome: str, answer: dict[str, Any], at: datetime) -> None:

@@ -20,10 +20,12 @@ from stations.models.infrastructure import (
     CurrentType,
     Location,
     LocationGrant,
+    SecurityProfile,
     Station,
 )
 from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
 from stations.models.security import Authority, CertificateRequest, InstalledCertificate, Revocation, StationCertificate
+from stations.models.security_changes import SecurityChange
 from stations.models.templates import ConfigurationTemplate, HardwareTemplate
 
 __all__ = [
@@ -55,8 +57,8 @@ __all__ = [
     "GatewayProcess",
     "HardwareTemplate",
     "ImportedPasswords",
-    "Knock",
     "InstalledCertificate",
+    "Knock",
     "Location",
     "LocationGrant",
     "MaintenanceWindow",
@@ -64,8 +66,10 @@ __all__ = [
     "MeterSeries",
     "Note",
     "OutOfService",
-    "SecurityEvent",
     "Revocation",
+    "SecurityChange",
+    "SecurityEvent",
+    "SecurityProfile",
     "Settlement",
     "SignedMeterValue",
     "Station",

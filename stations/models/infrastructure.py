@@ -57,6 +57,15 @@ class CurrentType(models.TextChoices):
     DC = "DC", _("DC")
 
 
+class SecurityProfile(models.IntegerChoices):
+    """How a station proves who it is (OCPP 1.6 security whitepaper §4, OCPP 2.0.1 part 2 A)."""
+
+    NONE = 0, _("0: its id alone")
+    PASSWORD = 1, _("1: password")
+    TLS = 2, _("2: TLS and password")
+    CERTIFICATE = 3, _("3: TLS and its own certificate")
+
+
 class Connection(models.TextChoices):
     """Ours, from the last message of any kind. Not what the station reports of its connectors."""
 
@@ -201,6 +210,13 @@ class Station(models.Model):
     active = models.BooleanField(
         _("May connect"), default=True, help_text=_("Off: the station is deactivated and its connections are refused.")
     )
+    # The least with which it is let in. 0 is for the platform's administrators to set: since when, and by whom
+    security_profile = models.PositiveSmallIntegerField(
+        _("Security profile"), choices=SecurityProfile.choices, default=SecurityProfile.PASSWORD, editable=False
+    )
+    open_since = models.DateTimeField(null=True, editable=False)
+    open_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False)
+    password_set_at = models.DateTimeField(null=True, editable=False)
     # Empty: the location's
     access_mode = models.CharField(_("Access mode"), max_length=20, choices=AccessMode.choices, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -236,6 +252,10 @@ class Station(models.Model):
     # Scheme and host by which it reached us, as in https://portal.example.org: there it finds files too (stations.addresses)
     origin = models.CharField(max_length=300, blank=True, editable=False)
     address = models.CharField(max_length=45, blank=True, editable=False)
+    # How it proved who it is when it last connected, and the serial number (hexadecimal) of the certificate it showed
+    connected_profile = models.PositiveSmallIntegerField(null=True, choices=SecurityProfile.choices, editable=False)
+    connected_tls = models.BooleanField(default=False, editable=False)
+    connected_serial = models.CharField(max_length=64, blank=True, editable=False)
     first_connected_at = models.DateTimeField(null=True, editable=False)
     connected_at = models.DateTimeField(null=True, editable=False)
     disconnected_at = models.DateTimeField(null=True, editable=False)

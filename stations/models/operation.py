@@ -186,6 +186,13 @@ class Knock(models.Model):
         UNKNOWN = "unknown", _("Not known here")
         PASSWORD = "password", _("Wrong password")
         DEACTIVATED = "deactivated", _("Deactivated")
+        NO_TLS = "no_tls", _("No TLS")
+        NO_CERTIFICATE = "no_cert", _("No certificate")
+        OTHER_STATION = "other", _("Certificate of another station")
+        CERTIFICATE_EXPIRED = "expired", _("Certificate has expired")
+        CERTIFICATE_EARLY = "early", _("Certificate is not valid yet")
+        CERTIFICATE_REVOKED = "revoked", _("Certificate is revoked")
+        UNTRUSTED = "untrusted", _("Certificate of an unknown authority")
 
     identity = models.CharField(max_length=48, unique=True)
     reason = models.CharField(max_length=12, choices=Reason.choices)

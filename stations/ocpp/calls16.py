@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ ACTIONS: dict[type[Any], str] = {
     Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration", Start: "RemoteStartTransaction",
 }  # fmt: skip
 PASSWORD_KEY = "AuthorizationKey"  # noqa: S105 - its name
+CONNECTS_ANEW = True  # by itself, when it has taken another security profile
+PASSWORD_IS_HEX = True  # AuthorizationKey: up to 20 bytes, written in hexadecimal
 SECURITY_KEY = "SecurityProfile"  # of the security extension; a station that has it knows GetLog
 
 
@@ -52,6 +54,12 @@ def tells_security_log(configuration: Mapping[str, str]) -> bool | None:
     if SECURITY_KEY in configuration:
         return True
     return False if configuration else None
+
+
+def raising(profile: int, url: str, wireless: bool, known: Mapping[str, str]) -> Sequence[Intent]:
+    """What raises the security profile of a station, step by step. It connects anew by itself, or after the restart if it asks for one.
+    Where it connects it keeps; `url` is for other versions."""
+    return [Configure(SECURITY_KEY, str(profile)), Reset()]
 
 
 def call(intent: Intent) -> Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from stations.ocpp.intents import (
     ClearCache,
     Configure,
     Intent,
+    NetworkProfile,
     NotPossible,
     ReadConfiguration,
     Reset,
@@ -36,6 +37,10 @@ Payload = dict[str, Any]
 Call = tuple[str, Payload]
 
 PASSWORD_KEY = "SecurityCtrlr/BasicAuthPassword"  # noqa: S105 - its name
+CONNECTS_ANEW = False
+PASSWORD_IS_HEX = False
+PRIORITY_KEY = "OCPPCommCtrlr/NetworkConfigurationPriority"
+MOST_SLOTS = 20
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction"}
 # Variables by which a station tells that it has what an intent needs; by what people know it as
@@ -54,6 +59,18 @@ def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
 def tells_security_log(configuration: Mapping[str, str]) -> bool | None:
     """Every station that speaks this version has one."""
     return True
+
+
+def raising(profile: int, url: str, wireless: bool, known: Mapping[str, str]) -> Sequence[Intent]:
+    """What raises the security profile of a station, step by step (B09, B10, A05): which slots it uses, a free one with the new
+    profile, that one first, and a restart. `known` are its variables. The old slot stays behind the new one: it can fall back."""
+    read = ReadConfiguration((PRIORITY_KEY,))
+    slots = [int(one) for one in known.get(PRIORITY_KEY, "").replace(" ", "").split(",") if one.isdecimal()][:MOST_SLOTS]
+    if not slots:
+        return [read]
+    free = next(slot for slot in range(1, MOST_SLOTS + 2) if slot not in slots)
+    first = ",".join(str(slot) for slot in (free, *slots))
+    return [read, NetworkProfile(free, url, profile, wireless), Configure(PRIORITY_KEY, first), Reset()]
 
 
 def call(intent: Intent) -> Call:
@@ -132,6 +149,12 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     Configure: lambda intent: (
         "SetVariables", {"setVariableData": [{**_variable(intent.key).payload(), "attributeValue": intent.value}]},
     ),
+    NetworkProfile: lambda intent: ("SetNetworkProfile", {
+        "configurationSlot": intent.slot, "connectionData": {
+            "ocppVersion": "OCPP20", "ocppTransport": "JSON", "ocppCsmsUrl": intent.url, "messageTimeout": intent.message_timeout,
+            "securityProfile": intent.profile, "ocppInterface": "Wireless0" if intent.wireless else "Wired0",
+        },
+    }),
     UpdateFirmware: lambda intent: ("UpdateFirmware", {
         "requestId": new_id(), "retries": intent.retries, "retryInterval": intent.retry_interval,
         "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)},

@@ -74,6 +74,16 @@ class Configure(NamedTuple):
     value: str
 
 
+class NetworkProfile(NamedTuple):
+    """Keep in `slot` how to connect: `url` ends where the identity begins. 2.0.1 only; in force with the priority of the slot."""
+
+    slot: int
+    url: str
+    profile: int  # security profile
+    wireless: bool = False
+    message_timeout: int = 30  # seconds
+
+
 class UpdateFirmware(NamedTuple):
     """Fetch `url` from `at` on and install it."""
 
@@ -109,6 +119,7 @@ Intent = (
     | Configure
     | UpdateFirmware
     | SendLog
+    | NetworkProfile
 )
 
 # -- what came of it ----------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from stations.ocpp import calls16, calls201, registers, schemas, v16
@@ -19,9 +19,13 @@ TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY, *calls201.TELLING_KE
 class Speaker(Protocol):
     """What we want, in a version: see `stations.ocpp.calls16`."""
 
+    CONNECTS_ANEW: bool
+    PASSWORD_IS_HEX: bool
     PASSWORD_KEY: str  # by which a station gets the password that it authenticates with
 
     def missing_profile(self, intent: type[Any], configuration: Mapping[str, str]) -> str: ...
+
+    def raising(self, profile: int, url: str, wireless: bool, known: Mapping[str, str]) -> Sequence[Intent]: ...
 
     def call(self, intent: Intent) -> tuple[str, dict[str, Any]]: ...
 

@@ -73,13 +73,17 @@ class Wire:
         self.socket.close()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Gateway:
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+    def __init__(self, *, tls: bool = False) -> None:
+        self.port, self.tls_port = free_port(), free_port() if tls else 0
         self.url = f"ws://127.0.0.1:{self.port}/ocpp/"
-        self.server = server.make("127.0.0.1", self.port)
+        self.server = server.make("127.0.0.1", self.port, self.tls_port)
         self.thread = threading.Thread(target=self.server.run, name="gateway", daemon=True)
         self.open = ExitStack()
 
@@ -119,7 +123,8 @@ class Gateway:
         headers = options.pop("headers", {"Authorization": f"Basic {token}"})
         headers = headers | options.pop("extra", {})
         options = {"subprotocols": ["ocpp1.6"], "compression": None, "proxy": None, "max_size": None, "close_timeout": 1} | options
-        return Wire(self.open.enter_context(connect(self.url + quote(identity, safe=""), additional_headers=headers, **options)))
+        url = options.pop("url", self.url) + quote(identity, safe="")
+        return Wire(self.open.enter_context(connect(url, additional_headers=headers, **options)))
 
 
 def frame(text: str | bytes, opcode: int = 1, *, fin: bool = True) -> bytes:

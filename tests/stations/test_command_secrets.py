@@ -14,8 +14,8 @@ from stations import credentials, explain
 from stations.actions import request_command
 from stations.actions.configuration import check_entries
 from stations.configuration.values import check
-from stations.gateway import hub, outbound
-from stations.gateway.entries import Answered, StationState
+from stations.gateway import doors, hub, outbound
+from stations.gateway.entries import Answered, Attached, Connect, StationState
 from stations.models import Command, ConfigurationChange, ConfigurationKey, Frame, Station
 from stations.ocpp import frames, masking
 from stations.ocpp.frames import CallError, CallResult
@@ -47,6 +47,17 @@ def answer(outgoing: outbound.Outgoing, payload: dict[str, Any] | CallError) -> 
     text = "[4]" if isinstance(said, CallError) else frames.result(outgoing.message_id, said.payload)
     with transaction.atomic():
         outbound.answered([Answered(timezone.now(), StationState(outgoing.station_id), outgoing.command_id, text, said)], set())
+
+
+def knocks(station: Station, password: str) -> bool:
+    """Whether it is let in with this password."""
+    entry = Connect(
+        timezone.now(), None, identity=station.identity, digest=credentials.digest(password), keep_digest=False, address="192.0.2.1",
+        version="1.6", gateway="g",
+    )  # fmt: skip
+    with transaction.atomic():
+        ((_entry, outcome),) = doors.connect([entry], set())
+    return isinstance(outcome, Attached)
 
 
 def traces() -> str:
@@ -82,14 +93,17 @@ def test_a_secret_that_is_never_delivered_is_forgotten(station: Station) -> None
 
 
 @pytest.mark.parametrize("status", ["Accepted", "RebootRequired"])
-def test_a_new_password_that_the_station_takes_is_its_password_from_then_on(station: Station, status: str, bob: User) -> None:
+def test_a_new_password_is_the_stations_own_when_it_comes_with_it(station: Station, status: str, bob: User) -> None:
     change(station, "AuthorizationKey", bob)
     outgoing = send()
-    station.refresh_from_db()
-    assert credentials.matches(credentials.digest(STATION_PASSWORD), station.password_digest)
     answer(outgoing, {"status": status})
     station.refresh_from_db()
+    assert credentials.matches(credentials.digest(STATION_PASSWORD), station.password_digest), "it has not shown that it has the new one"
+    assert AuditEntry.objects.filter(verb="renew_password").count() == 0
+    assert knocks(station, SECRET)
+    station.refresh_from_db()
     assert credentials.matches(credentials.digest(SECRET), station.password_digest)
+    assert not knocks(station, STATION_PASSWORD)
     assert AuditEntry.objects.filter(verb="renew_password", object_id=station.pk, actor=bob).count() == 1
 
 
@@ -97,19 +111,21 @@ def test_a_new_password_that_the_station_takes_is_its_password_from_then_on(stat
 def test_a_new_password_that_the_station_refuses_changes_nothing(station: Station, said: Any) -> None:
     change(station, "AuthorizationKey")
     answer(send(), said)
-    station.refresh_from_db()
-    assert credentials.matches(credentials.digest(STATION_PASSWORD), station.password_digest)
-    assert "digest" not in Command.objects.get().payload
+    assert not knocks(station, SECRET)
+    assert knocks(station, STATION_PASSWORD)
 
 
-def test_a_late_yes_still_counts(station: Station) -> None:
+@pytest.mark.parametrize("late", [True, False])
+def test_without_an_answer_both_passwords_let_it_in(station: Station, late: bool) -> None:
     change(station, "AuthorizationKey")
     outgoing = send()
     outbound.time_out([outgoing.command_id])
     assert SECRET not in traces()
-    answer(outgoing, {"status": "Accepted"})
-    station.refresh_from_db()
-    assert credentials.matches(credentials.digest(SECRET), station.password_digest)
+    assert knocks(station, STATION_PASSWORD)
+    if late:
+        answer(outgoing, {"status": "Accepted"})
+    assert knocks(station, SECRET)
+    assert not knocks(station, STATION_PASSWORD), "it has the new one"
 
 
 def test_secrets_that_a_station_tells_are_not_kept(station: Station) -> None:

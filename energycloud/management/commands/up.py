@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from energycloud import env
+from energycloud import env, tls
 from energycloud.demo import stations_file
 from energycloud.simulator.fleet import read_json
 from tenancy.models import User
@@ -29,6 +29,8 @@ class Command(BaseCommand):
         "DEMO=0 leaves out the demo and its simulated stations."
     )
 
+    for_trials = False  # the TLS port has a certificate that we made
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
         parser.add_argument("--port", type=int, default=None, help="default: PORT from the environment, or 8000")
@@ -38,6 +40,12 @@ class Command(BaseCommand):
         if port > 65535:
             raise CommandError(f"PORT must be a number from 1 to 65535, not {port}.")
         check_free(options["host"], port)
+        if settings.OCPP_TLS_PORT:
+            check_free(options["host"], settings.OCPP_TLS_PORT, "OCPP_TLS_PORT=8444 make run")
+            if not settings.OCPP_TLS_CERTIFICATE:
+                settings.OCPP_TLS_CERTIFICATE = str(tls.make_self_signed(settings.VAR_DIR / "tls", settings.ALLOWED_HOSTS))
+                settings.OCPP_TLS_KEY = ""
+                self.for_trials = True
         check_reachable()
         demo = env.flag("DEMO", True)
         call_command("migrate", verbosity=0, interactive=False)
@@ -61,6 +69,10 @@ class Command(BaseCommand):
         self.stdout.write(f"\nEnergy Cloud is on http://127.0.0.1:{port}/  –  log in as {known}")
         self.stdout.write("Password forgotten? .venv/bin/python manage.py first_administrator --new-password")
         self.stdout.write(f"Stations connect to ws://127.0.0.1:{port}/ocpp/  –  Ctrl-C ends it.\n")
+        if settings.OCPP_TLS_PORT:
+            self.stdout.write(f"With TLS to wss://127.0.0.1:{settings.OCPP_TLS_PORT}/ocpp/")
+            if self.for_trials:
+                self.stdout.write(f"Its certificate is for trials and its own authority: {settings.OCPP_TLS_CERTIFICATE}\n")
         self.stdout.flush()
 
     def simulate(self, port: int) -> subprocess.Popen[bytes] | None:
@@ -74,16 +86,14 @@ class Command(BaseCommand):
         ])  # fmt: skip
 
 
-def check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int, other: str = "make run PORT=8001") -> None:
     """CommandError when something else listens there: better now than after everything else has started."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise CommandError(
-                f"Port {port} of {host} cannot be used ({error.strerror}). Choose another one: make run PORT=8001"
-            ) from error
+            raise CommandError(f"Port {port} of {host} cannot be used ({error.strerror}). Choose another one: {other}") from error
 
 
 def check_reachable() -> None:
