@@ -94,6 +94,8 @@ CHAPTERS = (
     )),
     Chapter("stations", lazy("Charging stations"), (
         Page("connect", lazy("Connect a station"), lazy("What to type into a station so that it appears here."), ("stations_add",)),
+        Page("security-profiles", lazy("Security profiles: how does a station prove who it is?"),
+             lazy("Password, TLS and certificates; new passwords and higher profiles without losing a station."), ("stations",)),
         Page("statuses", lazy("Statuses explained"),
              lazy("Connection, availability and OCPP status, and every fault in plain words."), ("stations",)),
         Page("view-status", lazy("How to view the status of a charging station?"),
@@ -283,6 +285,7 @@ EXPLAINS: dict[str, str] = {
     "station_note": "notes", "station_document": "notes", "station_contact": "notes", "location_note": "notes",
     "location_document": "notes", "location_contact": "notes", "note": "notes", "document": "notes", "contact": "notes",
     "station_console": "console",
+    "station_security": "security-profiles",
     "passes": "passes", "pass": "passes", "pass_history": "history", "pass_group_history": "history", "listings": "passes",
     "providers": "networks", "provider": "networks", "provider_history": "history", "organization_roaming": "networks",
     "listing": "passes", "user_passes": "passes", "imports": "pass-import", "import": "pass-import",

@@ -141,7 +141,7 @@ class Server(uvicorn.Server):
         try:
             self.servers.append(await asyncio.get_running_loop().create_server(
                 protocol, self.config.host, self.tls_port, ssl=doorway.context, backlog=self.config.backlog,
-                ssl_handshake_timeout=tls.HANDSHAKE_TIMEOUT,
+                ssl_handshake_timeout=tls.HANDSHAKE_TIMEOUT, ssl_shutdown_timeout=LINGER,
             ))  # fmt: skip
         except OSError as error:
             raise ImproperlyConfigured(f"OCPP_TLS_PORT: port {self.tls_port} cannot be used ({error.strerror}).") from error

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from stations import addresses, explain, nudges
 from stations.actions.commands import CommandRefused, ask
-from stations.models import Command, ConfigurationKey, SecurityChange, Station, Transaction
-from stations.ocpp.intents import REBOOT_REQUIRED, Reset
+from stations.models import Command, SecurityChange, Station, Transaction
+from stations.ocpp.intents import REBOOT_REQUIRED, ReadConfiguration, Reset
 from stations.ocpp.versions import speaker
 from stations.security_changes import AT_ONCE, Kind, State, end, take_over
 
@@ -88,8 +88,10 @@ def _advance_profile(change: SecurityChange, now: datetime) -> None:
     restarts_itself = False
     if command and command.state == Command.State.ACCEPTED:
         restarts_itself = speaker(command.version).outcome(command.answer or {}) != REBOOT_REQUIRED
+        if isinstance(explain.intent_of(command), ReadConfiguration):
+            change.known = speaker(command.version).values_told(command.answer or {})
         change.step, change.command = change.step + 1, None
-        change.save(update_fields=["step", "command"])
+        change.save(update_fields=["step", "command", "known"])
     elif command and command.state in (Command.State.TIMED_OUT, Command.State.EXPIRED):
         if now < (command.sent_at or command.deadline) + timedelta(seconds=command.timeout) + PAUSE:
             return
@@ -101,8 +103,7 @@ def _advance_profile(change: SecurityChange, now: datetime) -> None:
 
 def _ask_next(change: SecurityChange, now: datetime, restarts_itself: bool) -> None:
     station, said = change.station, speaker(change.station.ocpp_version)
-    known = dict(ConfigurationKey.objects.filter(station=station).values_list("key", "value"))
-    steps = said.raising(change.profile or 0, addresses.tls_url(station), is_wireless(station), known)
+    steps = said.raising(change.profile or 0, addresses.tls_url(station), is_wireless(station), change.known)
     # OCPP 1.6: who takes the new profile connects anew by itself, unless it wants a restart for that
     if change.step > 0 and change.step >= len(steps) - (1 if restarts_itself and said.CONNECTS_ANEW else 0):
         if change.step < len(steps) or len(steps) > 1:

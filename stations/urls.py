@@ -23,6 +23,7 @@ from stations.pages import (
     manners,
     operations,
     out_of_service,
+    security,
     sheet,
     station_files,
     transactions,
@@ -55,5 +56,6 @@ urlpatterns: list[URLPattern] = [
     *firmware.urlpatterns,
     *care.urlpatterns,
     *console.urlpatterns,
+    *security.urlpatterns,
     *maintenance.urlpatterns,
 ]

@@ -135,6 +135,10 @@ VERBS: dict[str, Verb] = {
     "transaction_reported": Verb(lazy("Gave a transaction its end"), lazy("Gave the {kind} {name} the end that its station reported")),
     "export": Verb(lazy("Exported a list"), lazy("Had a list exported: {name}")),
     "cancel_export": Verb(lazy("Cancelled an export"), lazy("Cancelled the export {name}")),
+    "demand_security_profile": Verb(lazy("Set a security profile"), lazy("Set the security profile of the {kind} {name}")),
+    "begin_security_profile": Verb(lazy("Began to raise a security profile"), lazy("Had the {kind} {name} told a higher security profile")),
+    "raise_security_profile": Verb(lazy("Raised a security profile"), lazy("The {kind} {name} came back with a higher security profile")),
+    "cancel_security_change": Verb(lazy("Cancelled a change of security"), lazy("Waited no longer for the {kind} {name} to change")),
     "forget": Verb(lazy("Forgot who knocked"), lazy("Forgot {name}, who knocked")),
 }
 # Of what is no field of a model, or of one without a name for people

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
-Key = ec.EllipticCurvePrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Signed:
@@ -40,9 +40,9 @@ class Authority(Signed):
         key = key or ec.generate_private_key(ec.SECP256R1())
         return Signed(_sign(_name(identity, organization), key, self.certificate.subject, self.key, days=days), key)
 
-    def server(self, file: Path) -> Path:
+    def server(self, file: Path, key: Key | None = None) -> Path:
         """For 127.0.0.1 and localhost."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         return Signed(_sign(_name("portal.example.org"), key, self.certificate.subject, self.key, server=True), key).written(file)
 
 

@@ -43,6 +43,7 @@ from stations.models import (
     MaintenanceWindow,
     Note,
     OutOfService,
+    SecurityChange,
     SignedMeterValue,
     StationUpload,
     Transaction,
@@ -170,6 +171,9 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
         "station_note_add", "station_document_add", "station_contact_add", "location_note_add", "location_document_add",
         "location_contact_add", "note_edit", "note_delete", "document_delete", "contact_edit", "contact_delete",
     ), ("keep_notes",)),
+    "station_security": ("read_configuration",), "station_security_live": ("read_configuration",),
+    "station_security_demand": ("manage_stations",), "station_security_raise": ("manage_stations",),
+    "station_security_password": ("manage_stations",), "station_security_cancel": ("manage_stations",),
     "station_console": ("send_anything",), "station_console_live": ("send_anything",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
@@ -282,6 +286,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
 EXTRA: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "station_command": lambda tree: {"slug": "reset-soft"},
     "station_out": _one_as("out_pk", OutOfService),
+    "station_security_cancel": _one_as("change_pk", SecurityChange),
     "help_page": lambda tree: {"slug": "connect"},
     "transaction_signed_value": lambda tree: {"value_pk": SignedMeterValue.objects.get().pk},
     "pass_whitelist_here": lambda tree: {"station_pk": tree.station.pk},
@@ -336,6 +341,7 @@ def grow_world() -> Tree:
     Document.objects.create(
         location=tree.location, title="Wiring of the quay", file=ContentFile(b"x", name="w.pdf"), file_name="w.pdf", size=1
     )
+    SecurityChange.objects.create(station=tree.station, kind="profile", profile=2, deadline=now + timedelta(hours=1))
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})

@@ -86,6 +86,13 @@ from stations.actions.maintenance import (
 from stations.actions.transactions import (
     ask_about_transaction,
     tell_cost,
+from stations.actions.security import (
+    cancel_security_change,
+    demand_security_profile,
+    raise_security_profile,
+    send_new_password,
+    why_not_profile,
+    why_not_raised,
 )
 from stations.actions.vendor_codes import (
     create_vendor_code,
@@ -105,6 +112,7 @@ __all__ = [
     "ask_about_transaction",
     "begin_bulk_job",
     "cancel_bulk_job",
+    "cancel_security_change",
     "cancel_update",
     "change_out_of_service",
     "create_configuration_template",
@@ -124,6 +132,7 @@ __all__ = [
     "delete_station",
     "delete_upload",
     "delete_vendor_code",
+    "demand_security_profile",
     "edit_configuration_template",
     "edit_connector",
     "edit_contact",
@@ -143,11 +152,13 @@ __all__ = [
     "plan_update",
     "publish_location",
     "put_in_service",
+    "raise_security_profile",
     "record_download",
     "renew_password",
     "request_command",
     "retire_firmware",
     "retry_bulk_job",
+    "send_new_password",
     "set_keys",
     "set_stations_active",
     "take_out_of_service",
@@ -160,6 +171,8 @@ __all__ = [
     "why_firmware_unfit",
     "why_location_not_moved",
     "why_location_stays",
+    "why_not_profile",
+    "why_not_raised",
     "why_station_not_moved",
     "why_station_stays",
 ]

@@ -39,6 +39,7 @@ class SecurityChange(models.Model):
     profile = models.PositiveSmallIntegerField(null=True, choices=SecurityProfile.choices)  # wanted
     password_digest = models.CharField(max_length=64, blank=True)  # of the new password; gone once this has ended
     step = models.PositiveSmallIntegerField(default=0)
+    known = models.JSONField(default=dict)  # what the station has told in answer to a step: key -> value
     command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")  # of this step
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

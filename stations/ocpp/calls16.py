@@ -235,6 +235,13 @@ def keys_unknown(answer: Payload) -> list[str]:
     return [key for key in keys if isinstance(key, str) and key] if isinstance(keys, list) else []
 
 
+def values_told(answer: Payload) -> dict[str, str]:
+    """What an answer to ReadConfiguration tells of the keys that were asked for."""
+    found = answer.get("configurationKey")
+    told = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return {str(one.get("key", ""))[:50]: str(one.get("value") or "")[:500] for one in told}
+
+
 def keys_told(answer: Payload) -> int:
     """How many keys an answer to ReadConfiguration told."""
     keys = answer.get("configurationKey")

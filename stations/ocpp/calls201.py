@@ -278,6 +278,12 @@ def keys_unknown(answer: Payload) -> list[str]:
     return [str(Variable.read(one)) for one in _results(answer) if str(one.get("attributeStatus", "")).startswith("Unknown")]
 
 
+def values_told(answer: Payload) -> dict[str, str]:
+    """What an answer to ReadConfiguration tells of the variables that were asked for."""
+    good = (one for one in _results(answer) if one.get("attributeStatus") == "Accepted")
+    return {str(Variable.read(one)): str(one.get("attributeValue", ""))[:500] for one in good}
+
+
 def keys_told(answer: Payload) -> int:
     """How many values an answer to ReadConfiguration told."""
     return sum(one.get("attributeStatus") == "Accepted" for one in _results(answer))

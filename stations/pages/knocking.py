@@ -29,6 +29,16 @@ from ui.templatetags.ui import when
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end text-nowrap"}}
 
 
+CERTIFICATE_FAULTS: dict[str, Any] = {
+    Knock.Reason.NO_CERTIFICATE: lazy("It shows no certificate."),
+    Knock.Reason.OTHER_STATION: lazy("Its certificate is that of another station."),
+    Knock.Reason.CERTIFICATE_EXPIRED: lazy("Its certificate has expired."),
+    Knock.Reason.CERTIFICATE_EARLY: lazy("Its certificate is not valid yet."),
+    Knock.Reason.CERTIFICATE_REVOKED: lazy("Its certificate is revoked."),
+    Knock.Reason.UNTRUSTED: lazy("Its certificate is signed by nobody we trust."),
+}
+
+
 def sees_knocks(request: HttpRequest) -> bool:
     return at_platform(user_of(request), MANAGE_STATIONS)
 
@@ -97,6 +107,10 @@ class KnockTable(Table):
             return _("It was not added yet when it last tried."), ""
         if record.reason == Knock.Reason.PASSWORD:
             return _("It offers a wrong password."), _("It, or somebody else under its name.")
+        if record.reason in CERTIFICATE_FAULTS:
+            return str(CERTIFICATE_FAULTS[record.reason]), _("Its security profile wants a certificate of its own.")
+        if record.reason == Knock.Reason.NO_TLS:
+            return _("It comes without TLS."), _("Its security profile wants TLS.")
         return _("It is deactivated in this portal."), ""
 
     def render_first_at(self, value: Any) -> SafeString | str:
@@ -119,6 +133,8 @@ class KnockTable(Table):
             url, label, look = reverse("station_password", args=[station.pk]), _("Renew its password"), ""
         elif record.reason == Knock.Reason.DEACTIVATED:
             url, label, look = reverse("station_edit", args=[station.pk]), _("Let it in again"), ""
+        elif record.reason in CERTIFICATE_FAULTS or record.reason == Knock.Reason.NO_TLS:
+            url, label, look = reverse("station_security", args=[station.pk]), _("Look at its security"), ""
         else:
             url, label, look = station.get_absolute_url(), _("Open the station"), ""
         return format_html(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def register_all() -> None:
     from stations.bulk import register
-    from stations.bulk.kinds import access, commands, configuration, edits, firmware, hardware, maintenance, service
+    from stations.bulk.kinds import access, commands, configuration, edits, firmware, hardware, maintenance, security, service
 
-    for kinds in (commands, service, maintenance, configuration, firmware, hardware, edits, access):
+    for kinds in (commands, service, maintenance, configuration, firmware, hardware, edits, access, security):
         register(*kinds.KINDS)

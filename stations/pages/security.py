@@ -1,0 +1,243 @@
+"""How a station proves who it is: what is demanded, what it does, and what the portal can change of that. Reached from the tab
+Configuration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations import actions, addresses, explain
+from stations.actions import CommandRefused
+from stations.controls import Situation
+from stations.models import SecurityChange, SecurityProfile, Station, StationCertificate
+from stations.pages.sheet_head import sheet_context
+from tenancy.links import link
+from tenancy.pages.shared import user_of
+from tenancy.personal import person
+from tenancy.rights import MANAGE_STATIONS, READ_CONFIGURATION, get_for
+from ui.forms import confirm_page, form_page
+
+MOST_PAST = 10
+PROFILES: dict[int, explain.Text] = {
+    SecurityProfile.NONE: lazy(
+        "The id alone: no password, no encryption. Anybody who knows the id can speak for the station. For stations that know nothing "
+        "better, in a network of their own."
+    ),
+    SecurityProfile.PASSWORD: lazy("The id and a password, over any connection. Without TLS both can be read on the way."),
+    SecurityProfile.TLS: lazy("The id and a password, over TLS: encrypted, and the station can check that it speaks with this portal."),
+    SecurityProfile.CERTIFICATE: lazy("TLS, and a certificate of its own in place of the password."),
+}
+STATES = {
+    SecurityChange.State.ASKING: explain.WAITING, SecurityChange.State.WAITING: explain.WAITING,
+    SecurityChange.State.DONE: explain.AVAILABLE, SecurityChange.State.FAILED: explain.FAULT,
+}  # fmt: skip
+
+
+class Change(NamedTuple):
+    """A change as it is shown."""
+
+    row: SecurityChange
+    what: str
+    state: str
+    word: explain.Text
+    by: str
+    cancel_url: str
+
+
+class DemandForm(forms.Form):
+    profile = forms.TypedChoiceField(
+        label=lazy("It is let in with"), coerce=int, choices=SecurityProfile.choices, widget=forms.RadioSelect,
+        help_text=lazy("This profile or a higher one."),
+    )  # fmt: skip
+
+
+def station_of(request: HttpRequest, pk: int, right: str = READ_CONFIGURATION) -> Station:
+    return get_for(request.user, Station.objects.select_related("location__organization", "open_by"), right, pk=pk)
+
+
+def back(request: HttpRequest, station: Station) -> str:
+    """Who may change it need not be able to read it."""
+    return link("station_security", station.pk) if Situation(request.user, station).may(READ_CONFIGURATION) else station.get_absolute_url()
+
+
+def trail(station: Station) -> list[tuple[str, str]]:
+    return [(str(station), station.get_absolute_url()), (_("Security"), link("station_security", station.pk))]
+
+
+def word(profile: int | None) -> str:
+    return str(SecurityProfile(profile).label) if profile is not None else _("never connected")
+
+
+# -- the page -----------------------------------------------------------------------------------------------------------------------------
+
+
+def security_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
+    station = situation.station
+    place = (station.location.organization.path, station.location_id)
+    rows = SecurityChange.objects.visible_to(request.user).filter(station=station).select_related("actor", "command")
+    shown = [_shown(request, situation, row) for row in (*rows.filter(ended_at=None), *rows.exclude(ended_at=None)[:MOST_PAST])]
+    mine = StationCertificate.objects.visible_to(request.user).filter(station=station, use=StationCertificate.Use.STATION)
+    newest = mine.filter(state=StationCertificate.State.INSTALLED).first()
+    return {
+        "station": station,
+        "zone": station.location.zone,
+        "now": situation.now,
+        "demanded": word(station.security_profile),
+        "demanded_means": PROFILES[station.security_profile],
+        "connected": word(station.connected_profile),
+        "remark": remark(station),
+        "open_by": person(user_of(request), station.open_by, *place) if station.open_by else "",
+        "password_since": station.password_set_at or station.created_at,
+        "certificate": newest,
+        "expires": _expiry(newest, situation.now) if newest else "",
+        "under_way": [one for one in shown if one.row.ended_at is None],
+        "past": [one for one in shown if one.row.ended_at is not None],
+        "may_manage": situation.may(MANAGE_STATIONS),
+        "raises": [
+            (profile, SecurityProfile(profile).label, link("station_security_raise", station.pk, profile=str(profile)))
+            for profile in (SecurityProfile.TLS, SecurityProfile.CERTIFICATE)
+            if profile > max(station.security_profile, station.connected_profile or 0)
+        ],
+        "demand_url": link("station_security_demand", station.pk),
+        "password_url": link("station_security_password", station.pk),
+        "by_hand_url": link("station_password", station.pk),
+        "fragment_url": link("station_security_live", station.pk),
+    }  # fmt: skip
+
+
+def remark(station: Station) -> str:
+    """What somebody should know of the demanded and the actual profile."""
+    if station.connected_profile is None:
+        return ""
+    if station.connected_profile < station.security_profile:
+        return _("It last came with less than is demanded now. It must come with more, or it stays outside.")
+    if station.connected_profile > station.security_profile:
+        return _("It comes with more than is demanded. Demand that, and nobody gets in with less under its name.")
+    return ""
+
+
+def _expiry(certificate: StationCertificate, now: datetime) -> str:
+    days = (certificate.not_after - now).days
+    return _("has expired") if days < 0 else _("for %d more days") % days
+
+
+def _shown(request: HttpRequest, situation: Situation, row: SecurityChange) -> Change:
+    station = situation.station
+    what = _("New password") if row.kind == SecurityChange.Kind.PASSWORD else _("Raise to profile %s") % word(row.profile)
+    by = person(user_of(request), row.actor, station.location.organization.path, station.location_id) if row.actor else _("the portal")
+    cancel = link("station_security_cancel", station.pk, row.pk) if row.ended_at is None and situation.may(MANAGE_STATIONS) else ""
+    return Change(row, what, STATES[SecurityChange.State(row.state)], row.get_state_display(), by, cancel)
+
+
+def security(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk)
+    situation = Situation(request.user, station)
+    context = sheet_context(request, station, "configuration", situation) | security_context(request, situation)
+    return render(request, "stations/security.html", context)
+
+
+def security_fragment(request: HttpRequest, pk: int) -> HttpResponse:
+    context = security_context(request, Situation(request.user, station_of(request, pk)))
+    return render(request, "stations/security_live.html", context)
+
+
+# -- what can be done ---------------------------------------------------------------------------------------------------------------------
+
+
+def demand(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk, MANAGE_STATIONS)
+    user = user_of(request)
+    form = DemandForm(request.POST or None, initial={"profile": station.security_profile})
+    field = form.fields["profile"]
+    assert isinstance(field, forms.TypedChoiceField)
+    refusal = actions.why_not_profile(user, station, SecurityProfile.NONE)
+    choices = [one for one in SecurityProfile.choices if one[0] != SecurityProfile.NONE or not refusal or station.security_profile == 0]
+    field.choices = [(number, f"{label}. {PROFILES[number]}") for number, label in choices]
+    said = _("With less it is refused from its next connection on. If it is connected with less now, it is disconnected at once.")
+    if station.connected_profile is not None:
+        said += " " + _("It last came with profile %s.") % word(station.connected_profile)
+    return form_page(
+        request, form, lambda data: actions.demand_security_profile(actor=user, station=station, profile=data["profile"]),
+        title=_("Security profile of %s") % station, submit_label=_("Save"), cancel_url=back(request, station),
+        done=_("Saved."), done_url=back(request, station), breadcrumbs=trail(station), intro=f"{said} {refusal}".strip(),
+    )  # fmt: skip
+
+
+def raise_profile(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk, MANAGE_STATIONS)
+    wanted = request.GET.get("profile", "")
+    profile = int(wanted) if wanted in ("2", "3") else max(2, min(3, station.security_profile + 1))
+    url = addresses.tls_url(station)
+    consequences = [
+        _("The station is told to connect with profile %s.") % SecurityProfile(profile).label,
+        _("It finds this portal with TLS at %s. It must trust the certificate shown there: see to its root certificate first.") % url,
+        _("Until it has come back so, the old profile lets it in too. If it cannot, it falls back, and nothing is lost."),
+        _("Once it has come back so, less is no longer enough. It cannot be lowered from here again."),
+    ]
+    if profile == SecurityProfile.CERTIFICATE:
+        consequences.insert(2, _("It shows the certificate that was signed for it; without one it cannot come back."))
+    return confirm_page(
+        request, lambda: actions.raise_security_profile(actor=user_of(request), station=station, profile=profile),
+        title=_("Raise %(station)s to security profile %(profile)d?") % {"station": station, "profile": profile},
+        consequences=consequences, refusal=actions.why_not_raised(station, profile), submit_label=_("Raise"),
+        cancel_url=back(request, station), done=_("%s is told. What becomes of it is shown here.") % station,
+        done_url=back(request, station), breadcrumbs=trail(station), submit_class="btn-primary",
+    )  # fmt: skip
+
+
+def new_password(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk, MANAGE_STATIONS)
+
+    def send() -> None:
+        try:
+            actions.send_new_password(actor=user_of(request), station=station)
+        except CommandRefused as refusal:
+            raise ValidationError(str(refusal)) from refusal
+
+    refusal = ""
+    if not station.connected:
+        refusal = _("It is not connected. It can be told a new password only while it is; or renew it by hand, and type it in there.")
+    return confirm_page(
+        request, send, title=_("Give %s a new password?") % station,
+        consequences=[
+            _("The station is told a new password over its connection. Nobody sees it, and nothing has to be typed in."),
+            _("Until it has connected with the new one, the old one lets it in too. So it is not lost, even when its answer is."),
+            _("Some stations take it only after a restart."),
+        ],
+        refusal=refusal, submit_label=_("Give a new password"), cancel_url=back(request, station),
+        done=_("%s is told. What becomes of it is shown here.") % station, done_url=back(request, station), breadcrumbs=trail(station),
+        submit_class="btn-primary",
+    )  # fmt: skip
+
+
+def cancel(request: HttpRequest, pk: int, change_pk: int) -> HttpResponse:
+    station = station_of(request, pk, MANAGE_STATIONS)
+    rows = SecurityChange.objects.select_related("command", "station__location__organization")
+    change = get_for(request.user, rows, MANAGE_STATIONS, pk=change_pk, station=station)
+    consequences = [_("Only what was in force before lets the station in.")]
+    if change.kind == SecurityChange.Kind.PASSWORD:
+        consequences.append(_("If it has taken the new password already, it stays outside until its password is renewed by hand."))
+    return confirm_page(
+        request, lambda: actions.cancel_security_change(actor=user_of(request), change=change),
+        title=_("Wait no longer for %s?") % station, consequences=consequences, submit_label=_("Wait no longer"),
+        refusal=_("This is over already.") if change.ended_at else "", cancel_url=back(request, station), done=_("Cancelled."),
+        done_url=back(request, station), breadcrumbs=trail(station),
+    )  # fmt: skip
+
+
+urlpatterns: list[URLPattern] = [
+    path("stations/<int:pk>/security/", security, name="station_security"),
+    path("stations/<int:pk>/security/live/", security_fragment, name="station_security_live"),
+    path("stations/<int:pk>/security/demand/", demand, name="station_security_demand"),
+    path("stations/<int:pk>/security/raise/", raise_profile, name="station_security_raise"),
+    path("stations/<int:pk>/security/password/", new_password, name="station_security_password"),
+    path("stations/<int:pk>/security/<int:change_pk>/cancel/", cancel, name="station_security_cancel"),
+]
