@@ -8,13 +8,12 @@ import logging
 import resource
 import socket
 import sys
-import threading
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, close_old_connections, connection
+from django.db import Error, connection
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -123,45 +122,42 @@ class Server(uvicorn.Server):
             self.doorway = tls.doorway(
                 settings.OCPP_TLS_CERTIFICATE, settings.OCPP_TLS_KEY, settings.OCPP_TLS_CLIENT_CA, certificates.authorities
             )
-            self._refresh(self.doorway)
+            _refresh(self.doorway)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        secure = [await self._listen_for_tls(self.doorway)] if self.doorway else []
         await super().startup(sockets)
-        if self.doorway:
-            await self._listen_for_tls(self.doorway)
+        self.servers += secure
         # A full collection walks everything ever loaded and stops the process for about 80 ms; messages make hardly any cycles.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
 
-    async def _listen_for_tls(self, doorway: tls.Doorway) -> None:
+    async def _listen_for_tls(self, doorway: tls.Doorway) -> asyncio.Server:
         def protocol() -> asyncio.Protocol:
             return Http(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
         try:
-            self.servers.append(await asyncio.get_running_loop().create_server(
+            return await asyncio.get_running_loop().create_server(
                 protocol, self.config.host, self.tls_port, ssl=doorway.context, backlog=self.config.backlog,
                 ssl_handshake_timeout=tls.HANDSHAKE_TIMEOUT, ssl_shutdown_timeout=LINGER,
-            ))  # fmt: skip
+            )  # fmt: skip
         except OSError as error:
             raise ImproperlyConfigured(f"OCPP_TLS_PORT: port {self.tls_port} cannot be used ({error.strerror}).") from error
 
     async def on_tick(self, counter: int) -> bool:
         if self.doorway and counter % LOOK_AGAIN == LOOK_AGAIN - 1 and not self._refreshing:
             self._refreshing = True
-            asyncio.get_running_loop().run_in_executor(None, self._refresh, self.doorway)
+            asyncio.get_running_loop().run_in_executor(None, self._refresh_beside, self.doorway)
         return await super().on_tick(counter)
 
-    def _refresh(self, doorway: tls.Doorway) -> None:
+    def _refresh_beside(self, doorway: tls.Doorway) -> None:
+        """In a thread of the executor."""
         try:
-            close_old_connections()
-            doorway.refresh()
-        except Error as error:
-            log.warning("the authorities of stations could not be read: %s", error)
+            _refresh(doorway)
         finally:
+            connection.close()
             self._refreshing = False
-            if threading.current_thread() is not threading.main_thread():
-                connection.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Before uvicorn closes anything: what stations sent is committed and answered, then their sockets close with 1012."""
@@ -169,6 +165,13 @@ class Server(uvicorn.Server):
             server.close()
         await hub.drain()
         await super().shutdown(sockets)
+
+
+def _refresh(doorway: tls.Doorway) -> None:
+    try:
+        doorway.refresh()
+    except Error as error:
+        log.warning("the authorities of stations could not be read: %s", error)
 
 
 def make(host: str, port: int, tls_port: int = 0) -> Server:

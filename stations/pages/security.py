@@ -220,8 +220,10 @@ def new_password(request: HttpRequest, pk: int) -> HttpResponse:
 
 def cancel(request: HttpRequest, pk: int, change_pk: int) -> HttpResponse:
     station = station_of(request, pk, MANAGE_STATIONS)
-    rows = SecurityChange.objects.select_related("command", "station__location__organization")
-    change = get_for(request.user, rows, MANAGE_STATIONS, pk=change_pk, station=station)
+    change = get_for(
+        request.user, SecurityChange.objects.select_related("command", "station__location__organization"), MANAGE_STATIONS,
+        pk=change_pk, station=station,
+    )  # fmt: skip
     consequences = [_("Only what was in force before lets the station in.")]
     if change.kind == SecurityChange.Kind.PASSWORD:
         consequences.append(_("If it has taken the new password already, it stays outside until its password is renewed by hand."))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
 import ipaddress
 import json
 import re
 import secrets
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -27,11 +29,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from bench.engines import engines
 from energycloud.simulator import SimulatedStation
 from tests.e2e.portal import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, Portal, free_port
+from tests.pki import Authority, Signed, trusting
 from tests.programs import find
+
+STATIONS_NAME = "ocpp.example.org"  # of nginx's server for stations with certificates
 
 
 def processes() -> dict[str, str]:
@@ -46,7 +53,7 @@ def certificate(folder: Path) -> None:
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=1)
     builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(STATIONS_NAME)])
     builder = builder.add_extension(address, critical=False).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     made = builder.sign(key, hashes.SHA256())
     (folder / "fullchain.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
@@ -64,6 +71,10 @@ class House:
         self.url = f"https://127.0.0.1:{self.https}"
         environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": secrets.token_urlsafe(40)}
         environment |= {"HTTPS": "1", "TRUSTED_PROXIES": "1", "PORT": str(self.pages), "GATEWAY_PORT": str(self.gateway)}
+        self.authority = Authority("Stations of tests")
+        (folder / "stations.pem").write_bytes(self.authority.pem)
+        environment |= {"OCPP_CLIENT_CERT_HEADER": "X-SSL-Client-Cert", "OCPP_TLS_CLIENT_CA": str(folder / "stations.pem")}
+        environment |= {"ALLOWED_HOSTS": f"127.0.0.1,{STATIONS_NAME}"}
         self.portal = Portal(folder, environment)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -190,6 +201,65 @@ async def test_the_processes_of_the_procfile_serve_people_and_stations_behind_ng
         await station.heartbeat()
     with pytest.raises(urllib.error.URLError):  # it leads to https://portal.example.org… at the standard port
         await asyncio.to_thread(browser.open, f"http://127.0.0.1:{house.http}/")
+
+
+def knock(house: House, identity: str, own: Signed | None = None, *, name: str = STATIONS_NAME, password: str = "", **extra: str) -> str:
+    """Come to nginx's server `name` as this station; "in" or what is said."""
+    context = trusting(house.folder / "fullchain.pem", own.written(house.folder / "own.pem") if own else None)
+    headers = dict(extra)
+    if password:
+        headers["Authorization"] = f"Basic {base64.b64encode(f'{identity}:{password}'.encode()).decode()}"
+    url = f"wss://{name}:{house.https}/ocpp/{identity}"
+    try:
+        with connect(
+            url, sock=socket.create_connection(("127.0.0.1", house.https)), ssl=context, server_hostname=name, additional_headers=headers,
+            subprotocols=["ocpp1.6"], proxy=None,
+        ):  # fmt: skip
+            return "in"
+    except InvalidStatus as refusal:
+        return str(refusal.response.status_code)
+
+
+def test_security_profiles_2_and_3_behind_nginx(house: House) -> None:
+    password = house.portal.add_station("REAL-3")
+    opened(house, Browser(house.folder / "fullchain.pem"))
+
+    def demand(profile: int) -> None:
+        house.portal.ask(f"Station.objects.filter(identity='REAL-3').update(security_profile={profile})")
+
+    def reason() -> str:
+        return house.portal.ask("Knock.objects.get(identity='REAL-3').reason")
+
+    def connected() -> list[object]:
+        return house.portal.ask("Station.objects.values_list('connected_profile', 'connected_tls').get(identity='REAL-3')")
+
+    demand(2)
+    assert knock(house, "REAL-3", password=password) == "in"
+    assert connected() == [2, True]
+    with pytest.raises(InvalidStatus):
+        connect(
+            f"ws://127.0.0.1:{house.http}/ocpp/REAL-3", subprotocols=["ocpp1.6"], proxy=None,
+            additional_headers={"Authorization": f"Basic {base64.b64encode(f'REAL-3:{password}'.encode()).decode()}"},
+        )  # fmt: skip
+    assert reason() == "no_tls"
+
+    demand(3)
+    good = house.authority.sign("REAL-3")
+    assert knock(house, "REAL-3", password=password) == "401"
+    assert reason() == "no_cert"
+    for own, why in (
+        (house.authority.sign("REAL-2"), "other"),
+        (house.authority.sign("REAL-3", days=(-9, -2)), "expired"),
+        (Authority("Somebody else").sign("REAL-3"), "untrusted"),
+    ):
+        assert knock(house, "REAL-3", own) == "401"
+        assert reason() == why
+    header = {"X-SSL-Client-Cert": urllib.parse.quote(good.pem.decode())}
+    for name in (STATIONS_NAME, "127.0.0.1"):
+        assert knock(house, "REAL-3", name=name, **header) == "401", "nobody but nginx may say this"
+        assert reason() == "no_cert"
+    assert knock(house, "REAL-3", good) == "in"
+    assert connected() == [3, True]
 
 
 def result_of(house: House, code: str) -> str:

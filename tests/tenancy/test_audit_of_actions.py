@@ -45,6 +45,7 @@ from stations.models import (
     Knock,
     Location,
     MaintenanceWindow,
+    SecurityChange,
     Station,
     UnmatchedMessage,
     VendorCode,
@@ -224,6 +225,10 @@ def checked(tree: Tree) -> Import:
     return Import.objects.get(pk=of.pk)
 
 
+def raised(tree: Tree, actor: User | None = None) -> SecurityChange:
+    return fleet.raise_security_profile(actor=actor, station=online(tree.station), profile=2)
+
+
 def planned(tree: Tree) -> MaintenanceWindow:
     start = timezone.now() + timedelta(hours=1)
     (window,) = fleet.plan_maintenance(
@@ -343,6 +348,10 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
         actor=t.ada, contact=fleet.add_contact(actor=None, location=t.location, name="Jan")
     ),
     "stations.renew_password": lambda t: fleet.renew_password(actor=t.ada, station=t.station),
+    "stations.demand_security_profile": lambda t: fleet.demand_security_profile(actor=t.ada, station=t.station, profile=2),
+    "stations.raise_security_profile": lambda t: raised(t, t.ada),
+    "stations.send_new_password": lambda t: fleet.send_new_password(actor=t.ada, station=online(t.station)),
+    "stations.cancel_security_change": lambda t: fleet.cancel_security_change(actor=t.ada, change=raised(t)),
     "stations.delete_station": lambda t: fleet.delete_station(actor=t.ada, station=t.station),
     "stations.create_connector": lambda t: fleet.create_connector(actor=t.ada, station=t.station, number=3),
     "stations.edit_connector": lambda t: fleet.edit_connector(actor=t.ada, connector=t.connector, plug="CCS"),

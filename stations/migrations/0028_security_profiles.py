@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0026_certificates_of_stations'),
+        ('stations', '0027_in_what_stations_deviate'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
