@@ -83,9 +83,6 @@ from stations.actions.maintenance import (
     end_maintenance,
     plan_maintenance,
 )
-from stations.actions.transactions import (
-    ask_about_transaction,
-    tell_cost,
 from stations.actions.security import (
     cancel_security_change,
     demand_security_profile,
@@ -93,6 +90,10 @@ from stations.actions.security import (
     send_new_password,
     why_not_profile,
     why_not_raised,
+)
+from stations.actions.transactions import (
+    ask_about_transaction,
+    tell_cost,
 )
 from stations.actions.vendor_codes import (
     create_vendor_code,

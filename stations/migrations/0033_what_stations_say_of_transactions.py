@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0027_in_what_stations_deviate'),
+        ('stations', '0028_security_profiles'),
     ]
 
     operations = [
