@@ -24,6 +24,8 @@ from stations import (
     security_steps,
 )
 from stations.bulk import jobs as bulk
+from stations.capacity import control as capacity
+from stations.capacity import record as capacity_record
 from stations.gateway import upkeep
 from tenancy import letters
 from tenancy.actions import sweep_accesses
@@ -66,6 +68,9 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (15, exports.enqueue_due),
     (3600, enqueue_purge),
     (5, firmware_jobs.advance),
+    (2, capacity.run),
+    (30, capacity.release),
+    (3600, capacity_record.forget_old),
     (3600, enqueue_purge_of_uploads),
     (3600, sweep_accesses),
     (3600, imports.forget_old),

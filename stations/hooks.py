@@ -270,3 +270,11 @@ def cards_changed_by_move(user: User | AnonymousUser, from_path: str, to_path: s
 
 def cards_changed_by_mode(user: User, changes: Sequence[tuple[Place, str]]) -> ModeEffect:
     return cards.changed_by_mode(user, changes) if cards and changes else ModeEffect()
+
+
+# The weight of passes in a shared capacity (stations.models.Priority), by their key; a pass without one of its own is left out. One query.
+priorities: Callable[[Collection[int]], Mapping[int, int]] | None = None
+
+
+def priorities_of(pass_keys: Collection[int]) -> Mapping[int, int]:
+    return priorities(pass_keys) if priorities and pass_keys else {}

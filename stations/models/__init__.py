@@ -1,4 +1,15 @@
 from stations.models.bulk import BulkItem, BulkJob
+from stations.models.capacity import (
+    CapacityHours,
+    CapacityLoad,
+    CapacityPlan,
+    CapacityShare,
+    CapacityStation,
+    CapacityUse,
+    ExternalLimit,
+    Priority,
+    StationProfile,
+)
 from stations.models.care import Contact, Document, MaintenanceWindow, Note, OutOfService, VendorCode
 from stations.models.charging import CardOffer, MeterSample, MeterSeries, Settlement, SignedMeterValue, Transaction, UnmatchedMessage
 from stations.models.corrections import Correction
@@ -37,6 +48,12 @@ __all__ = [
     "AvailabilityDay",
     "BulkItem",
     "BulkJob",
+    "CapacityHours",
+    "CapacityLoad",
+    "CapacityPlan",
+    "CapacityShare",
+    "CapacityStation",
+    "CapacityUse",
     "CardOffer",
     "CertificateRequest",
     "Command",
@@ -51,6 +68,7 @@ __all__ = [
     "CurrentType",
     "Deviation",
     "Document",
+    "ExternalLimit",
     "FirmwareFile",
     "FirmwareUpdate",
     "Frame",
@@ -66,6 +84,7 @@ __all__ = [
     "MeterSeries",
     "Note",
     "OutOfService",
+    "Priority",
     "Revocation",
     "SecurityChange",
     "SecurityEvent",
@@ -74,6 +93,7 @@ __all__ = [
     "SignedMeterValue",
     "Station",
     "StationCertificate",
+    "StationProfile",
     "StationUpload",
     "StatusChange",
     "Transaction",

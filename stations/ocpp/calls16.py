@@ -8,15 +8,19 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import intents, masking, schemas, v16
+from stations.ocpp import intents, masking, profiles, schemas, v16
 from stations.ocpp.intents import (
     ClearCache,
+    ClearProfile,
     Configure,
+    GetProfiles,
+    GetSchedule,
     Intent,
     NotPossible,
     ReadConfiguration,
     Reset,
     SendLog,
+    SetProfile,
     Start,
     Stop,
     Switch,
@@ -28,8 +32,13 @@ from stations.ocpp.intents import (
 Payload = dict[str, Any]
 Call = tuple[str, Payload]
 
+schedule = profiles.composed  # what an answer to GetSchedule says
+
 # Feature profiles (§3.3.1) of what is not Core
-_PROFILES: dict[type[Any], str] = {Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement"}
+_PROFILES: dict[type[Any], str] = {
+    Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement",
+    SetProfile: "SmartCharging", ClearProfile: "SmartCharging", GetSchedule: "SmartCharging",
+}  # fmt: skip
 PROFILES_KEY = "SupportedFeatureProfiles"
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {
@@ -71,7 +80,10 @@ def call(intent: Intent) -> Call:
 
 
 def _start(intent: Start) -> Call:
-    return "RemoteStartTransaction", {"idTag": intent.uid} | ({"connectorId": intent.connector} if intent.connector else {})
+    found: Payload = {"idTag": intent.uid} | ({"connectorId": intent.connector} if intent.connector else {})
+    if intent.profile:
+        found["chargingProfile"] = profiles.made16(intent.profile)
+    return "RemoteStartTransaction", found
 
 
 def _reset(intent: Reset) -> Call:
@@ -84,6 +96,30 @@ def _stop(intent: Stop) -> Call:
     if not intent.transaction_id.lstrip("-").isdecimal():
         raise NotPossible(_("This transaction has no number the station knows it by."))
     return "RemoteStopTransaction", {"transactionId": int(intent.transaction_id)}
+
+
+def _set_profile(intent: SetProfile) -> Call:
+    told = intent.profile.transaction_id
+    if told and not told.lstrip("-").isdecimal():
+        raise NotPossible(_("This transaction has no number the station knows it by."))
+    return "SetChargingProfile", {"connectorId": intent.connector, "csChargingProfiles": profiles.made16(intent.profile)}
+
+
+def _clear_profile(intent: ClearProfile) -> Call:
+    said = {
+        "id": intent.id, "connectorId": intent.connector, "stackLevel": intent.level,
+        "chargingProfilePurpose": profiles.purpose16(intent.purpose) if intent.purpose else None,
+    }  # fmt: skip
+    return "ClearChargingProfile", {name: value for name, value in said.items() if value is not None}
+
+
+def _get_schedule(intent: GetSchedule) -> Call:
+    unit = {"chargingRateUnit": intent.unit} if intent.unit else {}
+    return "GetCompositeSchedule", {"connectorId": intent.connector, "duration": intent.duration} | unit
+
+
+def _get_profiles(intent: GetProfiles) -> Call:
+    raise NotPossible(_("A station with OCPP 1.6 cannot list its charging profiles. Ask for the schedule that it has made of them."))
 
 
 # What OCPP 1.6 calls otherwise (§7.37)
@@ -152,6 +188,10 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     Configure: lambda intent: ("ChangeConfiguration", {"key": intent.key, "value": intent.value}),
     UpdateFirmware: _update,
     SendLog: _send_log,
+    SetProfile: _set_profile,
+    ClearProfile: _clear_profile,
+    GetSchedule: _get_schedule,
+    GetProfiles: _get_profiles,
 }  # fmt: skip
 
 
@@ -188,7 +228,9 @@ def _time(text: str | None) -> datetime | None:
 
 
 _READERS: dict[str, Callable[[Payload], Intent]] = {
-    "RemoteStartTransaction": lambda p: Start(p["idTag"], p.get("connectorId", 0)),
+    "RemoteStartTransaction": lambda p: Start(
+        p["idTag"], p.get("connectorId", 0), profiles.read(p["chargingProfile"]) if "chargingProfile" in p else None
+    ),
     "RemoteStopTransaction": lambda p: Stop(str(p["transactionId"])),
     "Reset": lambda p: Reset(p.get("type") == "Hard"),
     "UnlockConnector": lambda p: Unlock(p["connectorId"]),
@@ -205,6 +247,11 @@ _READERS: dict[str, Callable[[Payload], Intent]] = {
         p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
         _time(p["log"].get("latestTimestamp")),
     ),
+    "SetChargingProfile": lambda p: SetProfile(p["connectorId"], profiles.read(p["csChargingProfiles"])),
+    "ClearChargingProfile": lambda p: ClearProfile(
+        p.get("id"), p.get("connectorId"), profiles.purpose_of(p.get("chargingProfilePurpose")), p.get("stackLevel")
+    ),
+    "GetCompositeSchedule": lambda p: GetSchedule(p["connectorId"], p["duration"], p.get("chargingRateUnit", "")),
 }  # fmt: skip
 
 

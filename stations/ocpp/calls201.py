@@ -10,17 +10,21 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import commands, intents, masking, schemas
+from stations.ocpp import commands, intents, masking, profiles, schemas
 from stations.ocpp.intents import (
     AskTransaction,
     ClearCache,
+    ClearProfile,
     Configure,
+    GetProfiles,
+    GetSchedule,
     Intent,
     NetworkProfile,
     NotPossible,
     ReadConfiguration,
     Reset,
     SendLog,
+    SetProfile,
     Start,
     Stop,
     Switch,
@@ -36,6 +40,8 @@ from stations.ocpp.variables import Variable
 Payload = dict[str, Any]
 Call = tuple[str, Payload]
 
+schedule = profiles.composed  # what an answer to GetSchedule says
+
 PASSWORD_KEY = "SecurityCtrlr/BasicAuthPassword"  # noqa: S105 - its name
 CONNECTS_ANEW = False
 PASSWORD_IS_HEX = False
@@ -44,8 +50,9 @@ MOST_SLOTS = 20
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction"}
 # Variables by which a station tells that it has what an intent needs; by what people know it as
-_FEATURES: dict[type[Any], tuple[str, str]] = {}
-TELLING_KEYS = tuple(key for key, _name in _FEATURES.values())
+_SMART = ("SmartChargingCtrlr/Available", "SmartCharging")
+_FEATURES: dict[type[Any], tuple[str, str]] = {SetProfile: _SMART, ClearProfile: _SMART, GetSchedule: _SMART, GetProfiles: _SMART}
+TELLING_KEYS = tuple(dict.fromkeys(key for key, _name in _FEATURES.values()))
 
 _RFID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20}")
 
@@ -119,15 +126,44 @@ def _log(intent: SendLog) -> Call:
     }  # fmt: skip
 
 
+def _start(intent: Start) -> Call:
+    found: Payload = {"idToken": id_token(intent.uid), "remoteStartId": new_id()}
+    if intent.connector:
+        found["evseId"] = evse_of(intent.connector)
+    if intent.profile:
+        found["chargingProfile"] = profiles.made201(intent.profile)
+    return "RequestStartTransaction", found
+
+
+def _clear_profile(intent: ClearProfile) -> Call:
+    """By its id, or by what fits (part 2 §1.9): all where nothing is said."""
+    if intent.id is not None:
+        return "ClearChargingProfile", {"chargingProfileId": intent.id}
+    said = {
+        "evseId": None if intent.connector is None else evse_of(intent.connector), "stackLevel": intent.level,
+        "chargingProfilePurpose": profiles.purpose201(intent.purpose) if intent.purpose else None,
+    }  # fmt: skip
+    fits = {name: value for name, value in said.items() if value is not None}
+    return "ClearChargingProfile", {"chargingProfileCriteria": fits} if fits else {}
+
+
+def _get_schedule(intent: GetSchedule) -> Call:
+    unit = {"chargingRateUnit": intent.unit} if intent.unit else {}
+    return "GetCompositeSchedule", {"evseId": evse_of(intent.connector), "duration": intent.duration} | unit
+
+
+def _get_profiles(intent: GetProfiles) -> Call:
+    criterion = {"chargingProfilePurpose": profiles.purpose201(intent.purpose)} if intent.purpose else {}
+    found: Payload = {"requestId": intent.key, "chargingProfile": criterion}
+    return "GetChargingProfiles", found | ({} if intent.connector is None else {"evseId": evse_of(intent.connector)})
+
+
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
-    Start: lambda intent: (
-        "RequestStartTransaction",
-        {"idToken": id_token(intent.uid), "remoteStartId": new_id()} | ({"evseId": evse_of(intent.connector)} if intent.connector else {}),
-    ),
+    Start: _start,
     AskTransaction: lambda intent: ("GetTransactionStatus", {"transactionId": intent.transaction_id}),
     TellCost: lambda intent: ("CostUpdated", {"transactionId": intent.transaction_id, "totalCost": intent.total}),
     Stop: lambda intent: ("RequestStopTransaction", {"transactionId": intent.transaction_id}),
@@ -160,6 +196,12 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
         "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)},
     }),
     SendLog: _log,
+    SetProfile: lambda intent: (
+        "SetChargingProfile", {"evseId": evse_of(intent.connector), "chargingProfile": profiles.made201(intent.profile)},
+    ),
+    ClearProfile: _clear_profile,
+    GetSchedule: _get_schedule,
+    GetProfiles: _get_profiles,
 }  # fmt: skip
 
 
@@ -186,8 +228,16 @@ def _configure(p: Payload) -> Intent | None:
     return Configure(str(Variable.read(one)), one["attributeValue"]) if one.get("attributeType", "Actual") == "Actual" else None
 
 
+def _cleared(p: Payload) -> Intent:
+    fits = p.get("chargingProfileCriteria") or {}
+    purpose = profiles.purpose_of(fits.get("chargingProfilePurpose"))
+    return ClearProfile(p.get("chargingProfileId"), fits.get("evseId"), purpose, fits.get("stackLevel"))
+
+
 _READERS: dict[str, Callable[[Payload], Intent | None]] = {
-    "RequestStartTransaction": lambda p: Start(p["idToken"]["idToken"], p.get("evseId", 0)),
+    "RequestStartTransaction": lambda p: Start(
+        p["idToken"]["idToken"], p.get("evseId", 0), profiles.read(p["chargingProfile"]) if "chargingProfile" in p else None
+    ),
     "GetTransactionStatus": lambda p: AskTransaction(p["transactionId"]),
     "CostUpdated": lambda p: TellCost(p["transactionId"], p["totalCost"]),
     "RequestStopTransaction": lambda p: Stop(p["transactionId"]),
@@ -206,6 +256,12 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "GetLog": lambda p: SendLog(
         p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
         _time(p["log"].get("latestTimestamp")),
+    ),
+    "SetChargingProfile": lambda p: SetProfile(p["evseId"], profiles.read(p["chargingProfile"])),
+    "ClearChargingProfile": _cleared,
+    "GetCompositeSchedule": lambda p: GetSchedule(p["evseId"], p["duration"], p.get("chargingRateUnit", "")),
+    "GetChargingProfiles": lambda p: GetProfiles(
+        p["requestId"], p.get("evseId"), profiles.purpose_of(p["chargingProfile"].get("chargingProfilePurpose"))
     ),
 }  # fmt: skip
 
@@ -252,6 +308,7 @@ _OUTCOMES = {
     "AcceptedCanceled": intents.ACCEPTED,
     "Unlocked": intents.ACCEPTED,
     "EmptyResultSet": intents.ACCEPTED,
+    "NoProfiles": intents.ACCEPTED,
     "Scheduled": intents.SCHEDULED,
     "RebootRequired": intents.REBOOT_REQUIRED,
     "Rejected": intents.REJECTED,

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from stations.ocpp import schemas
 from stations.ocpp.events import Payload
 
-_YES = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", "EmptyResultSet"})
+_YES = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", "EmptyResultSet", "NoProfiles"})
 # 2.0.1 answers some CALLs with a list of results, each with a status of its own
 _RESULTS = {
     "setVariableResult": "attributeStatus", "getVariableResult": "", "setMonitoringResult": "status", "clearMonitoringResult": "status",

@@ -9,14 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from stations.ocpp.profiles import Profile
+
 LOG_STATUS = "LogStatusNotification"  # how far the upload of a log is; OCPP 1.6 has another name for it
 
 
 class Start(NamedTuple):
-    """Begin to charge for a card; connector 0 leaves the choice to the station."""
+    """Begin to charge for a card; connector 0 leaves the choice to the station. `profile` holds for the transaction that begins."""
 
     uid: str
     connector: int = 0
+    profile: Profile | None = None
 
 
 class Stop(NamedTuple):
@@ -105,6 +108,38 @@ class SendLog(NamedTuple):
     retry_interval: int = 60  # seconds
 
 
+class SetProfile(NamedTuple):
+    """Connector 0 is the station: a default there is that of every connector."""
+
+    connector: int
+    profile: Profile
+
+
+class ClearProfile(NamedTuple):
+    """Take charging profiles away: the one with this id, or all that fit what is said."""
+
+    id: int | None = None
+    connector: int | None = None
+    purpose: str = ""
+    level: int | None = None
+
+
+class GetSchedule(NamedTuple):
+    """What all profiles together allow at a connector in the next `duration` seconds."""
+
+    connector: int
+    duration: int
+    unit: str = ""  # empty: as the station likes
+
+
+class GetProfiles(NamedTuple):
+    """Report the profiles that fit; `key` is a number that the reports carry."""
+
+    key: int
+    connector: int | None = None
+    purpose: str = ""
+
+
 Intent = (
     Start
     | Stop
@@ -120,6 +155,10 @@ Intent = (
     | UpdateFirmware
     | SendLog
     | NetworkProfile
+    | SetProfile
+    | ClearProfile
+    | GetSchedule
+    | GetProfiles
 )
 
 # -- what came of it ----------------------------------------------------------------------------------------------------------------------

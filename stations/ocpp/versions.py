@@ -9,6 +9,7 @@ from stations.ocpp import calls16, calls201, registers, schemas, v16
 from stations.ocpp.events import Ended, Event, TransactionReport
 from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Intent
+from stations.ocpp.profiles import Schedule
 from stations.ocpp.replies import Reply
 from stations.ocpp.v201 import V201
 
@@ -46,6 +47,8 @@ class Speaker(Protocol):
     def values_told(self, answer: dict[str, Any]) -> dict[str, str]: ...
 
     def keys_told(self, answer: dict[str, Any]) -> int: ...
+
+    def schedule(self, answer: dict[str, Any]) -> Schedule | None: ...
 
     def check(self, action: str, payload: dict[str, Any]) -> str: ...
 

@@ -1,0 +1,414 @@
+"""The controller: looks at every location that shares its capacity, again and again, and asks its stations for what follows.
+
+The plan is the work: `next_at` is moved on by compare-and-swap, so that of several processes one looks at a location at a time, and it may
+end at any point. What it has asked for stands in the rows of stations and connectors with the command, and is settled by the state of that:
+nothing is remembered elsewhere. Reductions go out at once; a raise only where it fits beside what all others may take until they have
+confirmed less.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from stations import nudges
+from stations.actions import CommandRefused, ask
+from stations.capacity import picture, record, sharing
+from stations.capacity.picture import GRACE, LASTS, Picture, Seat
+from stations.models import CapacityPlan, CapacityShare, CapacityStation, Command, Connector, Station
+from stations.ocpp import profiles
+from stations.ocpp.intents import ClearProfile, SetProfile
+from stations.ocpp.profiles import Profile, Step
+
+log = logging.getLogger("stations.capacity")
+
+ORIGIN = "capacity"
+EVERY = 10.0  # seconds between two looks at a location
+SOON = 3.0  # while answers are awaited
+LEASE = 60.0  # seconds after which a look that never ended is taken over
+PLANS = 50  # in one run
+ASKED = 100  # commands in one look
+STEADY = 15.0  # seconds between two changes of a connector, except to less
+# Ids of our profiles at a station: that of its default, and of connector n this + n
+DEFAULT_ID = 760_000
+_State = Command.State
+
+
+def run() -> None:
+    """Everything that is due now."""
+    now = timezone.now()
+    for plan in CapacityPlan.objects.filter(active=True, next_at__lte=now).order_by("next_at")[:PLANS]:
+        lease = now + timedelta(seconds=LEASE)
+        if not CapacityPlan.objects.filter(pk=plan.pk, next_at=plan.next_at, active=True).update(next_at=lease):
+            continue  # somebody else has it
+        try:
+            waits = look(plan.pk, timezone.now())
+        except Exception:
+            log.exception("the capacity of location %s was not looked at", plan.location_id)
+            waits = False
+        then = timezone.now() + timedelta(seconds=SOON if waits else EVERY)
+        CapacityPlan.objects.filter(pk=plan.pk, next_at=lease).update(next_at=then)
+
+
+def look(pk: int, now: datetime) -> bool:
+    """One look at the location of this plan; whether answers are awaited."""
+    plan = CapacityPlan.objects.select_related("location__organization").get(pk=pk)
+    _add_rows(plan)
+    _settle(plan.location_id, now)
+    seen = picture.take(plan, now)
+    decide(seen)
+    waits = _act(seen)
+    _write(seen)
+    record.keep(seen)
+    return waits
+
+
+def _add_rows(plan: CapacityPlan) -> None:
+    """Stations and connectors that are new at the location."""
+    here = Q(location=plan.location_id, active=True, first_connected_at__isnull=False)
+    stations = Station.objects.filter(here, capacity=None).values_list("pk", flat=True)
+    CapacityStation.objects.bulk_create([CapacityStation(station_id=one) for one in stations], ignore_conflicts=True)
+    lacking = Connector.objects.filter(station__location=plan.location_id, number__gt=0, capacity=None).order_by("pk")
+    CapacityShare.objects.bulk_create(
+        [CapacityShare(connector_id=one) for one in lacking.values_list("pk", flat=True)[: picture.MOST]], ignore_conflicts=True
+    )
+
+
+# -- what stations have answered --------------------------------------------------------------------------------------------------------
+
+
+def _said(command: Command) -> str:
+    """Why a station did not accept, in its words."""
+    if command.state == _State.REJECTED:
+        return command.answer_status or "Rejected"
+    return " ".join(part for part in (command.error_code, command.error_description) if part)[:200] or str(_State(command.state).label)
+
+
+def _settle(location: int | None, now: datetime, *, stations: list[int] | None = None) -> None:
+    """Book the answers to what was asked for. One that never came leaves both possible: the larger counts until it has expired."""
+    at = Q(station__location=location) if stations is None else Q(station__in=stations)
+    for default in (
+        CapacityStation.objects.filter(at, command__isnull=False).exclude(command__state__in=Command.OPEN).select_related("command")
+    ):
+        command = default.command
+        assert command is not None
+        same = CapacityStation.objects.filter(pk=default.pk, command=command)
+        if command.state == _State.ACCEPTED and default.wanted is not None:
+            same.update(
+                safe=default.wanted, confirmed_at=command.answered_at or now, wanted=None, command=None, refused_at=None, refusal=""
+            )
+        elif default.wanted is None:  # it was to be taken away: what is not there is gone too
+            gone = command.state in (_State.ACCEPTED, _State.REJECTED, _State.FAILED)
+            same.update(command=None, **({"safe": None, "confirmed_at": None} if gone else {}))
+        elif command.state in (_State.REJECTED, _State.FAILED):
+            same.update(safe=None, confirmed_at=None, wanted=None, command=None, refused_at=now, refusal=_said(command))
+        elif command.state == _State.EXPIRED:
+            same.update(wanted=None, command=None)
+        else:  # no answer: it may have it
+            same.update(command=None, wanted=None, safe=_larger(default.safe, default.wanted))
+    near = Q(connector__station__location=location) if stations is None else Q(connector__station__in=stations)
+    for share in (
+        CapacityShare.objects.filter(near, command__isnull=False).exclude(command__state__in=Command.OPEN).select_related("command")
+    ):
+        command = share.command
+        assert command is not None
+        one = CapacityShare.objects.filter(pk=share.pk, command=command)
+        sent = command.sent_at or share.asked_at or now
+        ends = sent + timedelta(seconds=LASTS + GRACE)
+        if command.state == _State.ACCEPTED and share.wanted is not None:
+            one.update(
+                granted=share.wanted, fallback=share.wanted_fallback, granted_at=sent, expires_at=ends, wanted=None, command=None,
+                refused_at=None, refusal="",
+            )  # fmt: skip
+        elif share.wanted is None:
+            if command.state in (_State.ACCEPTED, _State.REJECTED, _State.FAILED):
+                one.update(command=None, **NOTHING)
+            else:
+                one.update(command=None)
+        elif command.state in (_State.REJECTED, _State.FAILED):
+            one.update(wanted=None, command=None, refused_at=now, refusal=_said(command))
+        elif command.state == _State.EXPIRED:
+            one.update(wanted=None, command=None)
+        else:  # no answer: it may have it, or what it had before
+            one.update(
+                wanted=None, command=None, granted=max(share.wanted, share.bound or 0.0), granted_at=sent, expires_at=ends,
+                fallback=max(share.fallback, share.wanted_fallback),
+            )  # fmt: skip
+
+
+NOTHING = {
+    "transaction": None, "granted": None, "granted_at": None, "expires_at": None, "wanted": None, "refused_at": None, "refusal": "",
+    "target": None, "served_since": None, "paused_since": None, "low_since": None, "asked": None, "why": "", "car_maximum": None,
+    "car_energy": None, "departure": None,
+}  # fmt: skip
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    """None is no limit at all."""
+    return None if one is None or other is None else max(one, other)
+
+
+# -- who gets what ------------------------------------------------------------------------------------------------------------------------
+
+
+def manageable(seat: Seat, now: datetime) -> bool:
+    """Whether it can be given a share: it charges, and its station can be asked and obeys."""
+    share, running = seat.share, seat.transaction
+    if not seat.wants or seat.silent or running is None:
+        return False
+    for refused in (share.refused_at if share.transaction_id == running.pk else None, seat.default.refused_at if seat.default else None):
+        if refused and (now - refused).total_seconds() < picture.AGAIN:
+            return False
+    return seat.why != picture.DISOBEYS
+
+
+def decide(seen: Picture) -> None:
+    """Sets `target` and `why` of those that take part."""
+    now, plan = seen.now, seen.plan
+    capacities = seen.capacities
+    taking_part: list[Seat] = []
+    for seat in seen.seats:
+        if manageable(seat, now):
+            taking_part.append(seat)
+        else:
+            for one in seat.resources:
+                if one in capacities:
+                    capacities[one] -= seat.bound
+    claims = []
+    for seat in taking_part:
+        share = seat.share
+        before = sharing.Demand(share.asked, share.low_since.timestamp() if share.low_since else None)
+        held = share.granted if seat.holds else None
+        seat.demand = sharing.demand(before, held, seat.measured, now.timestamp(), plan.minimum)
+        rests = seat.connector.status == "SuspendedEV"
+        most = min(value for value in (seat.maximum, share.car_maximum, seat.demand.most) if value is not None)
+        claims.append(
+            sharing.Claim(
+                seat.connector.pk, seat.resources, float(plan.minimum) if rests else max(most, min(float(plan.minimum), seat.maximum)),
+                plan.minimum, seat.weight, sharing.turn(now.timestamp(), _stamp(share.served_since), _stamp(share.paused_since)), rests,
+            )
+        )  # fmt: skip
+    given = sharing.allocate(claims, capacities)
+    by_key = {claim.key: claim for claim in claims}
+    for seat in taking_part:
+        claim = by_key[seat.connector.pk]
+        seat.target = given[claim.key]
+        if seat.target == 0:
+            seat.why = picture.NO_ROOM if claim.maximum < plan.minimum else picture.PAUSED
+        elif claim.rests:
+            seat.why = picture.RESTS
+        else:
+            seat.why = picture.ALL if seat.target + 1 > claim.maximum else picture.SHARED
+
+
+def _stamp(at: datetime | None) -> float | None:
+    return at.timestamp() if at else None
+
+
+# -- asking -------------------------------------------------------------------------------------------------------------------------------
+
+
+def quiet(station: Station, now: datetime) -> bool:
+    """Whether it has come just now: nothing is sent to it yet."""
+    since = [at for at in (station.connected_at, station.booted_at) if at]
+    return any((now - at).total_seconds() < picture.QUIET for at in since)
+
+
+def _act(seen: Picture) -> bool:
+    """Send what is to be sent: what lowers first, then what is to be renewed, then what raises and fits."""
+    now, left_to_ask = seen.now, ASKED
+    waits = False
+    reachable = {pk for pk, (station, _d) in seen.stations.items() if station.connected and not quiet(station, now)}
+    left_to_ask -= _defaults(seen, reachable, left_to_ask)
+    room = sharing.fits(((seat.resources, seat.bound) for seat in seen.seats), seen.capacities)
+    lower, same, higher = [], [], []
+    for seat in seen.seats:
+        waits |= seat.share.command_id is not None or (seat.default is not None and seat.default.command_id is not None)
+        if seat.target is None or seat.station.pk not in reachable or seat.share.command_id is not None:
+            continue
+        share = seat.share
+        if seat.target < seat.bound - 0.01 or (seat.target == 0 and not seat.holds):
+            lower.append(seat)
+        elif not seat.holds or seat.target > (share.granted or 0.0) + 0.01:
+            higher.append(seat)
+        elif share.granted_at is None or (now - share.granted_at).total_seconds() >= picture.RENEW or _lost(seat):
+            same.append(seat)
+    for seat in [*lower, *same]:
+        if left_to_ask <= 0:
+            break
+        left_to_ask -= _ask(seen, seat, seat.target or 0)
+        waits = True
+    for seat in sorted(higher, key=lambda one: (one.share.paused_since is None, one.connector.pk)):
+        if left_to_ask <= 0:
+            break
+        assert seat.target is not None
+        more = seat.target - seat.bound
+        if not all(room.get(one, more) >= more - 0.01 for one in seat.resources):
+            waits = True
+            continue
+        if not _may_change(seat, now):
+            continue
+        left_to_ask -= _ask(seen, seat, seat.target)
+        waits = True
+        for one in seat.resources:
+            if one in room:
+                room[one] -= max(0.0, more)
+    return waits
+
+
+def _lost(seat: Seat) -> bool:
+    booted, granted = seat.station.booted_at, seat.share.granted_at
+    return booted is not None and granted is not None and booted > granted
+
+
+def _may_change(seat: Seat, now: datetime) -> bool:
+    """Small raises wait: a profile is not changed for an ampere again and again."""
+    share = seat.share
+    if not seat.holds or share.granted_at is None:
+        return True
+    age = (now - share.granted_at).total_seconds()
+    return age >= STEADY and ((seat.target or 0) - (share.granted or 0.0) >= 2 or age >= 60)
+
+
+def _defaults(seen: Picture, reachable: set[int], most: int) -> int:
+    """Give stations the default that they lack, or that has another value; how many were asked."""
+    asked = 0
+    by_station = {seat.station.pk: seat for seat in seen.seats}
+    for pk, (station, default) in seen.stations.items():
+        seat = by_station.get(pk)
+        if default is None or seat is None or pk not in reachable or default.command_id is not None or asked >= most:
+            continue
+        if default.refused_at and (seen.now - default.refused_at).total_seconds() < picture.AGAIN:
+            continue
+        started = station.booted_at is not None and default.confirmed_at is not None and station.booted_at > default.confirmed_at
+        if default.safe == seen.safe and not started:
+            continue
+        if default.asked_at and (seen.now - default.asked_at).total_seconds() < STEADY:
+            continue
+        steps = [Step(0, 0.0)] + ([Step(LASTS, _limit(seat, seen.safe))] if seen.safe else [])
+        profile = Profile(DEFAULT_ID, profiles.DEFAULT, tuple(steps), seat.unit, seat.level, profiles.RELATIVE)
+        try:
+            with transaction.atomic():
+                command = ask(actor=None, station=station, intent=SetProfile(0, profile), origin=ORIGIN, recorded=False)
+                CapacityStation.objects.filter(pk=default.pk, command=None).update(
+                    wanted=float(seen.safe), command=command, asked_at=seen.now
+                )
+        except CommandRefused:
+            continue
+        asked += 1
+    return asked
+
+
+def _limit(seat: Seat, amperes: float) -> float:
+    return amperes if seat.unit == profiles.AMPERES else picture.watts(seat, amperes)
+
+
+def profile_of(seat: Seat, amperes: float, safe: float, now: datetime) -> Profile:
+    """What is granted, until it is no longer renewed. Then no more than that and no more than the safe value; the whole safe value only
+    when everything that was granted anywhere at the location has expired too, so that the sum holds also where nobody renews anything."""
+    start = now - timedelta(seconds=GRACE)
+    if seat.station.clock_offset is not None:  # the station counts by its own clock
+        start += timedelta(seconds=max(-1e8, min(1e8, seat.station.clock_offset)))
+    amounts = [(0, amperes), (GRACE + LASTS, min(amperes, safe)), (GRACE + 2 * LASTS + GRACE, safe)]
+    steps = [Step(begins, _limit(seat, value)) for begins, value in amounts]
+    kept = [step for index, step in enumerate(steps) if index == 0 or step.limit != steps[index - 1].limit]
+    assert seat.transaction is not None
+    return Profile(
+        DEFAULT_ID + seat.connector.number, profiles.TRANSACTION, tuple(kept), seat.unit, seat.level, start=start.replace(microsecond=0),
+        transaction_id=seat.transaction.transaction_id,
+    )  # fmt: skip
+
+
+def _ask(seen: Picture, seat: Seat, amperes: int) -> int:
+    """Ask for this share; 1 when it was."""
+    share, running = seat.share, seat.transaction
+    assert running is not None
+    wanted = SetProfile(seat.connector.number, profile_of(seat, amperes, seen.safe, seen.now))
+    fields: dict[str, object] = {
+        "wanted": float(amperes), "wanted_fallback": float(seen.safe), "asked_at": seen.now, "transaction": running,
+    }  # fmt: skip
+    if share.transaction_id != running.pk:
+        fields |= {"granted": None, "granted_at": None, "expires_at": None, "refused_at": None, "refusal": ""}
+    try:
+        with transaction.atomic():
+            command = ask(actor=None, station=seat.station, intent=wanted, origin=ORIGIN, recorded=False)
+            CapacityShare.objects.filter(pk=share.pk, command=None).update(command=command, **fields)
+    except CommandRefused:
+        return 0  # not connected, or too much waits: the next look sees
+    share.wanted, share.command_id, share.transaction_id = float(amperes), command.pk, running.pk
+    return 1
+
+
+SEEN = (
+    "bound", "measured", "why", "target", "asked", "low_since", "served_since", "paused_since", "car_maximum", "car_energy", "departure",
+)  # fmt: skip
+
+
+def _write(seen: Picture) -> None:
+    """What was seen and decided, for the page and the next look."""
+    rows, changed = [], set()
+    for seat in seen.seats:
+        share = seat.share
+        before = [getattr(share, name) for name in SEEN]
+        share.bound, share.measured, share.why = round(seat.bound, 1), None if seat.measured is None else round(seat.measured, 1), seat.why
+        share.target, share.asked = seat.target, seat.demand.most
+        share.low_since = datetime.fromtimestamp(seat.demand.low_since, seen.now.tzinfo) if seat.demand.low_since else None
+        if seat.target is None:
+            share.served_since = share.paused_since = None
+        elif seat.target:
+            share.served_since, share.paused_since = share.served_since or seen.now, None
+        else:
+            share.served_since, share.paused_since = None, share.paused_since or seen.now
+        if seat.transaction is None:
+            share.car_maximum = share.car_energy = share.departure = None
+        if before != [getattr(share, name) for name in SEEN] and share.pk:
+            rows.append(share)
+            changed.add(seat.station.pk)
+    CapacityShare.objects.bulk_update(rows, SEEN, batch_size=200)
+    told = {
+        "limit": seen.limits, "bound": [round(one, 1) for one in seen.total("bound")], "safe": seen.safe,
+        "measured": [round(one, 1) for one in seen.total("measured")],
+    }  # fmt: skip
+    CapacityPlan.objects.filter(pk=seen.plan.pk).update(ran_at=seen.now, seen=told)
+    nudges.stations_changed(*changed)
+
+
+# -- no longer ----------------------------------------------------------------------------------------------------------------------------
+
+
+def release() -> None:
+    """Take our profiles away from stations whose location does not share its capacity any more."""
+    now = timezone.now()
+    elsewhere = ~Q(station__location__capacity__active=True)
+    held = CapacityStation.objects.filter(elsewhere & (Q(safe__isnull=False) | Q(command__isnull=False)))
+    rows = list(held.select_related("station__location__organization").order_by("asked_at")[:ASKED])
+    for default in rows:
+        station = default.station
+        if default.command_id is None and station.connected and not quiet(station, now):
+            _clear(station, ClearProfile(DEFAULT_ID), CapacityStation, default.pk, now)
+    outside = ~Q(connector__station__location__capacity__active=True)
+    shares = CapacityShare.objects.filter(outside & (Q(granted__isnull=False) | Q(command__isnull=False)))
+    some = list(shares.select_related("connector__station__location__organization", "transaction").order_by("asked_at")[:ASKED])
+    for share in some:
+        station = share.connector.station
+        if share.transaction is None or share.transaction.ended_at:  # its profile ended with it
+            if share.command_id is None:
+                CapacityShare.objects.filter(pk=share.pk, command=None).update(**NOTHING)
+        elif share.command_id is None and station.connected and not quiet(station, now):
+            _clear(station, ClearProfile(DEFAULT_ID + share.connector.number), CapacityShare, share.pk, now)
+    stations = [one.station_id for one in rows] + [one.connector.station_id for one in some]
+    if stations:
+        _settle(None, now, stations=stations)
+
+
+def _clear(station: Station, intent: ClearProfile, model: type[CapacityStation] | type[CapacityShare], pk: int, now: datetime) -> None:
+    try:
+        with transaction.atomic():
+            command = ask(actor=None, station=station, intent=intent, origin=ORIGIN, recorded=False)
+            model._default_manager.filter(pk=pk, command=None).update(command=command, wanted=None, asked_at=now)
+    except CommandRefused:
+        return
