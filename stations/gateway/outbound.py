@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations import credentials, file_progress, hooks, security_changes, security_steps
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
-from stations.gateway import bulk, transaction_answers
+from stations.gateway import bulk, smart_charging, transaction_answers
 from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -240,6 +240,7 @@ CONSEQUENCES: dict[type[Any], Consequence] = {
     Switch: _switched,
     Start: transaction_answers.started,
     AskTransaction: transaction_answers.asked,
+    **smart_charging.CONSEQUENCES,
 }
 
 

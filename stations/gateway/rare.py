@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from stations.gateway import smart_charging
 from stations.gateway.entries import Entry, Received
 from stations.ocpp.replies import Reply
 
 Handler = Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]
 
 # Kind of event -> what books it
-HANDLERS: dict[type[Any], Handler] = {}
+HANDLERS: dict[type[Any], Handler] = {**smart_charging.HANDLERS}
 
 
 def book(entries: Iterable[Received], changed: set[int]) -> dict[Entry, Reply | str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import intents, masking, profiles, schemas, v16
+from stations.ocpp import intents, masking, profile_reading, profiles, schemas, v16
 from stations.ocpp.intents import (
     ClearCache,
     ClearProfile,
@@ -32,7 +32,7 @@ from stations.ocpp.intents import (
 Payload = dict[str, Any]
 Call = tuple[str, Payload]
 
-schedule = profiles.composed  # what an answer to GetSchedule says
+schedule = profile_reading.composed  # what an answer to GetSchedule says
 
 # Feature profiles (§3.3.1) of what is not Core
 _PROFILES: dict[type[Any], str] = {
@@ -229,7 +229,7 @@ def _time(text: str | None) -> datetime | None:
 
 _READERS: dict[str, Callable[[Payload], Intent]] = {
     "RemoteStartTransaction": lambda p: Start(
-        p["idTag"], p.get("connectorId", 0), profiles.read(p["chargingProfile"]) if "chargingProfile" in p else None
+        p["idTag"], p.get("connectorId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
     ),
     "RemoteStopTransaction": lambda p: Stop(str(p["transactionId"])),
     "Reset": lambda p: Reset(p.get("type") == "Hard"),
@@ -247,9 +247,9 @@ _READERS: dict[str, Callable[[Payload], Intent]] = {
         p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
         _time(p["log"].get("latestTimestamp")),
     ),
-    "SetChargingProfile": lambda p: SetProfile(p["connectorId"], profiles.read(p["csChargingProfiles"])),
+    "SetChargingProfile": lambda p: SetProfile(p["connectorId"], profile_reading.read(p["csChargingProfiles"])),
     "ClearChargingProfile": lambda p: ClearProfile(
-        p.get("id"), p.get("connectorId"), profiles.purpose_of(p.get("chargingProfilePurpose")), p.get("stackLevel")
+        p.get("id"), p.get("connectorId"), profile_reading.purpose_of(p.get("chargingProfilePurpose")), p.get("stackLevel")
     ),
     "GetCompositeSchedule": lambda p: GetSchedule(p["connectorId"], p["duration"], p.get("chargingRateUnit", "")),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import commands, intents, masking, profiles, schemas
+from stations.ocpp import commands, intents, masking, profile_reading, profiles, schemas
 from stations.ocpp.intents import (
     AskTransaction,
     ClearCache,
@@ -40,7 +40,7 @@ from stations.ocpp.variables import Variable
 Payload = dict[str, Any]
 Call = tuple[str, Payload]
 
-schedule = profiles.composed  # what an answer to GetSchedule says
+schedule = profile_reading.composed  # what an answer to GetSchedule says
 
 PASSWORD_KEY = "SecurityCtrlr/BasicAuthPassword"  # noqa: S105 - its name
 CONNECTS_ANEW = False
@@ -230,13 +230,13 @@ def _configure(p: Payload) -> Intent | None:
 
 def _cleared(p: Payload) -> Intent:
     fits = p.get("chargingProfileCriteria") or {}
-    purpose = profiles.purpose_of(fits.get("chargingProfilePurpose"))
+    purpose = profile_reading.purpose_of(fits.get("chargingProfilePurpose"))
     return ClearProfile(p.get("chargingProfileId"), fits.get("evseId"), purpose, fits.get("stackLevel"))
 
 
 _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "RequestStartTransaction": lambda p: Start(
-        p["idToken"]["idToken"], p.get("evseId", 0), profiles.read(p["chargingProfile"]) if "chargingProfile" in p else None
+        p["idToken"]["idToken"], p.get("evseId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
     ),
     "GetTransactionStatus": lambda p: AskTransaction(p["transactionId"]),
     "CostUpdated": lambda p: TellCost(p["transactionId"], p["totalCost"]),
@@ -257,11 +257,11 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
         p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
         _time(p["log"].get("latestTimestamp")),
     ),
-    "SetChargingProfile": lambda p: SetProfile(p["evseId"], profiles.read(p["chargingProfile"])),
+    "SetChargingProfile": lambda p: SetProfile(p["evseId"], profile_reading.read(p["chargingProfile"])),
     "ClearChargingProfile": _cleared,
     "GetCompositeSchedule": lambda p: GetSchedule(p["evseId"], p["duration"], p.get("chargingRateUnit", "")),
     "GetChargingProfiles": lambda p: GetProfiles(
-        p["requestId"], p.get("evseId"), profiles.purpose_of(p["chargingProfile"].get("chargingProfilePurpose"))
+        p["requestId"], p.get("evseId"), profile_reading.purpose_of(p["chargingProfile"].get("chargingProfilePurpose"))
     ),
 }  # fmt: skip
 

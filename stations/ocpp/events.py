@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from stations.ocpp.profiles import Profile, Step
+
 
 class Reported(NamedTuple):
     """A time as the station wrote it. `at` is None when it cannot be read; `exact` False when the zone was missing (taken as UTC)."""
@@ -133,6 +135,42 @@ class SecurityNotice(NamedTuple):
     at: Reported
 
 
+class LimitNotified(NamedTuple):
+    """Something else has put a limit on the station, or (cleared) takes it away. `place` is a connector's number, 0 the station."""
+
+    place: int
+    source: str
+    cleared: bool = False
+    critical: bool = False
+    unit: str = ""
+    steps: tuple[Step, ...] = ()
+    start: datetime | None = None
+
+
+class ProfilesReported(NamedTuple):
+    """Charging profiles that a station has; `key` is that of the intent GetProfiles."""
+
+    key: int
+    place: int
+    source: str
+    profiles: tuple[Profile, ...]
+
+
+class ChargingNeeds(NamedTuple):
+    """What a car asks for. `current` is the most that it takes of a phase (A), `energy` what it needs (Wh)."""
+
+    place: int
+    current: float | None
+    energy: float | None
+    departure: Reported | None
+
+
+class CarSchedule(NamedTuple):
+    """What a car will take, of what it was offered."""
+
+    place: int
+
+
 Event = (
     Boot
     | Heartbeat
@@ -146,5 +184,9 @@ Event = (
     | FirmwareStatus
     | DiagnosticsStatus
     | SecurityNotice
+    | LimitNotified
+    | ProfilesReported
+    | ChargingNeeds
+    | CarSchedule
 )
 Payload = dict[str, Any]

@@ -1,15 +1,12 @@
 """Charging profiles (OCPP 1.6 §3.13, 2.0.1 part 2 block K), whichever version says them: how much may be taken, when, and of what.
 
-Currents are amperes per phase; times are in UTC. A profile is made into the payload of a version and read back from it; the schedule
-that a station composed of all its profiles is read from its answer.
+Currents are amperes per phase; times are in UTC. A profile is made into the payload of a version here; `profile_reading` reads it back.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-
-from stations.ocpp.reading import number, reported
 
 Payload = dict[str, Any]
 
@@ -31,7 +28,7 @@ _PURPOSES201 = {
     DEFAULT: "TxDefaultProfile", TRANSACTION: "TxProfile", STATION: "ChargingStationMaxProfile",
     EXTERNAL: "ChargingStationExternalConstraints",
 }  # fmt: skip
-_OURS = {theirs: ours for names in (_PURPOSES16, _PURPOSES201) for ours, theirs in names.items()}
+OURS = {theirs: ours for names in (_PURPOSES16, _PURPOSES201) for ours, theirs in names.items()}
 
 
 class Step(NamedTuple):
@@ -137,64 +134,3 @@ def made201(profile: Profile) -> Payload:
     if profile.transaction_id:
         found["transactionId"] = profile.transaction_id
     return found | {"chargingSchedule": [{"id": 1, **_schedule(profile)}]}
-
-
-# -- from a payload ---------------------------------------------------------------------------------------------------------------------
-
-
-def _time(text: Any) -> datetime | None:
-    return reported(text).at if isinstance(text, str) else None
-
-
-def _steps(periods: Any) -> tuple[Step, ...]:
-    found = []
-    for one in periods[:MOST_STEPS] if isinstance(periods, list) else ():
-        start, limit, phases = number(one.get("startPeriod")), number(one.get("limit")), one.get("numberPhases")
-        if isinstance(start, int | float) and isinstance(limit, int | float) and 0 <= start < 1e9 and abs(limit) < 1e9:
-            found.append(Step(int(start), float(limit), phases if isinstance(phases, int) and 1 <= phases <= 3 else None))
-    return tuple(sorted(found))
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31 else None
-
-
-def read(told: Payload) -> Profile:
-    """A profile of either version; KeyError or TypeError where it is none."""
-    schedules = told["chargingSchedule"]
-    schedule = schedules[0] if isinstance(schedules, list) else schedules
-    kind = str(told.get("chargingProfileKind", ""))
-    transaction = told.get("transactionId")
-    return Profile(
-        int(told["id"] if "id" in told else told["chargingProfileId"]),
-        _OURS.get(told["chargingProfilePurpose"], EXTERNAL),
-        _steps(schedule["chargingSchedulePeriod"]),
-        schedule["chargingRateUnit"],
-        int(told["stackLevel"]),
-        str(told.get("recurrencyKind") or "Daily").lower() if kind == "Recurring" else kind.lower(),
-        _time(schedule.get("startSchedule")),
-        _whole(schedule.get("duration")),
-        _time(told.get("validFrom")),
-        _time(told.get("validTo")),
-        "" if transaction is None else str(transaction)[:36],
-        schedule.get("minChargingRate"),
-    )
-
-
-def purpose_of(theirs: str | None) -> str:
-    return _OURS.get(theirs or "", "")
-
-
-def composed(answer: Payload) -> Schedule | None:
-    """What the answer to GetCompositeSchedule says, of either version; None where it says nothing that can be read."""
-    told = answer.get("schedule")
-    inner = told if isinstance(told, dict) else answer.get("chargingSchedule")
-    if not isinstance(inner, dict):
-        return None
-    try:
-        steps = _steps(inner.get("chargingSchedulePeriod"))
-    except AttributeError:
-        return None
-    start = inner.get("scheduleStart") or answer.get("scheduleStart") or inner.get("startSchedule")
-    unit = inner.get("chargingRateUnit")
-    return Schedule(_time(start), _whole(inner.get("duration")), unit, steps) if steps and unit in UNITS else None

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from stations.ocpp import commands, schemas
+from stations.ocpp import commands, schemas, smart201
 from stations.ocpp.events import (
     Boot,
     CardOffered,
@@ -219,3 +219,4 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     ),
     "TransactionEvent": _transaction,
 }
+_READERS |= smart201.READERS

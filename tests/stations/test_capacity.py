@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,7 +55,7 @@ class World:
     plan: CapacityPlan
     posts: list[Post]
     now: datetime = datetime(2026, 11, 18, 10, tzinfo=UTC)
-    rejects: set[int] = field(default_factory=set)
+    step: int = 5
 
     def start(self, post: Post) -> None:
         post.began = self.now
@@ -124,7 +123,7 @@ class World:
         while self.now < until:
             self.look(**options)
             self.check()
-            self.now += timedelta(seconds=5)
+            self.now += timedelta(seconds=self.step)
 
     def check(self) -> None:
         drawn = sum(post.draws(self.now) for post in self.posts)
@@ -135,8 +134,8 @@ class World:
 
 
 @pytest.fixture
-def world(tree: Tree) -> Iterator[World]:
-    yield grown(tree, 4, 40)
+def world(tree: Tree) -> World:
+    return grown(tree, 4, 40)
 
 
 def grown(tree: Tree, count: int, limit: int, **fields: Any) -> World:
@@ -173,7 +172,7 @@ def test_a_newcomer_gets_its_share_after_the_others_have_confirmed_less(world: W
     world.stop(first)
     world.run(90)
     assert world.shares() == [0, 20, 20, 0]
-    commands = Command.objects.count()
+    world.step, commands = 10, Command.objects.count()
     world.run(120)
     assert Command.objects.count() == commands, "nothing changes, nothing is asked"
     world.run(300)
@@ -209,6 +208,7 @@ def test_a_silent_station_keeps_what_it_has_until_that_expires_and_then_its_safe
     world.run(60)
     assert world.shares()[:2] == [20, 20]
     assert CapacityShare.objects.get(connector=one.connector).why == picture.SILENT
+    world.step = 20
     world.run(1900)
     assert world.shares()[:2] == [6, 32], "6 A stay reserved for it"
 
@@ -236,6 +236,7 @@ def test_who_finds_no_place_waits_and_takes_turns(tree: Tree) -> None:
     assert sorted(world.shares()) == [0, 6, 7]
     (waits,) = [post for post in world.posts if not post.draws(world.now)]
     assert CapacityShare.objects.get(connector=waits.connector).why == picture.PAUSED
+    world.step = 20
     world.run(1000)
     assert waits.draws(world.now) >= 6
 
@@ -283,12 +284,12 @@ def test_one_process_looks_at_a_time(world: World, monkeypatch: pytest.MonkeyPat
     assert looked == [world.plan.pk]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_the_limit_holds(tree: Tree, seed: int) -> None:
     chance = random.Random(seed)
     world = grown(tree, 5, 60)
     world.run(20)
-    for _step in range(60):
+    for _step in range(35):
         post = chance.choice(world.posts)
         what = chance.choice(["start", "start", "stop", "leave", "back", "back"])
         if what == "start" and post.began is None:
@@ -306,5 +307,7 @@ def test_whatever_happens_the_limit_holds(tree: Tree, seed: int) -> None:
         world.connect(post, True)
         if not post.began:
             world.start(post)
+    world.step = 20
     world.run(900)
-    assert sum(world.shares()) == 60 and min(world.shares()) >= 6, "and when all is well again everybody charges"
+    assert sum(world.shares()) == 60, "and when all is well again everybody charges"
+    assert min(world.shares()) >= 6
