@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as lazy
 from energycloud.text import LEAST, Text
 from passes.pages import local_list
 from passes.reasons import REASONS
-from stations import availability, explain
+from stations import availability, explain, reservations
 from stations.access import MEANINGS
 from stations.actions import bulk
 from stations.actions.care import MOST_OF_A_PLACE
@@ -151,6 +151,8 @@ CHAPTERS = (
              ("import_add", "imports", "locations")),
         Page("logs", lazy("How to view the logs of a charging station?"), lazy("Every message between a station and this portal."),
              ("stations",)),
+        Page("reservations", lazy("How to reserve a charging station for a card?"),
+             lazy("Keep a connector free until a time, see what becomes of it, and give it free again."), ("reservations", "stations")),
         Page("maintenance", lazy("How to plan maintenance of a charging station?"),
              lazy("A time in which errors are expected and raise no incident, for one station or many."),
              ("maintenance_windows", "stations")),
@@ -226,7 +228,7 @@ OPENS: dict[str, Any] = {
     "availability": lazy("Availability"),
     "firmware_files": lazy("Firmware"),
     "firmware_updates": lazy("Firmware updates"),
-    "maintenance_windows": lazy("Maintenance windows"),
+    "maintenance_windows": lazy("Maintenance windows"), "reservations": lazy("Reservations"),
     "stations_add": lazy("Add stations"), "transactions": lazy("Transactions"),
     "card_check": lazy("May this card charge here?"), "card_offers": lazy("Cards offered"),
     "vendor_codes": lazy("Vendor codes"), "vendor_code_add": lazy("Explain a vendor code"),
@@ -281,6 +283,7 @@ EXPLAINS: dict[str, str] = {
     "knocking": "connect", "knock": "connect", "transactions": "export-transactions", "transaction": "current-transaction",
     "inbox": "inbox",
     "transaction_correct": "inbox", "transaction_close": "close-by-hand",
+    "reservations": "reservations", "station_reservations": "reservations", "reservation": "reservations", "pass_reserve": "reservations",
     "station_care": "maintenance", "station_maintenance": "maintenance", "maintenance": "maintenance", "maintenance_windows": "maintenance",
     "station_note": "notes", "station_document": "notes", "station_contact": "notes", "location_note": "notes",
     "location_document": "notes", "location_contact": "notes", "note": "notes", "document": "notes", "contact": "notes",
@@ -351,6 +354,7 @@ def _facts(ocpp_url: str) -> dict[str, Any]:
         "command_states": [(state.label, COMMAND_STATES[state]) for state in Command.State],
         "configuration_keys": configuration_keys(),
         "reasons": REASONS.values(),
+        "reservation_states": reservations.STATES.values(),
         "list_states": [(word, meaning) for _state, word, meaning in local_list.STATES.values()],
         "offline_keys": [(key, yes, no) for key, (yes, no) in local_list.KEYS.items()],
         "pending_after": timedelta(seconds=settings.STATION_PENDING_AFTER),

@@ -20,6 +20,7 @@ from stations import (
     imported_passwords,
     missing_reports,
     partitions,
+    reservations,
     returning,
     security_steps,
 )
@@ -60,6 +61,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (20, limits.stop_used_up),
     (5, returning.run),
     (20, missing_reports.ask_stations),
+    (5, reservations.advance),
     (30, enqueue_letters),
     (30, networks.enqueue_due),
     (600, networks.begin_nightly),

@@ -15,6 +15,7 @@ from passes.pages import (
     pass_form,
     passes,
     reimbursed,
+    reserve,
     restrictions,
     sheet,
     users,
@@ -40,4 +41,5 @@ urlpatterns: list[URLPattern] = [
     *local_list.urlpatterns,
     *activity.urlpatterns,
     *check.urlpatterns,
+    *reserve.urlpatterns,
 ]

@@ -15,7 +15,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations.models import AccessMode, Availability, ConfigurationKey, Connection, Connector, OutOfService, Station, Transaction
+from stations import reservations
+from stations.models import (
+    AccessMode,
+    Availability,
+    ConfigurationKey,
+    Connection,
+    Connector,
+    OutOfService,
+    Reservation,
+    Station,
+    Transaction,
+)
 from stations.ocpp import versions
 from stations.ocpp.intents import (
     LOG_STATUS,
@@ -24,6 +35,7 @@ from stations.ocpp.intents import (
     Intent,
     NotPossible,
     ReadConfiguration,
+    Reserve,
     Reset,
     Start,
     Stop,
@@ -67,6 +79,7 @@ CONTROLS: dict[str, Control] = {
     for control in (
         Control("start", lazy("Start charging"), right=rights.START_CHARGING, icon="player-play", asks="input"),
         Control("stop", lazy("Stop charging"), right=rights.STOP_CHARGING, icon="player-stop", asks="always"),
+        Control("reserve", lazy("Reserve"), right=rights.START_CHARGING, icon="calendar-time", asks="input"),
         Control("unlock", lazy("Unlock"), right=rights.UNLOCK_CONNECTORS, icon="lock-open"),
         Control("reset-soft", lazy("Soft reset"), right=rights.RESET_STATIONS, icon="refresh"),
         Control("reset-hard", lazy("Hard reset"), right=rights.RESET_STATIONS, icon="power", asks="always"),
@@ -90,11 +103,12 @@ PAID_BY: dict[AccessMode, Text] = {
 OUT_WITH = ("command", "created_by")  # loaded along with what is out of service
 # What a control wants of the station
 INTENTS: dict[str, type[Any]] = {
-    "start": Start, "stop": Stop, "unlock": Unlock, "reset-soft": Reset, "reset-hard": Reset, "operative": Switch, "inoperative": Switch,
+    "start": Start, "stop": Stop, "reserve": Reserve, "unlock": Unlock,
+    "reset-soft": Reset, "reset-hard": Reset, "operative": Switch, "inoperative": Switch,
     "trigger": Trigger, "clear-cache": ClearCache, "get-configuration": ReadConfiguration, "change-configuration": Configure,
 }  # fmt: skip
 # What somebody calls that for which a station may have no feature profile
-NEEDING_A_PROFILE: dict[str, Text] = {"trigger": lazy("remote triggers")}
+NEEDING_A_PROFILE: dict[str, Text] = {"trigger": lazy("remote triggers"), "reserve": lazy("reservations")}
 
 T = TypeVar("T")
 
@@ -164,6 +178,21 @@ class Situation:
         """What is out of service for a time or with a comment: the station, connectors."""
         return list(OutOfService.objects.filter(station=self.station, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"))
 
+    def kept(self, connector: Connector | None = None) -> list[Reservation]:
+        """The reservations that stand: of `connector`, or (None) those of any connector."""
+        number = connector.number if connector else 0
+        return [one for one in self.reservations if one.connector_number == number]
+
+    @functools.cached_property
+    def reservations(self) -> list[Reservation]:
+        """All that stand at the station."""
+        return self.together.read(reservations.standing_at).get(self.station.pk, [])
+
+    @property
+    def reserves_any(self) -> bool:
+        """Whether it can be asked for any of its connectors, as far as it has told."""
+        return self.speaker.reserves_any(self.told) is not False
+
     @functools.cached_property
     def codes(self) -> Codes:
         """What the codes of its make mean."""
@@ -213,7 +242,9 @@ class Situation:
         missing = self.speaker.missing_profile(INTENTS[slug], self.told)
         if not missing:
             return ""
-        told = {"what": NEEDING_A_PROFILE.get(slug, missing), "profiles": ", ".join(part for part in self.told.values() if part)}
+        told = {"what": NEEDING_A_PROFILE.get(slug, missing), "profiles": self.told.get(versions.PROFILES_KEY, "")}
+        if not told["profiles"]:
+            return _("The station says that it does not support %(what)s.") % told
         return _("The station does not support %(what)s (its feature profiles: %(profiles)s).") % told
 
     def why_not(self, slug: str, connector: Connector | None = None) -> str:
@@ -228,6 +259,8 @@ class Situation:
         match slug:
             case "start":
                 return self._why_not_start(connector)
+            case "reserve":
+                return self._why_not_reserve(connector)
             case "stop":
                 return self._why_not_stop(connector)
             case "unlock":
@@ -253,11 +286,21 @@ class Situation:
                 return _("The connector is faulted.")
             case Status.UNAVAILABLE:
                 return _("The station says that the connector is unavailable.")
-            case Status.RESERVED:
+            case Status.RESERVED if not self.kept(connector) and not self.kept():  # ours says for whom
                 return _("The connector is reserved.")
             case status if status in Connector.CAR_CHARGES:
                 return _("The station says that a car charges here.")
         return ""
+
+    def _why_not_reserve(self, connector: Connector | None) -> str:
+        if connector is None:
+            reasons = [self._why_not_reserve(one) for one in self.connectors]
+            if not reasons or "" in reasons:
+                return "" if reasons else _("The station has no connector yet.")
+            return reasons[0] if len(reasons) == 1 else _("No connector is free.")
+        if connector.status == Status.RESERVED or self.kept(connector):
+            return _("The connector is reserved already.")
+        return self._why_not_start(connector)
 
     def _why_not_stop(self, connector: Connector | None) -> str:
         found = self.transaction_at(connector) if connector else next(iter(self.running.values()), None)
@@ -330,6 +373,8 @@ class Situation:
 
     def tells(self, slug: str, connector: Connector | None = None) -> list[str]:
         """All that is told before: what harms, and what is only good to know."""
+        if slug == "reserve":
+            return [_("The station turns other cards away there until then. The portal cannot check that it does.")]
         if slug == "start":
             return [str(PAID_BY[AccessMode(self.station.effective_access_mode)])]
         return self.harms(slug, connector)

@@ -14,17 +14,22 @@ from stations.models import Availability, Command, ConfigurationKey, Connection,
 from stations.ocpp import intents
 from stations.ocpp.intents import (
     LOG_STATUS,
+    AskListVersion,
     AskTransaction,
+    CancelReservation,
     ClearCache,
     Configure,
     Intent,
     ReadConfiguration,
+    Reserve,
     Reset,
+    SendList,
     SendLog,
     Start,
     Stop,
     Switch,
     TellCost,
+    TellVendor,
     Trigger,
     Unlock,
     UpdateFirmware,
@@ -322,6 +327,27 @@ def verdict(value: str) -> Meaning:
     return VERDICTS.get(value) or Meaning(OFF, value, "")
 
 
+# IdTokenEnumType of 2.0.1: what a station says that it read
+ID_TYPES: dict[str, Text] = {
+    "Central": lazy("number given by the portal"),
+    "eMAID": lazy("contract of plug and charge, or of an app"),
+    "ISO14443": lazy("card or tag"),
+    "ISO15693": lazy("card or tag read from farther away"),
+    "KeyCode": lazy("code typed in at the station"),
+    "Local": lazy("number given by the station itself"),
+    "MacAddress": lazy("address of the car"),
+    "NoAuthorization": lazy("no card: the station starts by itself"),
+    "DirectPayment": lazy("paid at the station"),
+    "EVCCID": lazy("address of the car"),
+    "VIN": lazy("number of the car"),
+}
+
+
+def id_type(value: str) -> Text:
+    """What it is that was offered; empty where that was not said."""
+    return ID_TYPES.get(value, value)
+
+
 # -- commands ---------------------------------------------------------------------------------------------------------------------------
 
 _TRIGGERS: dict[str, Text] = {
@@ -380,7 +406,21 @@ def title_of(command: Command, *, values: bool) -> str:
             return _("Update the firmware")
         case SendLog():
             return _("Send the security log") if wanted.security else _("Send the diagnostics")
-    return _title_of_other(command)
+        case Reserve():
+            return _("Reserve %s") % where if wanted.connector else _("Reserve any connector")
+        case CancelReservation():
+            return _("Cancel reservation %d") % wanted.key
+        case SendList(full=True):
+            count = len(wanted.cards)
+            return ngettext("Send the local list, %d card", "Send the local list, %d cards", count) % count
+        case SendList():
+            count = len(wanted.cards)
+            return ngettext("Change %d card of the local list", "Change %d cards of the local list", count) % count
+        case AskListVersion():
+            return _("Ask for the version of the local list")
+        case TellVendor():
+            return _("Tell it what its vendor has agreed on: %s") % f"{wanted.vendor_id} {wanted.message_id}".strip()
+    return command.action
 
 
 def intent_of(command: Command) -> Intent | None:
@@ -393,20 +433,6 @@ def intent_of(command: Command) -> Intent | None:
 def outcome_of(command: Command) -> str:
     """What the answer says, in a word of `stations.ocpp.intents`; empty where there is none."""
     return speaker(command.version).outcome(command.answer) if isinstance(command.answer, dict) else ""
-
-
-def _title_of_other(command: Command) -> str:
-    """Of what is no intent: by its action."""
-    payload = command.payload if isinstance(command.payload, dict) else {}
-    match command.action:
-        case "SendLocalList":
-            count = len(payload["localAuthorizationList"]) if isinstance(payload.get("localAuthorizationList"), list) else 0
-            if payload.get("updateType") == "Full":
-                return ngettext("Send the local list, %d card", "Send the local list, %d cards", count) % count
-            return ngettext("Change %d card of the local list", "Change %d cards of the local list", count) % count
-        case "GetLocalListVersion":
-            return _("Ask for the version of the local list")
-    return command.action
 
 
 _ANSWERS: dict[tuple[type[Any], str], Text] = {
@@ -438,13 +464,21 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (UpdateFirmware, intents.REJECTED): lazy("Refused by the station."),
     (SendLog, intents.ACCEPTED): lazy("Accepted; the upload follows."),
     (SendLog, intents.REJECTED): lazy("Refused by the station."),
-}
-# Of what is no intent: action and the station's own word
-_OTHER_ANSWERS: dict[tuple[str, str], Text] = {
-    ("SendLocalList", "Accepted"): lazy("The station has taken it."),
-    ("SendLocalList", "Failed"): lazy("The station could not take it."),
-    ("SendLocalList", "NotSupported"): lazy("The station has no local list."),
-    ("SendLocalList", "VersionMismatch"): lazy("The station has another version of the list. It is given the whole list."),
+    (Reserve, intents.ACCEPTED): lazy("Reserved."),
+    (Reserve, intents.OCCUPIED): lazy("Not reserved: a car is there already, or it is reserved for somebody else."),
+    (Reserve, intents.FAULTED): lazy("Not reserved: the connector has a fault."),
+    (Reserve, intents.UNAVAILABLE): lazy("Not reserved: the connector is out of service."),
+    (Reserve, intents.REJECTED): lazy("Not reserved: the station takes no reservations, or none of this kind."),
+    (CancelReservation, intents.ACCEPTED): lazy("Cancelled: the connector is free again."),
+    (CancelReservation, intents.REJECTED): lazy("The station has no such reservation: it was used, or is over."),
+    (SendList, intents.ACCEPTED): lazy("The station has taken it."),
+    (SendList, intents.FAILED): lazy("The station could not take it."),
+    (SendList, intents.NOT_SUPPORTED): lazy("The station has no local list."),
+    (SendList, intents.MISMATCH): lazy("The station has another version of the list. It is given the whole list."),
+    (AskListVersion, intents.ACCEPTED): lazy("The station has told it."),
+    (TellVendor, intents.ACCEPTED): lazy("Accepted."),
+    (TellVendor, intents.REJECTED): lazy("Refused by the station."),
+    (TellVendor, intents.NOT_SUPPORTED): lazy("The station knows nothing of this vendor, or not this message."),
 }
 _ERRORS: dict[str, Text] = {
     "NotImplemented": lazy("The station does not know this command."),
@@ -510,14 +544,14 @@ def command_result(command: Command, viewer: Viewer) -> str:
         case state.FAILED:
             said = str(_ERRORS.get(command.error_code) or _("The station answered with the error %s.") % command.error_code)
             more = command.error_description
-            if isinstance(intent_of(command), Start) and not may(viewer, PERSONAL_DATA, command.station):
+            if isinstance(intent_of(command), Start | Reserve) and not may(viewer, PERSONAL_DATA, command.station):
                 more = ""
             return f"{said} {more}".strip()
     wanted, word = intent_of(command), command.answer_status
     if isinstance(wanted, ReadConfiguration) and isinstance(command.answer, dict):
         return _read(command)
     if wanted is None:
-        return str(_OTHER_ANSWERS.get((command.action, word), word))
+        return word
     return str(_ANSWERS.get((type(wanted), outcome_of(command)), word))
 
 

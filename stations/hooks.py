@@ -53,7 +53,8 @@ class Advice(NamedTuple):
 
 class Offer(NamedTuple):
     """A card held to a station. `purpose`: to be authorized, to start, or to stop a transaction. `live` says that it happens now and is not
-    reported later; `advice` is what providers said, None when nobody was asked yet."""
+    reported later; `advice` is what providers said, None when nobody was asked yet. `id_type` is what the station says that it is
+    (IdTokenEnumType of 2.0.1); empty, it is a card."""
 
     place: Place
     id_tag: str
@@ -62,6 +63,7 @@ class Offer(NamedTuple):
     purpose: str = AUTHORIZE
     live: bool = True
     advice: Advice | None = None
+    id_type: str = ""
 
 
 class Step(NamedTuple):

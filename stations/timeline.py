@@ -320,6 +320,8 @@ def _shown_card(user: User | AnonymousUser, station: Station, mark: Mark, row: C
     card = cards.of(row.id_tag, station.location, row.holder)
     where = _("connector %d") % row.connector_number if row.connector_number else ""
     reason = hooks.reason_label(row.reason)
+    if row.id_type not in ("", "ISO14443"):
+        where = " · ".join(part for part in (where, str(explain.id_type(row.id_type))) if part)
     return Happening(
         mark,
         "card",

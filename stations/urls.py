@@ -23,6 +23,7 @@ from stations.pages import (
     manners,
     operations,
     out_of_service,
+    reservations,
     security,
     sheet,
     station_files,
@@ -58,4 +59,5 @@ urlpatterns: list[URLPattern] = [
     *console.urlpatterns,
     *security.urlpatterns,
     *maintenance.urlpatterns,
+    *reservations.urlpatterns,
 ]

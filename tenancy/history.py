@@ -71,6 +71,8 @@ VERBS: dict[str, Verb] = {
     "delete": Verb(lazy("Deleted"), lazy("Deleted the {kind} {name}")),
     "delete_connector": Verb(lazy("Deleted a connector"), lazy("Deleted a connector of {name}")),
     "command": Verb(lazy("Asked a station"), lazy("Asked the {kind} {name}")),
+    "reserve": Verb(lazy("Reserved a connector"), lazy("Reserved a connector of the {kind} {name}")),
+    "cancel_reservation": Verb(lazy("Cancelled a reservation"), lazy("Cancelled a reservation at the {kind} {name}")),
     "take_out_of_service": Verb(lazy("Took out of service"), lazy("Took the {kind} {name} out of service")),
     "edit_out_of_service": Verb(lazy("Changed the end"), lazy("Changed how long the {kind} {name} is out of service")),
     "plan_maintenance": Verb(lazy("Planned maintenance"), lazy("Planned maintenance of the {kind} {name}")),
@@ -149,6 +151,7 @@ FIELDS: dict[str, Text] = {
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
     "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
     "until": lazy("Until"), "comment": lazy("Comment"), "connector": lazy("Connector"),
+    "card": lazy("Card"),
     "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"), "reason": lazy("Reason"),
     "stations": lazy("Stations"), "at_once": lazy("Stations at a time"),
     "why": lazy("Why"), "version": lazy("Version"), "window_from": lazy("Not before"), "window_until": lazy("Not begun after"),
@@ -164,7 +167,7 @@ FIELDS: dict[str, Text] = {
 FIELD_RIGHTS = (
     dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA)
     | dict.fromkeys(("compensation_ac", "compensation_dc"), READ_MONEY)
-    | dict.fromkeys(("note", "document", "contact"), PERSONAL_DATA)
+    | dict.fromkeys(("note", "document", "contact", "card"), PERSONAL_DATA)
 )
 ROLE_FIELDS = {"role", "roles", "rights"}  # for those who see roles
 CARD = "idTag"  # in the payload of a command

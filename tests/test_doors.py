@@ -32,6 +32,8 @@ PASSED = {
     "passes/pages/sheet.py:why_blocked": "of a pass that was read through the door",
     "passes/pages/networks.py:ProviderList._connected_above": "only how many stand above an organization that was read through the door",
     "passes/pages/networks.py:policy_above": "of an organization that was read through the door",
+    "passes/pages/activity.py:_group_of": "the group of a pass by which a reservation fits; it is not named",
+    "passes/pages/reserve.py:StationForm": "none at all; pass_reserve puts those in that the user may use",
     "passes/pages/reimbursed.py:_owned": "of the owner of a location that was read through the door; named to those alone who see it",
     "passes/steps.py:_read": "what a decision rests on: the functions that name it say of each how much may be known",
     "passes/trial.py:numbered": "of networks that hold at a station read through the door; only the UID of what was typed",

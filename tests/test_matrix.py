@@ -43,6 +43,7 @@ from stations.models import (
     MaintenanceWindow,
     Note,
     OutOfService,
+    Reservation,
     SecurityChange,
     SignedMeterValue,
     StationUpload,
@@ -111,6 +112,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "firmware_updates": (),
     "firmware_add": ("update_firmware",),
     "maintenance_windows": (),
+    "reservations": (),
     "passes": (), "listings": (), "pass_groups": (), "users": (), "view_as_end": (),
     "card_offers": ("read_transactions",), "card_check": ("read_transactions", "personal_data"),
     "transactions": ("read_transactions",), "inbox": ("read_transactions",), "history": ("read_audit",),
@@ -165,6 +167,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "upload_download": ("fetch_logs",), "upload_delete": ("fetch_logs",), "update_cancel": ("update_firmware",),
     "update_give_up": ("update_firmware",), "firmware_file": (), "firmware_edit": ("update_firmware",),
     "firmware_download": ("update_firmware",), "firmware_retire": ("update_firmware",), "firmware_delete": ("update_firmware",),
+    "station_reservations": (), "reservation_cancel": ("start_charging",), "pass_reserve": ("start_charging", "personal_data"),
     "station_care": (), "station_maintenance_add": ("change_availability",), "maintenance_edit": ("change_availability",),
     "maintenance_end": ("change_availability",), "document": ("keep_notes",),
     **dict.fromkeys((
@@ -273,6 +276,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "update": _one(FirmwareUpdate),
     "firmware": _one(FirmwareFile),
     "maintenance": _one(MaintenanceWindow),
+    "reservation": _one(Reservation),
     "note": _one(Note),
     "document": _one(Document),
     "contact": _one(Contact),
@@ -335,6 +339,9 @@ def grow_world() -> Tree:
     OutOfService.objects.create(station=tree.station, connector_number=1, comment="Cable")
     MaintenanceWindow.objects.create(
         station=tree.station, starts_at=now + timedelta(days=1), ends_at=now + timedelta(days=2), comment="New cable at the quay"
+    )
+    Reservation.objects.create(
+        station=tree.station, key=1, connector_number=1, id_tag="04HARBOUR0001", state="made", until=now + timedelta(hours=1)
     )
     Note.objects.create(location=tree.location, station=tree.station, text="The key hangs behind the door")
     Contact.objects.create(location=tree.location, name="Joost Sleutel", phone="+31 10 7654321")

@@ -29,7 +29,7 @@ from passes.pages.sheet import pass_of, sheet
 from passes.reasons import REASONS
 from passes.remedies import check_url
 from passes.steps import Words, read
-from stations import explain, hooks
+from stations import explain, hooks, reservations
 from stations.cards import Faces
 from stations.filters import zone_of
 from stations.models import CardOffer, Settlement, Station
@@ -42,7 +42,7 @@ from tenancy.personal import MASK, seen_value, sees, where_seen
 from tenancy.rights import PERSONAL_DATA, READ_TRANSACTIONS, Missing, anywhere, get_for
 from ui.lists import Action, ListPage, Table
 from ui.periods import PERIODS, midnight, period, safe_midnight
-from ui.templatetags.ui import state, when
+from ui.templatetags.ui import exact, state, when
 
 Rows = QuerySet[CardOffer]
 UNKNOWN = Q(pass_key=None, token_key=None, holder="")
@@ -51,6 +51,7 @@ STRANGE_DAYS = 30  # how far back the list of a pass looks for where its card wa
 
 ACTIONS = {
     "Authorize": lazy("at the reader"), "StartTransaction": lazy("to start"), "StopTransaction": lazy("to end"),
+    "TransactionEvent": lazy("while charging"),
 }  # fmt: skip
 
 
@@ -313,6 +314,19 @@ class UserOffers(OffersOfSome):
         return sheet_of_user(self.request, self.person, "activity")
 
 
+def _kept(row: CardOffer) -> str:
+    """That something was reserved for another card then. The station turns others away by itself: the decision here knows nothing of it."""
+    found = reservations.kept_from(row.station_id, row.at, row.connector_number, row.id_tag, _group_of(row))
+    if found is None:
+        return ""
+    words = {"where": reservations.where(found), "until": exact(found.until, row.station.location.zone)}
+    return _("%(where)s was reserved for another card until %(until)s: the station may have turned this one away.") % words
+
+
+def _group_of(row: CardOffer) -> str:
+    return ChargePass.objects.filter(pk=row.pass_key).values_list("group__group_id", flat=True).first() or "" if row.pass_key else ""
+
+
 def offer(request: HttpRequest, pk: int) -> HttpResponse:
     """One card that was offered: what was decided, and each rule that was looked at."""
     user = user_of(request)
@@ -334,7 +348,9 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
         "verdict": explain.verdict(row.verdict),
         "reason": hooks.reason_label(row.reason),
         "settlement": explain.SETTLEMENTS.get(row.settlement),
+        "id_type": explain.id_type(row.id_type),
         "steps": Words(user, [steps]).of(steps, location, accepted=row.verdict == "Accepted"),
+        "kept": _kept(row),
         "check_url": check_url(station.pk, row.id_tag, row.connector_number) if faces.seen(location) else "",
         "add_url": add_offered(user, row, face),
     })  # fmt: skip

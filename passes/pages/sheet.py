@@ -27,7 +27,7 @@ from tenancy.models import AuditEntry, User
 from tenancy.pages.history import ObjectHistory
 from tenancy.pages.shared import user_of
 from tenancy.personal import MASK, person, sees, shown
-from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ, READ_AUDIT, READ_TRANSACTIONS, anywhere, get_for, may
+from tenancy.rights import MANAGE_PASSES, PERSONAL_DATA, READ, READ_AUDIT, READ_TRANSACTIONS, START_CHARGING, anywhere, get_for, may
 from ui.lists import Action
 from ui.templatetags.ui import own_zone, when
 
@@ -101,6 +101,9 @@ def sheet(request: HttpRequest, charge_pass: ChargePass, active: str) -> dict[st
             Action(_("Move"), link("pass_move", pk), icon="arrows-move"),
             Action(_("Delete"), link("pass_delete", pk), icon="trash"),
         ]
+    may_manage = bool(head)
+    if sees(user, charge_pass) and anywhere(user, START_CHARGING):
+        head.append(Action(_("Reserve"), link("pass_reserve", pk), icon="calendar-time"))
     return {
         "title": name_of(user, charge_pass),
         "charge_pass": charge_pass,
@@ -111,7 +114,7 @@ def sheet(request: HttpRequest, charge_pass: ChargePass, active: str) -> dict[st
         "breadcrumbs": crumbs(charge_pass),
         "actions": head,
         "tabs": [(label, url, name == active, None) for name, label, url in pass_tabs(user, charge_pass)],
-        "may_manage": bool(head),
+        "may_manage": may_manage,
     }
 
 

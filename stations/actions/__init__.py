@@ -83,6 +83,7 @@ from stations.actions.maintenance import (
     end_maintenance,
     plan_maintenance,
 )
+from stations.actions.reservations import cancel_reservation, reserve, why_not_cancelled
 from stations.actions.security import (
     cancel_security_change,
     demand_security_profile,
@@ -114,6 +115,7 @@ __all__ = [
     "begin_bulk_job",
     "cancel_bulk_job",
     "cancel_security_change",
+    "cancel_reservation",
     "cancel_update",
     "change_out_of_service",
     "create_configuration_template",
@@ -157,6 +159,7 @@ __all__ = [
     "record_download",
     "renew_password",
     "request_command",
+    "reserve",
     "retire_firmware",
     "retry_bulk_job",
     "send_new_password",
@@ -174,6 +177,7 @@ __all__ = [
     "why_location_stays",
     "why_not_profile",
     "why_not_raised",
+    "why_not_cancelled",
     "why_station_not_moved",
     "why_station_stays",
 ]

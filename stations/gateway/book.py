@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, deviations, doors, outbound, periods, rare, reports, unmatched
+from stations.gateway import bulk, cards, deviations, doors, outbound, periods, rare, reports, reserved, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
@@ -48,7 +48,7 @@ from stations.models import (
 from stations.ocpp import events, frames, numbering
 from stations.ocpp.events import Sample, Signed
 from stations.ocpp.registers import register_wh
-from stations.ocpp.replies import Answer, Booted, Card, Done, Judged, Now, Reply, StartBooked
+from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
 from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
@@ -56,6 +56,7 @@ HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a 
 STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
 CARD_OFFER_FIELDS = (
     "station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action", "settlement", "pass_key", "token_key", "steps",
+    "id_type", "additional",
 )  # fmt: skip
 CLOSING_FIELDS = (
     "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
@@ -128,6 +129,7 @@ class Book:
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
         self._write_transactions()
         costs = self.of_transactions.costs()
+        reserved.used(received, {entry: row.pk for row, entry in self.new}, self.changed)
         for entry in received:
             said = answers[entry]
             if entry in costs and isinstance(said, Judged):
@@ -253,8 +255,6 @@ class Book:
             self.reports.append((entry.state.station_id, event, entry.at))
             self.changed.add(entry.state.station_id)
             return Booted(entry.at, settings.OCPP_HEARTBEAT_INTERVAL)
-        if isinstance(event, events.VendorData):
-            return Answer("UnknownVendorId")
         if isinstance(event, events.FirmwareStatus):
             self._note(entry, firmware_status=event.status)
             self.reports.append((entry.state.station_id, event, entry.at))
@@ -297,6 +297,9 @@ class Book:
         self.offers.append((
             entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason,
             action or entry.action, verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps),
+            entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action,
+            verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps), getattr(entry.event, "id_type", ""),
+            getattr(entry.event, "additional", ""),
         ))  # fmt: skip
         self.changed.add(entry.state.station_id)
 

@@ -52,7 +52,7 @@ def without_card(stations: Collection[int]) -> dict[int, hooks.Verdict]:
 
 def said(verdict: hooks.Verdict) -> Card:
     """What a station is told of it."""
-    return Card(verdict.status, verdict.expiry, verdict.group_id)
+    return Card(verdict.status, verdict.expiry, verdict.group_id, verdict.reason)
 
 
 def _offer(entry: Received, place: hooks.Place, id_tag: str, charges: bool) -> hooks.Offer:
@@ -66,4 +66,4 @@ def _offer(entry: Received, place: hooks.Place, id_tag: str, charges: bool) -> h
         live = entry.at - at < CLOCK_TOLERANCE and not event.offline
         return hooks.Offer(place, id_tag, at, event.connector or None, hooks.START if charges else hooks.STOP, live, entry.advice)
     purpose = hooks.STOP if isinstance(event, events.Ended) else hooks.AUTHORIZE
-    return hooks.Offer(place, id_tag, entry.at, None, purpose, True, entry.advice)
+    return hooks.Offer(place, id_tag, entry.at, None, purpose, True, entry.advice, getattr(event, "id_type", ""))

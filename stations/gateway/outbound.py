@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations import credentials, file_progress, hooks, security_changes, security_steps
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
-from stations.gateway import bulk, smart_charging, transaction_answers
+from stations.gateway import bulk, reserved, smart_charging, transaction_answers
 from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -29,7 +29,7 @@ from stations.models import (
 )
 from stations.ocpp import frames, intents, masking, reading
 from stations.ocpp.frames import CallError
-from stations.ocpp.intents import AskTransaction, Configure, ReadConfiguration, Start, Switch
+from stations.ocpp.intents import AskTransaction, CancelReservation, Configure, ReadConfiguration, Reserve, Start, Switch
 from stations.ocpp.versions import reader, speaker
 
 
@@ -241,6 +241,8 @@ CONSEQUENCES: dict[type[Any], Consequence] = {
     Start: transaction_answers.started,
     AskTransaction: transaction_answers.asked,
     **smart_charging.CONSEQUENCES,
+    Reserve: reserved.made,
+    CancelReservation: reserved.cancelled,
 }
 
 

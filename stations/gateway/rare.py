@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stations.gateway import smart_charging
+from stations.gateway import reserved, smart_charging, vendors
 from stations.gateway.entries import Entry, Received
+from stations.ocpp import events
 from stations.ocpp.replies import Reply
 
 Handler = Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]
 
 # Kind of event -> what books it
 HANDLERS: dict[type[Any], Handler] = {**smart_charging.HANDLERS}
+HANDLERS: dict[type[Any], Handler] = {
+    events.ReservationUpdate: reserved.updated,
+    events.VendorData: vendors.transferred,
+}
 
 
 def book(entries: Iterable[Received], changed: set[int]) -> dict[Entry, Reply | str]:

@@ -35,6 +35,7 @@ from stations.models.infrastructure import (
     Station,
 )
 from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
+from stations.models.reservations import Reservation, VendorMessage
 from stations.models.security import Authority, CertificateRequest, InstalledCertificate, Revocation, StationCertificate
 from stations.models.security_changes import SecurityChange
 from stations.models.templates import ConfigurationTemplate, HardwareTemplate
@@ -87,6 +88,7 @@ __all__ = [
     "Priority",
     "Revocation",
     "SecurityChange",
+    "Reservation",
     "SecurityEvent",
     "SecurityProfile",
     "Settlement",
@@ -99,4 +101,5 @@ __all__ = [
     "Transaction",
     "UnmatchedMessage",
     "VendorCode",
+    "VendorMessage",
 ]

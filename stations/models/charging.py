@@ -233,6 +233,9 @@ class CardOffer(models.Model):
     connector_number = models.PositiveSmallIntegerField(null=True)
     at = models.DateTimeField(default=timezone.now)
     id_tag = models.CharField(_("Card"), max_length=36)
+    # IdTokenEnumType of 2.0.1, and what else the reader told of it; empty: not said
+    id_type = models.CharField(max_length=20, blank=True)
+    additional = models.CharField(max_length=200, blank=True)
     # The name of the pass at that moment, empty for an unknown card
     holder = models.CharField(max_length=60, blank=True)
     verdict = models.CharField(_("Verdict"), max_length=20)

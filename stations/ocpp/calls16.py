@@ -10,20 +10,26 @@ from django.utils.translation import gettext as _
 
 from stations.ocpp import intents, masking, profile_reading, profiles, schemas, v16
 from stations.ocpp.intents import (
+    AskListVersion,
+    CancelReservation,
     ClearCache,
     ClearProfile,
     Configure,
     GetProfiles,
     GetSchedule,
     Intent,
+    ListedCard,
     NotPossible,
     ReadConfiguration,
+    Reserve,
     Reset,
+    SendList,
     SendLog,
     SetProfile,
     Start,
     Stop,
     Switch,
+    TellVendor,
     Trigger,
     Unlock,
     UpdateFirmware,
@@ -34,9 +40,11 @@ Call = tuple[str, Payload]
 
 schedule = profile_reading.composed  # what an answer to GetSchedule says
 
+LONGEST_TAG = 20  # characters of an idTag (CiString20Type)
 # Feature profiles (§3.3.1) of what is not Core
 _PROFILES: dict[type[Any], str] = {
-    Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement",
+    Trigger: "RemoteTrigger", UpdateFirmware: "FirmwareManagement", SendLog: "FirmwareManagement", Reserve: "Reservation",
+    CancelReservation: "Reservation", SendList: "LocalAuthListManagement", AskListVersion: "LocalAuthListManagement",
     SetProfile: "SmartCharging", ClearProfile: "SmartCharging", GetSchedule: "SmartCharging",
 }  # fmt: skip
 PROFILES_KEY = "SupportedFeatureProfiles"
@@ -47,6 +55,7 @@ ACTIONS: dict[type[Any], str] = {
 PASSWORD_KEY = "AuthorizationKey"  # noqa: S105 - its name
 CONNECTS_ANEW = True  # by itself, when it has taken another security profile
 PASSWORD_IS_HEX = True  # AuthorizationKey: up to 20 bytes, written in hexadecimal
+ANY_KEY = "ReserveConnectorZeroSupported"
 SECURITY_KEY = "SecurityProfile"  # of the security extension; a station that has it knows GetLog
 
 
@@ -69,6 +78,16 @@ def raising(profile: int, url: str, wireless: bool, known: Mapping[str, str]) ->
     """What raises the security profile of a station, step by step. It connects anew by itself, or after the restart if it asks for one.
     Where it connects it keeps; `url` is for other versions."""
     return [Configure(SECURITY_KEY, str(profile)), Reset()]
+
+
+def reserves_any(configuration: Mapping[str, str]) -> bool | None:
+    """Whether the station takes a reservation of no certain connector (§9.3); None where it never said."""
+    return {"true": True, "false": False}.get(configuration.get(ANY_KEY, "").strip().lower())
+
+
+def key_of(name: str) -> str:
+    """What this version calls a configuration key of OCPP 1.6."""
+    return name
 
 
 def call(intent: Intent) -> Call:
@@ -170,6 +189,42 @@ def _span(intent: SendLog, since: str, until: str) -> Payload:
     return ({since: _iso(intent.since)} if intent.since else {}) | ({until: _iso(intent.until)} if intent.until else {})
 
 
+def _reserve(intent: Reserve) -> Call:
+    if intent.plug:
+        raise NotPossible(_("OCPP 1.6 cannot ask for a kind of plug. Choose a connector."))
+    if max(len(intent.uid), len(intent.group_id)) > LONGEST_TAG:
+        raise NotPossible(_("OCPP 1.6 knows cards of at most %d characters.") % LONGEST_TAG)
+    group = {"parentIdTag": intent.group_id} if intent.group_id else {}
+    return "ReserveNow", {
+        "connectorId": intent.connector, "expiryDate": _iso(intent.until), "idTag": intent.uid, "reservationId": intent.key, **group,
+    }  # fmt: skip
+
+
+def _list(intent: SendList) -> Call:
+    """A card that is too long for this version is none that its reader could send."""
+    return "SendLocalList", {
+        "listVersion": intent.version, "updateType": "Full" if intent.full else "Differential",
+        "localAuthorizationList": [_listed(card) for card in intent.cards if len(card.uid) <= LONGEST_TAG],
+    }  # fmt: skip
+
+
+def _listed(card: ListedCard) -> Payload:
+    if not card.status:
+        return {"idTag": card.uid}
+    info = {"status": card.status} | ({"expiryDate": card.expiry} if card.expiry else {})
+    return {"idTag": card.uid, "idTagInfo": info | ({"parentIdTag": card.group_id[:LONGEST_TAG]} if card.group_id else {})}
+
+
+def _read_card(item: Payload) -> ListedCard:
+    info = item.get("idTagInfo") or {}
+    return ListedCard(item["idTag"], info.get("status", ""), info.get("expiryDate", ""), info.get("parentIdTag", ""))
+
+
+def _tell(intent: TellVendor) -> Call:
+    said = {"messageId": intent.message_id, "data": intent.data}
+    return "DataTransfer", {"vendorId": intent.vendor_id} | {name: text for name, text in said.items() if text}
+
+
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -192,6 +247,11 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     ClearProfile: _clear_profile,
     GetSchedule: _get_schedule,
     GetProfiles: _get_profiles,
+    Reserve: _reserve,
+    CancelReservation: lambda intent: ("CancelReservation", {"reservationId": intent.key}),
+    SendList: _list,
+    AskListVersion: lambda intent: ("GetLocalListVersion", {}),
+    TellVendor: _tell,
 }  # fmt: skip
 
 
@@ -252,6 +312,15 @@ _READERS: dict[str, Callable[[Payload], Intent]] = {
         p.get("id"), p.get("connectorId"), profile_reading.purpose_of(p.get("chargingProfilePurpose")), p.get("stackLevel")
     ),
     "GetCompositeSchedule": lambda p: GetSchedule(p["connectorId"], p["duration"], p.get("chargingRateUnit", "")),
+    "ReserveNow": lambda p: Reserve(
+        p["reservationId"], p["idTag"], datetime.fromisoformat(p["expiryDate"]), p["connectorId"], p.get("parentIdTag", "")
+    ),
+    "CancelReservation": lambda p: CancelReservation(p["reservationId"]),
+    "SendLocalList": lambda p: SendList(
+        p["listVersion"], p["updateType"] == "Full", tuple(_read_card(item) for item in p.get("localAuthorizationList") or ())
+    ),
+    "GetLocalListVersion": lambda p: AskListVersion(),
+    "DataTransfer": lambda p: TellVendor(p["vendorId"], p.get("messageId", ""), p.get("data", "")),
 }  # fmt: skip
 
 
@@ -266,6 +335,12 @@ _OUTCOMES = {
     "Failed": intents.FAILED,
     "NotSupported": intents.NOT_SUPPORTED,
     "NotImplemented": intents.NOT_SUPPORTED,
+    "Occupied": intents.OCCUPIED,
+    "Faulted": intents.FAULTED,
+    "Unavailable": intents.UNAVAILABLE,
+    "VersionMismatch": intents.MISMATCH,
+    "UnknownVendorId": intents.NOT_SUPPORTED,
+    "UnknownMessageId": intents.NOT_SUPPORTED,
 }
 
 
@@ -293,3 +368,12 @@ def keys_told(answer: Payload) -> int:
     """How many keys an answer to ReadConfiguration told."""
     keys = answer.get("configurationKey")
     return len(keys) if isinstance(keys, list) else 0
+
+
+def list_version(answer: Payload) -> int | None:
+    """The version of the local list that an answer to AskListVersion tells; -1: the station has none (§5.10). None where it tells none."""
+    return _whole(answer.get("listVersion"))
+
+
+def _whole(told: Any) -> int | None:
+    return told if isinstance(told, int) and not isinstance(told, bool) else None

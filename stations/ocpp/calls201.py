@@ -12,23 +12,29 @@ from django.utils.translation import gettext as _
 
 from stations.ocpp import commands, intents, masking, profile_reading, profiles, schemas
 from stations.ocpp.intents import (
+    AskListVersion,
     AskTransaction,
+    CancelReservation,
     ClearCache,
     ClearProfile,
     Configure,
     GetProfiles,
     GetSchedule,
     Intent,
+    ListedCard,
     NetworkProfile,
     NotPossible,
     ReadConfiguration,
+    Reserve,
     Reset,
+    SendList,
     SendLog,
     SetProfile,
     Start,
     Stop,
     Switch,
     TellCost,
+    TellVendor,
     Trigger,
     Unlock,
     UpdateFirmware,
@@ -51,10 +57,31 @@ MOST_SLOTS = 20
 ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction"}
 # Variables by which a station tells that it has what an intent needs; by what people know it as
 _SMART = ("SmartChargingCtrlr/Available", "SmartCharging")
-_FEATURES: dict[type[Any], tuple[str, str]] = {SetProfile: _SMART, ClearProfile: _SMART, GetSchedule: _SMART, GetProfiles: _SMART}
-TELLING_KEYS = tuple(dict.fromkeys(key for key, _name in _FEATURES.values()))
+_FEATURES: dict[type[Any], tuple[str, str]] = {
+    Reserve: ("ReservationCtrlr/Available", "Reservation"),
+    CancelReservation: ("ReservationCtrlr/Available", "Reservation"),
+    SendList: ("LocalAuthListCtrlr/Available", "LocalAuthListManagement"),
+    AskListVersion: ("LocalAuthListCtrlr/Available", "LocalAuthListManagement"),
+    SetProfile: _SMART,
+    ClearProfile: _SMART,
+    GetSchedule: _SMART,
+    GetProfiles: _SMART,
+}
+ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
+TELLING_KEYS = (*dict.fromkeys(key for key, _name in _FEATURES.values()), ANY_KEY)
 
+# What OCPP 1.6 has as a configuration key of another name (part 2, Appendices: referenced components and variables)
+_KEYS = {
+    "LocalAuthListEnabled": "LocalAuthListCtrlr/Enabled",
+    "LocalAuthorizeOffline": "AuthCtrlr/LocalAuthorizeOffline",
+    "LocalPreAuthorize": "AuthCtrlr/LocalPreAuthorize",
+    "AllowOfflineTxForUnknownId": "AuthCtrlr/OfflineTxForUnknownIdEnabled",
+    "AuthorizationCacheEnabled": "AuthCacheCtrlr/Enabled",
+    "SendLocalListMaxLength": "LocalAuthListCtrlr/ItemsPerMessage",
+}
 _RFID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20}")
+_ISO15693 = re.compile(r"[0-9A-Fa-f]{16}")
+_EMAID = re.compile(r"[A-Z]{2}-?[0-9A-Z]{3}-?C[0-9A-Z]{8}(?:-?[0-9A-Z])?", re.IGNORECASE)
 
 
 def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
@@ -94,8 +121,27 @@ def new_id() -> int:
 
 
 def id_token(uid: str) -> Payload:
-    """IdTokenType: the UID of a card is ISO 14443 where it has the length of one."""
-    return {"idToken": uid, "type": "ISO14443" if _RFID.fullmatch(uid) else "Central"}
+    """IdTokenType. The type is told by what the UID looks like: 4, 7 or 10 bytes are ISO 14443, 8 bytes ISO 15693, a contract id is an
+    eMAID, and everything else one of ours."""
+    for form, name in ((_RFID, "ISO14443"), (_ISO15693, "ISO15693"), (_EMAID, "eMAID")):
+        if form.fullmatch(uid):
+            return {"idToken": uid, "type": name}
+    return {"idToken": uid[:36], "type": "Central"}
+
+
+def _group(group_id: str) -> Payload:
+    """As `stations.ocpp.v201.id_token_info` tells the group of a card."""
+    return {"groupIdToken": {"idToken": group_id[:36], "type": "Central"}} if group_id else {}
+
+
+def reserves_any(configuration: Mapping[str, str]) -> bool | None:
+    """Whether the station takes a reservation of no certain EVSE (H01.FR.19); None where it never said."""
+    return {"true": True, "false": False}.get(configuration.get(ANY_KEY, "").strip().lower())
+
+
+def key_of(name: str) -> str:
+    """What this version calls a configuration key of OCPP 1.6: its variable, where there is one."""
+    return _KEYS.get(name, name)
 
 
 def evse(connector: int) -> Payload:
@@ -158,6 +204,39 @@ def _get_profiles(intent: GetProfiles) -> Call:
     return "GetChargingProfiles", found | ({} if intent.connector is None else {"evseId": evse_of(intent.connector)})
 
 
+def _reserve(intent: Reserve) -> Call:
+    at = {"evseId": evse_of(intent.connector)} if intent.connector else {"connectorType": intent.plug} if intent.plug else {}
+    return "ReserveNow", {
+        "id": intent.key, "expiryDateTime": _iso(intent.until), "idToken": id_token(intent.uid), **at, **_group(intent.group_id),
+    }  # fmt: skip
+
+
+def _list(intent: SendList) -> Call:
+    """An empty list is one that is not given (D01.FR.04)."""
+    cards = [_listed(card) for card in intent.cards]
+    return "SendLocalList", {"versionNumber": intent.version, "updateType": "Full" if intent.full else "Differential"} | (
+        {"localAuthorizationList": cards} if cards else {}
+    )
+
+
+def _listed(card: ListedCard) -> Payload:
+    if not card.status:
+        return {"idToken": id_token(card.uid)}
+    info = {"status": card.status} | ({"cacheExpiryDateTime": card.expiry} if card.expiry else {})
+    return {"idToken": id_token(card.uid), "idTokenInfo": info | _group(card.group_id)}
+
+
+def _read_card(item: Payload) -> ListedCard:
+    info = item.get("idTokenInfo") or {}
+    group = (info.get("groupIdToken") or {}).get("idToken", "")
+    return ListedCard(item["idToken"]["idToken"], info.get("status", ""), info.get("cacheExpiryDateTime", ""), group)
+
+
+def _tell(intent: TellVendor) -> Call:
+    said = {"messageId": intent.message_id, "data": intent.data}
+    return "DataTransfer", {"vendorId": intent.vendor_id} | {name: text for name, text in said.items() if text}
+
+
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -202,6 +281,11 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     ClearProfile: _clear_profile,
     GetSchedule: _get_schedule,
     GetProfiles: _get_profiles,
+    Reserve: _reserve,
+    CancelReservation: lambda intent: ("CancelReservation", {"reservationId": intent.key}),
+    SendList: _list,
+    AskListVersion: lambda intent: ("GetLocalListVersion", {}),
+    TellVendor: _tell,
 }  # fmt: skip
 
 
@@ -263,6 +347,16 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "GetChargingProfiles": lambda p: GetProfiles(
         p["requestId"], p.get("evseId"), profile_reading.purpose_of(p["chargingProfile"].get("chargingProfilePurpose"))
     ),
+    "ReserveNow": lambda p: Reserve(
+        p["id"], p["idToken"]["idToken"], datetime.fromisoformat(p["expiryDateTime"]), p.get("evseId", 0),
+        (p.get("groupIdToken") or {}).get("idToken", ""), p.get("connectorType", ""),
+    ),
+    "CancelReservation": lambda p: CancelReservation(p["reservationId"]),
+    "SendLocalList": lambda p: SendList(
+        p["versionNumber"], p["updateType"] == "Full", tuple(_read_card(item) for item in p.get("localAuthorizationList") or ())
+    ),
+    "GetLocalListVersion": lambda p: AskListVersion(),
+    "DataTransfer": lambda p: TellVendor(p["vendorId"], p.get("messageId", ""), str(p.get("data", ""))),
 }  # fmt: skip
 
 
@@ -321,6 +415,12 @@ _OUTCOMES = {
     "NotSupportedAttributeType": intents.NOT_SUPPORTED,
     "NotSupported": intents.NOT_SUPPORTED,
     "NotImplemented": intents.NOT_SUPPORTED,
+    "Occupied": intents.OCCUPIED,
+    "Faulted": intents.FAULTED,
+    "Unavailable": intents.UNAVAILABLE,
+    "VersionMismatch": intents.MISMATCH,
+    "UnknownVendorId": intents.NOT_SUPPORTED,
+    "UnknownMessageId": intents.NOT_SUPPORTED,
 }
 
 
@@ -349,3 +449,9 @@ def keys_told(answer: Payload) -> int:
 def _results(answer: Payload) -> list[Payload]:
     found = answer.get("getVariableResult")
     return [one for one in found if isinstance(one, dict) and "component" in one and "variable" in one] if isinstance(found, list) else []
+
+
+def list_version(answer: Payload) -> int | None:
+    """The version of the local list that an answer to AskListVersion tells; 0: it has none (D02.FR.03). None where it tells none."""
+    told = answer.get("versionNumber")
+    return told if isinstance(told, int) and not isinstance(told, bool) else None

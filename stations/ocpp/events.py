@@ -59,6 +59,7 @@ class Status(NamedTuple):
 class CardOffered(NamedTuple):
     id_tag: str
     id_type: str = ""  # IdTokenEnumType of 2.0.1
+    additional: str = ""  # what else the reader told of it (additionalInfo of 2.0.1), in one text
 
 
 class Started(NamedTuple):
@@ -66,6 +67,7 @@ class Started(NamedTuple):
     id_tag: str
     meter_start: int
     at: Reported
+    reservation: int | None = None
 
 
 class Metered(NamedTuple):
@@ -110,8 +112,19 @@ STARTED, UPDATED, ENDED = "Started", "Updated", "Ended"
 OCCUPIED = "Occupied"
 
 
+class ReservationUpdate(NamedTuple):
+    """The station has ended a reservation by itself. `status` is ReservationUpdateStatusEnumType."""
+
+    key: int
+    status: str
+
+
 class VendorData(NamedTuple):
+    """What vendors agree on. `data` is as it came, or JSON where it was no text."""
+
     vendor_id: str
+    message_id: str = ""
+    data: str = ""
 
 
 class FirmwareStatus(NamedTuple):
@@ -180,6 +193,7 @@ Event = (
     | Metered
     | Ended
     | TransactionReport
+    | ReservationUpdate
     | VendorData
     | FirmwareStatus
     | DiagnosticsStatus

@@ -140,6 +140,51 @@ class GetProfiles(NamedTuple):
     purpose: str = ""
 
 
+class Reserve(NamedTuple):
+    """Keep a connector for a card until then, and for the cards of its group where `group_id` is given. Connector 0: any one of the
+    station; `plug` (ConnectorEnumType of 2.0.1) says of which kind. A reservation with the same key is replaced."""
+
+    key: int
+    uid: str
+    until: datetime
+    connector: int = 0
+    group_id: str = ""
+    plug: str = ""
+
+
+class CancelReservation(NamedTuple):
+    key: int
+
+
+class ListedCard(NamedTuple):
+    """A card of a local list. `status` as OCPP 1.6 spells AuthorizationStatus; empty: it is taken off. `expiry`: a time as ISO 8601."""
+
+    uid: str
+    status: str = ""
+    expiry: str = ""
+    group_id: str = ""
+
+
+class SendList(NamedTuple):
+    """The cards that charge while the station is offline. `full`: these alone; else these are changed in the list of the version before."""
+
+    version: int
+    full: bool
+    cards: tuple[ListedCard, ...] = ()
+
+
+class AskListVersion(NamedTuple):
+    pass
+
+
+class TellVendor(NamedTuple):
+    """DataTransfer: what a vendor has agreed on."""
+
+    vendor_id: str
+    message_id: str = ""
+    data: str = ""
+
+
 Intent = (
     Start
     | Stop
@@ -159,6 +204,11 @@ Intent = (
     | ClearProfile
     | GetSchedule
     | GetProfiles
+    | Reserve
+    | CancelReservation
+    | SendList
+    | AskListVersion
+    | TellVendor
 )
 
 # -- what came of it ----------------------------------------------------------------------------------------------------------------------
@@ -169,6 +219,10 @@ REBOOT_REQUIRED = "reboot_required"  # in force after a reset
 REJECTED = "rejected"
 FAILED = "failed"  # it was tried
 NOT_SUPPORTED = "not_supported"
+OCCUPIED = "occupied"  # of a reservation: somebody charges there, or it is reserved already
+FAULTED = "faulted"
+UNAVAILABLE = "unavailable"
+MISMATCH = "version_mismatch"  # of a local list: the station has another one than was thought
 UNKNOWN = "unknown"  # a word that we don't know
 
 GOOD = frozenset({ACCEPTED, SCHEDULED, REBOOT_REQUIRED})

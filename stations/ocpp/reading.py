@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
-from stations.ocpp.events import Channel, Payload, Reported
+from stations.ocpp.events import Channel, Payload, Reported, VendorData
 from stations.ocpp.frames import OcppError
 
+MOST_DATA = 4000  # characters kept of what vendors tell each other
 LARGEST = 1e15  # a number beyond is no measurement
 UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "Temperature": "Celsius", "SoC": "Percent"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -110,3 +112,10 @@ def channel(measurand: str | None, unit: str | None, phase: str | None, context:
         default = UNITS.get(name.partition(".")[0], "")
         found = _channels[key] = Channel(name, unit or default, phase or "", context or "Sample.Periodic", location or "Outlet")
     return found
+
+
+def vendor_data(p: Payload) -> VendorData:
+    """A DataTransfer of any version: its data is a text in 1.6 and anything in 2.0.1."""
+    data = p.get("data", "")
+    text = data if isinstance(data, str) else orjson.dumps(data).decode()
+    return VendorData(clean(p["vendorId"], 255), clean(p.get("messageId") or "", 50), clean(text, MOST_DATA))

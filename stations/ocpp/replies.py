@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 
 class Card(NamedTuple):
-    """What is said of a card. `status` as OCPP 1.6 spells AuthorizationStatus; `expiry`: how long the station may remember that."""
+    """What is said of a card. `status` as OCPP 1.6 spells AuthorizationStatus; `expiry`: how long the station may remember that. `reason`,
+    of the verdict, is for versions that have more words than 1.6."""
 
     status: str
     expiry: datetime | None = None
     group_id: str = ""
+    reason: str = ""
 
 
 class Now(NamedTuple):

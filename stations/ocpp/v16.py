@@ -28,11 +28,10 @@ from stations.ocpp.events import (
     Signed,
     Started,
     Status,
-    VendorData,
 )
 from stations.ocpp.frames import NO_CALL, OcppError
 from stations.ocpp.numbering import MOST_EVSES
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, register, reported, whole
+from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, register, reported, vendor_data, whole
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply, StartBooked
 
 VERSION = "v16"
@@ -78,9 +77,11 @@ def _mend(action: str, payload: Payload) -> Payload:
     for key in ("meterStart", "meterStop"):
         if key in payload:
             payload[key] = whole(payload[key])
-    for key in ("transactionId", "connectorId"):
+    for key in ("transactionId", "connectorId", "reservationId"):
         if key in payload and number(payload[key]) == whole(payload[key]):
             payload[key] = whole(payload[key])
+    if not isinstance(payload.get("reservationId", 0), int):  # a start is worth more than what it used
+        del payload["reservationId"]
     if action == "StopTransaction":
         _mend_stop(payload)
     if action == "StatusNotification":
@@ -222,7 +223,7 @@ def _metered(p: Payload) -> Event:
 
 
 def _started(p: Payload) -> Event:
-    return Started(_connector(p), clean(p["idTag"], 36), register(p, "meterStart"), reported(p["timestamp"]))
+    return Started(_connector(p), clean(p["idTag"], 36), register(p, "meterStart"), reported(p["timestamp"]), p.get("reservationId"))
 
 
 def _ended(p: Payload) -> Event:
@@ -235,7 +236,7 @@ def _ended(p: Payload) -> Event:
 _READERS: dict[str, Callable[[Payload], Event]] = {
     "Authorize": lambda p: CardOffered(clean(p["idTag"], 36)),
     "BootNotification": _boot,
-    "DataTransfer": lambda p: VendorData(clean(p["vendorId"], 255)),
+    "DataTransfer": vendor_data,
     "DiagnosticsStatusNotification": lambda p: DiagnosticsStatus(p["status"]),
     "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
     "Heartbeat": lambda p: Heartbeat(),

@@ -24,16 +24,16 @@ from stations.ocpp.events import (
     Heartbeat,
     Metered,
     Payload,
+    ReservationUpdate,
     Sample,
     SecurityNotice,
     Signed,
     Status,
     TransactionReport,
-    VendorData,
 )
 from stations.ocpp.frames import OcppError
 from stations.ocpp.numbering import number as connector_number
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, reported, whole
+from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, reported, vendor_data, whole
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply
 
 # Actions that we send; everything else in the schemas comes from stations.
@@ -81,7 +81,7 @@ class V201:
         assert checker is not None
         needed = schemas.required(self.VERSION, action)
         payload = {key: copy.deepcopy(value) for key, value in payload.items() if value is not None or key in needed}
-        for key in ("seqNo", "evseId", "connectorId", "requestId"):
+        for key in ("seqNo", "evseId", "connectorId", "requestId", "reservationId"):
             if key in payload and number(payload[key]) == whole(payload[key]):
                 payload[key] = whole(payload[key])
         drop_unknown(checker, payload)
@@ -148,13 +148,28 @@ class V201:
 
 
 def id_token_info(card: Card) -> Payload:
-    """IdTokenInfoType (part 2 §2.29)."""
-    info: Payload = {"status": card.status}
+    """IdTokenInfoType (part 2 §2.29), in the word for why a card is refused where there is one."""
+    info: Payload = {"status": card.status if card.status == "Accepted" else _REFUSALS.get(card.reason, card.status)}
     if card.expiry:
         info["cacheExpiryDateTime"] = iso(card.expiry)
     if card.group_id:
         info["groupIdToken"] = {"idToken": card.group_id[:36], "type": "Central"}
     return info
+
+
+# Why a card is refused (passes.reasons) -> AuthorizationStatusEnumType, where 1.6 has no such word
+_REFUSALS = {
+    "unknown": "Unknown",
+    "network_unknown": "Unknown",
+    "mode": "NotAtThisLocation",
+    "not_listed": "NotAtThisLocation",
+    "not_here": "NotAtThisLocation",
+    "network_refused": "NotAtThisLocation",
+    "not_now": "NotAtThisTime",
+    "not_yet": "NotAtThisTime",
+    "used_up": "NoCredit",
+    "network_credit": "NoCredit",
+}
 
 
 # -- what stations send -------------------------------------------------------------------------------------------------------------
@@ -176,6 +191,12 @@ def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
                 found = channel(get("measurand"), clean(unit.get("unit") or "", 16), get("phase"), get("context"), get("location"))
                 samples.append(Sample(at, found, value))
     return samples, signed
+
+
+def _additional(token: Payload) -> str:
+    """additionalInfo of an IdTokenType: the first of them, each with its type."""
+    told = token.get("additionalInfo") or []
+    return clean(", ".join(f"{one['type']}: {one['additionalIdToken']}" for one in told[:4]), 200)
 
 
 def _boot(p: Payload) -> Event:
@@ -204,13 +225,14 @@ def _transaction(p: Payload) -> Event:
 
 
 _READERS: dict[str, Callable[[Payload], Event]] = {
-    "Authorize": lambda p: CardOffered(clean(p["idToken"]["idToken"], 36), p["idToken"]["type"]),
+    "Authorize": lambda p: CardOffered(clean(p["idToken"]["idToken"], 36), clean(p["idToken"]["type"], 20), _additional(p["idToken"])),
     "BootNotification": _boot,
-    "DataTransfer": lambda p: VendorData(clean(p["vendorId"], 255)),
+    "DataTransfer": vendor_data,
     "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"], p.get("requestId")),
     "Heartbeat": lambda p: Heartbeat(),
     "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"], p.get("requestId"), True),
     "MeterValues": lambda p: Metered(connector_number(p["evseId"]), "", *_meter(p.get("meterValue") or [])),
+    "ReservationStatusUpdate": lambda p: ReservationUpdate(p["reservationId"], p["reservationUpdateStatus"]),
     "SecurityEventNotification": lambda p: SecurityNotice(
         clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
     ),

@@ -14,7 +14,8 @@ from stations.ocpp.replies import Reply
 from stations.ocpp.v201 import V201
 
 # Keys of the configuration, or variables, by which stations tell what they can do
-TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY, *calls201.TELLING_KEYS)
+PROFILES_KEY = calls16.PROFILES_KEY
+TELLING_KEYS = (calls16.PROFILES_KEY, calls16.SECURITY_KEY, calls16.ANY_KEY, *calls201.TELLING_KEYS)
 
 
 class Speaker(Protocol):
@@ -39,6 +40,12 @@ class Speaker(Protocol):
     def log_name(self, action: str, answer: dict[str, Any]) -> str | None: ...
 
     def tells_security_log(self, configuration: Mapping[str, str]) -> bool | None: ...
+
+    def reserves_any(self, configuration: Mapping[str, str]) -> bool | None: ...
+
+    def key_of(self, name: str) -> str: ...
+
+    def list_version(self, answer: dict[str, Any]) -> int | None: ...
 
     def outcome(self, answer: dict[str, Any]) -> str: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,12 +18,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods
 
-from stations import controls, explain, hooks
-from stations.actions import CommandRefused, ask, put_in_service, take_out_of_service
+from stations import controls, explain, hooks, reservations
+from stations.actions import CommandRefused, ask, put_in_service, reserve, take_out_of_service
+from stations.actions.reservations import LONGEST
 from stations.configuration import values
 from stations.controls import CONTROLS, Control, Situation
-from stations.models import Command, Connector, Station, Transaction
-from stations.pages.endings import Ending
+from stations.models import Command, Connector, Reservation, Station, Transaction
+from stations.pages.endings import Ending, PlaceTimeField
 from tenancy.links import link
 from tenancy.rights import get_for
 from ui.forms import attempt
@@ -35,6 +37,7 @@ LOOKED_AT = 20  # commands that a station did not know
 ASKED = {
     "start": lazy("Asked %(station)s to start charging at %(where)s."),
     "stop": lazy("Asked %(station)s to stop charging at %(where)s."),
+    "reserve": lazy("Asked %(station)s to reserve %(where)s."),
     "unlock": lazy("Asked %(station)s to unlock %(where)s."),
     "reset-soft": lazy("Asked %(station)s to reset."),
     "reset-hard": lazy("Asked %(station)s for a hard reset."),
@@ -86,8 +89,11 @@ class StartForm(ControlForm):
         passes = hooks.cards.startable(user, hooks.place_of(station)) if hooks.cards else []
         passes = _chargeable(station, passes)
         if passes:
+            chosen = passes[0][0]
+            if self.initial.get("uid"):  # the page that leads here has said which
+                chosen = self.initial.pop("uid") if self.initial["uid"] in dict(passes) else ""
             field = forms.ChoiceField(
-                label=_("Pass"), choices=[("", _("Another card: type its UID")), *passes], required=False, initial=passes[0][0]
+                label=_("Pass"), choices=[("", _("Another card: type its UID")), *passes], required=False, initial=chosen
             )
             self.fields = {
                 **{name: self.fields[name] for name in ("connector",) if name in self.fields},
@@ -107,18 +113,26 @@ class StartForm(ControlForm):
             except ValidationError as error:
                 raise ValidationError({"uid": error}) from error
         station = self.situation.station
-        connector = cleaned.get("connector")
-        offer = hooks.Offer(hooks.place_of(station), uid, timezone.now(), connector=connector.number if connector else None, live=False)
+        target = self.target()
+        offer = hooks.Offer(hooks.place_of(station), uid, timezone.now(), connector=target.number if target else None, live=False)
         (verdict,) = hooks.authorize([offer])
         if verdict.status != "Accepted":
-            raise ValidationError(
-                {
-                    "uid" if typed else "charge_pass": _("The station would end the charge again. %(why)s")
-                    % {"why": hooks.reason_label(verdict.reason)}
-                }
+            said = (
+                _("The card may not charge here. %(why)s")
+                if self.slug == "reserve"
+                else _("The station would end the charge again. %(why)s")
             )
-        cleaned["uid"] = uid
+            raise ValidationError({"uid" if typed else "charge_pass": said % {"why": hooks.reason_label(verdict.reason)}})
+        if self.slug == "start" and (row := self._kept_from(target, uid, verdict.group_id)):
+            until = exact(row.until, station.location.zone)
+            raise ValidationError({"uid": _("This connector is reserved for another card until %s.") % until})
+        cleaned["uid"], cleaned["verdict"] = uid, verdict
         return cleaned
+
+    def _kept_from(self, target: Connector | None, uid: str, group_id: str) -> Reservation | None:
+        """The reservation by which the connector is kept for another card."""
+        rows = self.situation.kept(target) if target else []
+        return None if any(reservations.fits(row, uid, group_id) for row in rows) else next(iter(rows), None)
 
 
 def _chargeable(station: Station, passes: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -127,6 +141,57 @@ def _chargeable(station: Station, passes: list[tuple[str, str]]) -> list[tuple[s
     verdicts = hooks.authorize([hooks.Offer(place, uid, now, live=False) for uid, _name in passes])
     found = [(uid, name, verdict.settlement) for (uid, name), verdict in zip(passes, verdicts, strict=True) if verdict.status == "Accepted"]
     return [(uid, f"{name} · {explain.SETTLEMENTS[paid].sentence}" if paid in explain.SETTLEMENTS else name) for uid, name, paid in found]
+
+
+LENGTHS = {"30m": timedelta(minutes=30), "1h": timedelta(hours=1), "2h": timedelta(hours=2)}
+
+
+class ReserveForm(StartForm):
+    """For which card, which connector, and until when."""
+
+    ends = forms.ChoiceField(
+        label=lazy("Until when?"), widget=forms.RadioSelect, initial="1h",
+        choices=[("30m", lazy("For half an hour")), ("1h", lazy("For an hour")), ("2h", lazy("For two hours")),
+                 ("at", lazy("Until this time:"))],
+    )  # fmt: skip
+    until = PlaceTimeField(label=lazy("Date and time"), required=False)
+    for_group = forms.BooleanField(
+        label=lazy("Also for the other cards of its group"), required=False, help_text=lazy("Who comes first charges.")
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        situation, zone = self.situation, self.situation.station.location.zone
+        until: Any = self.fields["until"]
+        until.zone, until.help_text = zone, _("By the clock of the location (%s).") % zone.key
+        first: dict[str, Any] = {}
+        if self.connector is None:
+            usable = [one for one in situation.connectors if not situation.why_not("reserve", one)]
+            choices = [(one.number, connector_name(one)) for one in usable]
+            if situation.reserves_any:
+                choices.insert(0, (0, _("Any connector: the station chooses")))
+            field = forms.TypedChoiceField(
+                label=_("Connector"), choices=choices, coerce=int, widget=forms.RadioSelect, initial=choices[0][0] if choices else None
+            )
+            if not situation.reserves_any:
+                field.help_text = _("This station says that it does not keep any of its connectors: choose one.")
+            first["connector"] = field
+        self.fields = {**first, **self.fields}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        ends, typed, now = cleaned.get("ends", ""), cleaned.get("until"), self.situation.now
+        if ends in LENGTHS:
+            cleaned["until"] = now + LENGTHS[ends]
+        elif "until" not in self.errors and not typed:
+            self.add_error("until", _("Enter date and time, or choose another answer above."))
+        elif typed and typed <= now:
+            self.add_error("until", _("This time is over already. Choose a later one."))
+        elif typed and typed > now + LONGEST:
+            self.add_error("until", _("A reservation lasts %d days at most.") % LONGEST.days)
+        if cleaned.get("for_group") and not cleaned["verdict"].group_id:
+            self.add_error("for_group", _("This card is in no group that has an id."))
+        return cleaned
 
 
 class TriggerForm(ControlForm):
@@ -164,7 +229,8 @@ class OutOfServiceForm(Ending, ControlForm):
 
 
 FORMS: dict[str, type[ControlForm]] = {
-    "inoperative": OutOfServiceForm, "start": StartForm, "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm,
+    "inoperative": OutOfServiceForm, "start": StartForm, "reserve": ReserveForm,
+    "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm,
 }  # fmt: skip
 
 
@@ -232,6 +298,13 @@ def _act(request: HttpRequest, slug: str, situation: Situation, connector: Conne
         take_out_of_service(actor=actor, station=station, connector_number=number, until=data["until"], comment=data["comment"])
     elif slug == "operative":
         put_in_service(actor=actor, station=station, connector_number=number)
+    elif slug == "reserve":
+        verdict = data["verdict"]
+        group = verdict.group_id if data["for_group"] else ""
+        reserve(
+            actor=actor, station=station, uid=data["uid"], until=data["until"], connector_number=number, group_id=group,
+            pass_key=verdict.pass_key,
+        )  # fmt: skip
     else:
         ask(actor=actor, station=station, intent=controls.intent_of(slug, situation, connector, data))
 

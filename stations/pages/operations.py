@@ -81,6 +81,12 @@ DOORS: list[Door] = [
         "exports",
     ),
     Door(
+        lazy("Reservations"),
+        lazy("Connectors that are kept for a card, and what became of it."),
+        "calendar-time",
+        "reservations",
+    ),
+    Door(
         lazy("Maintenance windows"),
         lazy("When stations are worked at: errors are expected then, and raise no incident."),
         "tool",

@@ -33,6 +33,7 @@ from stations.models import (
 )
 from stations.ocpp.versions import PROTOCOLS
 from stations.pages.command_rows import CommandRow, command_rows
+from stations.pages.kept import Kept, kept_at
 from stations.pages.out_of_service import Out
 from stations.pages.sheet_head import Action, action, shown_outs
 from stations.pages.stops import StopAsked, last_stop
@@ -86,6 +87,7 @@ class Tile:
     reasons: list[tuple[str, list[str]]]
     outs: list[tuple[Out, Action | None]]
     maintenance: list[str] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)  # its reservations
 
     @property
     def state(self) -> str:
@@ -128,6 +130,7 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
     latest_commands = command_rows(commands.order_by("-created_at", "-pk")[:LOOKED_AT], situation)
     lately = [row for row in latest_commands if row.command.created_at >= situation.now - DAY]
     charges = _charges(request, situation)
+    kept = kept_at(request.user, situation, back)
     kinds = kinds_for(request.user, station).keys() - {"command"}
     latest, _more = happenings(request.user, station, kinds=kinds, limit=LATEST)
     context: dict[str, Any] = {
@@ -135,7 +138,8 @@ def overview_context(request: HttpRequest, situation: Situation, back: str) -> d
         "zone": station.location.zone,
         "now": situation.now,
         "here": back,
-        "tiles": [_tile(situation, connector, back, latest_commands, charges) for connector in situation.connectors],
+        "tiles": [_tile(situation, connector, back, latest_commands, charges, kept) for connector in situation.connectors],
+        "kept": kept.get(0, []),
         "commands": latest_commands[:RECENT],
         "unreachable": situation.unreachable(),
         **what_now_context(situation, back, lately),
@@ -169,7 +173,10 @@ def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
 # -- tiles ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _tile(situation: Situation, connector: Connector, back: str, commands: list[CommandRow], charges: dict[int, Charge]) -> Tile:
+def _tile(
+    situation: Situation, connector: Connector, back: str, commands: list[CommandRow], charges: dict[int, Charge],
+    kept: dict[int, list[Kept]],
+) -> Tile:  # fmt: skip
     fault = explain.fault(connector.error_code, connector.status)
     codes: list[tuple[Text, str]] = []
     if fault:
@@ -183,6 +190,8 @@ def _tile(situation: Situation, connector: Connector, back: str, commands: list[
     slugs = ["stop" if situation.transaction_at(connector) else "start"]
     if not connector.is_dc:  # of DC the head says why not, once
         slugs.append("unlock")
+    if not situation.transaction_at(connector) and not situation.lacks("reserve") and not kept.get(connector.number):
+        slugs.append("reserve")
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
     own_switch = connector.availability == Availability.OPERATIVE
     if not own_switch or situation.stays_out(connector):
@@ -215,6 +224,7 @@ def _tile(situation: Situation, connector: Connector, back: str, commands: list[
             for window in maintenance.open_now(situation)
             if window.connector_number == connector.number
         ],
+        kept=kept.get(connector.number, []),
     )
 
 

@@ -34,6 +34,7 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("configuration", lazy("Configuration"), "station_configuration", READ_CONFIGURATION),
     ("logs", lazy("Logs"), "station_logs", READ_LOGS),
     ("files", lazy("Firmware and logs"), "station_files", READ),
+    ("reservations", lazy("Reservations"), "station_reservations", READ),
     ("care", lazy("Maintenance and notes"), "station_care", READ),
     ("details", lazy("Details"), "station_details", READ),
     ("console", lazy("Console"), "station_console", SEND_ANYTHING),
@@ -300,7 +301,12 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
         )
         if message in situation.speaker.triggers()
     ]
-    more = [*asks, action(situation, "clear-cache", back, place="h"), action(situation, "get-configuration", back, place="h")]
+    more = [
+        action(situation, "reserve", back, place="h"),
+        *asks,
+        action(situation, "clear-cache", back, place="h"),
+        action(situation, "get-configuration", back, place="h"),
+    ]
     if situation.may(MANAGE_STATIONS) and not situation.unreachable():
         url = f"{reverse('station_deactivate', args=[situation.station.pk])}?{urlencode({'next': back})}"
         more.append(Action("deactivate", _("Deactivate the station"), "plug-connected-x", url, "", asks=True, key="h"))

@@ -45,6 +45,7 @@ from stations.models import (
     Knock,
     Location,
     MaintenanceWindow,
+    Reservation,
     SecurityChange,
     Station,
     UnmatchedMessage,
@@ -229,6 +230,16 @@ def raised(tree: Tree, actor: User | None = None) -> SecurityChange:
     return fleet.raise_security_profile(actor=actor, station=online(tree.station), profile=2)
 
 
+def reserved(t: Tree) -> Reservation:
+    return fleet.reserve(actor=t.ada, station=online(t.station), uid=CARD, until=timezone.now() + timedelta(hours=1), connector_number=1)
+
+
+def kept(t: Tree) -> Reservation:
+    row = reserved(t)
+    Reservation.objects.filter(pk=row.pk).update(state=Reservation.State.MADE)
+    return row
+
+
 def planned(tree: Tree) -> MaintenanceWindow:
     start = timezone.now() + timedelta(hours=1)
     (window,) = fleet.plan_maintenance(
@@ -326,6 +337,8 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.create_vendor_code": lambda t: explained(t, t.ada),
     "stations.edit_vendor_code": lambda t: fleet.edit_vendor_code(actor=t.ada, vendor_code=explained(t), meaning="The lock."),
     "stations.delete_vendor_code": lambda t: fleet.delete_vendor_code(actor=t.ada, vendor_code=explained(t)),
+    "stations.reserve": lambda t: reserved(t),
+    "stations.cancel_reservation": lambda t: fleet.cancel_reservation(actor=t.ada, reservation=kept(t)),
     "stations.plan_maintenance": lambda t: fleet.plan_maintenance(
         actor=t.ada, stations=[t.station], starts_at=timezone.now(), ends_at=timezone.now() + timedelta(hours=1), comment="New cable"
     ),
