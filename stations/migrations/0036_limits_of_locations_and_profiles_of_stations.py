@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stations", "0027_in_what_stations_deviate"),
+        ('stations', '0035_requests_and_roots_of_certificates'),
     ]
 
     operations = [
