@@ -18,8 +18,8 @@ from stations.ocpp.replies import Reply
 Handler = Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]
 
 # Kind of event -> what books it
-HANDLERS: dict[type[Any], Handler] = {**smart_charging.HANDLERS}
 HANDLERS: dict[type[Any], Handler] = {
+    **smart_charging.HANDLERS,
     events.ReservationUpdate: reserved.updated,
     events.VendorData: vendors.transferred,
 }
