@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -110,6 +111,7 @@ class Station(Link):
         self.profiles = Profiles()
         self.reservations: dict[int, Reservation] = {}
         self.certificates = Certificates(self.identity, make.vendor)
+        self._aligned: asyncio.Task[None] | None = None
 
     # -- what each version does in its own way ----------------------------------------------------------------------------------------
 
@@ -167,6 +169,11 @@ class Station(Link):
     @property
     def sample_interval(self) -> int:
         """Seconds between meter values of a transaction."""
+        raise NotImplementedError
+
+    @property
+    def aligned_interval(self) -> int:
+        """Seconds between meter values by the clock; 0: none."""
         raise NotImplementedError
 
     @property
@@ -300,6 +307,22 @@ class Station(Link):
                 values += [{"measurand": "Current.Import", "unit": "A", "phase": f"L{phase}", "value": round(current, 2)},
                            {"measurand": "Voltage", "unit": "V", "phase": f"L{phase}-N", "value": round(between, 1)}]  # fmt: skip
         return values
+
+    async def catch_up(self) -> None:
+        if self._aligned is None or self._aligned.done():
+            self._aligned = self.later(self._keep_aligned())
+
+    async def _keep_aligned(self) -> None:
+        """Meter values at full quarters of an hour, or what `aligned_interval` makes of that."""
+        while True:
+            interval = self.aligned_interval
+            wait = interval - time.time() % interval if interval else 5.0
+            await asyncio.sleep(min(wait, 5.0))  # it may change meanwhile
+            if wait <= 5.0 and interval and interval == self.aligned_interval:
+                for outlet in self.outlets.values():
+                    if outlet.connector == 1 or outlet.session:
+                        with contextlib.suppress(NotConnected, TimeoutError, OCPPError):
+                            await self.meter(outlet.number, context="Sample.Clock")
 
     # -- reservations -----------------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ def keys(connectors: int, make: Make) -> dict[str, Key]:
         "LocalAuthorizeOffline": Key("true", _BOOLEAN),
         "LocalPreAuthorize": Key("false", _BOOLEAN),
         "MeterValueSampleInterval": Key("15", _NUMBER),
+        "MeterValuesAlignedData": Key("Energy.Active.Import.Register", _TEXT),
         "MeterValuesSampledData": Key(measurands + (",SoC" if make.current_type == "DC" else ""), _TEXT),
         "NumberOfConnectors": Key(str(connectors)),
         "ResetRetries": Key("1", _NUMBER),

@@ -58,6 +58,7 @@ class SimulatedStation(Station):
                 return None
 
     async def catch_up(self) -> None:
+        await super().catch_up()
         while self._left_open:
             await self.call(self._left_open[0])
             del self._left_open[0]
@@ -72,6 +73,10 @@ class SimulatedStation(Station):
     @property
     def sample_interval(self) -> int:
         return int(self.configuration["MeterValueSampleInterval"].value) or 60
+
+    @property
+    def aligned_interval(self) -> int:
+        return int(self.configuration["ClockAlignedDataInterval"].value)
 
     @property
     def asks_for_remote_starts(self) -> bool:
@@ -190,7 +195,8 @@ class SimulatedStation(Station):
 
     def sampled(self, outlet: Outlet, context: str) -> list[dict[str, str]]:
         """The measured values of an outlet, those that MeterValuesSampledData names."""
-        wanted = self.configuration["MeterValuesSampledData"].value.split(",")
+        key = "MeterValuesAlignedData" if context == "Sample.Clock" else "MeterValuesSampledData"
+        wanted = self.configuration[key].value.split(",")
         return [
             {**value, "value": str(value["value"]), "context": context} for value in self.measured(outlet) if value["measurand"] in wanted
         ]
@@ -293,6 +299,8 @@ class SimulatedStation(Station):
             await self.call(call.SecurityEventNotification(type=kind, timestamp=now(), tech_info=info or None))
 
     def left_open(self, outlet: Outlet, kept: dict[str, Any]) -> None:
+        if not isinstance(kept["transaction"], int):
+            return  # it spoke 2.0.1 then
         self._left_open.append(call.StopTransaction(
             meter_stop=kept["register"], timestamp=kept["at"], transaction_id=kept["transaction"], reason="PowerLoss"
         ))  # fmt: skip

@@ -130,6 +130,10 @@ class SimulatedStation201(Station):
         return self.model.number("SampledDataCtrlr.TxUpdatedInterval") or 60
 
     @property
+    def aligned_interval(self) -> int:
+        return self.model.number("AlignedDataCtrlr.Interval") if self.model.is_on("AlignedDataCtrlr.Enabled") else 0
+
+    @property
     def asks_for_remote_starts(self) -> bool:
         return False  # it has asked before the driver hears of it
 
@@ -183,6 +187,7 @@ class SimulatedStation201(Station):
             await self.status(number)
 
     async def catch_up(self) -> None:
+        await super().catch_up()
         await self.flush()
         if self._watch is None or self._watch.done():
             self._watch = self.later(self._keep_watch())
@@ -390,11 +395,13 @@ class SimulatedStation201(Station):
             trigger = {"Trigger": "Trigger", "Sample.Clock": "MeterValueClock"}.get(context, "MeterValuePeriodic")
             await self.tell(outlet, outlet.session, "Updated", trigger, context=context)
         else:
-            await self.call("MeterValues", {"evseId": outlet.evse, "meterValue": self.meter_values(outlet, context, "TxUpdatedMeasurands")})
+            values = self.meter_values(outlet, context, "TxUpdatedMeasurands")
+            await self.call("MeterValues", {"evseId": outlet.evse, "meterValue": values})
         await self.monitors.look()
 
     def meter_values(self, outlet: Outlet, context: str, measurands: str) -> list[Payload]:
-        wanted = self.model[f"SampledDataCtrlr.{measurands}"].value.split(",")
+        variable = "AlignedDataCtrlr.Measurands" if context == "Sample.Clock" else f"SampledDataCtrlr.{measurands}"
+        wanted = self.model[variable].value.split(",")
         values = []
         for value in self.measured(outlet):
             if value["measurand"] in wanted:
@@ -543,6 +550,8 @@ class SimulatedStation201(Station):
         super().restore(state)
 
     def left_open(self, outlet: Outlet, kept: dict[str, Any]) -> None:
+        if not isinstance(kept["transaction"], str):
+            return  # it spoke 1.6 then
         values = [{"value": kept["register"], "measurand": "Energy.Active.Import.Register", "context": "Transaction.End",
                    "unitOfMeasure": {"unit": "Wh"}}]  # fmt: skip
         self.queue.append(Told({

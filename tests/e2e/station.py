@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any, TypeVar
 
-from energycloud.simulator import MAKES, SimulatedStation
+from energycloud.simulator import MAKES, Station, simulated
 
 T = TypeVar("T")
 
 
 class StationAtHand:
-    """`do(station.show(1, "Preparing"))` runs that in the station's own thread and waits for it."""
+    """`do(station.show(1, "Preparing"))` runs that in the station's own thread and waits for it. It speaks the version of its make."""
 
     def __init__(self, url: str, identity: str, password: str, *, make: str = "alfen-double") -> None:
         self.loop = asyncio.new_event_loop()
@@ -22,8 +22,8 @@ class StationAtHand:
         self.thread.start()
         self.station = self.do(self._make(url, identity, password, make))
 
-    async def _make(self, url: str, identity: str, password: str, make: str) -> SimulatedStation:
-        return SimulatedStation(url, identity, password, make=MAKES[make], speed=60)
+    async def _make(self, url: str, identity: str, password: str, make: str) -> Station:
+        return simulated(url, identity, password, make=MAKES[make], speed=60)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
