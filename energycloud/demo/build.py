@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from stations.models import (
     Transaction,
     UnmatchedMessage,
 )
+from stations.ocpp import numbering
 from tenancy.actions import assign_role, create_organization, create_role, create_user, let_in, team_of
 from tenancy.models import Organization, Role, User
 
@@ -72,12 +74,12 @@ def build() -> list[tuple[str, str]]:
         for make_key, alias, trait in place.stations:
             make, evse = MAKES[make_key], evse + 10
             station, password = _station(location, next(identities), make, alias, evse)
-            registers: list[int] = []
+            registers: dict[int, int] = {}
             taken = cards.accepted(station, every, now)
             if trait != "never":
                 seen = _last_seen(rng, now, trait)
                 registers = history.live(station, make, place.habit, taken, seen)
-                for number, register in enumerate(registers, 1):
+                for number, register in registers.items():
                     station.connectors.filter(number=number).update(energy_register=register)
                 _was_connected(rng, station, make, trait, now, seen)
             if alias in data.REFUSALS:
@@ -114,19 +116,19 @@ def mend() -> int:
         make_key, trait = described[station.identity]
         if trait in SIMULATED:
             password = renew_password(actor=None, station=station)
-            registers = station.connectors.exclude(number=0).order_by("number").values_list("energy_register", flat=True)
+            registers = dict(station.connectors.exclude(number=0).values_list("number", "energy_register"))
             uids = cards.accepted(station, every, timezone.now())
-            known.append(
-                (TRAITS.index(trait), _known(station, password, make_key, trait, uids, [round(register or 0) for register in registers]))
-            )
+            known.append((TRAITS.index(trait), _known(station, password, make_key, trait, uids, registers)))
     stranger = _stranger()
     transaction.on_commit(lambda: _keep(known, stranger))
     return len(known)
 
 
-def _known(station: Station, password: str, make: str, trait: str, uids: list[str], registers: list[int]) -> Known:
+def _known(station: Station, password: str, make: str, trait: str, uids: list[str], registers: Mapping[int, float | None]) -> Known:
+    """`registers`: Wh, by number of the connector."""
     begin = trait if trait in ("charging", "broken") else "idle"
-    return Known(station.identity, password, make, serial=station.identity, cards=uids, begin=begin, registers=registers)
+    in_order = [round(registers[number] or 0) for number in sorted(registers, key=lambda number: _in_order(MAKES[make], number))]
+    return Known(station.identity, password, make, serial=station.identity, cards=uids, begin=begin, registers=in_order)
 
 
 def _stranger() -> Known:
@@ -175,23 +177,32 @@ def _service(organizations: dict[str, Organization], now: datetime) -> None:
 
 
 def _station(location: Location, identity: str, make: Make, alias: str, evse: int) -> tuple[Station, str]:
+    evses = make.connectors // make.per_evse
+    fields = {"max_current": make.max_current, "format": Connector.Format.CABLE if make.cable else Connector.Format.SOCKET}
     ((station, password),) = add_stations(
-        actor=None, location=location, identities=[identity], connectors=make.connectors, alias=alias,
+        actor=None, location=location, identities=[identity], connectors=evses, alias=alias,
         current_type=CurrentType(make.current_type), phases=make.phases, voltage=make.voltage,
-        max_current=make.max_current * (make.connectors if make.current_type == "AC" else 1),
+        max_current=make.max_current * (evses if make.current_type == "AC" else 1),
         communication=make.communication,
-        connector_fields={"max_current": make.max_current, "format": Connector.Format.CABLE if make.cable else Connector.Format.SOCKET},
+        connector_fields=fields,
     )  # fmt: skip
+    further = (numbering.number(number, at) for number in range(1, evses + 1) for at in range(2, make.per_evse + 1))
+    Connector.objects.bulk_create([Connector(station=station, number=number, **fields) for number in further])
     operator = {"NL": "LTD", "BE": "LTD", "DE": "LTD", "AT": "ALP"}[location.country]
     for connector in station.connectors.exclude(number=0):
         edit_connector(
             actor=None,
             connector=connector,
-            plug=make.plug(connector.number),
-            evse_id=f"{location.country}*{operator}*E{evse + connector.number}",
+            plug=make.plug(_in_order(make, connector.number)),
+            evse_id=f"{location.country}*{operator}*E{evse + _in_order(make, connector.number)}",
         )
     assert password is not None
     return station, password
+
+
+def _in_order(make: Make, number: int) -> int:
+    """How the simulator counts the connector of this number: through all EVSEs, from 1."""
+    return (numbering.evse_of(number) - 1) * make.per_evse + numbering.connector_of(number)
 
 
 def _last_seen(rng: random.Random, now: datetime, trait: str) -> datetime:
@@ -216,7 +227,7 @@ def _was_connected(rng: random.Random, station: Station, make: Make, trait: str,
     station.first_connected_at = now - timedelta(days=rng.randint(60, 500))
     station.booted_at = station.connected_at = seen - timedelta(days=rng.uniform(0.5, 20))
     station.last_message_at = station.disconnected_at = seen
-    station.ocpp_version, station.clock_offset = "1.6", rng.uniform(-0.8, 0.8)
+    station.ocpp_version, station.clock_offset = make.version, rng.uniform(-0.8, 0.8)
     station.created_at = station.first_connected_at - timedelta(days=3)
     station.save()
     station.connectors.update(status=Connector.Status.AVAILABLE, error_code="NoError", status_at=seen)

@@ -101,8 +101,8 @@ class Place:
 
 LOCATIONS = (
     Place("haven", "Wilhelminakade", "Wilhelminakade 909", "3072 AP", "Rotterdam", "NL", 51.9045, 4.4868, "Europe/Amsterdam", "whitelist", "office", (
-        ("alfen-double", "P1 gate", "charging"), ("alfen-double", "P1 left", "lively"), ("alfen-double", "P1 right", "idle"),
-        ("zaptec", "P2 row A 1", "charging"), ("zaptec", "P2 row A 2", "idle"), ("zaptec", "P2 row A 3", "idle"), ("abb-dc", "Visitors fast", "broken"))),
+        ("alfen-double", "P1 gate", "charging"), ("alfen-201", "P1 left", "lively"), ("alfen-double", "P1 right", "idle"),
+        ("zaptec-201", "P2 row A 1", "charging"), ("zaptec-201", "P2 row A 2", "idle"), ("zaptec-201", "P2 row A 3", "idle"), ("abb-dc", "Visitors fast", "broken"))),
     Place("haven", "Coolsingel", "Coolsingel 42", "3011 AD", "Rotterdam", "NL", 51.9228, 4.4790, "Europe/Amsterdam", "roaming_whitelist", "office", (
         ("evbox", "Basement 1", "idle"), ("evbox", "Basement 2", "offline"), ("keba", "Basement 3", "idle"))),
     Place("vries", "De Vries, Delft", "Kerkstraat 14", "2611 GX", "Delft", "NL", 52.0125, 4.3590, "Europe/Amsterdam", "roaming_whitelist", "home", (
@@ -112,15 +112,15 @@ LOCATIONS = (
     Place("noord", "Depot Arnhem", "Westervoortsedijk 73", "6827 AV", "Arnhem", "NL", 51.9730, 5.9370, "Europe/Amsterdam", "whitelist", "depot", (
         ("abb-ac", "Bay 1", "idle"), ("abb-ac", "Bay 2", "idle"), ("abb-ac", "Bay 3", "never"), ("abb-ac", "Bay 4", "never"))),
     Place("noord", "Depot Düsseldorf", "Königsallee 92", "40212", "Düsseldorf", "DE", 51.2195, 6.7790, "Europe/Berlin", "whitelist", "depot", (
-        ("alpitronic-150", "Hof", "idle"), ("keba", "Tor 2", "silent"))),
+        ("alpitronic-201", "Hof", "idle"), ("keba", "Tor 2", "silent"))),
     Place("schelde", "Hotel Scheldezicht", "Jan van Rijswijcklaan 191", "2020", "Antwerpen", "BE", 51.1925, 4.4030, "Europe/Brussels", "open", "hotel", (
         ("easee", "Courtyard 1", "lively"), ("easee", "Courtyard 2", "idle"), ("wallbox", "Front", "idle"))),
     Place("schelde", "Noorderlaan", "Noorderlaan 147", "2030", "Antwerpen", "BE", 51.2490, 4.4210, "Europe/Brussels", "roaming", "motorway", (
-        ("alpitronic-300", "Pylon 1", "charging"), ("alpitronic-300", "Pylon 2", "idle"))),
+        ("alpitronic-201", "Pylon 1", "charging"), ("alpitronic-201", "Pylon 2", "idle"))),
     Place("seeblick", "Hotel Seeblick", "Seestraße 5", "6900", "Bregenz", "AT", 47.5045, 9.7455, "Europe/Vienna", "roaming_whitelist", "hotel", (
         ("keba", "Tiefgarage 1", "charging"), ("keba", "Tiefgarage 2", "idle"), ("mennekes", "Vorplatz", "deactivated"))),
     Place("garagen", "Bahnhofsgarage", "Südtiroler Platz 1", "5020", "Salzburg", "AT", 47.8130, 13.0455, "Europe/Vienna", "roaming", "garage", (
-        ("alfen-single", "Ebene 1 Platz 12", "idle"), ("alfen-single", "Ebene 1 Platz 13", "idle"), ("alfen-single", "Ebene 1 Platz 14", "idle"),
+        ("alfen-single-201", "Ebene 1 Platz 12", "idle"), ("alfen-single-201", "Ebene 1 Platz 13", "idle"), ("alfen-single", "Ebene 1 Platz 14", "idle"),
         ("alpitronic-150", "Schnelllader", "lively"))),
     Place("garagen", "Mirabell", "Mirabellplatz 5", "5020", "Salzburg", "AT", 47.8055, 13.0425, "Europe/Vienna", "roaming", "garage", (
         ("zaptec", "Mirabell 1", "never"), ("zaptec", "Mirabell 2", "never"), ("zaptec", "Mirabell 3", "never"))),

@@ -30,6 +30,7 @@ from stations.models import (
     StatusChange,
     Transaction,
 )
+from stations.ocpp.numbering import evse_of
 
 DAYS = 35
 # habit -> (visits per connector and day, hour of arrival, its spread in hours, hours plugged in at most, works at weekends)
@@ -61,16 +62,18 @@ class History:
     outages: list[OutOfService | MaintenanceWindow] = field(default_factory=list)
     switches: list[AvailabilityChange] = field(default_factory=list)
 
-    def live(self, station: Station, make: Make, habit: str, cards: Sequence[str], until: datetime) -> list[int]:
-        """The past of one station up to `until`; returns the registers of its meters, in Wh, by connector."""
-        registers = []
+    def live(self, station: Station, make: Make, habit: str, cards: Sequence[str], until: datetime) -> dict[int, int]:
+        """The past of one station up to `until`; returns the registers of its meters, in Wh, by number of the connector."""
+        registers: dict[int, int] = {}
         self.connected(station, until)
         for connector in station.connectors.all():
-            if connector.number:
+            if evse_of(connector.number) != connector.number:
+                registers[connector.number] = registers[evse_of(connector.number)]  # one meter; nobody came to this cable
+            elif connector.number:
                 register = float(self.rng.randint(200_000, 9_000_000))
                 for car, begin, end in self.visits(station, make, habit, until):
                     register = self.visit(station, connector, make, cards, car, begin, end, register)
-                registers.append(round(register))
+                registers[connector.number] = round(register)
         return registers
 
     def connected(self, station: Station, until: datetime) -> None:

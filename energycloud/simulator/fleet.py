@@ -76,7 +76,7 @@ class Fleet:
                 speed=speed, rng=rng, **security,
             )  # fmt: skip
             for outlet, register in zip(station.outlets.values(), known.registers, strict=False):
-                outlet.register = register
+                outlet.register = max(outlet.register, register)
             station.restore(kept.get(known.identity, {}))
             self.stations.append(station)
             if index < lively:
