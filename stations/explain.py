@@ -427,7 +427,7 @@ def intent_of(command: Command) -> Intent | None:
     """What a command wants, its secrets masked; None for what is no intent of the portal."""
     payload = command.payload if isinstance(command.payload, dict) else {}
     version = speaker(command.version)
-    return version.intent(command.action, version.without_secrets(command.action, payload))
+    return version.intent(command.action, version.without_secrets(command.action, payload, every_value=command.secret))
 
 
 def outcome_of(command: Command) -> str:

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stations import nudges
-from stations.models import BulkItem, Command, Station
+from stations.models import BulkItem, Command, DeviceVariable, Station
 from stations.ocpp import numbering
-from stations.ocpp.intents import Intent, NotPossible
-from stations.ocpp.versions import speaker
+from stations.ocpp.intents import Configure, ConfigureMany, Intent, NotPossible
+from stations.ocpp.versions import has_variables, speaker
 from tenancy import audit
 from tenancy.models import User
 
@@ -56,7 +56,7 @@ def request_command(
         raise CommandRefused("not_connected", _("%s is not connected, so it cannot be asked anything now.") % station)
     if Command.objects.filter(station=station, state__in=Command.OPEN).count() >= MAX_OPEN:
         raise CommandRefused("busy", _("%s has not worked off its earlier commands yet. Try again in a moment.") % station)
-    connector = version.connector_named(action, payload)
+    connector, secret = version.connector_named(action, payload), sets_hidden(station, action, payload)
     command = Command.objects.create(
         station=station,
         action=action,
@@ -66,13 +66,23 @@ def request_command(
         item=item,
         version=station.ocpp_version,
         timeout=seconds,
+        secret=secret,
         connector_number=connector if connector is not None and numbering.possible(connector) else None,
         deadline=timezone.now() + timedelta(seconds=seconds),
     )
     if recorded:
-        audit.record(actor, "command", station, station.location.organization, {action: [None, version.without_secrets(action, payload)]})
+        told = version.without_secrets(action, payload, every_value=secret)
+        audit.record(actor, "command", station, station.location.organization, {action: [None, told]})
     nudges.command_queued(station.pk)
     return command
+
+
+def sets_hidden(station: Station, action: str, payload: dict[str, Any]) -> bool:
+    """Whether it sets a variable that, as the station says, can never be read."""
+    wanted = speaker(station.ocpp_version).intent(action, payload)
+    settings = wanted.settings if isinstance(wanted, ConfigureMany) else [wanted] if isinstance(wanted, Configure) else []
+    keys = [one.key for one in settings] if has_variables(station.ocpp_version) else []
+    return bool(keys) and DeviceVariable.objects.filter(station=station, key__in=keys, mutability="WriteOnly").exists()
 
 
 def ask(

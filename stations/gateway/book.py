@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, deviations, doors, outbound, periods, rare, reports, reserved, unmatched
+from stations.gateway import bulk, cards, deviations, device_events, doors, outbound, periods, rare, reports, reserved, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
@@ -180,7 +180,9 @@ class Book:
             number = getattr(event, "connector", None)
             if isinstance(event, events.TransactionReport) and (number is None or not numbering.possible(number)):
                 number = None if event.transaction_id in state.open else 0
-            if number is not None and number not in state.connectors and numbering.possible(number):
+            if isinstance(event, events.Noticed):
+                self.grown += [(state, one.connector) for one in event.statuses if _missing(state, one.connector)]
+            if number is not None and _missing(state, number):
                 self.grown.append((state, number))
             if isinstance(event, events.CardOffered | events.Started):
                 offered.append((entry, event.id_tag))
@@ -193,6 +195,7 @@ class Book:
         if self.grown:
             self._add_connectors({(state.station_id, number) for state, number in self.grown})
         offered += self.of_transactions.read(received)
+        self.faults = device_events.Faults(received)
         self.verdicts, self.questions = cards.judge(offered, self.of_transactions.charges)
         self.known: dict[tuple[int, str], Known] = {}
         if wanted:
@@ -272,6 +275,8 @@ class Book:
             return Done()
         if isinstance(event, frames.OcppError):
             return frames.error(event.message_id, entry.reader.spelled(event.code), event.description)
+        if isinstance(event, events.Noticed):
+            self._noticed(entry, event)
         return None
 
     def _hear(self, state: StationState, at: datetime) -> None:
@@ -303,10 +308,22 @@ class Book:
         ))  # fmt: skip
         self.changed.add(entry.state.station_id)
 
+    def _noticed(self, entry: Received, event: events.Noticed) -> None:
+        """What of it is a status; all of it is kept by `device_events`."""
+        broken = self.faults.learn(entry.state.station_id, event.notices)
+        for status in event.statuses:
+            self._status(entry, status)
+        for number in broken:
+            connector = self.connector(entry.state, number)
+            now = (self.statuses.get(connector) or connector.status) if connector else ()
+            if connector and now[:3] == (Connector.Status.FAULTED, "", ""):
+                self._status(entry, events.Status(number, Connector.Status.FAULTED, "", "", "", "", None))
+
     def _status(self, entry: Received, event: events.Status) -> Reply | str:
         connector = self.connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
+        event = self.faults.named(entry.state.station_id, event)
         reported = event.at
         at = (effective(reported.at, entry.at) if reported else None) or entry.at
         if reported and reported.at:
@@ -603,6 +620,10 @@ class Book:
             answered_at=entry.at,
             failed=True,
         )
+
+
+def _missing(state: StationState, number: int) -> bool:
+    return number not in state.connectors and numbering.possible(number)
 
 
 def _reported_after_all(known: Known, event: events.Ended, ended: datetime, at: datetime) -> Correction:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations import credentials, file_progress, hooks, security_changes, security_steps
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
-from stations.gateway import bulk, reserved, smart_charging, transaction_answers
+from stations.gateway import bulk, device, reserved, smart_charging, transaction_answers
 from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -29,8 +29,21 @@ from stations.models import (
 )
 from stations.ocpp import frames, intents, masking, reading
 from stations.ocpp.frames import CallError
-from stations.ocpp.intents import AskTransaction, CancelReservation, Configure, ReadConfiguration, Reserve, Start, Switch
-from stations.ocpp.versions import reader, speaker
+from stations.ocpp.intents import (
+    AskTransaction,
+    CancelReservation,
+    ClearMonitors,
+    Configure,
+    ConfigureMany,
+    ReadConfiguration,
+    ReadMonitors,
+    ReadReport,
+    Reserve,
+    SetMonitor,
+    Start,
+    Switch,
+)
+from stations.ocpp.versions import has_variables, reader, speaker
 
 
 class Outgoing(NamedTuple):
@@ -56,7 +69,7 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     with transaction.atomic():
         for command in due.values():
             message_id = str(uuid.uuid4())
-            shown = frames.call(message_id, command.action, masking.without_secrets(command.action, command.payload))
+            shown = frames.call(message_id, command.action, _shown(command))
             frame = Frame.objects.create(
                 station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
             )
@@ -79,10 +92,14 @@ def _give_up_foreign(queued: QuerySet[Command], now: datetime) -> None:
         left.update(state=Command.State.FAILED, error_code="NotSupported", error_description=said, answered_at=now)
 
 
+def _shown(command: Command) -> dict[str, Any]:
+    return masking.without_secrets(command.action, command.payload, every_value=command.secret)
+
+
 def _sealed(command: Command) -> dict[str, Any]:
     """The payload as it is kept once it is on its way: a password is masked. A password of the station's own lets it in from now on, too:
     whether it takes it is told by what it comes back with, for its answer may come late or never."""
-    shown = masking.without_secrets(command.action, command.payload)
+    shown = _shown(command)
     version = speaker(command.version)
     wanted = version.intent(command.action, command.payload) if shown is not command.payload else None
     if isinstance(wanted, Configure) and wanted.key.lower() == version.PASSWORD_KEY.lower():
@@ -154,6 +171,9 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
 def _configured(command: Command, wanted: Configure, outcome: str, answer: dict[str, Any], at: datetime) -> None:
     if outcome not in (intents.ACCEPTED, intents.REBOOT_REQUIRED):
         return
+    if has_variables(command.version):
+        device.configured(command, wanted, answer, at)
+        return
     key, value = wanted.key[:50], wanted.value[:500]
     values = {"value": value, "updated_at": at, "reboot_required": outcome == intents.REBOOT_REQUIRED, "only_set": True}
     known = ConfigurationKey.objects.filter(station_id=command.station_id, key=key).values_list("value", flat=True).first()
@@ -181,6 +201,12 @@ def _switched(command: Command, wanted: Switch, outcome: str, answer: dict[str, 
 
 
 def _keep_configuration(command: Command, wanted: ReadConfiguration, outcome: str, answer: dict[str, Any], at: datetime) -> None:
+    if has_variables(command.version):
+        if wanted.keys:
+            device.read(command, answer, at)
+        else:
+            device.report_asked(command, outcome, at)
+        return
     entries, unknown = answer.get("configurationKey"), speaker(command.version).keys_unknown(answer)
     if not isinstance(entries, list):
         if not unknown:
@@ -236,7 +262,12 @@ Consequence = Callable[[Command, Any, str, dict[str, Any], datetime], None]
 # and when it came. Called in the ledger's transaction; touches rows of the command's own station only.
 CONSEQUENCES: dict[type[Any], Consequence] = {
     Configure: _configured,
+    ConfigureMany: lambda command, wanted, outcome, answer, at: device.configured(command, wanted, answer, at),
     ReadConfiguration: _keep_configuration,
+    ReadReport: lambda command, wanted, outcome, answer, at: device.report_asked(command, outcome, at),
+    ReadMonitors: lambda command, wanted, outcome, answer, at: device.report_asked(command, outcome, at),
+    SetMonitor: lambda command, wanted, outcome, answer, at: device.monitor_set(command, wanted, answer, at),
+    ClearMonitors: lambda command, wanted, outcome, answer, at: device.monitors_cleared(command, wanted, answer, at),
     Switch: _switched,
     Start: transaction_answers.started,
     AskTransaction: transaction_answers.asked,
@@ -262,7 +293,7 @@ def expire(now: datetime) -> list[int]:
     if expired:
         stale.update(state=Command.State.EXPIRED)
         for command in expired:
-            shown = masking.without_secrets(command.action, command.payload)
+            shown = _shown(command)
             if shown is not command.payload:
                 Command.objects.filter(pk=command.pk, state=Command.State.EXPIRED).update(payload=shown)
     # `sent` rows are timed out by their gateway; the extra minute leaves it the first word

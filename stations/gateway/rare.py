@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stations.gateway import reserved, smart_charging, vendors
+from stations.gateway import device, device_events, reserved, smart_charging, vendors
 from stations.gateway.entries import Entry, Received
 from stations.ocpp import events
 from stations.ocpp.replies import Reply
@@ -22,6 +22,9 @@ HANDLERS: dict[type[Any], Handler] = {
     **smart_charging.HANDLERS,
     events.ReservationUpdate: reserved.updated,
     events.VendorData: vendors.transferred,
+    events.ModelReport: device.model_reported,
+    events.MonitorReport: device.monitors_reported,
+    events.Noticed: device_events.noticed,
 }
 
 

@@ -14,6 +14,7 @@ from stations.models.care import Contact, Document, MaintenanceWindow, Note, Out
 from stations.models.charging import CardOffer, MeterSample, MeterSeries, Settlement, SignedMeterValue, Transaction, UnmatchedMessage
 from stations.models.corrections import Correction
 from stations.models.deviations import Deviation
+from stations.models.device import DeviceEvent, DeviceMonitor, DeviceReport, DeviceVariable, Severity
 from stations.models.firmware import FirmwareFile, FirmwareUpdate, StationUpload
 from stations.models.history import (
     ActivationChange,
@@ -68,6 +69,10 @@ __all__ = [
     "Correction",
     "CurrentType",
     "Deviation",
+    "DeviceEvent",
+    "DeviceMonitor",
+    "DeviceReport",
+    "DeviceVariable",
     "Document",
     "ExternalLimit",
     "FirmwareFile",
@@ -92,6 +97,7 @@ __all__ = [
     "SecurityEvent",
     "SecurityProfile",
     "Settlement",
+    "Severity",
     "SignedMeterValue",
     "Station",
     "StationCertificate",

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from stations.models.device import LONGEST_KEY
 from stations.models.infrastructure import Availability, Connector, Station
 from stations.models.operation import Command
 from tenancy.rights import READ_CONFIGURATION, VisibleQuerySet
@@ -105,10 +106,10 @@ class ConfigurationChange(models.Model):
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="configuration_changes", db_index=False)
     at = models.DateTimeField(_("When"))
-    key = models.CharField(_("Key"), max_length=50)
+    key = models.CharField(_("Key"), max_length=LONGEST_KEY)
     # Null: there was none, or there is none any more. Secret values are masked.
-    before = models.CharField(_("Before"), max_length=500, null=True)
-    after = models.CharField(_("After"), max_length=500, null=True)
+    before = models.CharField(_("Before"), max_length=2500, null=True)
+    after = models.CharField(_("After"), max_length=2500, null=True)
     command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")
 
     objects = VisibleQuerySet.as_manager()

@@ -84,6 +84,8 @@ class Command(models.Model):
     # The OCPP version in which action, payload and answer are written
     version = models.CharField(max_length=8, blank=True)
     item = models.ForeignKey("stations.BulkItem", models.SET_NULL, null=True, related_name="commands")
+    # Every value that its payload sets is a secret, because the station says that what is set can never be read
+    secret = models.BooleanField(default=False)
     error_code = models.CharField(max_length=40, blank=True)
     error_description = models.CharField(max_length=255, blank=True)
 

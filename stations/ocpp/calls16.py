@@ -161,9 +161,9 @@ def check(action: str, payload: Payload) -> str:
     return v16.check_command(action, payload)
 
 
-def without_secrets(action: str, payload: Payload) -> Payload:
+def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:
     """The payload of a CALL of ours, or of its answer, as it may be shown."""
-    return masking.without_secrets(action, payload)
+    return masking.without_secrets(action, payload, every_value=every_value)
 
 
 def _trigger(intent: Trigger) -> Call:

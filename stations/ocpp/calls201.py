@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from stations.ocpp import commands, intents, masking, profile_reading, profiles, schemas
 from stations.ocpp.intents import (
@@ -16,8 +17,10 @@ from stations.ocpp.intents import (
     AskTransaction,
     CancelReservation,
     ClearCache,
+    ClearMonitors,
     ClearProfile,
     Configure,
+    ConfigureMany,
     GetProfiles,
     GetSchedule,
     Intent,
@@ -25,10 +28,15 @@ from stations.ocpp.intents import (
     NetworkProfile,
     NotPossible,
     ReadConfiguration,
+    ReadMonitors,
+    ReadReport,
     Reserve,
     Reset,
     SendList,
     SendLog,
+    SetMonitor,
+    SetMonitoringBase,
+    SetMonitoringLevel,
     SetProfile,
     Start,
     Stop,
@@ -69,6 +77,16 @@ _FEATURES: dict[type[Any], tuple[str, str]] = {
 }
 ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
 TELLING_KEYS = (*dict.fromkeys(key for key, _name in _FEATURES.values()), ANY_KEY)
+_LISTS, _RESERVATIONS, _PROFILES, _MONITORS, _CACHE = (
+    ("LocalAuthListCtrlr/Available", lazy("local lists")), ("ReservationCtrlr/Available", lazy("reservations")),
+    ("SmartChargingCtrlr/Available", lazy("charging profiles")), ("MonitoringCtrlr/Available", lazy("monitors")),
+    ("AuthCacheCtrlr/Available", lazy("a cache of cards")),
+)  # fmt: skip
+_FEATURES: dict[type[Any], tuple[str, Any]] = {
+    ClearCache: _CACHE,
+    **dict.fromkeys((SetMonitor, ClearMonitors, ReadMonitors, SetMonitoringBase, SetMonitoringLevel), _MONITORS),
+}
+TELLING_KEYS = tuple(key for key, _name in (_LISTS, _RESERVATIONS, _PROFILES, _MONITORS, _CACHE))
 
 # What OCPP 1.6 has as a configuration key of another name (part 2, Appendices: referenced components and variables)
 _KEYS = {
@@ -87,7 +105,7 @@ _EMAID = re.compile(r"[A-Z]{2}-?[0-9A-Z]{3}-?C[0-9A-Z]{8}(?:-?[0-9A-Z])?", re.IG
 def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
     """What `intent` needs and the station, by its device model, does not have; empty where it has it or never said."""
     key, name = _FEATURES.get(intent, ("", ""))
-    return name if key and configuration.get(key, "").strip().lower() == "false" else ""
+    return str(name) if key and configuration.get(key, "").strip().lower() == "false" else ""
 
 
 def tells_security_log(configuration: Mapping[str, str]) -> bool | None:
@@ -160,6 +178,18 @@ def _read(intent: ReadConfiguration) -> Call:
     if not intent.keys:
         return "GetBaseReport", {"requestId": new_id(), "reportBase": "FullInventory"}
     return "GetVariables", {"getVariableData": [_variable(key).payload() for key in intent.keys]}
+
+
+def _setting(intent: Configure) -> Payload:
+    attribute = {} if intent.attribute == "Actual" else {"attributeType": intent.attribute}
+    return {**_variable(intent.key).payload(), **attribute, "attributeValue": intent.value}
+
+
+def _monitor(intent: SetMonitor) -> Call:
+    value = int(intent.value) if float(intent.value).is_integer() else intent.value
+    told = {"transaction": intent.transaction, "value": value, "type": intent.type, "severity": intent.severity}
+    number = {} if intent.id is None else {"id": intent.id}
+    return "SetVariableMonitoring", {"setMonitoringData": [{**number, **told, **_variable(intent.key).payload()}]}
 
 
 def _log(intent: SendLog) -> Call:
@@ -261,15 +291,20 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     ),
     ClearCache: lambda intent: ("ClearCache", {}),
     ReadConfiguration: _read,
-    Configure: lambda intent: (
-        "SetVariables", {"setVariableData": [{**_variable(intent.key).payload(), "attributeValue": intent.value}]},
-    ),
     NetworkProfile: lambda intent: ("SetNetworkProfile", {
         "configurationSlot": intent.slot, "connectionData": {
             "ocppVersion": "OCPP20", "ocppTransport": "JSON", "ocppCsmsUrl": intent.url, "messageTimeout": intent.message_timeout,
             "securityProfile": intent.profile, "ocppInterface": "Wireless0" if intent.wireless else "Wired0",
         },
     }),
+    Configure: lambda intent: ("SetVariables", {"setVariableData": [_setting(intent)]}),
+    ConfigureMany: lambda intent: ("SetVariables", {"setVariableData": [_setting(one) for one in intent.settings]}),
+    ReadReport: lambda intent: ("GetBaseReport", {"requestId": new_id(), "reportBase": intent.base}),
+    SetMonitor: _monitor,
+    ClearMonitors: lambda intent: ("ClearVariableMonitoring", {"id": list(intent.ids)}),
+    ReadMonitors: lambda intent: ("GetMonitoringReport", {"requestId": intent.request or new_id()}),
+    SetMonitoringBase: lambda intent: ("SetMonitoringBase", {"monitoringBase": intent.base}),
+    SetMonitoringLevel: lambda intent: ("SetMonitoringLevel", {"severity": intent.severity}),
     UpdateFirmware: lambda intent: ("UpdateFirmware", {
         "requestId": new_id(), "retries": intent.retries, "retryInterval": intent.retry_interval,
         "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)},
@@ -306,10 +341,16 @@ def _at(evse: Payload | None) -> int:
     return number(evse["id"], evse.get("connectorId")) if evse else 0
 
 
-def _configure(p: Payload) -> Intent | None:
-    """Several variables at once are no intent."""
-    [one] = p["setVariableData"]
-    return Configure(str(Variable.read(one)), one["attributeValue"]) if one.get("attributeType", "Actual") == "Actual" else None
+def _configure(p: Payload) -> Intent:
+    found = [Configure(str(Variable.read(one)), one["attributeValue"], one.get("attributeType", "Actual")) for one in p["setVariableData"]]
+    return found[0] if len(found) == 1 else ConfigureMany(tuple(found))
+
+
+def _watch(p: Payload) -> Intent:
+    """Several monitors at once are no intent."""
+    [one] = p["setMonitoringData"]
+    key = str(Variable.read(one))
+    return SetMonitor(key, one["type"], one["value"], one["severity"], bool(one.get("transaction")), one.get("id"))
 
 
 def _cleared(p: Payload) -> Intent:
@@ -330,7 +371,12 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "ChangeAvailability": lambda p: Switch(p["operationalStatus"] == "Operative", _at(p.get("evse"))),
     "TriggerMessage": lambda p: Trigger(p["requestedMessage"], _at(p.get("evse"))),
     "ClearCache": lambda p: ClearCache(),
-    "GetBaseReport": lambda p: ReadConfiguration() if p["reportBase"] == "FullInventory" else None,
+    "GetBaseReport": lambda p: ReadConfiguration() if p["reportBase"] == "FullInventory" else ReadReport(p["reportBase"]),
+    "SetVariableMonitoring": _watch,
+    "ClearVariableMonitoring": lambda p: ClearMonitors(tuple(p["id"])),
+    "GetMonitoringReport": lambda p: None if p.get("componentVariable") or p.get("monitoringCriteria") else ReadMonitors(p["requestId"]),
+    "SetMonitoringBase": lambda p: SetMonitoringBase(p["monitoringBase"]),
+    "SetMonitoringLevel": lambda p: SetMonitoringLevel(p["severity"]),
     "GetVariables": lambda p: ReadConfiguration(tuple(str(Variable.read(one)) for one in p["getVariableData"])),
     "SetVariables": _configure,
     "UpdateFirmware": lambda p: UpdateFirmware(
@@ -392,9 +438,9 @@ def check(action: str, payload: Payload) -> str:
     return _V201.check_command(action, payload)
 
 
-def without_secrets(action: str, payload: Payload) -> Payload:
+def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:
     """The payload of a CALL of ours, or of its answer, as it may be shown."""
-    return masking.without_secrets(action, payload)
+    return masking.without_secrets(action, payload, every_value=every_value)
 
 
 _OUTCOMES = {
@@ -413,6 +459,9 @@ _OUTCOMES = {
     "UnknownComponent": intents.NOT_SUPPORTED,
     "UnknownVariable": intents.NOT_SUPPORTED,
     "NotSupportedAttributeType": intents.NOT_SUPPORTED,
+    "UnsupportedMonitorType": intents.NOT_SUPPORTED,
+    "Duplicate": intents.REJECTED,
+    "NotFound": intents.REJECTED,
     "NotSupported": intents.NOT_SUPPORTED,
     "NotImplemented": intents.NOT_SUPPORTED,
     "Occupied": intents.OCCUPIED,

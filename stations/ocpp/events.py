@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from stations.ocpp.variables import Variable
 
 from stations.ocpp.profiles import Profile, Step
 
@@ -184,6 +187,76 @@ class CarSchedule(NamedTuple):
     place: int
 
 
+class Told(NamedTuple):
+    """An attribute of a variable as a report tells it (2.0.1 part 2, VariableAttributeType, VariableCharacteristicsType). `value` None:
+    not told; `choices` as the station writes them, with commas between."""
+
+    variable: Variable
+    attribute: str  # AttributeEnumType
+    value: str | None
+    mutability: str
+    persistent: bool
+    constant: bool
+    data_type: str
+    unit: str
+    least: float | None
+    most: float | None
+    choices: str
+    monitored: bool  # monitors can be set on it
+
+
+class ModelReport(NamedTuple):
+    """NotifyReport: a part of the device model, counted from 0, that was asked for as `request`. Not `more`: it is the last one."""
+
+    request: int
+    part: int
+    more: bool
+    told: list[Told]
+
+
+class MonitorTold(NamedTuple):
+    variable: Variable
+    id: int
+    type: str  # MonitorEnumType
+    value: float
+    severity: int  # 0, the worst, to 9
+    transaction: bool  # it watches only while a transaction runs
+
+
+class MonitorReport(NamedTuple):
+    """NotifyMonitoringReport: a part of the monitors, as in ModelReport."""
+
+    request: int
+    part: int
+    more: bool
+    monitors: list[MonitorTold]
+
+
+class Notice(NamedTuple):
+    """Something that a monitor, or the station by itself, has seen (EventDataType)."""
+
+    id: int
+    at: Reported
+    trigger: str
+    variable: Variable
+    value: str
+    cause: int | None
+    tech_code: str
+    tech_info: str
+    cleared: bool
+    transaction_id: str
+    monitor: int | None
+    kind: str  # EventNotificationEnumType
+    severity: int | None = None
+
+
+class Noticed(NamedTuple):
+    """NotifyEvent. `statuses` are those among the notices that say the same as a Status."""
+
+    notices: list[Notice]
+    statuses: list[Status]
+
+
 Event = (
     Boot
     | Heartbeat
@@ -202,5 +275,8 @@ Event = (
     | ProfilesReported
     | ChargingNeeds
     | CarSchedule
+    | ModelReport
+    | MonitorReport
+    | Noticed
 )
 Payload = dict[str, Any]

@@ -73,8 +73,58 @@ class ReadConfiguration(NamedTuple):
 
 
 class Configure(NamedTuple):
+    """`attribute` is which one of a variable (AttributeEnumType of 2.0.1)."""
+
     key: str
     value: str
+    attribute: str = "Actual"
+
+
+class ConfigureMany(NamedTuple):
+    """Several variables at once, each with an answer of its own; 2.0.1 only."""
+
+    settings: tuple[Configure, ...]
+
+
+class ReadReport(NamedTuple):
+    """A part of the device model, 2.0.1 only: CONFIGURATION is what can be set, SUMMARY what is in order and what is not. The whole of it
+    is ReadConfiguration()."""
+
+    base: str
+
+
+CONFIGURATION, SUMMARY = "ConfigurationInventory", "SummaryInventory"
+
+
+class SetMonitor(NamedTuple):
+    """Watch a variable and tell when `type` (MonitorEnumType) says so, 2.0.1 only. An `id` changes the monitor that has it."""
+
+    key: str
+    type: str
+    value: float
+    severity: int  # 0, the worst, to 9
+    transaction: bool = False  # only while a transaction runs
+    id: int | None = None
+
+
+class ClearMonitors(NamedTuple):
+    ids: tuple[int, ...]
+
+
+class ReadMonitors(NamedTuple):
+    """All of them. `request` is a number that tells this reading from others; 0: a new one is chosen."""
+
+    request: int = 0
+
+
+class SetMonitoringBase(NamedTuple):
+    base: str  # MonitoringBaseEnumType
+
+
+class SetMonitoringLevel(NamedTuple):
+    """What is less severe is not told."""
+
+    severity: int
 
 
 class NetworkProfile(NamedTuple):
@@ -209,6 +259,13 @@ Intent = (
     | SendList
     | AskListVersion
     | TellVendor
+    | ConfigureMany
+    | ReadReport
+    | SetMonitor
+    | ClearMonitors
+    | ReadMonitors
+    | SetMonitoringBase
+    | SetMonitoringLevel
 )
 
 # -- what came of it ----------------------------------------------------------------------------------------------------------------------

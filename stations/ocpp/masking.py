@@ -16,16 +16,16 @@ def is_secret(key: str) -> bool:
     return bool(_SECRET_KEY.search(key))
 
 
-def without_secrets(action: str, payload: Payload) -> Payload:
+def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:
     """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked, and so are the cards of a
     local list, which may belong to organizations that those who read the log never see. The very
-    payload where there is nothing to mask."""
+    payload where there is nothing to mask. `every_value`: what it sets is secret, whatever its name says."""
     if action == "ChangeConfiguration" and "value" in payload and is_secret(str(payload.get("key", ""))):
         return {**payload, "value": MASK}
     if action == "SendLocalList" and payload.get("localAuthorizationList"):
         return {**payload, "localAuthorizationList": without_cards(action, payload["localAuthorizationList"])}
     if action in _VARIABLES:
-        return _without_variables(payload)
+        return _without_variables(payload, every_value)
     if action == "SetNetworkProfile":
         hidden: Payload = _without_fields(payload)
         return payload if hidden == payload else hidden
@@ -44,17 +44,18 @@ _VALUES = ("attributeValue", "actualValue", "value")
 _SECRET_FIELDS = frozenset({"password", "apnPassword", "simPin", "key"})  # of SetNetworkProfile
 
 
-def _without_variables(payload: Payload) -> Payload:
+def _without_variables(payload: Payload, every_value: bool = False) -> Payload:
     def shown(value: Any, secret: bool = False) -> Any:
         if isinstance(value, list):
             return [shown(one, secret) for one in value]
         if not isinstance(value, dict):
-            return value
+            return without_url_passwords(value) if isinstance(value, str) else value
         variable = value.get("variable")
-        secret = secret or (isinstance(variable, dict) and is_secret(str(variable.get("name", ""))))
+        component = value.get("component")
+        secret = secret or any(is_secret(str(one.get("name", ""))) for one in (variable, component) if isinstance(one, dict))
         return {name: MASK if secret and name in _VALUES and one else shown(one, secret) for name, one in value.items()}
 
-    changed: Payload = shown(payload)
+    changed: Payload = shown(payload, every_value)
     return payload if changed == payload else changed
 
 
@@ -92,7 +93,28 @@ def names_cards(text: str) -> bool:
     return any(sign in folded for sign in CARD_SIGNS)
 
 
-CARD_SIGNS = ("idtag", "idtoken", "id_tag", "id_token", "signeddata", "signedmeterdata", "datatransfer", "notifycustomer", "\\u00")
+# Variables that hold the number of a card, or tell whose car it is
+_PERSONAL_VARIABLE = re.compile(r"token$|vehicleid$", re.IGNORECASE)
+
+
+def is_personal(variable: str) -> bool:
+    """Whether a variable of this name tells of a person: the card that was read, the car that is connected."""
+    return bool(_PERSONAL_VARIABLE.search(variable))
+
+
+CARD_SIGNS = (
+    "idtag",
+    "idtoken",
+    "id_tag",
+    "id_token",
+    "signeddata",
+    "signedmeterdata",
+    "datatransfer",
+    "notifycustomer",
+    'token"',
+    "vehicleid",
+    "\\u00",
+)
 
 
 def without_cards(action: str, payload: Any) -> Any:
@@ -103,6 +125,8 @@ def without_cards(action: str, payload: Any) -> Any:
     if not isinstance(payload, dict):
         return payload
     signed = payload.get("format") == "SignedData"
+    if action in _VARIABLES and isinstance(payload.get("variable"), dict) and is_personal(str(payload["variable"].get("name", ""))):
+        payload = _valueless(payload)
     return {
         key: MASK
         if isinstance(value, str | int | float) and (_CARD_KEY.search(key) or (signed and key == "value"))
@@ -111,6 +135,14 @@ def without_cards(action: str, payload: Any) -> Any:
         else without_cards(action, value)
         for key, value in payload.items()
     }
+
+
+def _valueless(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_valueless(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: MASK if name in (*_VALUES, "techInfo") and one else _valueless(one) for name, one in value.items()}
 
 
 # A password may hold anything but blanks. Bounded, so that a long text takes no longer than its length.

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from stations.ocpp import commands, schemas, smart201
+from stations.ocpp import commands, device_model, schemas, smart201
 from stations.ocpp.events import (
     Boot,
     CardOffered,
@@ -231,6 +231,7 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"], p.get("requestId")),
     "Heartbeat": lambda p: Heartbeat(),
     "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"], p.get("requestId"), True),
+    **device_model.READERS,
     "MeterValues": lambda p: Metered(connector_number(p["evseId"]), "", *_meter(p.get("meterValue") or [])),
     "ReservationStatusUpdate": lambda p: ReservationUpdate(p["reservationId"], p["reservationUpdateStatus"]),
     "SecurityEventNotification": lambda p: SecurityNotice(

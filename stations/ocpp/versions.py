@@ -59,7 +59,7 @@ class Speaker(Protocol):
 
     def check(self, action: str, payload: dict[str, Any]) -> str: ...
 
-    def without_secrets(self, action: str, payload: dict[str, Any]) -> dict[str, Any]: ...
+    def without_secrets(self, action: str, payload: dict[str, Any], *, every_value: bool = False) -> dict[str, Any]: ...
 
     def triggers(self) -> frozenset[str]: ...
 
@@ -95,11 +95,12 @@ class Version(NamedTuple):
     shown: str
     reader: Reader
     speaker: Speaker
+    variables: bool = True  # it has a device model of variables; else a configuration of keys
 
 
 # By what follows "ocpp" in the WebSocket subprotocol
 VERSIONS: dict[str, Version] = {
-    "1.6": Version("OCPP 1.6J", cast(Reader, v16), cast(Speaker, calls16)),
+    "1.6": Version("OCPP 1.6J", cast(Reader, v16), cast(Speaker, calls16), variables=False),
     "2.0.1": Version("OCPP 2.0.1", V201("v201", "OCPP 2.0.1"), cast(Speaker, calls201)),
     "2.1": Version("OCPP 2.1", V201("v21", "OCPP 2.1"), cast(Speaker, calls201)),
 }
@@ -107,6 +108,15 @@ SUBPROTOCOL = "ocpp"
 # What may end a transaction, and in which version
 _ENDING = {"StopTransaction": "1.6", "TransactionEvent": "2.0.1"}
 PROTOCOLS = tuple(version.shown for version in VERSIONS.values())
+
+
+# As stations have it in `ocpp_version`
+WITH_VARIABLES = frozenset(name for name, version in VERSIONS.items() if version.variables)
+
+
+def has_variables(version: str) -> bool:
+    """Whether stations that speak it have a device model instead of configuration keys."""
+    return _version(version).variables
 
 
 def agreed(offered: Collection[str]) -> str:
