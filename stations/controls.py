@@ -22,11 +22,13 @@ from stations.models import (
     ConfigurationKey,
     Connection,
     Connector,
+    DeviceVariable,
     OutOfService,
     Reservation,
     Station,
     Transaction,
 )
+from stations.models.device import ACTUAL
 from stations.ocpp import versions
 from stations.ocpp.intents import (
     LOG_STATUS,
@@ -37,6 +39,7 @@ from stations.ocpp.intents import (
     ReadConfiguration,
     Reserve,
     Reset,
+    SetMonitor,
     Start,
     Stop,
     Switch,
@@ -242,6 +245,8 @@ class Situation:
         missing = self.speaker.missing_profile(INTENTS[slug], self.told)
         if not missing:
             return ""
+        if versions.has_variables(self.station.ocpp_version):
+            return _("The station does not support %s: its device model says so.") % NEEDING_A_PROFILE.get(slug, missing)
         told = {"what": NEEDING_A_PROFILE.get(slug, missing), "profiles": self.told.get(versions.PROFILES_KEY, "")}
         if not told["profiles"]:
             return _("The station says that it does not support %(what)s.") % told
@@ -267,6 +272,16 @@ class Situation:
                 return self._why_not_unlock(connector)
             case "operative" | "inoperative":
                 return self._why_not_switch(slug, connector)
+        return ""
+
+    def why_no_monitors(self) -> str:
+        """Why no monitor of the station can be read, set or cleared now; empty when that can be done."""
+        if not versions.has_variables(self.station.ocpp_version):
+            return _("Monitors belong to OCPP 2.0.1, which the station does not speak.")
+        if reason := self.unreachable():
+            return reason
+        if missing := self.speaker.missing_profile(SetMonitor, self.told):
+            return _("The station does not support %s: its device model says so.") % missing
         return ""
 
     def _why_not_start(self, connector: Connector | None) -> str:
@@ -428,8 +443,10 @@ def situations(user: User | AnonymousUser, stations: Sequence[Station], now: dat
 def profiles_of(stations: Collection[int]) -> dict[int, dict[str, str]]:
     """What stations have told of what they can do: those keys of their configurations."""
     found: dict[int, dict[str, str]] = {}
-    rows = ConfigurationKey.objects.filter(station__in=stations, key__in=versions.TELLING_KEYS)
-    for station, key, value in rows.values_list("station_id", "key", "value"):
+    wanted, columns = {"station__in": stations, "key__in": versions.TELLING_KEYS}, ("station_id", "key", "value")
+    variables = DeviceVariable.objects.filter(attribute=ACTUAL, **wanted).order_by().values_list(*columns)
+    rows = ConfigurationKey.objects.filter(**wanted).order_by().values_list(*columns).union(variables, all=True)
+    for station, key, value in rows:
         found.setdefault(station, {})[key] = value
     return found
 

@@ -11,20 +11,27 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.models import Availability, Command, ConfigurationKey, Connection, Connector, Settlement
-from stations.ocpp import intents
+from stations.ocpp import commands, intents
 from stations.ocpp.intents import (
     LOG_STATUS,
     AskListVersion,
     AskTransaction,
     CancelReservation,
     ClearCache,
+    ClearMonitors,
     Configure,
+    ConfigureMany,
     Intent,
     ReadConfiguration,
+    ReadMonitors,
+    ReadReport,
     Reserve,
     Reset,
     SendList,
     SendLog,
+    SetMonitor,
+    SetMonitoringBase,
+    SetMonitoringLevel,
     Start,
     Stop,
     Switch,
@@ -394,9 +401,25 @@ def title_of(command: Command, *, values: bool) -> str:
         case Configure():
             if not values:
                 return _("Change %s in the configuration") % wanted.key
-            return _("Change %(key)s to “%(value)s”") % {"key": wanted.key, "value": wanted.value}
+            key = wanted.key if wanted.attribute == "Actual" else f"{wanted.key} ({wanted.attribute})"
+            return _("Change %(key)s to “%(value)s”") % {"key": key, "value": wanted.value}
         case ReadConfiguration():
             return _("Read %s in the configuration") % ", ".join(wanted.keys) if wanted.keys else _("Read the configuration")
+        case ConfigureMany():
+            keys = [one.key for one in wanted.settings]
+            return _("Change %(keys)s in the configuration") % {"keys": ", ".join(keys[:5]) + ("…" if len(keys) > 5 else "")}
+        case ReadReport():
+            return _("Read what can be set") if wanted.base == intents.CONFIGURATION else _("Read what is in order and what is not")
+        case SetMonitor():
+            return _("Set a monitor on %s") % wanted.key
+        case ClearMonitors():
+            return ngettext("Remove %d monitor", "Remove %d monitors", len(wanted.ids)) % len(wanted.ids)
+        case ReadMonitors():
+            return _("Read the monitors")
+        case SetMonitoringBase():
+            return _("Choose which monitors are active")
+        case SetMonitoringLevel():
+            return _("Tell events from severity %d on") % wanted.severity
         case ClearCache():
             return _("Clear the card cache")
         case Trigger():
@@ -548,11 +571,48 @@ def command_result(command: Command, viewer: Viewer) -> str:
                 more = ""
             return f"{said} {more}".strip()
     wanted, word = intent_of(command), command.answer_status
+    if isinstance(wanted, ReadConfiguration | ReadReport | ReadMonitors) and command.answer_status:
+        return str(_REPORTS.get(command.answer_status, command.answer_status))
     if isinstance(wanted, ReadConfiguration) and isinstance(command.answer, dict):
         return _read(command)
+    if wanted is not None and isinstance(command.answer, dict) and (said := _each(command)):
+        return said
     if wanted is None:
         return word
     return str(_ANSWERS.get((type(wanted), outcome_of(command)), word))
+
+
+_REPORTS: dict[str, Text] = {
+    "Accepted": lazy("Accepted; what was asked for follows in parts."),
+    "EmptyResultSet": lazy("There is nothing of this kind at the station."),
+    "Rejected": lazy("Refused by the station. It may still be sending another report: try again in a minute."),
+    "NotSupported": lazy("The station cannot report this."),
+}
+# What a result of one variable or monitor means (2.0.1 part 2: SetVariableStatusEnumType, SetMonitoringStatusEnumType …)
+_RESULTS: dict[str, Text] = {
+    "Accepted": lazy("Accepted."),
+    "Rejected": lazy("Refused by the station: it is read-only, or the value does not fit."),
+    "RebootRequired": lazy("Changed; in force after a reset."),
+    "UnknownComponent": lazy("The station does not know this component."),
+    "UnknownVariable": lazy("The component is known, but has no such variable."),
+    "NotSupportedAttributeType": lazy("The variable has no such attribute."),
+    "UnsupportedMonitorType": lazy("This variable cannot be watched in this way."),
+    "Duplicate": lazy("There is such a monitor already."),
+    "NotFound": lazy("There is no such monitor."),
+}
+
+
+def _each(command: Command) -> str:
+    """The result of each variable or monitor, with the reason that the station gives; empty where the answer has none."""
+    results = commands.results(command.answer)
+    said = []
+    for name, status, reason in results[:5]:
+        words = str(_RESULTS.get(status, status))
+        words = f"{words} ({reason[:100]})" if reason else words
+        said.append(f"{name}: {words}" if len(results) > 1 and name else words)
+    if len(results) > 5:
+        said.append(_("and %d more") % (len(results) - 5))
+    return " ".join(said)
 
 
 def _read(command: Command) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from stations.actions.commands import MAX_OPEN, ask
 from stations.actions.saving import save
-from stations.configuration.values import LONGEST_KEY, check, is_secret, shown
+from stations.configuration.values import check, is_secret, longest_key, shown
 from stations.models import Command, ConfigurationTemplate, Station
 from stations.ocpp.intents import Configure
 from tenancy import audit
@@ -29,7 +29,7 @@ def check_entries(entries: Mapping[str, str]) -> None:
         errors.append(_("A template has at most %d keys.") % MOST_ENTRIES)
     seen: set[str] = set()
     for key, value in entries.items():
-        if not key or len(key) > LONGEST_KEY or not key.isprintable() or "=" in key:
+        if not key or len(key) > longest_key(key) or not key.isprintable() or "=" in key:
             errors.append(_("“%s” is no key: a key has 1 to 50 signs, and no “=”.") % key[:60])
         elif key.casefold() in seen:
             errors.append(_("%s stands there twice.") % key)

@@ -1,7 +1,7 @@
 """Known configuration keys: what each does, in which unit, and what may be typed.
 
-`known(key, version)` is the only way in. The keys of a version stand in a module of their own (keys16), so that those of another one are
-added beside them. A key that is not known is of the make of the station: it has no entry, and any value can be typed.
+`known(key, version)` is the only way in. The keys of OCPP 1.6 stand in keys16, the variables of 2.0.1 in keys201: what is written
+Component/Variable is one of those. A key that is not known is of the make of the station: it has no entry, and any value can be typed.
 """
 
 from __future__ import annotations
@@ -12,19 +12,36 @@ from functools import lru_cache
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as lazy
 
+from stations.ocpp.variables import Variable
+from stations.ocpp.versions import has_variables
+
 Text = str | Promise
 
 NUMBER, SWITCH, CHOICE, LIST, TEXT, SECRET = "number", "switch", "choice", "list", "text", "secret"
+DECIMAL = "decimal"  # a number that may have a fraction, or be below 0
 CORE, LOCAL_LIST, RESERVATION, SMART, FIRMWARE, SECURITY, VENDOR = "core", "list", "reservation", "smart", "firmware", "security", "vendor"
+
+# Of the variables of 2.0.1 alone
+CONNECTION, AUTH, TRANSACTIONS, MEASURE = "connection", "auth", "transactions", "measure"
+MONITORING, CLOCK, DISPLAY, PLUG_AND_CHARGE, DEVICE = "monitoring", "clock", "display", "plug", "device"
 
 # In the order in which they are shown
 GROUPS: dict[str, Text] = {
     CORE: lazy("Charging and connection"),
+    CONNECTION: lazy("Connection"),
+    TRANSACTIONS: lazy("Transactions"),
+    MEASURE: lazy("Measurements"),
+    AUTH: lazy("Cards"),
     LOCAL_LIST: lazy("Local list"),
     RESERVATION: lazy("Reservations"),
     SMART: lazy("Smart charging"),
     FIRMWARE: lazy("Firmware and logs"),
     SECURITY: lazy("Security"),
+    MONITORING: lazy("Reports and monitors"),
+    CLOCK: lazy("Clock"),
+    DISPLAY: lazy("Display and prices"),
+    PLUG_AND_CHARGE: lazy("Plug and charge"),
+    DEVICE: lazy("The station and its parts"),
     VENDOR: lazy("Keys of the make"),
 }
 
@@ -41,8 +58,8 @@ class Known:
     text: Text
     kind: str
     unit: str = ""
-    least: int | None = None
-    most: int | None = None
+    least: float | None = None
+    most: float | None = None
     zero: Text = ""
     choices: tuple[tuple[str, Text], ...] = field(default=())
     readonly: bool = False
@@ -52,16 +69,33 @@ class Known:
 
 
 def known(key: str, version: str = "") -> Known | None:
-    """The entry of `key` in the OCPP `version` of a station ("1.6"; empty: it never told). Capitals do not matter."""
-    return catalogue(version).get(key.casefold())
+    """The entry of `key`; capitals do not matter. A variable is known whichever instance, EVSE or connector it is of."""
+    if "/" not in key:
+        return _keys().get(key.casefold())
+    found = Variable.parse(key)
+    if found is None:
+        return None
+    name, variables = found.name.casefold(), _variables()
+    return variables.get(f"{found.component.casefold()}/{name}") or variables.get(f"*/{name}")
 
 
-@lru_cache(4)
 def catalogue(version: str = "") -> dict[str, Known]:
-    """All entries of a version, by folded key."""
+    """All entries of a version ("1.6"; empty: the station never told), by folded key."""
+    return _variables() if has_variables(version) else _keys()
+
+
+@lru_cache(1)
+def _keys() -> dict[str, Known]:
     from stations.configuration import keys16
 
     return {entry.key.casefold(): entry for entry in keys16.KEYS}
+
+
+@lru_cache(1)
+def _variables() -> dict[str, Known]:
+    from stations.configuration import keys201
+
+    return {entry.key.casefold(): entry for entry in keys201.KEYS}
 
 
 def group_of(key: str, version: str = "") -> str:

@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from stations.configuration.catalogue import GROUPS, group_of, known
-from stations.configuration.values import is_secret, same
-from stations.models import ConfigurationKey
+from stations.configuration.values import MASK, is_secret, same
+from stations.models import ConfigurationKey, DeviceVariable
+from stations.models.device import ACTUAL
+from stations.ocpp.versions import WITH_VARIABLES
 
 SAME, DIFFERS, MISSING, EXTRA, HIDDEN = "same", "differs", "missing", "extra", "hidden"
 
@@ -35,11 +37,14 @@ class Difference(NamedTuple):
 
 
 def readings(stations: Collection[int]) -> dict[int, dict[str, Value]]:
-    """The configurations of many stations as they were last read, in one query. For stations that were read through the door."""
+    """The configurations of many stations as they were last read, in two queries. For stations that were read through the door."""
     found: dict[int, dict[str, Value]] = {}
-    rows = ConfigurationKey.objects.filter(station__in=stations).order_by()
-    for station, key, value, readonly in rows.values_list("station_id", "key", "value", "readonly"):
+    keys = ConfigurationKey.objects.filter(station__in=stations).exclude(station__ocpp_version__in=WITH_VARIABLES).order_by()
+    for station, key, value, readonly in keys.values_list("station_id", "key", "value", "readonly"):
         found.setdefault(station, {})[key] = Value(value, readonly)
+    variables = DeviceVariable.objects.filter(station__in=stations, attribute=ACTUAL, station__ocpp_version__in=WITH_VARIABLES).order_by()
+    for station, key, value, mutability in variables.values_list("station_id", "key", "value", "mutability"):
+        found.setdefault(station, {})[key] = Value(value, mutability == "ReadOnly")
     return found
 
 
@@ -49,7 +54,7 @@ def differences(here: Reading, there: Reading, version: str = "") -> list[Differ
 
 
 def _difference(key: str, here: Value | None, there: Value | None, version: str) -> Difference:
-    if is_secret(key, version):
+    if is_secret(key, version) or MASK in (here and here.value, there and there.value):
         kind = HIDDEN
     elif here is None or there is None:
         kind = MISSING if here is None else EXTRA
@@ -81,9 +86,10 @@ def in_order(keys: Collection[str], version: str = "") -> list[str]:
     """By group, in a group those of the catalogue as it has them, then the others by name."""
     from stations.configuration.catalogue import catalogue
 
-    groups, places = list(GROUPS), {folded: place for place, folded in enumerate(catalogue(version))}
+    groups, places = list(GROUPS), {folded: place for place, folded in enumerate([*catalogue(), *catalogue("2.0.1")])}
 
     def place(key: str) -> tuple[int, int, str]:
-        return groups.index(group_of(key, version)), places.get(key.casefold(), len(places)), key.casefold()
+        entry = known(key, version)
+        return groups.index(group_of(key, version)), places[entry.key.casefold()] if entry else len(places), key.casefold()
 
     return sorted(keys, key=place)

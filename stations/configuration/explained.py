@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from stations.configuration.catalogue import GROUPS, LIST, NUMBER, SECRET, SWITCH, Known, Text, catalogue
+from stations.configuration.catalogue import DECIMAL, GROUPS, LIST, NUMBER, SECRET, SWITCH, Known, Text, catalogue
 from stations.configuration.values import range_of
 
 
@@ -23,6 +23,8 @@ def configuration_keys(version: str = "") -> list[tuple[Text, list[Explained]]]:
 
 
 def takes(entry: Known) -> str:
+    if entry.kind == DECIMAL:
+        return range_of(entry) or _("A number.")
     if entry.kind == NUMBER:
         if entry.least is None or entry.most is None:
             said = [_("A number, in %s.") % entry.unit if entry.unit not in ("", "×") else _("A number.")]

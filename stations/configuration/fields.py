@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations.configuration.catalogue import CHOICE, LIST, NUMBER, SWITCH, Known, known
-from stations.configuration.values import LONGEST, OFF, ON, check, is_secret, parts, range_of
+from stations.configuration.catalogue import CHOICE, DECIMAL, LIST, NUMBER, SECRET, SWITCH, Known, known
+from stations.configuration.values import LONGEST, LONGEST_KEY, OFF, ON, check, is_secret, parts, range_of
 
 AS_TYPED = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 
@@ -20,10 +20,20 @@ class ValueForm(forms.Form):
     limits of the catalogue; so it is too where `value` does not fit the control. Where a wrong value cuts the station off, `careful` asks
     to be told once more."""
 
-    def __init__(self, data: Any = None, *, key: str, version: str = "", value: str = "", raw: bool = False, careful: bool = True) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        key: str,
+        version: str = "",
+        value: str = "",
+        raw: bool = False,
+        careful: bool = True,
+        entry: Known | None = None,
+    ) -> None:
         super().__init__(data)
-        self.key, self.version, self.entry = key, version, known(key, version)
-        self.secret = is_secret(key, version)
+        self.key, self.version, self.entry = key, version, entry or known(key, version)
+        self.secret = is_secret(key, version) or bool(self.entry and self.entry.kind == SECRET)
         self.raw = raw or not _fits(self.entry, value)
         self.fields["value"] = _field(None if self.raw else self.entry, value, self.secret)
         if careful and self.entry and self.entry.cuts_off:
@@ -36,13 +46,13 @@ class ValueForm(forms.Form):
         value = ",".join(value) if isinstance(value, list) else value
         if self.entry and not self.raw:
             value = value.strip()
-        check(self.key, value, self.version, strict=not self.raw)
+        check(self.key, value, self.version, strict=not self.raw, entry=self.entry)
         return str(value)
 
     @property
     def can_be_typed(self) -> bool:
         """Whether there is a control instead of plain text."""
-        return bool(self.entry and self.entry.kind in {NUMBER, SWITCH, CHOICE, LIST} and not self.raw and not self.secret)
+        return bool(self.entry and self.entry.kind in {NUMBER, DECIMAL, SWITCH, CHOICE, LIST} and not self.raw and not self.secret)
 
 
 def _fits(entry: Known | None, value: str) -> bool:
@@ -52,6 +62,8 @@ def _fits(entry: Known | None, value: str) -> bool:
     match entry.kind:
         case "number":
             return text.isdecimal()
+        case "decimal":
+            return text.lstrip("-").replace(".", "", 1).isdecimal()
         case "switch":
             return text.lower() in ON | OFF
         case "choice":
@@ -64,14 +76,14 @@ def _field(entry: Known | None, value: str, secret: bool) -> forms.Field:
     if secret:
         return forms.CharField(label=label, max_length=LONGEST, strip=False, widget=forms.PasswordInput(attrs=AS_TYPED))
     match entry.kind if entry else "":
-        case "number":
+        case "number" | "decimal":
             assert entry is not None
             limits = {name: limit for name, limit in (("min", entry.least), ("max", entry.most)) if limit is not None}
             said = [range_of(entry)] + ([f"0: {entry.zero}."] if entry.zero else [])
             unit = _("times") if entry.unit == "×" else entry.unit
             return forms.CharField(
                 label=f"{label} ({unit})" if unit else label, initial=value, max_length=15, help_text=" ".join(said),
-                widget=forms.NumberInput(attrs={**limits, "step": 1, "autocomplete": "off"}),
+                widget=forms.NumberInput(attrs={**limits, "step": 1 if entry.kind == NUMBER else "any", "autocomplete": "off"}),
             )  # fmt: skip
         case "switch":
             initial = "true" if value.strip().lower() in ON else "false" if value.strip() else ""
@@ -105,7 +117,7 @@ class KeyForm(forms.Form):
     """Which key, where it is none of those in the table."""
 
     key = forms.CharField(
-        label=lazy("Key"), max_length=50, widget=forms.TextInput(attrs={**AS_TYPED, "list": "known-keys"}),
+        label=lazy("Key"), max_length=LONGEST_KEY, widget=forms.TextInput(attrs={**AS_TYPED, "list": "known-keys"}),
         help_text=lazy("As the station spells it. A key that it has not told of can be tried too: it answers whether it knows it."),
     )  # fmt: skip
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from stations.configuration.catalogue import CHOICE, LIST, NUMBER, SECRET, SWITCH, Known, known
+from stations.configuration.catalogue import CHOICE, DECIMAL, LIST, NUMBER, SECRET, SWITCH, Known, known
 from stations.ocpp import masking
+from stations.ocpp.variables import Variable
+from stations.ocpp.versions import has_variables
 
 MASK = masking.MASK
 hides = masking.hides  # whether something of a value is masked
-LONGEST_KEY, LONGEST = 50, 500  # characters
+LONGEST_KEY, LONGEST = 220, 1000  # characters, in any version
+_LONGEST_KEY_16, _LONGEST_16 = 50, 500
 ON, OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -41,6 +47,8 @@ def in_words(entry: Known | None, value: str) -> str:
         return _("on") if text.lower() in ON else _("off") if text.lower() in OFF else ""
     if entry.kind == NUMBER and text.lstrip("-").isdecimal() and len(text) < 16:
         return _number(entry, int(text))
+    if entry.kind in {NUMBER, DECIMAL} and entry.unit not in {"", "×"} and _DECIMAL.fullmatch(text):
+        return f"{text} {entry.unit}"
     if entry.kind == CHOICE:
         return str(dict(entry.choices).get(text, ""))
     if entry.kind == LIST:
@@ -65,14 +73,26 @@ def _number(entry: Known, number: int) -> str:
     return said if unit else ""
 
 
-def check(key: str, value: str, version: str = "", *, strict: bool = True) -> None:
+def fits_version(key: str, version: str) -> str:
+    """Why a station that speaks `version` can have no such key; empty where it may."""
+    if has_variables(version):
+        return "" if Variable.parse(key) else _("The station has variables: write Component/Variable.")
+    return _("The station speaks OCPP 1.6, which has no variables of components.") if known(key) and "/" in key else ""
+
+
+def longest_key(key: str) -> int:
+    return LONGEST_KEY if "/" in key else _LONGEST_KEY_16
+
+
+def check(key: str, value: str, version: str = "", *, strict: bool = True, entry: Known | None = None) -> None:
     """ValidationError says why this value cannot be sent. Not `strict`: the person knows better than the catalogue, only what would
-    certainly go wrong is refused."""
-    if len(value) > LONGEST:
-        raise ValidationError(_("A value has at most %d characters.") % LONGEST)
+    certainly go wrong is refused. `entry`: what a station tells of it beside the catalogue."""
+    longest = LONGEST if "/" in key else _LONGEST_16
+    if len(value) > longest:
+        raise ValidationError(_("A value has at most %d characters.") % longest)
     if any(sign < " " for sign in value):
         raise ValidationError(_("A value stands on one line."))
-    if key.casefold() == "authorizationkey":
+    if key.casefold() in {"authorizationkey", "securityctrlr/basicauthpassword"}:
         # Some stations read hexadecimal digits as bytes, others as text: with a letter beyond F both read the same.
         if not 16 <= len(value) <= 40 or not value.isascii() or not value.isalnum():
             raise ValidationError(_("The station's password has 16 to 40 letters and digits."))
@@ -82,7 +102,7 @@ def check(key: str, value: str, version: str = "", *, strict: bool = True) -> No
         raise ValidationError(_("The stars only hide the value. Type the new one."))
     elif value != MASK and masking.hides(value):
         raise ValidationError(_("The stars only hide the password. Type it in their place."))
-    entry = known(key, version)
+    entry = entry or known(key, version)
     if strict and entry:
         _check_known(entry, value.strip())
 
@@ -92,11 +112,12 @@ def _check_known(entry: Known, text: str) -> None:
         raise ValidationError(_("This is true or false."))
     if entry.kind == CHOICE and text not in dict(entry.choices):
         raise ValidationError(_("This is one of: %s.") % ", ".join(name for name, _label in entry.choices))
-    if entry.kind != NUMBER:
+    if entry.kind not in {NUMBER, DECIMAL}:
         return
-    if not text.isdecimal() or len(text) > 15:
-        raise ValidationError(_("This is a whole number, without its unit."))
-    number = int(text)
+    if len(text) > 15 or not (text.isdecimal() if entry.kind == NUMBER else _DECIMAL.fullmatch(text)):
+        whole = entry.kind == NUMBER
+        raise ValidationError(_("This is a whole number, without its unit.") if whole else _("This is a number, without its unit."))
+    number = float(text)
     if (entry.least is not None and number < entry.least) or (entry.most is not None and number > entry.most):
         raise ValidationError(range_of(entry))
 
@@ -104,9 +125,11 @@ def _check_known(entry: Known, text: str) -> None:
 def range_of(entry: Known) -> str:
     """ "Between 10 and 86400 s." """
     unit = f" {entry.unit}" if entry.unit not in ("", "×") else ""
+    if entry.least is None and entry.kind == DECIMAL:
+        return _("At most %(most)s%(unit)s.") % {"most": entry.most, "unit": unit} if entry.most is not None else ""
     if entry.most is None:
-        return _("At least %(least)d%(unit)s.") % {"least": entry.least or 0, "unit": unit}
-    return _("Between %(least)d and %(most)d%(unit)s.") % {"least": entry.least or 0, "most": entry.most, "unit": unit}
+        return _("At least %(least)s%(unit)s.") % {"least": entry.least or 0, "unit": unit}
+    return _("Between %(least)s and %(most)s%(unit)s.") % {"least": entry.least or 0, "most": entry.most, "unit": unit}
 
 
 def same(entry: Known | None, one: str, other: str) -> bool:
@@ -118,6 +141,8 @@ def same(entry: Known | None, one: str, other: str) -> bool:
         return any(set(folded) <= words for words in (ON, OFF))
     if entry.kind == NUMBER and one.strip().isdecimal() and other.strip().isdecimal():
         return one.strip().lstrip("0") == other.strip().lstrip("0")
+    if entry.kind == DECIMAL and _DECIMAL.fullmatch(one.strip()) and _DECIMAL.fullmatch(other.strip()):
+        return float(one) == float(other)
     if entry.kind == LIST:
         return parts(one) == parts(other)
     return False

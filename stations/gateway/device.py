@@ -36,7 +36,7 @@ Name = tuple[int, str, str]  # station, key, attribute
 
 
 def is_secret(variable: Variable, mutability: str = "") -> bool:
-    return mutability == "WriteOnly" or masking.is_secret(variable.name) or masking.is_secret(variable.component)
+    return mutability == "WriteOnly" or masking.is_secret(str(variable))
 
 
 def shown(variable: Variable, value: str, mutability: str = "") -> str:
@@ -156,7 +156,7 @@ def _forget(report: DeviceReport) -> None:
     rows = list(gone.values_list("pk", "key", "attribute", "value"))
     ConfigurationChange.objects.bulk_create([
         ConfigurationChange(
-            station_id=report.station_id, at=report.finished_at, key=change_key(key, attribute), before=value, after=None,
+            station_id=report.station_id, at=report.finished_at or report.asked_at, key=change_key(key, attribute), before=value, after=None,
             command_id=report.command_id,
         )
         for _pk, key, attribute, value in rows
@@ -210,7 +210,8 @@ def _keep_told(found: dict[int, list[tuple[DeviceReport, Told, datetime]]]) -> N
 
 
 def _known(names: Collection[Name]) -> dict[Name, DeviceVariable]:
-    keys, found = sorted({key for _station, key, _attribute in names}), {}
+    keys = sorted({key for _station, key, _attribute in names})
+    found: dict[Name, DeviceVariable] = {}
     for first in range(0, len(keys), AT_ONCE):
         rows = DeviceVariable.objects.filter(station__in={name[0] for name in names}, key__in=keys[first : first + AT_ONCE]).order_by()
         found |= {(row.station_id, row.key, row.attribute): row for row in rows}
@@ -258,8 +259,8 @@ class Setting(NamedTuple):
         return str(self.variable)
 
 
-def configured(command: Command, wanted: Configure | ConfigureMany, answer: dict[str, Any], at: datetime) -> list[Setting]:
-    """Keep what the station has taken; gives it."""
+def configured(command: Command, wanted: Configure | ConfigureMany, answer: dict[str, Any], at: datetime) -> None:
+    """Keep what the station has taken, each by its own result."""
     settings = wanted.settings if isinstance(wanted, ConfigureMany) else (wanted,)
     values = {(one.key, one.attribute): one.value for one in settings}
     taken = []
@@ -267,7 +268,6 @@ def configured(command: Command, wanted: Configure | ConfigureMany, answer: dict
         if status in {"Accepted", "RebootRequired"} and (value := values.get((str(variable), attribute))) is not None:
             taken.append(Setting(variable, attribute, status, clean(value, LONGEST)))
     _keep_settings(command, taken, at, only_set=True)
-    return taken
 
 
 def read(command: Command, answer: dict[str, Any], at: datetime) -> None:
@@ -358,7 +358,7 @@ def monitors_cleared(command: Command, wanted: ClearMonitors, answer: dict[str, 
 def _keep_monitors(found: dict[int, list[tuple[DeviceReport | None, MonitorTold, datetime]]], kind: str = "") -> None:
     told = {(station, one.id): (report, one, at) for station, of_one in found.items() for report, one, at in of_one}
     known = {(row.station_id, row.monitor_id): row for row in DeviceMonitor.objects.filter(station__in=found)}
-    room = defaultdict(lambda: DeviceMonitor.MOST)
+    room: dict[int, int] = defaultdict(lambda: DeviceMonitor.MOST)
     for station, _number in known:
         room[station] -= 1
     rows, new = [], []

@@ -64,29 +64,20 @@ MOST_SLOTS = 20
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction"}
 # Variables by which a station tells that it has what an intent needs; by what people know it as
-_SMART = ("SmartChargingCtrlr/Available", "SmartCharging")
-_FEATURES: dict[type[Any], tuple[str, str]] = {
-    Reserve: ("ReservationCtrlr/Available", "Reservation"),
-    CancelReservation: ("ReservationCtrlr/Available", "Reservation"),
-    SendList: ("LocalAuthListCtrlr/Available", "LocalAuthListManagement"),
-    AskListVersion: ("LocalAuthListCtrlr/Available", "LocalAuthListManagement"),
-    SetProfile: _SMART,
-    ClearProfile: _SMART,
-    GetSchedule: _SMART,
-    GetProfiles: _SMART,
-}
-ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
-TELLING_KEYS = (*dict.fromkeys(key for key, _name in _FEATURES.values()), ANY_KEY)
-_LISTS, _RESERVATIONS, _PROFILES, _MONITORS, _CACHE = (
+_LISTS, _RESERVATIONS, _SMART, _MONITORS, _CACHE = (
     ("LocalAuthListCtrlr/Available", lazy("local lists")), ("ReservationCtrlr/Available", lazy("reservations")),
     ("SmartChargingCtrlr/Available", lazy("charging profiles")), ("MonitoringCtrlr/Available", lazy("monitors")),
     ("AuthCacheCtrlr/Available", lazy("a cache of cards")),
 )  # fmt: skip
 _FEATURES: dict[type[Any], tuple[str, Any]] = {
     ClearCache: _CACHE,
+    **dict.fromkeys((SendList, AskListVersion), _LISTS),
+    **dict.fromkeys((Reserve, CancelReservation), _RESERVATIONS),
+    **dict.fromkeys((SetProfile, ClearProfile, GetSchedule, GetProfiles), _SMART),
     **dict.fromkeys((SetMonitor, ClearMonitors, ReadMonitors, SetMonitoringBase, SetMonitoringLevel), _MONITORS),
 }
-TELLING_KEYS = tuple(key for key, _name in (_LISTS, _RESERVATIONS, _PROFILES, _MONITORS, _CACHE))
+ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
+TELLING_KEYS = (*dict.fromkeys(key for key, _name in _FEATURES.values()), ANY_KEY)
 
 # What OCPP 1.6 has as a configuration key of another name (part 2, Appendices: referenced components and variables)
 _KEYS = {

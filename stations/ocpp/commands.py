@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from stations.ocpp import schemas
 from stations.ocpp.events import Payload
+from stations.ocpp.variables import Variable
 
 _YES = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", "EmptyResultSet", "NoProfiles"})
 # 2.0.1 answers some CALLs with a list of results, each with a status of its own
@@ -33,6 +34,23 @@ def statuses(answer: Payload) -> list[str]:
         if name and isinstance(results, list):
             return [str(one.get(name, "")) for one in results if isinstance(one, dict)]
     return []
+
+
+def results(answer: Payload) -> list[tuple[str, str, str]]:
+    """(what it is about, status, the station's reason) of each result that sets or clears something; a status alone is none."""
+    found = []
+    for field, name in _RESULTS.items():
+        for one in answer.get(field) or () if name and isinstance(answer.get(field), list) else ():
+            if not isinstance(one, dict):
+                continue
+            info = one.get("attributeStatusInfo") or one.get("statusInfo") or {}
+            reason = str(info.get("additionalInfo") or info.get("reasonCode") or "") if isinstance(info, dict) else ""
+            try:
+                about = str(Variable.read(one))
+            except (KeyError, TypeError, AttributeError):
+                about = str(one.get("id", ""))
+            found.append((about[:120], str(one.get(name, ""))[:40], reason))
+    return found
 
 
 def says_yes(answer: Payload) -> bool:

@@ -11,9 +11,12 @@ MASK = "****"
 _SECRET_KEY = re.compile(r"authorizationkey|passw|passphrase|passcode|secret|privatekey|psk$|pincode|(?:^|[._\-]|sim)pin$", re.IGNORECASE)
 
 
+_NAMES = re.compile(r"[/:@]")  # between the names in that of a variable
+
+
 def is_secret(key: str) -> bool:
     """Whether a configuration key holds something that may be written, but never shown: a password, a PIN."""
-    return bool(_SECRET_KEY.search(key))
+    return any(_SECRET_KEY.search(part) for part in _NAMES.split(key))
 
 
 def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -16,110 +16,28 @@ from django.views.decorators.http import require_POST
 
 from stations import explain
 from stations.actions import CommandRefused, ask
-from stations.configuration.catalogue import GROUPS, NUMBER, Known, Text, group_of, known
-from stations.configuration.compare import in_order
-from stations.configuration.explained import takes
+from stations.configuration.catalogue import GROUPS, group_of
 from stations.configuration.fields import KeyForm, ValueForm
-from stations.configuration.values import LONGEST, LONGEST_KEY, in_words, is_secret, shown
+from stations.configuration.values import LONGEST, LONGEST_KEY, is_secret
 from stations.controls import Situation
-from stations.models import Command, ConfigurationKey, Station
+from stations.models import Command
+from stations.models.device import ACTUAL
 from stations.ocpp.intents import Configure, ReadConfiguration
-from stations.ocpp.versions import actions
-from stations.pages.command_rows import CommandRow, command_rows
+from stations.ocpp.versions import actions, has_variables
+from stations.pages import device_model
+from stations.pages.command_rows import command_rows
 from stations.pages.commands import next_url
+from stations.pages.configuration_rows import Group, Key, latest_tries, page_url, row_of, rows_of, station_of
 from stations.pages.sheet_head import action, sheet_context
 from tenancy.links import link
 from tenancy.pages.shared import user_of
-from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, get_for
+from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION
 from ui.downloads import download
 from ui.lists import csv_of
 from ui.templatetags.ui import exact
 
 MOST_READS = 20  # readings that are looked at for the latest of all keys
 MOST_TRIES = 200  # commands that are looked at for the latest of each key
-
-
-def station_of(request: HttpRequest, pk: int, right: str = READ_CONFIGURATION) -> Station:
-    return get_for(request.user, Station.objects.select_related("location__organization"), right, pk=pk)
-
-
-def page_url(name: str, station: Station, **query: str) -> str:
-    return link(name, station.pk, **{key: value for key, value in query.items() if value})
-
-
-class Key:
-    """A configuration key as it is shown: in words, a secret one masked, with the outcome of the latest attempt to change it."""
-
-    def __init__(self, row: ConfigurationKey, station: Station, change: CommandRow | None = None) -> None:
-        self.row, self.change, self.key = row, change, row.key
-        self.entry: Known | None = known(row.key, station.ocpp_version)
-        self.secret = is_secret(row.key, station.ocpp_version)
-        self.value = shown(row.key, row.value, station.ocpp_version)
-        self.words = "" if self.secret else in_words(self.entry, self.value)
-        self.name: Text = self.entry.name if self.entry else ""
-        self.waits = row.waits_for_reset(station.booted_at)
-        self.change_url = page_url("station_configuration_change", station, key=row.key)
-        self.history_url = page_url("station_configuration_history", station, key=row.key)
-
-    @property
-    def shows_raw(self) -> bool:
-        """A number stands in its words already."""
-        return bool(self.entry and self.entry.kind != NUMBER)
-
-    @property
-    def takes(self) -> str:
-        """What may be typed, by the standard; empty where nothing may, or nobody knows."""
-        return takes(self.entry) if self.entry and not self.row.readonly and not self.secret else ""
-
-    @property
-    def unit(self) -> str:
-        return self.entry.unit if self.entry and self.entry.unit != "×" else ""
-
-    @property
-    def of_many(self) -> bool:
-        """Whether what it takes is a long list."""
-        return bool(self.entry and self.entry.choices)
-
-    @property
-    def readonly(self) -> Text:
-        """Who says that it cannot be changed; empty when it can."""
-        by_standard = bool(self.entry and self.entry.readonly)
-        if self.row.readonly:
-            return _("read-only, by the standard too") if by_standard else _("read-only: the station says so")
-        return ""
-
-    @property
-    def remark(self) -> Text:
-        if self.entry and self.entry.readonly and not self.row.readonly:
-            return _("Read-only by the standard; this station says that it can be changed.")
-        return ""
-
-    def holds(self, text: str) -> bool:
-        entry = self.entry
-        said = [self.key, "" if self.secret else self.value, self.words, *((entry.name, entry.text) if entry else ())]
-        return any(text in str(one).casefold() for one in said)
-
-
-class Group(NamedTuple):
-    slug: str
-    label: Text
-    keys: list[Key]
-
-
-def rows_of(request: HttpRequest, station: Station) -> dict[str, ConfigurationKey]:
-    """The keys that this station has told of, in their order."""
-    found = {row.key: row for row in ConfigurationKey.objects.visible_to(request.user).filter(station=station)}
-    return {key: found[key] for key in in_order(found, station.ocpp_version)}
-
-
-def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, CommandRow]:
-    """By key, the latest attempt to change it."""
-    tries = Command.objects.visible_to(request.user).filter(station=situation.station, action__in=actions(Configure))
-    found: dict[str, CommandRow] = {}
-    for row in command_rows(tries.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_TRIES], situation):
-        if isinstance(intent := explain.intent_of(row.command), Configure):
-            found.setdefault(intent.key, row)
-    return found
 
 
 def _keys_read(command: Command) -> tuple[str, ...]:
@@ -171,18 +89,32 @@ def configuration_context(request: HttpRequest, situation: Situation) -> dict[st
     }
 
 
+# The page and its live part, of a station with keys and of one with variables
+TEMPLATES = {
+    False: ("stations/configuration.html", "stations/configuration_live.html"),
+    True: ("stations/device_model.html", "stations/device_model_live.html"),
+}
+
+
+def context_of(request: HttpRequest, situation: Situation) -> dict[str, Any]:
+    found = device_model.context if has_variables(situation.station.ocpp_version) else configuration_context
+    return found(request, situation)
+
+
 def configuration(request: HttpRequest, pk: int) -> HttpResponse:
     station = station_of(request, pk)
     situation = Situation(request.user, station)
-    context = configuration_context(request, situation)
+    # The one place where the tab of a station with variables parts from that of one with keys
+    whole, part = TEMPLATES[has_variables(station.ocpp_version)]
+    context = context_of(request, situation)
     if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
-        return render(request, "stations/configuration_live.html", context)
-    return render(request, "stations/configuration.html", sheet_context(request, station, "configuration", situation) | context)
+        return render(request, part, context)
+    return render(request, whole, sheet_context(request, station, "configuration", situation) | context)
 
 
 def configuration_fragment(request: HttpRequest, pk: int) -> HttpResponse:
-    context = configuration_context(request, Situation(request.user, station_of(request, pk)))
-    return render(request, "stations/configuration_live.html", context)
+    situation = Situation(request.user, station_of(request, pk))
+    return render(request, TEMPLATES[has_variables(situation.station.ocpp_version)][1], context_of(request, situation))
 
 
 # -- changing a key -----------------------------------------------------------------------------------------------------------------------
@@ -205,22 +137,24 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     }
     chooser = KeyForm(given if "key" in given else None)
     if not chooser.is_valid():
-        known_keys = [row.key for row in ConfigurationKey.objects.visible_to(request.user).filter(station=station) if not row.readonly]
+        known_keys = [row.key for row in rows_of(request, station).values() if not row.readonly]
         return render(request, "stations/configuration_key.html", context | {
-            "title": _("Change a key"), "form": chooser, "known_keys": known_keys,
+            "title": _("Change a variable") if has_variables(station.ocpp_version) else _("Change a key"), "form": chooser, "known_keys": known_keys,
         })  # fmt: skip
     key = chooser.cleaned_data["key"]
-    row = ConfigurationKey.objects.visible_to(request.user).filter(station=station, key=key).first()
+    attribute = given.get("attribute", ACTUAL)
+    attribute = attribute if attribute in device_model.ATTRIBUTES and has_variables(station.ocpp_version) else ACTUAL
+    row = row_of(request, station, key, attribute)
     now = Key(row, station) if row else None
     raw = bool(given.get("raw"))
     # Who may change it and not read it begins with nothing
     begin = request.GET.get("value", now.value if now else "").replace("\x00", "")[:LONGEST]
-    secret = is_secret(key, station.ocpp_version)
+    secret = is_secret(key, station.ocpp_version) or bool(now and now.secret)
     sent = request.POST if request.method == "POST" else None
-    form = ValueForm(sent, key=key, version=station.ocpp_version, value="" if secret else begin, raw=raw)
+    form = ValueForm(sent, key=key, version=station.ocpp_version, value="" if secret else begin, raw=raw, entry=now.entry if now else None)
     if sent is not None and not context["refusal"] and form.is_valid():
         try:
-            ask(actor=user_of(request), station=station, intent=Configure(key, form.cleaned_data["value"]))
+            ask(actor=user_of(request), station=station, intent=Configure(key, form.cleaned_data["value"], attribute))
         except CommandRefused as refused:
             form.add_error(None, str(refused))
         else:
@@ -228,14 +162,15 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
                 request, _("Asked %(station)s to change %(key)s. Its answer appears beside the key.") % {"station": station, "key": key}
             )
             return redirect(context["cancel_url"])
-    other = {"key": key, "next": context["cancel_url"]} | ({} if raw else {"raw": "1"})
+    other = {"key": key, "next": context["cancel_url"], "attribute": attribute} | ({} if raw else {"raw": "1"})
     return render(request, "stations/configuration_change.html", context | {
-        "title": _("Change “%s”") % (form.entry.name if form.entry else key),
+        "title": _("Change “%s”") % (form.entry.name if form.entry and form.entry.name else key),
+        "attribute": "" if attribute == ACTUAL else attribute, "attribute_word": device_model.ATTRIBUTES.get(attribute, ""),
         "form": form, "key": key, "now_is": now, "raw": raw, "entry": form.entry,
         "group": GROUPS[group_of(key, station.ocpp_version)],
         "other_url": f"{reverse('station_configuration_change', args=[pk])}?{urlencode(other)}",
         "offers_raw": form.can_be_typed,
-        "offers_control": raw and not ValueForm(key=key, version=station.ocpp_version, value=begin).raw and form.entry is not None,
+        "offers_control": raw and not ValueForm(key=key, version=station.ocpp_version, value=begin, entry=now.entry if now else None).raw and form.entry is not None,
         "begin": begin if not secret and request.GET.get("value") is not None else None,
     })  # fmt: skip
 
@@ -269,14 +204,15 @@ def configuration_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     zone = station.location.zone
 
     def lines() -> Iterator[list[Any]]:
+        more = device_model.CSV_COLUMNS if has_variables(station.ocpp_version) else ()
         yield [_("Key"), _("Name"), _("Value"), _("In words"), _("Unit"), _("Group"), _("Read-only"), _("Waits for a reset"), _("Read at"),
-               _("Set, not read since")]  # fmt: skip
+               _("Set, not read since"), *map(str, more)]  # fmt: skip
         for key in keys:
             yield [
                 key.key, key.name, key.value, key.words, key.entry.unit if key.entry else "",
                 GROUPS[group_of(key.key, station.ocpp_version)], _("yes") if key.row.readonly else _("no"),
                 _("yes") if key.waits else _("no"), "" if key.row.only_set else exact(key.row.updated_at, zone),
-                exact(key.row.updated_at, zone) if key.row.only_set else "",
+                exact(key.row.updated_at, zone) if key.row.only_set else "", *device_model.csv_cells(key.row),
             ]  # fmt: skip
 
     name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_.") else "_" for sign in station.identity)

@@ -20,9 +20,9 @@ from stations.configuration.compare import DIFFERS, EXTRA, HIDDEN, MISSING, SAME
 from stations.configuration.setting import named
 from stations.configuration.values import MASK, in_words, shown
 from stations.controls import Situation
-from stations.models import ConfigurationKey, ConfigurationTemplate, Station
+from stations.models import ConfigurationTemplate, Station
 from stations.models.shared import matches
-from stations.pages.configuration import page_url, station_of
+from stations.pages.configuration_rows import page_url, rows_of, station_of
 from tenancy.links import link
 from tenancy.pages.shared import FOUND, number_of, user_of
 from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, get_for, may
@@ -54,8 +54,7 @@ class Line(NamedTuple):
 
 
 def reading_of(request: HttpRequest, station: Station) -> Reading:
-    rows = ConfigurationKey.objects.visible_to(request.user).filter(station=station)
-    return {row.key: Value(row.value, row.readonly) for row in rows}
+    return {row.key: Value(row.value, row.readonly) for row in rows_of(request, station).values()}
 
 
 def usable_templates(request: HttpRequest, station: Station) -> list[ConfigurationTemplate]:

@@ -15,14 +15,15 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain
 from stations.configuration.catalogue import known
-from stations.configuration.values import MASK, in_words, is_secret, shown
+from stations.configuration.values import MASK, hides, in_words, is_secret, shown
 from stations.controls import Situation
-from stations.models import ConfigurationChange, ConfigurationKey, Station
-from stations.ocpp.intents import Configure
+from stations.models import ConfigurationChange, Station
+from stations.ocpp.intents import Configure, ConfigureMany
 from stations.pages.command_rows import CommandRow
-from stations.pages.configuration import station_of
+from stations.pages.configuration_rows import is_personal, rows_of, station_of
 from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
+from tenancy.rights import PERSONAL_DATA
 from ui.lists import ListPage, Table
 from ui.templatetags.ui import exact, state, when
 
@@ -74,6 +75,8 @@ class ChangeTable(Table):
             return "", _("no such key")
         if is_secret(record.key, self.station.ocpp_version):
             return MASK if value else "", _("secret: never shown")
+        if value and is_personal(record.key) and not self.situation.may(PERSONAL_DATA):
+            return MASK, _("tells of a person")
         value = shown(record.key, value, self.station.ocpp_version)
         return value, in_words(known(record.key, self.station.ocpp_version), value) or ("" if value else _("empty"))
 
@@ -104,7 +107,7 @@ class ChangeTable(Table):
         return self._value(record, record.after)[0]
 
     def _changed_from_here(self, record: ConfigurationChange) -> bool:
-        return record.command is not None and isinstance(explain.intent_of(record.command), Configure)
+        return record.command is not None and isinstance(explain.intent_of(record.command), Configure | ConfigureMany)
 
     def render_who(self, record: ConfigurationChange) -> str:
         if record.command is None:
@@ -153,9 +156,8 @@ class ConfigurationHistory(ListPage):
         return rows.select_related("command__requested_by")
 
     def table_kwargs(self) -> dict[str, Any]:
-        rows = ConfigurationKey.objects.visible_to(self.request.user).filter(station=self.station, readonly=False)
-        version = self.station.ocpp_version
-        writable = frozenset(key for key in rows.values_list("key", flat=True) if not is_secret(key, version))
+        rows = rows_of(self.request, self.station).values()
+        writable = frozenset(row.key for row in rows if not (row.readonly or is_secret(row.key) or hides(row.value)))
         return {"station": self.station, "situation": self.situation, "writable": writable}
 
     def get_context(self) -> dict[str, Any]:

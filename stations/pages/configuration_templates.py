@@ -30,7 +30,7 @@ from stations.configuration.fields import KeyForm, ValueForm
 from stations.configuration.values import check, hides, in_words, is_secret
 from stations.models import ConfigurationTemplate, Station
 from stations.models.shared import matches
-from stations.pages.configuration import Key, rows_of, station_of
+from stations.pages.configuration_rows import Key, rows_of, station_of
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization

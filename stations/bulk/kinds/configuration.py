@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -16,10 +16,10 @@ from stations import explain
 from stations.actions.commands import ask
 from stations.bulk import Done, Kind, Params
 from stations.configuration import compare
-from stations.configuration.catalogue import SECRET, catalogue, known
+from stations.configuration.catalogue import SECRET, Known, catalogue, known
 from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, readings
 from stations.configuration.setting import attempts, cut, named, needs_reset, outcome_of, summary
-from stations.configuration.values import LONGEST, LONGEST_KEY, check, in_words, is_secret, same, shown
+from stations.configuration.values import LONGEST, LONGEST_KEY, check, fits_version, in_words, is_secret, same, shown
 from stations.controls import Situation
 from stations.models import BulkItem, Command, ConfigurationTemplate
 from stations.models.shared import above, matches
@@ -58,9 +58,10 @@ class ConfigureForm(forms.Form):
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
-        entries = [entry for entry in catalogue().values() if not entry.readonly and entry.kind != SECRET]
-        choices = sorted(((entry.key, f"{entry.name} ({entry.key})") for entry in entries), key=lambda one: one[1].casefold())
-        self.fields["key"].choices = [*choices, (OTHER, _("Another key: type it"))]  # type: ignore[attr-defined]
+        self.fields["key"].choices = [  # type: ignore[attr-defined]
+            (_("OCPP 1.6: keys"), _choices(catalogue())), (_("OCPP 2.0.1: variables"), _choices(catalogue("2.0.1"))),
+            (OTHER, _("Another key: type it")),
+        ]  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -86,10 +87,18 @@ class ConfigureForm(forms.Form):
         return {"key": self.chosen(), "value": self.cleaned_data["value"], "as_typed": self.cleaned_data["as_typed"]}
 
 
+def _choices(entries: Mapping[str, Known]) -> list[tuple[str, str]]:
+    """Those that can be set at many stations, by name."""
+    found = [entry for entry in entries.values() if not entry.readonly and entry.kind != SECRET and not entry.key.startswith("*")]
+    return sorted(((entry.key, f"{entry.name} ({entry.key})") for entry in found), key=lambda one: one[1].casefold())
+
+
 def _configure_refusal(params: Params, situation: Situation) -> str:
     if reason := situation.why_not("change-configuration"):
         return reason
     key, value = params["key"], params["value"]
+    if reason := fits_version(key, situation.station.ocpp_version):
+        return reason
     now = next((one for name, one in reading_of(situation).items() if name.casefold() == key.casefold()), None)
     if now and same(known(key, situation.station.ocpp_version), now.value, value):
         return _("Nothing to do: it has this value already, by the last reading.")
