@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stations", "0026_certificates_of_stations"),
+        ('stations', '0033_what_stations_say_of_transactions'),
     ]
 
     operations = [
