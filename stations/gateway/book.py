@@ -302,9 +302,7 @@ class Book:
         self.offers.append((
             entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason,
             action or entry.action, verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps),
-            entry.state.station_id, connector, entry.at, id_tag, verdict.holder[:60], verdict.status, verdict.reason, entry.action,
-            verdict.settlement, verdict.pass_key, verdict.token_key, list(verdict.steps), getattr(entry.event, "id_type", ""),
-            getattr(entry.event, "additional", ""),
+            getattr(entry.event, "id_type", ""), getattr(entry.event, "additional", ""),
         ))  # fmt: skip
         self.changed.add(entry.state.station_id)
 
