@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,7 +29,9 @@ PAUSE = timedelta(seconds=60)  # between tries of a step that was not answered
 def advance() -> int:
     """Take the next step of every change; returns how many have moved. Called by the clock."""
     now, moved = timezone.now(), 0
-    keys = list(SecurityChange.objects.filter(ended_at=None).order_by("pk").values_list("pk", flat=True))
+    # The door and answers decide about those that wait
+    due = SecurityChange.objects.filter(Q(state=State.ASKING) | Q(deadline__lte=now), ended_at=None)
+    keys = list(due.exclude(command__state__in=Command.OPEN).order_by("pk").values_list("pk", flat=True))
     for first in range(0, len(keys), AT_ONCE):
         moved += _advance(keys[first : first + AT_ONCE], now)
     return moved

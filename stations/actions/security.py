@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from stations import credentials, nudges
+from stations import addresses, credentials, nudges
 from stations.actions.commands import ask
-from stations.models import BulkItem, Command, SecurityChange, SecurityProfile, Station
+from stations.models import BulkItem, Command, SecurityChange, SecurityProfile, Station, StationCertificate
 from stations.ocpp import masking
 from stations.ocpp.intents import Configure
 from stations.ocpp.versions import speaker
@@ -53,9 +54,21 @@ def why_not_raised(station: Station, profile: int) -> str:
         return _("A profile can only be raised from here, to 2 or 3. Lowering is done at the station itself: the standard forbids it.")
     if SecurityChange.objects.filter(station=station, kind=SecurityChange.Kind.PROFILE, ended_at=None).exists():
         return _("A change of its profile is under way. Cancel that first.")
+    if not addresses.tls_url(station):
+        return _("This portal has no TLS for stations yet. The operator of the platform sets it up: OCPP_TLS_PORT, or a proxy with HTTPS.")
+    if profile == SecurityProfile.CERTIFICATE and not has_certificate(station) and not settings.OCPP_TLS_CLIENT_CA:
+        return _("No certificate of it is known with which it could come back. Have one signed for it first.")
     if not station.connected:
         return _("%s is not connected, so it cannot be asked anything now.") % station
     return ""
+
+
+def has_certificate(station: Station) -> bool:
+    """Whether it has one that we have signed, or met, and that is good now."""
+    good = StationCertificate.objects.filter(
+        station=station, use=StationCertificate.Use.STATION, state=StationCertificate.State.INSTALLED, not_after__gt=timezone.now()
+    )
+    return good.filter(authority__trusted=True).exists()
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from stations import explain, maintenance, stuck
+from stations import addresses, explain, maintenance, stuck
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.explain import Fault, Meaning
@@ -164,6 +164,7 @@ def connect_context(request: HttpRequest, station: Station) -> dict[str, Any]:
     host = request.get_host().rpartition(":")[0] or request.get_host()
     return {
         "ocpp_url": base,
+        "ocpp_tls_url": tls if (tls := addresses.tls_url(station)) != base else "",
         "ocpp_full_url": base + quote(station.identity, safe=""),
         "protocols": PROTOCOLS,
         "here_only": host in {"127.0.0.1", "localhost", "[::1]"},

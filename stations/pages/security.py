@@ -28,12 +28,12 @@ from ui.forms import confirm_page, form_page
 MOST_PAST = 10
 PROFILES: dict[int, explain.Text] = {
     SecurityProfile.NONE: lazy(
-        "The id alone: no password, no encryption. Anybody who knows the id can speak for the station. For stations that know nothing "
-        "better, in a network of their own."
+        "No password, no encryption: anybody who knows the id can speak for the station. For stations that know nothing better, in a "
+        "network of their own."
     ),
-    SecurityProfile.PASSWORD: lazy("The id and a password, over any connection. Without TLS both can be read on the way."),
-    SecurityProfile.TLS: lazy("The id and a password, over TLS: encrypted, and the station can check that it speaks with this portal."),
-    SecurityProfile.CERTIFICATE: lazy("TLS, and a certificate of its own in place of the password."),
+    SecurityProfile.PASSWORD: lazy("Over any connection; without TLS it can be read on the way."),
+    SecurityProfile.TLS: lazy("Encrypted, and the station can check that it speaks with this portal."),
+    SecurityProfile.CERTIFICATE: lazy("The certificate stands in place of the password, and cannot be copied from the way."),
 }
 STATES = {
     SecurityChange.State.ASKING: explain.WAITING, SecurityChange.State.WAITING: explain.WAITING,

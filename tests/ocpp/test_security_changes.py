@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from stations import security_steps
 from stations.actions import demand_security_profile, raise_security_profile, send_new_password
 from stations.gateway import outbound
-from stations.models import Command, ConfigurationKey, SecurityChange, Station
+from stations.models import Command, SecurityChange, Station
 from tenancy.models import AuditEntry
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -235,8 +235,8 @@ def test_profile_0_is_the_platforms_to_allow(tree: Tree) -> None:
 
 
 def test_the_page_shows_it_and_offers_what_can_be_done(tree: Tree, as_bob: Client, as_ada: Client) -> None:
-    Station.objects.filter(pk=tree.station.pk).update(connected=True, connected_profile=1, ocpp_version="1.6", gateway="g")
-    ConfigurationKey.objects.create(station=tree.station, key="SecurityProfile", value="1")
+    known = {"connected": True, "connected_profile": 1, "ocpp_version": "1.6", "gateway": "g"}
+    Station.objects.filter(pk=tree.station.pk).update(**known)
     url = f"/stations/{tree.station.pk}/security/"
     page = as_bob.get(url).content.decode()
     for sign in ("1: password", "Without TLS.", "Raise to profile 2", "Raise to profile 3", "Give a new password"):
@@ -244,6 +244,9 @@ def test_the_page_shows_it_and_offers_what_can_be_done(tree: Tree, as_bob: Clien
     assert "0: its id alone" not in as_bob.get(f"{url}demand/").content.decode()
     assert "0: its id alone" in as_ada.get(f"{url}demand/").content.decode()
     assert "Only the administrators of the platform" in as_bob.post(f"{url}demand/", {"profile": "0"}).content.decode()
+    assert "This portal has no TLS for stations yet." in as_bob.get(f"{url}raise/?profile=2").content.decode()
+    Station.objects.filter(pk=tree.station.pk).update(origin="https://portal.example.org")
+    assert "No certificate of it is known" in as_bob.get(f"{url}raise/?profile=3").content.decode()
     assert as_bob.post(f"{url}raise/?profile=2", {"confirmed": "1"}).status_code == 302
     assert "A change of its profile is under way" in as_bob.get(f"{url}raise/?profile=3").content.decode()
     assert as_bob.post(f"{url}{change().pk}/cancel/", {"confirmed": "1"}).status_code == 302

@@ -227,7 +227,7 @@ def checked(tree: Tree) -> Import:
 
 
 def raised(tree: Tree, actor: User | None = None) -> SecurityChange:
-    return fleet.raise_security_profile(actor=actor, station=online(tree.station), profile=2)
+    return fleet.raise_security_profile(actor=actor, station=online(tree.station, origin="https://portal.example.org"), profile=2)
 
 
 def reserved(t: Tree) -> Reservation:
