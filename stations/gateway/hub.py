@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
+from django.db.models import F
 from django.utils import timezone
 
 from stations import hooks, nudges
@@ -262,8 +263,8 @@ class Hub:
                 periods.begin({consumer.station_id: (timezone.now(), "")})
 
     async def _compare(self) -> None:
-        """What a nudge that was lost should have done: close the sockets of stations that were deactivated, deleted, or have connected
-        elsewhere since; forget transactions that were closed by hand."""
+        """What a nudge that was lost should have done: close the sockets of stations that were deactivated, deleted, have connected
+        elsewhere since, or came with a lower security profile than is demanded now; forget transactions that were closed by hand."""
         ours = {pk: consumer.generation for pk, consumer in self.connections.items()}
         for pk, code in await self._in_delivery(_strays, self.name, ours):
             consumer = self.connections.get(pk)
@@ -322,9 +323,10 @@ def _with_database(work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 
 def _strays(gateway: str, ours: dict[int, int]) -> list[tuple[int, int]]:
     """Which of these sockets (station and generation) are not the stations' own any more, with the code to close them with."""
-    rightful = dict(Station.objects.filter(gateway=gateway, connected=True, active=True).values_list("pk", "generation"))
+    allowed = Station.objects.filter(active=True).exclude(connected_profile__lt=F("security_profile"))
+    rightful = dict(allowed.filter(gateway=gateway, connected=True).values_list("pk", "generation"))
     strays = [pk for pk, generation in ours.items() if rightful.get(pk) != generation]
-    elsewhere = set(Station.objects.filter(pk__in=strays[:1000], active=True).values_list("pk", flat=True)) if strays else set()
+    elsewhere = set(allowed.filter(pk__in=strays[:1000]).values_list("pk", flat=True)) if strays else set()
     return [(pk, REPLACED if pk in elsewhere else CLOSED_BY_US) for pk in strays[:1000]]
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stations.models.infrastructure import SecurityProfile, Station
 from stations.models.operation import Command
-from tenancy.rights import VisibleQuerySet
+from tenancy.rights import READ_CONFIGURATION, VisibleQuerySet
 
 
 class SecurityChange(models.Model):
@@ -32,6 +32,7 @@ class SecurityChange(models.Model):
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
+    read_right = READ_CONFIGURATION
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="security_changes")
     kind = models.CharField(max_length=10, choices=Kind.choices)

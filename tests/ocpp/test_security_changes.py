@@ -17,8 +17,10 @@ from websockets.exceptions import InvalidStatus
 
 from stations import security_steps
 from stations.actions import demand_security_profile, raise_security_profile, send_new_password
+from stations.bulk import KINDS
+from stations.controls import Situation
 from stations.gateway import outbound
-from stations.models import Command, SecurityChange, Station
+from stations.models import BulkItem, BulkJob, Command, SecurityChange, Station
 from tenancy.models import AuditEntry
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -189,6 +191,24 @@ def test_a_new_password_whose_answer_is_lost_loses_no_station(gateway: Gateway, 
     gateway.connect(password=payload["value"])
     assert change().state == "done"
     assert refused(gateway.connect), "the old one is no longer its password"
+
+
+def test_many_stations_get_a_password_of_their_own(gateway: Gateway, tree: Tree) -> None:
+    gateway.connect()
+    wire = gateway.connect("LUM-0002")
+    until(lambda: Station.objects.filter(connected=True).count() == 2)
+    kind, sent = KINDS["new-password"], {}
+    for one in Station.objects.filter(connected=True).select_related("location__organization"):
+        situation = Situation(tree.bob, one)
+        assert not kind.refusal({}, situation)
+        item = BulkItem.objects.create(job=BulkJob.objects.create(organization=tree.customer, kind=kind.slug), station=one)
+        [command] = kind.step(tree.bob, {}, situation, item, [])  # type: ignore[misc]
+        sent[one.identity] = command.payload["value"]
+    assert sent["LUM-0001"] != sent["LUM-0002"]
+    _message_id, _action, payload = wire.expect_call()
+    assert payload["value"] == sent["LUM-0002"]
+    assert refused(gateway.connect, "LUM-0002", sent["LUM-0001"])
+    gateway.connect("LUM-0002", sent["LUM-0002"])
 
 
 @pytest.mark.parametrize("raw", [True, False])

@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from energycloud import tls
 from stations.actions.security import demand_security_profile
+from stations.gateway import hub
 from stations.models import Knock, Station
 from tests.conftest import STATION_PASSWORD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -139,6 +140,15 @@ def test_a_higher_demand_disconnects_who_is_in_with_less(gateway: Gateway, folde
     demand_security_profile(actor=tree.bob, station=Station.objects.get(identity="LUM-0001"), profile=2)
     assert wire.closed() == 1008
     assert refused(gateway.connect)[2] == "no_tls"
+
+
+def test_who_is_in_with_less_is_found_where_a_nudge_was_lost(gateway: Gateway) -> None:
+    gateway.connect()
+    until(lambda: Station.objects.get(identity="LUM-0001").connected)
+    one = Station.objects.get(identity="LUM-0001")
+    assert hub._strays(one.gateway, {one.pk: one.generation}) == []
+    demand(2)
+    assert hub._strays(one.gateway, {one.pk: one.generation}) == [(one.pk, hub.CLOSED_BY_US)]
 
 
 def test_headers_of_proxies_count_nothing_on_our_own_port(gateway: Gateway, folder: Path) -> None:
