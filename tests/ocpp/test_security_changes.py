@@ -3,6 +3,7 @@ test cases "update password" and "upgrade security profile" of the alliance)."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,6 +16,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from websockets.exceptions import InvalidStatus
 
+from energycloud.simulator import MAKES, simulated
 from stations import security_steps
 from stations.actions import demand_security_profile, raise_security_profile, send_new_password
 from stations.bulk import KINDS
@@ -22,7 +24,7 @@ from stations.controls import Situation
 from stations.gateway import outbound
 from stations.models import BulkItem, BulkJob, Command, SecurityChange, Station
 from tenancy.models import AuditEntry
-from tests.conftest import Tree
+from tests.conftest import STATION_PASSWORD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 from tests.pki import Authority, Signed, trusting
 
@@ -275,3 +277,26 @@ def test_the_page_shows_it_and_offers_what_can_be_done(tree: Tree, as_bob: Clien
     assert Command.objects.get().action == "ChangeConfiguration"
     assert as_bob.post(f"{url}{change().pk}/cancel/", {"confirmed": "1"}).status_code == 302
     assert Command.objects.get().payload["value"] == "****", "what was never sent is forgotten"
+
+
+@pytest.mark.parametrize("make", ["alfen-double", "alfen-201"])
+async def test_a_simulated_station_of_either_version_is_raised(gateway: Gateway, tmp_path: Path, tree: Tree, make: str) -> None:
+    one = simulated(
+        gateway.url, "LUM-0001", STATION_PASSWORD, make=MAKES[make], security_profile=1,
+        secure_url=f"wss://127.0.0.1:{gateway.tls_port}/ocpp/", tls=trusting(tmp_path / "portal.pem"),
+    )  # fmt: skip
+    one.reboot_seconds = 0.1
+    living = asyncio.create_task(one.run())
+    try:
+        await asyncio.wait_for(one.online.wait(), 10)
+
+        def raised() -> None:
+            online()
+            raise_security_profile(actor=tree.bob, station=station(), profile=2)
+            in_state("done")
+
+        await asyncio.to_thread(raised)
+        assert await asyncio.to_thread(lambda: (station().security_profile, station().connected_profile)) == (2, 2)
+    finally:
+        living.cancel()
+        await asyncio.wait([living])
