@@ -56,14 +56,14 @@ def why_not_raised(station: Station, profile: int) -> str:
         return _("A change of its profile is under way. Cancel that first.")
     if not addresses.tls_url(station):
         return _("This portal has no TLS for stations yet. The operator of the platform sets it up: OCPP_TLS_PORT, or a proxy with HTTPS.")
-    if profile == SecurityProfile.CERTIFICATE and not has_certificate(station) and not settings.OCPP_TLS_CLIENT_CA:
+    if profile == SecurityProfile.CERTIFICATE and not _has_certificate(station) and not settings.OCPP_TLS_CLIENT_CA:
         return _("No certificate of it is known with which it could come back. Have one signed for it first.")
     if not station.connected:
         return _("%s is not connected, so it cannot be asked anything now.") % station
     return ""
 
 
-def has_certificate(station: Station) -> bool:
+def _has_certificate(station: Station) -> bool:
     """Whether it has one that we have signed, or met, and that is good now."""
     good = StationCertificate.objects.filter(
         station=station, use=StationCertificate.Use.STATION, state=StationCertificate.State.INSTALLED, not_after__gt=timezone.now()
