@@ -29,7 +29,7 @@ from stations.models import (
     Transaction,
 )
 from stations.models.device import ACTUAL
-from stations.ocpp import versions
+from stations.ocpp import numbering, versions
 from stations.ocpp.intents import (
     LOG_STATUS,
     ClearCache,
@@ -358,7 +358,8 @@ class Situation:
         match slug:
             case "operative" if connector is None or not connector.number:
                 numbers = sorted(row.connector_number for row in self.out_of_service if row.connector_number)
-                return [_("Connector %d was taken out of service by itself; it goes out again.") % number for number in numbers]
+                said = _("Connector %s was taken out of service by itself; it goes out again.")
+                return [said % numbering.shown(number) for number in numbers]
             case "stop" if len(charges) > 1:
                 return [self._so_far(one) for one in charges]
             case "stop":
@@ -372,7 +373,7 @@ class Situation:
                     sentences.append(_("The station is switched off and on without ending its work in good order."))
                 return [*sentences, _("The station is away for a few minutes and then connects again.")]
             case "inoperative":
-                where = _("connector %d") % connector.number if connector is not None and connector.number else _("this station")
+                where = _("connector %s") % connector.shown if connector is not None and connector.number else _("this station")
                 sentences = [_("Nobody can start charging at %s until it is put in service again.") % where]
                 if here:
                     sentences.append(
@@ -405,16 +406,16 @@ class Situation:
 
     def _ends(self, transaction: Transaction) -> str:
         if not self.may(rights.READ_TRANSACTIONS):
-            return _("The charge at connector %(number)d ends.") % self._said(transaction)
-        return _("The charge at connector %(number)d ends, with %(energy)s kWh so far.") % self._said(transaction)
+            return _("The charge at connector %(number)s ends.") % self._said(transaction)
+        return _("The charge at connector %(number)s ends, with %(energy)s kWh so far.") % self._said(transaction)
 
     def _so_far(self, transaction: Transaction) -> str:
         if not self.may(rights.READ_TRANSACTIONS):
-            return _("Connector %(number)d is charging.") % self._said(transaction)
-        return _("Connector %(number)d has charged %(energy)s kWh so far.") % self._said(transaction)
+            return _("Connector %(number)s is charging.") % self._said(transaction)
+        return _("Connector %(number)s has charged %(energy)s kWh so far.") % self._said(transaction)
 
     def _said(self, transaction: Transaction) -> dict[str, Any]:
-        number = next((one.number for one in self.connectors if one.pk == transaction.connector_id), 0)
+        number = next((one.shown for one in self.connectors if one.pk == transaction.connector_id), "–")
         return {"number": number, "energy": f"{transaction.energy_wh / 1000:.2f}"}
 
 

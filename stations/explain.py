@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations.models import Availability, Command, ConfigurationKey, Connection, Connector, Settlement
-from stations.ocpp import commands, intents
+from stations.ocpp import commands, intents, numbering
 from stations.ocpp.intents import (
     LOG_STATUS,
     AskListVersion,
@@ -371,7 +371,7 @@ ASK_FOR_STATUS, ASK_FOR_HEARTBEAT = lazy("Ask for its status"), lazy("Ask for a 
 
 
 def _of_connector(number: int | None) -> str:
-    return _("connector %d") % number if number else _("the station")
+    return _("connector %s") % numbering.shown(number) if number else _("the station")
 
 
 def command_title(command: Command, viewer: Viewer) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Frame
-from stations.ocpp import masking
+from stations.ocpp import masking, numbering
 
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
@@ -184,9 +184,11 @@ def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None, mask: Cal
         return _("Ignored: nothing waits for it")
     if result is None:
         return mask(frame.answer)
-    info = result.get("idTagInfo")
+    info = result.get("idTagInfo") or result.get("idTokenInfo")
     if isinstance(info, dict) and info.get("status"):
         return str(info["status"])
+    if isinstance(waits := result.get("messagesInQueue"), bool):
+        return _("Reports wait") if waits else _("No reports wait")
     if result.get("status"):
         return str(result["status"])
     keys = result.get("configurationKey")
@@ -205,6 +207,11 @@ def _joined(*parts: Any) -> str:
 
 
 def _connector(payload: dict[str, Any]) -> str:
+    evse = payload.get("evse")
+    place = evse if isinstance(evse, dict) else payload
+    if isinstance(found := place.get("id" if place is evse else "evseId"), int):  # 2.0.1
+        said = numbering.number(found, place.get("connectorId") if isinstance(place.get("connectorId"), int) else None)
+        return (_("connector %s") % numbering.shown(said) if said else _("station")) if numbering.possible(said) else f"EVSE {found}"
     number = payload.get("connectorId")
     if number is None:
         return ""
@@ -218,7 +225,13 @@ def _transaction(payload: dict[str, Any]) -> str:
 
 def _status(p: dict[str, Any]) -> str:
     code = p.get("errorCode")
-    return _joined(_connector(p), p.get("status"), code if code != "NoError" else "", p.get("vendorErrorCode"), p.get("info"))
+    return _joined(
+        _connector(p),
+        p.get("status") or p.get("connectorStatus"),
+        code if code != "NoError" else "",
+        p.get("vendorErrorCode"),
+        p.get("info"),
+    )
 
 
 _MEASURANDS = {
@@ -237,16 +250,47 @@ def _meter_values(p: dict[str, Any]) -> str:
         name = sampled.get("measurand", "Energy.Active.Import.Register")
         name = str(_MEASURANDS.get(name, name))
         value = _("signed") if sampled.get("format") == "SignedData" else sampled.get("value")
-        shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, sampled.get("unit")) if part))
+        shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, _unit(sampled)) if part not in (None, "")))
     more = len(values) - len(shown)
     return _joined(_connector(p), _transaction(p), *shown, f"+{more}" if more > 0 else "")
 
 
+def _unit(sampled: dict[str, Any]) -> str:
+    of = sampled.get("unitOfMeasure")
+    if not isinstance(of, dict):
+        return str(sampled.get("unit") or "")
+    power = of.get("multiplier")
+    return f"×10^{power} {of.get('unit') or ''}".strip() if power else str(of.get("unit") or "")
+
+
+def _card(p: dict[str, Any]) -> str:
+    token = p.get("idToken")
+    uid = token.get("idToken") if isinstance(token, dict) else p.get("idTag")
+    return _("card %s") % uid if uid else ""
+
+
+def _boot(p: dict[str, Any]) -> str:
+    maker, model = p.get("chargePointVendor") or p.get("vendorName"), p.get("chargePointModel") or p.get("model")
+    return _joined(maker, model, p.get("chargePointSerialNumber") or p.get("serialNumber"), p.get("firmwareVersion"))
+
+
+def _transaction_event(p: dict[str, Any]) -> str:
+    info = p["transactionInfo"]
+    late = _("while offline") if p.get("offline") else ""
+    told = _joined(p.get("eventType"), _("transaction %s") % info["transactionId"], f"#{p.get('seqNo')}", p.get("triggerReason"), late)
+    rest = _joined(info.get("chargingState"), info.get("stoppedReason"), _card(p))
+    values = _meter_values({"meterValue": p["meterValue"]}) if p.get("meterValue") else ""
+    return _joined(told, _connector(p) if p.get("evse") else "", rest, values)
+
+
 _WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "Authorize": lambda p: _("card %s") % p["idTag"],
-    "BootNotification": lambda p: _joined(
-        p.get("chargePointVendor"), p.get("chargePointModel"), p.get("chargePointSerialNumber"), p.get("firmwareVersion")
-    ),
+    "Authorize": _card,
+    "BootNotification": lambda p: _boot(p.get("chargingStation") or p),
+    "CostUpdated": lambda p: _joined(_transaction(p), p.get("totalCost")),
+    "GetTransactionStatus": _transaction,
+    "RequestStartTransaction": lambda p: _joined(_connector(p), _card(p)),
+    "RequestStopTransaction": _transaction,
+    "TransactionEvent": _transaction_event,
     "ChangeAvailability": lambda p: _joined(_connector(p), p.get("type")),
     "ChangeConfiguration": lambda p: f"{p['key']} = {p['value']}",
     "DataTransfer": lambda p: _joined(p.get("vendorId"), p.get("messageId"), p.get("data")),

@@ -14,6 +14,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from stations.models import MaintenanceWindow
+from stations.ocpp import numbering
 
 if TYPE_CHECKING:
     from stations.controls import Situation
@@ -64,12 +65,12 @@ def period(window: MaintenanceWindow, zone: ZoneInfo) -> str:
 
 
 def where(window: MaintenanceWindow) -> str:
-    return _("Connector %d") % window.connector_number if window.connector_number else _("The whole station")
+    return _("Connector %s") % numbering.shown(window.connector_number) if window.connector_number else _("The whole station")
 
 
 def told(window: MaintenanceWindow, zone: ZoneInfo, now: datetime) -> str:
     """ "In maintenance until 16:00: new cable" """
     said = _("In maintenance until %(when)s: %(why)s") if not window.connector_number else (
-        _("Connector %(number)d is in maintenance until %(when)s: %(why)s")
+        _("Connector %(number)s is in maintenance until %(when)s: %(why)s")
     )  # fmt: skip
-    return said % {"number": window.connector_number, "when": local(window.ends_at, zone, now), "why": window.comment}
+    return said % {"number": numbering.shown(window.connector_number), "when": local(window.ends_at, zone, now), "why": window.comment}

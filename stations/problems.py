@@ -93,13 +93,14 @@ def what_is(entry: UnmatchedMessage) -> str:
     known_elsewhere = entry.transaction_id in {"", "0", "-1"}
     if entry.about_id and not entry.resolved_at:
         return _("The station ended transaction %s once more, with another meter at its end.") % entry.about_id
-    if end := versions.ended_of(entry.action, entry.payload):
-        meter = end.meter_stop
+    end = versions.ended_of(entry.action, entry.payload)
+    if end or entry.action == "StopTransaction":
+        meter = end.meter_stop if end else entry.payload.get("meterStop") if isinstance(entry.payload, dict) else None
         if known_elsewhere:
             text = _("The station ended a charge that has no number: its start has not reached us.")
         else:
             text = _("The station ended transaction %s, which it never started here or ended before otherwise.") % entry.transaction_id
-        return f"{text} {_('Its meter stood at %s Wh.') % meter}"
+        return f"{text} {_('Its meter stood at %s Wh.') % meter}" if meter is not None else text
     if known_elsewhere:
         return _("The station sent meter values of a charge that has no number: its start has not reached us.")
     return _("The station sent meter values of transaction %s, which it has never started here.") % entry.transaction_id
@@ -108,7 +109,7 @@ def what_is(entry: UnmatchedMessage) -> str:
 def what_to_do(entry: UnmatchedMessage) -> str:
     if entry.about_id:
         return _("What it said first is booked. Compare both: take what it says now, or dismiss it, and what is booked stands.")
-    if versions.ended_of(entry.action, entry.payload):
+    if entry.action == "StopTransaction" or versions.ended_of(entry.action, entry.payload):
         return _("If a charge is open at this station that can be its start, join the two. Otherwise look in the log, then dismiss it.")
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
 

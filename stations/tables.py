@@ -40,6 +40,10 @@ def iso(row: Transaction, name: str) -> str:
     return at.astimezone(row.station.location.zone).isoformat(timespec="seconds") if at else ""
 
 
+def _where(record: Transaction) -> str:
+    return _("connector %s") % record.connector.shown if record.connector.number else ""
+
+
 class TransactionTable(django_tables2.Table):
     number = django_tables2.Column(lazy("Transaction"), accessor="pk", attrs={"td": {"class": "first"}})
     station = django_tables2.Column(lazy("Station"), accessor="station__identity")
@@ -100,11 +104,11 @@ class TransactionTable(django_tables2.Table):
             '<a href="{}">{}</a><span class="sub">{}</span>',
             record.station.get_absolute_url(),
             record.station,
-            " · ".join(part for part in (record.station.beside, _("connector %d") % record.connector.number) if part),
+            " · ".join(part for part in (record.station.beside, _where(record)) if part),
         )
 
     def value_station(self, record: Transaction) -> str:
-        return f"{record.station.name_and_id} / {record.connector.number}"
+        return f"{record.station.name_and_id} / {record.connector.shown}"
 
     def render_card(self, record: Transaction) -> SafeString:
         card = self.cards.of(record.id_tag, record.station.location)
@@ -209,8 +213,12 @@ class TransactionTable(django_tables2.Table):
     def value_alias(self, record: Transaction) -> str:
         return record.station.alias
 
-    def value_connector(self, record: Transaction) -> int:
-        return record.connector.number
+    def render_connector(self, record: Transaction) -> str:
+        return record.connector.shown if record.connector.number else "–"
+
+    def value_connector(self, record: Transaction) -> int | str:
+        number = record.connector.number
+        return number if number < 100 else record.connector.shown
 
     def value_evse_id(self, record: Transaction) -> str:
         return record.connector.evse_id

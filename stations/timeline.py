@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import explain, hooks, out_of_service
 from stations.cards import Faces
 from stations.models import CardOffer, Command, Connector, OutOfService, SecurityEvent, Station, StatusChange, Transaction
+from stations.ocpp import numbering
 from stations.vendor_codes import Codes
 from tenancy.links import link
 from tenancy.models import User
@@ -272,7 +273,7 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
 
 def _shown_out(user: User | AnonymousUser, station: Station, mark: Mark, row: OutOfService) -> Happening:
     at = station.location
-    where = _("Connector %d") % row.connector_number if row.connector_number else _("Station")
+    where = _("Connector %s") % numbering.shown(row.connector_number) if row.connector_number else _("Station")
     if _SOURCES[mark.rank] is _outs:
         word = _("Deactivated") if row.deactivated else _("Out of service")
         until = [_("until %s") % exact(row.until, at.zone)] if row.until else []
@@ -309,7 +310,7 @@ def _shown_status(mark: Mark, row: StatusChange, codes: Codes) -> Happening:
         "status",
         meaning.state,
         str(meaning.word),
-        _("Connector %d") % number if number else _("Station"),
+        _("Connector %s") % numbering.shown(number) if number else _("Station"),
         " · ".join(parts),
         reported_at=_late(mark, row),
     )
@@ -318,7 +319,7 @@ def _shown_status(mark: Mark, row: StatusChange, codes: Codes) -> Happening:
 def _shown_card(user: User | AnonymousUser, station: Station, mark: Mark, row: CardOffer, cards: Faces) -> Happening:
     meaning = explain.verdict(row.verdict)
     card = cards.of(row.id_tag, station.location, row.holder)
-    where = _("connector %d") % row.connector_number if row.connector_number else ""
+    where = _("connector %s") % numbering.shown(row.connector_number) if row.connector_number else ""
     reason = hooks.reason_label(row.reason)
     if row.id_type not in ("", "ISO14443"):
         where = " · ".join(part for part in (where, str(explain.id_type(row.id_type))) if part)
@@ -336,7 +337,7 @@ def _shown_card(user: User | AnonymousUser, station: Station, mark: Mark, row: C
 
 def _shown_transaction(station: Station, mark: Mark, row: Transaction, cards: Faces) -> Happening:
     url = link("transaction", row.pk)
-    where = _("connector %d") % row.connector.number
+    where = _("connector %s") % row.connector.shown if row.connector.number else _("connector not said")
     if _SOURCES[mark.rank] is _starts:
         who = cards.of(row.id_tag, station.location)
         return Happening(

@@ -33,6 +33,7 @@ from stations import explain, hooks, reservations
 from stations.cards import Faces
 from stations.filters import zone_of
 from stations.models import CardOffer, Settlement, Station
+from stations.ocpp import numbering
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.pages.shared import user_of
@@ -156,13 +157,13 @@ class OfferTable(Table):
         return record.at.astimezone(record.station.location.zone).isoformat(timespec="seconds")
 
     def render_station(self, record: CardOffer) -> SafeString:
-        where = _("connector %d") % record.connector_number if record.connector_number else record.station.location
+        where = _("connector %s") % numbering.shown(record.connector_number) if record.connector_number else record.station.location
         under = " · ".join(str(part) for part in (record.station.beside, where) if part)
         return format_html('<a href="{}">{}</a><span class="sub">{}</span>', record.station.get_absolute_url(), record.station, under)
 
     def value_station(self, record: CardOffer) -> str:
         name = record.station.name_and_id
-        return f"{name} / {record.connector_number}" if record.connector_number else name
+        return f"{name} / {numbering.shown(record.connector_number)}" if record.connector_number else name
 
     def render_card(self, record: CardOffer) -> SafeString:
         card = self.cards.of(record.id_tag, record.station.location)

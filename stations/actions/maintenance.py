@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from stations import nudges
 from stations.maintenance import period, where
 from stations.models import MaintenanceWindow, Station
+from stations.ocpp import numbering
 from tenancy import audit
 from tenancy.models import User
 
@@ -69,9 +70,8 @@ def plan_maintenance(
             )
         )
         if missing := [str(station) for station in stations if station.pk not in with_it]:
-            raise ValidationError(
-                {"connector_number": _("%(station)s has no connector %(number)d.") % {"station": missing[0], "number": connector_number}}
-            )
+            named = {"station": missing[0], "number": numbering.shown(connector_number)}
+            raise ValidationError({"connector_number": _("%(station)s has no connector %(number)s.") % named})
     MaintenanceWindow.objects.bulk_create(windows, batch_size=PORTION)
     audit.record_each(
         actor, "plan_maintenance",

@@ -235,7 +235,7 @@ FORMS: dict[str, type[ControlForm]] = {
 
 
 def connector_name(connector: Connector) -> str:
-    parts = [_("Connector %d") % connector.number, connector.plug, connector.evse_id, str(explain.status(connector.status).word)]
+    parts = [_("Connector %s") % connector.shown, connector.plug, connector.evse_id, str(explain.status(connector.status).word)]
     return " · ".join(part for part in parts if part)
 
 
@@ -286,7 +286,7 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        where = _("connector %d") % connector.number if connector and connector.number else _("the station")
+        where = _("connector %s") % connector.shown if connector and connector.number else _("the station")
         messages.success(request, ASKED[slug] % {"station": station, "where": where, "key": form.cleaned_data.get("key", "")})
     return redirect(back)
 
@@ -351,7 +351,7 @@ def _ask(
     station = situation.station
     title = str(control.label)
     if connector is not None:
-        title = f"{title} · {_('connector %d') % connector.number}"
+        title = f"{title} · {_('connector %s') % connector.shown}"
     context = {
         "title": title,
         "station": station,

@@ -220,7 +220,7 @@ def connector_edit(request: HttpRequest, pk: int, connector_pk: int) -> HttpResp
     form = ConnectorForm(request.POST or None, instance=copy.copy(connector))
     return form_page(
         request, form, lambda values: actions.edit_connector(actor=user_of(request), connector=connector, **values),
-        title=_("Edit connector %d") % connector.number, submit_label=_("Save"), cancel_url=link("station_details", pk),
+        title=_("Edit connector %s") % connector.shown, submit_label=_("Save"), cancel_url=link("station_details", pk),
         done=_("Saved."), done_url=link("station_details", pk), breadcrumbs=trail(connector.station),
         latest=last_change(user_of(request), connector, connector.station.location.zone),
     )  # fmt: skip
@@ -230,7 +230,7 @@ def connector_delete(request: HttpRequest, pk: int, connector_pk: int) -> HttpRe
     connector = connector_of(request, pk, connector_pk)
     return confirm_page(
         request, lambda: actions.delete_connector(actor=user_of(request), connector=connector),
-        title=_("Delete connector %d?") % connector.number,
+        title=_("Delete connector %s?") % connector.shown,
         consequences=[_("It disappears from this station. Should the station report it again, it comes back.")],
         refusal=actions.why_connector_stays(connector), submit_label=_("Delete connector"),
         cancel_url=link("station_details", pk),

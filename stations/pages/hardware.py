@@ -23,6 +23,7 @@ from stations.forms import Part
 from stations.hardware import Change, as_template, power_of, what_changes
 from stations.hardware_forms import HardwareTemplateForm
 from stations.models import Connector, CurrentType, HardwareTemplate, Station
+from stations.ocpp import numbering
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, User
@@ -242,7 +243,7 @@ def chosen(request: HttpRequest, rows: QuerySet[HardwareTemplate]) -> HardwareTe
 def in_words(change: Change) -> str:
     """What of a station or connector changes, and to what."""
     if not change.field:
-        return _("Connector %d is added.") % change.number
+        return _("Connector %s is added.") % numbering.shown(change.number)
     model: Any = Connector if change.number else Station
     field = model._meta.get_field(change.field)
     choices = dict(field.flatchoices)
@@ -250,9 +251,14 @@ def in_words(change: Change) -> str:
     def told(value: Any) -> str:
         return str(choices.get(value, value)) if value not in (None, "") else _("empty")
 
-    words = {"what": field.verbose_name, "before": told(change.before), "after": told(change.after), "number": change.number}
+    words = {
+        "what": field.verbose_name,
+        "before": told(change.before),
+        "after": told(change.after),
+        "number": numbering.shown(change.number),
+    }
     if change.number:
-        return _("Connector %(number)d, %(what)s: %(before)s → %(after)s") % words
+        return _("Connector %(number)s, %(what)s: %(before)s → %(after)s") % words
     return _("%(what)s: %(before)s → %(after)s") % words
 
 

@@ -223,7 +223,7 @@ def _labels(request: HttpRequest, entry: UnmatchedMessage, rows: list[Transactio
     labels = {}
     for row in rows:
         parts = [
-            _("Transaction %s") % row.pk, _("connector %d") % row.connector.number, _("since %s") % exact(row.started_at, at.zone),
+            _("Transaction %s") % row.pk, _("connector %s") % row.connector.shown, _("since %s") % exact(row.started_at, at.zone),
             _("meter at start %s") % kwh(row.meter_start), str(cards.of(row.id_tag, at)),
         ]  # fmt: skip
         if row.closed_by_hand:

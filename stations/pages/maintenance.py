@@ -23,6 +23,7 @@ from stations.actions.maintenance import overlapping
 from stations.maintenance import local, period, where
 from stations.models import MaintenanceWindow, Station
 from stations.moments import WallField, at_location, on_the_wall
+from stations.ocpp import numbering
 from stations.pages.fleet import trail
 from tenancy.links import link
 from tenancy.pages.shared import user_of
@@ -73,7 +74,7 @@ class WindowForm(forms.Form):
             del self.fields["connector_number"]
             return
         numbers = station.connectors.filter(number__gt=0).order_by("number").values_list("number", flat=True)
-        choices = [(0, _("The whole station")), *((number, _("Connector %d") % number) for number in numbers)]
+        choices = [(0, _("The whole station")), *((number, _("Connector %s") % numbering.shown(number)) for number in numbers)]
         self.fields["connector_number"].choices = choices  # type: ignore[attr-defined]
 
     def moments(self, values: dict[str, Any]) -> dict[str, Any]:

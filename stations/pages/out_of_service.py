@@ -16,6 +16,7 @@ from stations import out_of_service
 from stations.actions import activate_station, change_out_of_service, deactivate_station
 from stations.controls import Situation
 from stations.models import Connection, OutOfService, Station
+from stations.ocpp import numbering
 from stations.pages.endings import AT, Ending
 from tenancy.links import link
 from tenancy.rights import CHANGE_AVAILABILITY, MANAGE_STATIONS, READ, Missing, get_for
@@ -105,7 +106,9 @@ def change(request: HttpRequest, pk: int, out_pk: int) -> HttpResponse:
     def save(values: dict[str, Any]) -> None:
         change_out_of_service(actor=request.user, row=row, until=values["until"], comment=values["comment"])  # type: ignore[arg-type]
 
-    title = _("Out of service: connector %d") % row.connector_number if row.connector_number else _("Out of service: %s") % station
+    title = _("Out of service: %s") % station
+    if row.connector_number:
+        title = _("Out of service: connector %s") % numbering.shown(row.connector_number)
     return form_page(
         request, form, save, title=title, submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back,
         breadcrumbs=_trail(station), intro=intro,

@@ -96,7 +96,7 @@ class Tile:
 
     @property
     def title(self) -> str:
-        return _("Connector %d") % self.connector.number
+        return _("Connector %s") % self.connector.shown
 
     @property
     def sentence(self) -> Text:

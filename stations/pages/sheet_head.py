@@ -286,7 +286,7 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
     beside.append(action(situation, slug, back, place="h"))
     resets = [action(situation, "reset-soft", back, place="h"), action(situation, "reset-hard", back, place="h")]
     unlocks = [
-        action(situation, "unlock", back, one, label=_("Unlock connector %d") % one.number if len(connectors) > 1 else "", place="h")
+        action(situation, "unlock", back, one, label=_("Unlock connector %s") % one.shown if len(connectors) > 1 else "", place="h")
         for one in connectors
     ]
     asks = [

@@ -24,6 +24,7 @@ from stations.bulk import KINDS, Kind
 from stations.imports.stations import exported
 from stations.maintenance import local
 from stations.models import AccessMode, Availability, Connection, Connector, MaintenanceWindow, Station
+from stations.ocpp import numbering
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, anywhere, granted_paths
@@ -125,12 +126,12 @@ def service_of(record: Station) -> list[tuple[str, str, str]]:
     whole = len(off) == len(connectors) and len({one.availability for one in off}) == 1
     for one in off[:1] if whole else off:
         meaning = explain.availability(one.availability)
-        words = str(meaning.word) if whole else f"{_('Connector %d') % one.number}: {meaning.word}"
+        words = str(meaning.word) if whole else f"{_('Connector %s') % one.shown}: {meaning.word}"
         found.append((meaning.state, words, words))
     for window in record.open_windows[:1]:  # type: ignore[attr-defined]
         until = local(window.ends_at, record.location.zone, timezone.now())
-        named = {"until": until, "number": window.connector_number}
-        said = _("Connector %(number)d in maintenance until %(until)s") if window.connector_number else _("In maintenance until %(until)s")
+        named = {"until": until, "number": numbering.shown(window.connector_number)}
+        said = _("Connector %(number)s in maintenance until %(until)s") if window.connector_number else _("In maintenance until %(until)s")
         found.append((explain.WAITING, _("In maintenance"), said % named))
     return found
 
@@ -188,7 +189,7 @@ class StationTable(Table):
                 meaning = explain.status(connector.status, connector.number)
                 code = connector.error_code if connector.error_code != "NoError" else ""
                 shown = state(explain.OFF if absent else meaning.state, str(meaning.word), str(meaning.sentence))
-                words.append((connector.number or _("station"), shown, code))
+                words.append((connector.shown if connector.number else _("station"), shown, code))
         lines = format_html_join(
             "", '<span class="connector-line"><span class="num text-secondary">{}</span> {} <small>{}</small></span>', words
         )

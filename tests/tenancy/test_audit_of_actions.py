@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from importlib import import_module
 from io import BytesIO
 from types import ModuleType
@@ -48,6 +49,7 @@ from stations.models import (
     Reservation,
     SecurityChange,
     Station,
+    Transaction,
     UnmatchedMessage,
     VendorCode,
 )
@@ -97,6 +99,20 @@ def update(tree: Tree, actor: User | None = None, state: str = "planned") -> Fir
     )  # fmt: skip
     FirmwareUpdate.objects.filter(pk=planned.pk).update(state=state)
     return planned
+
+
+def charging(tree: Tree) -> Transaction:
+    """At a station that speaks 2.0.1."""
+    station = online(tree.station)
+    Station.objects.filter(pk=station.pk).update(ocpp_version="2.0.1")
+    station.refresh_from_db()
+    now = timezone.now()
+    row = Transaction.objects.create(
+        station=station, connector=tree.connector, transaction_id="T-1", id_tag=CARD, verdict="Accepted", started_at=now,
+        start_received_at=now, meter_start=0, last_report=0,
+    )  # fmt: skip
+    row.station = station
+    return row
 
 
 def role(tree: Tree, **fields: Any) -> Role:
@@ -392,6 +408,8 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.edit_locations": lambda t: rows.edit_locations(actor=t.ada, edits=[(t.location, {"street": ("Kade 7", "")})]),
     "stations.take_passwords": lambda t: taken(t),
     "stations.ask": lambda t: fleet.ask(actor=t.ada, station=online(t.station), intent=Reset()),
+    "stations.ask_about_transaction": lambda t: fleet.ask_about_transaction(actor=t.ada, transaction=charging(t)),
+    "stations.tell_cost": lambda t: fleet.tell_cost(actor=t.ada, transaction=charging(t), total=Decimal(1)),
     "stations.request_command": lambda t: fleet.request_command(
         actor=t.ada, station=online(t.station), action="Reset", payload={"type": "Soft"}
     ),

@@ -111,7 +111,7 @@ def _why_not_stop(params: Params, situation: Situation) -> str:
 def _unstoppable(situation: Situation) -> str:
     """Of transactions that go on: why they cannot be stopped from here."""
     going = [one for one in situation.cars() if situation.transaction_at(one)]
-    return " ".join(f"{_('Connector %d') % one.number}: {reason}" for one in going if (reason := situation.why_not("stop", one)))
+    return " ".join(f"{_('Connector %s') % one.shown}: {reason}" for one in going if (reason := situation.why_not("stop", one)))
 
 
 def _stops(params: Params, situations: Sequence[Situation]) -> list[str]:
