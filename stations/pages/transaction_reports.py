@@ -115,8 +115,7 @@ def _begun_by(request: HttpRequest, row: Transaction, now: datetime) -> tuple[st
 @require_POST
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the station about a transaction; its page shows what it says."""
-    rows = Transaction.objects.select_related("station__location__organization")
-    row = get_for(request.user, rows, pk=pk)
+    row = get_for(request.user, Transaction.objects.select_related("station__location__organization"), pk=pk)
     if not may(request.user, TRIGGER_MESSAGES, row):
         raise Missing(TRIGGER_MESSAGES, row.station.location.organization.path)
     try:
