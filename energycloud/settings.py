@@ -257,6 +257,12 @@ OCPI_PARTY = env.party("OCPI_PARTY", "NL*ECL")
 OCPI_PRIVATE_ADDRESSES = env.flag("OCPI_PRIVATE_ADDRESSES", False)
 # Firmware for stations and what they upload. Stations find both where they connect, unless STATION_FILES_URL says where instead.
 STATION_FILES_URL = env.base_url("STATION_FILES_URL")
+
+# Certificates that an authority of the portal signs for stations: how long they hold, and how long before their end a new one is asked for.
+CERTIFICATE_DAYS = env.number("CERTIFICATE_DAYS", 365, least=1)
+CERTIFICATE_RENEW_DAYS = env.number("CERTIFICATE_RENEW_DAYS", 30, least=1)
+# Hosts (host or host:port) that may be asked whether a certificate of others is revoked (OCSP). None: nobody is.
+OCSP_RESPONDERS = env.words("OCSP_RESPONDERS", [])
 STATION_LOG_MAX_MB = env.number("STATION_LOG_MAX_MB", 50, least=1)
 STATION_LOG_RETENTION_DAYS = env.number("STATION_LOG_RETENTION_DAYS", 90, least=1)
 FIRMWARE_MAX_MB = env.number("FIRMWARE_MAX_MB", 200, least=1)

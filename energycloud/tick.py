@@ -15,6 +15,7 @@ from passes import limits, local_list_sync
 from passes.ocpi import jobs as networks
 from stations import (
     availability_records,
+    certificate_jobs,
     file_progress,
     firmware_jobs,
     imported_passwords,
@@ -73,6 +74,9 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (2, capacity.run),
     (30, capacity.release),
     (3600, capacity_record.forget_old),
+    (2, certificate_jobs.advance),
+    (300, certificate_jobs.renew),
+    (3600, certificate_jobs.tidy),
     (3600, enqueue_purge_of_uploads),
     (3600, sweep_accesses),
     (3600, imports.forget_old),

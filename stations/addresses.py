@@ -17,6 +17,7 @@ from stations.models import FirmwareUpdate, Station, StationUpload
 
 PREFIX = "/station-files/"
 FIRMWARE, LOGS = f"{PREFIX}firmware/", f"{PREFIX}logs/"
+CRLS = "/certificates/"
 LONGEST = timedelta(days=31)  # of any address, whatever its row says
 FETCHED_UNTIL = timedelta(hours=6)  # after the window's end a download that began in it may still be going on
 
@@ -56,6 +57,11 @@ def tls_url(station: Station) -> str:
     if settings.HTTPS or station.origin.startswith("https://"):
         return f"wss://{host}/ocpp/"
     return f"wss://{split_domain_port(host)[0]}:{settings.OCPP_TLS_PORT}/ocpp/" if settings.OCPP_TLS_PORT else ""
+
+
+def crl_url(station: Station, fingerprint: str) -> str:
+    """Where the list of certificates is that the authority with this fingerprint has revoked."""
+    return f"{base_of(station)}{CRLS}{fingerprint}.crl"
 
 
 def _signer(salt: str) -> TimestampSigner:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from stations import command_words
 from stations.models import Availability, Command, ConfigurationKey, Connection, Connector, Settlement
 from stations.ocpp import commands, intents, numbering
 from stations.ocpp.intents import (
@@ -443,7 +444,7 @@ def title_of(command: Command, *, values: bool) -> str:
             return _("Ask for the version of the local list")
         case TellVendor():
             return _("Tell it what its vendor has agreed on: %s") % f"{wanted.vendor_id} {wanted.message_id}".strip()
-    return command.action
+    return command_words.title(wanted) or command.action
 
 
 def intent_of(command: Command) -> Intent | None:
@@ -503,6 +504,7 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (TellVendor, intents.REJECTED): lazy("Refused by the station."),
     (TellVendor, intents.NOT_SUPPORTED): lazy("The station knows nothing of this vendor, or not this message."),
 }
+_ANSWERS |= command_words.ANSWERS
 _ERRORS: dict[str, Text] = {
     "NotImplemented": lazy("The station does not know this command."),
     "NotSupported": lazy("The station does not support this command."),
@@ -635,6 +637,7 @@ _ORIGINS: dict[str, Text] = {
     "firmware": lazy("the portal: a firmware update was planned"),
     "limit": lazy("the portal: the pass has charged all it may"),
     "missing_reports": lazy("the portal: reports of a transaction are missing"),
+    "certificates": lazy("the portal: certificates are signed and renewed by it"),
 }
 
 

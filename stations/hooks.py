@@ -131,6 +131,11 @@ def tell_configuration_changed(station: int, keys: Collection[str]) -> None:
             listener(station, keys)
 
 
+# Gives the contract certificate that a car wants (Get15118EVCertificate): of station, ISO 15118 schema, "Install" or "Update", and request
+# the answer, both in EXI (base64); empty where there is none. Called inside the ledger's transaction: what takes long is done before.
+contracts: Callable[[int, str, str, str], str] | None = None
+
+
 class SheetTab(NamedTuple):
     """A tab of a station's data sheet that belongs to an app above: name, label, page, and the right that it needs."""
 

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks, out_of_service
+from stations import explain, hooks, out_of_service, security_words
 from stations.cards import Faces
 from stations.models import CardOffer, Command, Connector, OutOfService, SecurityEvent, Station, StatusChange, Transaction
 from stations.ocpp import numbering
@@ -267,7 +267,8 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
     if isinstance(row, OutOfService):
         return _shown_out(user, station, mark, row)
     if isinstance(row, SecurityEvent):
-        return Happening(mark, "security", explain.WAITING, _("Security event"), row.type, row.info, reported_at=_late(mark, row))
+        said = " · ".join(filter(None, [security_words.security_event(row.type), row.info]))
+        return Happening(mark, "security", explain.WAITING, _("Security event"), row.type, said, reported_at=_late(mark, row))
     return Happening(mark, "connection", row.state, row.word, row.title, row.text)
 
 

@@ -2,10 +2,12 @@ from django.urls import URLPattern
 
 from stations.pages import (
     access,
+    authorities,
     availability,
     availability_list,
     bulk,
     care,
+    certificates,
     configuration,
     configuration_compare,
     configuration_history,
@@ -29,6 +31,7 @@ from stations.pages import (
     reservations,
     security,
     sheet,
+    station_certificates,
     station_files,
     transactions,
     vendor_codes,
@@ -66,4 +69,7 @@ urlpatterns: list[URLPattern] = [
     *security.urlpatterns,
     *maintenance.urlpatterns,
     *reservations.urlpatterns,
+    *authorities.urlpatterns,
+    *certificates.urlpatterns,
+    *station_certificates.urlpatterns,
 ]

@@ -87,6 +87,7 @@ VERBS: dict[str, Verb] = {
     "edit_contact": Verb(lazy("Changed a contact"), lazy("Changed a contact at the {kind} {name}")),
     "delete_contact": Verb(lazy("Deleted a contact"), lazy("Deleted a contact at the {kind} {name}")),
     "renew_password": Verb(lazy("Renewed a password"), lazy("Renewed the password of the {kind} {name}")),
+    "revoke_certificate": Verb(lazy("Revoked a certificate"), lazy("Revoked a certificate of the {kind} {name}")),
     "fetch_log": Verb(lazy("Asked for a log"), lazy("Asked the {kind} {name} for a log")),
     "delete_log": Verb(lazy("Deleted a log"), lazy("Deleted a log of the {kind} {name}")),
     "download_log": Verb(lazy("Downloaded a log"), lazy("Downloaded a log of the {kind} {name}")),

@@ -25,9 +25,10 @@ from pytest_django import DjangoDbBlocker
 
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
-from stations.actions import add_firmware
+from stations.actions import add_firmware, create_authority
 from stations.controls import CONTROLS
 from stations.models import (
+    Authority,
     BulkItem,
     BulkJob,
     CardOffer,
@@ -39,6 +40,7 @@ from stations.models import (
     FirmwareUpdate,
     Frame,
     HardwareTemplate,
+    InstalledCertificate,
     Knock,
     MaintenanceWindow,
     Note,
@@ -46,6 +48,7 @@ from stations.models import (
     Reservation,
     SecurityChange,
     SignedMeterValue,
+    StationCertificate,
     StationUpload,
     Transaction,
     UnmatchedMessage,
@@ -64,6 +67,7 @@ pytestmark = pytest.mark.django_db
 PUBLIC = {
     "account_login", "account_logout", "account_inactive", "account_signup", "account_reset_password", "account_reset_password_done",
     "account_reset_password_from_key", "account_reset_password_from_key_done", "favicon", "mfa_authenticate", "robots", "invitation",
+    "certificate_list", "authority_file",
 }  # fmt: skip
 # Of one's own account: for everybody who is logged in
 ACCOUNT = {
@@ -78,8 +82,11 @@ OWN_FACTORS = {
 # What belongs to one person alone; tests/tenancy/test_exports.py
 OWN = {"export", "export_live", "export_file", "export_cancel"}
 # The platform's alone: manage_stations there, or every right there is. Elsewhere they do not exist
-PLATFORM_ONLY = {"knocking", "knock_forget", "letters", "letter"}
-PLATFORM_LISTS = {"knocking", "letters"}
+PLATFORM_ONLY = {
+    "knocking", "knock_forget", "letters", "letter", "authorities", "authority_add", "authority_import", "authority", "authority_sign",
+    "authority_trust", "authority_delete",
+}  # fmt: skip
+PLATFORM_LISTS = {"knocking", "letters", "authorities", "authority_add", "authority_import"}
 # Answer to POST only
 POST_ONLY = {
     "station_activate",
@@ -94,6 +101,8 @@ POST_ONLY = {
     "bulk_job_cancel",
     "bulk_job_retry",
     "station_configuration_read",
+    "station_certificate_ask",
+    "station_roots_read",
     "station_manners_forget",
 }
 
@@ -107,7 +116,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "configuration_templates": ("read_configuration",),
     "configuration_template_add": ("read_configuration", "change_configuration"),
     "hardware_templates": (), "hardware_template_add": ("manage_stations",),
-    "availability": (),
+    "availability": (), "certificates": ("read_configuration",),
     "firmware_files": (),
     "firmware_updates": (),
     "firmware_add": ("update_firmware",),
@@ -162,6 +171,10 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_logs_jsonl": ("read_logs",), "station_history": ("read_audit",), "frame": ("read_logs",),
     "station_deactivate": ("manage_stations",), "station_manners_forget": ("manage_stations",),
     "station_activate": ("manage_stations",), "station_out": ("change_availability",),
+    **dict.fromkeys(
+        ("station_certificates", "station_certificates_live", "station_roots_read", "certificate_file"), ("read_configuration",)
+    ),
+    **dict.fromkeys(("station_certificate_ask", "station_root_add", "certificate_revoke", "installed_delete"), ("manage_stations",)),
     "vendor_code_edit": ("manage_stations",), "vendor_code_delete": ("manage_stations",),
     "station_files": (), "station_files_live": (), "station_fetch": ("fetch_logs",), "station_firmware": ("update_firmware",),
     "upload_download": ("fetch_logs",), "upload_delete": ("fetch_logs",), "update_cancel": ("update_firmware",),
@@ -271,6 +284,9 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
+    "authority": _one(Authority),
+    "certificate": _one(StationCertificate),
+    "installed": _one(InstalledCertificate),
     "vendor": _one(VendorCode),
     "upload": _one(StationUpload),
     "update": _one(FirmwareUpdate),
@@ -349,6 +365,15 @@ def grow_world() -> Tree:
         location=tree.location, title="Wiring of the quay", file=ContentFile(b"x", name="w.pdf"), file_name="w.pdf", size=1
     )
     SecurityChange.objects.create(station=tree.station, kind="profile", profile=2, deadline=now + timedelta(hours=1))
+    signer = create_authority(actor=None, name="Root of the platform", use="station", kind="ec", years=10)
+    StationCertificate.objects.create(
+        station=tree.station, state="installed", authority=signer, serial="BEEF71", fingerprint="a" * 64, certificate=signer.certificate,
+        not_before=now, not_after=now + timedelta(days=9),
+    )  # fmt: skip
+    InstalledCertificate.objects.create(
+        station=tree.station, use="CSMSRootCertificate", algorithm="SHA256", name_hash="a" * 64, key_hash="b" * 64, serial="CAFE72",
+        told_at=now,
+    )  # fmt: skip
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
     ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})
@@ -562,7 +587,7 @@ SECRETS = (
     "Harbour Offices", "Of the harbour", "Eve Invited", "Nachtdienst", "Lumen Installers", "Quay 7", "LUM-0001", "LUM-0002",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Values of the harbour",
     "Pool car 1", "bob@example.org", "STRANGER-1", "Fitters of the harbour", "Roamio", "Harbour.csv", "Box of the harbour",
-    "7.7-harbour", "harbour.log",
+    "7.7-harbour", "harbour.log", "BEEF71", "CAFE72", "Root of the platform",
     "04BADBADBAD001", "New cable at the quay", "behind the door", "Joost Sleutel", "Wiring of the quay",
 )  # fmt: skip
 

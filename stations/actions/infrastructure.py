@@ -13,6 +13,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from stations import credentials, hooks, nudges
 from stations.actions.care import follow_stations
+from stations.actions.certificates import revoke_all_of
 from stations.actions.saving import save
 from stations.models import (
     ActivationChange,
@@ -240,6 +241,7 @@ def delete_station(*, actor: User | None, station: Station) -> None:
     if reason := why_station_stays(station):
         raise ValidationError(reason)
     audit.record(actor, "delete", station, station.location.organization)
+    revoke_all_of([station])
     nudges.close_station(station.pk)
     station.frames.all().delete()
     station.delete()

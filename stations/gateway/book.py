@@ -12,7 +12,20 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, cards, deviations, device_events, doors, outbound, periods, rare, reports, reserved, unmatched
+from stations.gateway import (
+    bulk,
+    cards,
+    contracts,
+    deviations,
+    device_events,
+    doors,
+    outbound,
+    periods,
+    rare,
+    reports,
+    reserved,
+    unmatched,
+)
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
     KNOWN_FIELDS,
@@ -197,6 +210,7 @@ class Book:
         offered += self.of_transactions.read(received)
         self.faults = device_events.Faults(received)
         self.verdicts, self.questions = cards.judge(offered, self.of_transactions.charges)
+        self.contracts = contracts.judge([entry for entry, _tag in offered])
         self.known: dict[tuple[int, str], Known] = {}
         if wanted:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
@@ -252,7 +266,7 @@ class Book:
             return self._ended(entry, event)
         if isinstance(event, events.CardOffered):
             self.offer(entry, event.id_tag, None)
-            return Judged(cards.said(self.verdicts[entry]))
+            return Judged(cards.said(self.verdicts[entry]), certificate=self.contracts.get(entry, ""))
         if isinstance(event, events.Boot):
             self.boots[entry.state.station_id] = (event.fields, entry.at)
             self.reports.append((entry.state.station_id, event, entry.at))

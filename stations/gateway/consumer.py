@@ -17,6 +17,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from stations import addresses, credentials
+from stations.gateway import responders
 from stations.gateway.entries import Attached, Connect, Question, Received, Refused, StationState
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.gateway.proofs import proof
@@ -133,6 +134,7 @@ class StationConsumer(AsyncConsumer):
                     return
             hub.in_flight += 1
             try:
+                entry.responses = await responders.ask_for(entry.event)
                 entry.future = loop.create_future()
                 ledger.submit(entry)
                 answer = await entry.future

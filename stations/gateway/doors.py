@@ -60,6 +60,13 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
             for pk, one in granted.items()
         ],
     )  # fmt: skip
+    certificates.seen(
+        [
+            certificates.Shown(pk, one.entry.certificate, one.entry.at)
+            for pk, one in granted.items()
+            if one.entry.certificate and one.profile == SecurityProfile.CERTIFICATE
+        ]
+    )
     if changes:
         back = [security_changes.Back(pk, one.entry.at, one.profile, one.entry.digest) for pk, one in granted.items() if pk in changes]
         security_changes.came_back(back, changes)

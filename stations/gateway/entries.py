@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from stations.hooks import Advice, Offer
 from stations.ocpp import versions
-from stations.ocpp.events import Channel, Event
+from stations.ocpp.events import AskedCertificate, Channel, Event
 from stations.ocpp.frames import CallError, CallResult, OcppError
 from stations.ocpp.versions import Reader
 from stations.plausible import most_power
@@ -141,7 +141,7 @@ class Received(Entry):
     """A CALL of a station, or what it sent instead. Outcome: the text to answer with, or None for no answer; or a Question, and then
     nothing is booked: it is submitted again with the `advice` that answers it."""
 
-    __slots__ = ("action", "advice", "event", "faults", "message_id", "reader", "state", "text")
+    __slots__ = ("action", "advice", "event", "faults", "message_id", "reader", "responses", "state", "text")
 
     def __init__(
         self,
@@ -159,6 +159,7 @@ class Received(Entry):
         self.state, self.text, self.message_id, self.action, self.event = state, text, message_id, action, event
         self.advice: Advice | None = None
         self.faults: list[str] = []  # what had to be mended to read it
+        self.responses: dict[AskedCertificate, bytes] = {}  # what others said of certificates (OCSP, DER)
 
 
 class Closed(Entry):

@@ -14,7 +14,14 @@ from django.utils import timezone
 from stations import credentials, file_progress, hooks, security_changes, security_steps
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
-from stations.gateway import bulk, device, reserved, smart_charging, transaction_answers
+from stations.gateway import (
+    bulk,
+    certification,
+    device,
+    reserved,
+    smart_charging,
+    transaction_answers,
+)
 from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered
 from stations.models import (
@@ -274,6 +281,7 @@ CONSEQUENCES: dict[type[Any], Consequence] = {
     **smart_charging.CONSEQUENCES,
     Reserve: reserved.made,
     CancelReservation: reserved.cancelled,
+    **certification.CONSEQUENCES,
 }
 
 

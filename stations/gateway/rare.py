@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stations.gateway import device, device_events, reserved, smart_charging, vendors
+from stations.gateway import (
+    certification,
+    contracts,
+    device,
+    device_events,
+    reserved,
+    smart_charging,
+    vendors,
+)
 from stations.gateway.entries import Entry, Received
 from stations.ocpp import events
 from stations.ocpp.replies import Reply
@@ -20,6 +28,8 @@ Handler = Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]
 # Kind of event -> what books it
 HANDLERS: dict[type[Any], Handler] = {
     **smart_charging.HANDLERS,
+    **certification.HANDLERS,
+    **contracts.HANDLERS,
     events.ReservationUpdate: reserved.updated,
     events.VendorData: vendors.transferred,
     events.ModelReport: device.model_reported,

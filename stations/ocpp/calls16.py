@@ -8,8 +8,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import intents, masking, profile_reading, profiles, schemas, v16
+from stations.ocpp import intents, masking, profile_reading, profiles, roots, schemas, v16
 from stations.ocpp.intents import (
+    AskForRequest,
     AskListVersion,
     CancelReservation,
     ClearCache,
@@ -17,10 +18,12 @@ from stations.ocpp.intents import (
     Configure,
     GetProfiles,
     GetSchedule,
+    Installed,
     Intent,
     ListedCard,
     NotPossible,
     ReadConfiguration,
+    ReadRoots,
     Reserve,
     Reset,
     SendList,
@@ -51,6 +54,7 @@ PROFILES_KEY = "SupportedFeatureProfiles"
 # What a CALL is named that says one of these
 ACTIONS: dict[type[Any], str] = {
     Configure: "ChangeConfiguration", ReadConfiguration: "GetConfiguration", Start: "RemoteStartTransaction",
+    AskForRequest: "ExtendedTriggerMessage", **roots.ACTIONS,
 }  # fmt: skip
 PASSWORD_KEY = "AuthorizationKey"  # noqa: S105 - its name
 CONNECTS_ANEW = True  # by itself, when it has taken another security profile
@@ -230,6 +234,7 @@ def _iso(at: datetime) -> str:
 
 
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
+    **roots.CALLS16,
     Start: _start,
     Stop: _stop,
     Reset: _reset,
@@ -287,7 +292,7 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-_READERS: dict[str, Callable[[Payload], Intent]] = {
+_READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "RemoteStartTransaction": lambda p: Start(
         p["idTag"], p.get("connectorId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
     ),
@@ -302,6 +307,8 @@ _READERS: dict[str, Callable[[Payload], Intent]] = {
     "UpdateFirmware": lambda p: UpdateFirmware(
         p["location"], datetime.fromisoformat(p["retrieveDate"]), p.get("retries", 0), p.get("retryInterval", 0)
     ),
+    "ExtendedTriggerMessage": lambda p: roots.triggered16(p) or Trigger(_our_message(p["requestedMessage"]), p.get("connectorId", 0)),
+    **roots.READERS16,
     "GetDiagnostics": lambda p: SendLog(p["location"], 0, False, _time(p.get("startTime")), _time(p.get("stopTime"))),
     "GetLog": lambda p: SendLog(
         p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
@@ -331,6 +338,7 @@ _OUTCOMES = {
     "Scheduled": intents.SCHEDULED,
     "RebootRequired": intents.REBOOT_REQUIRED,
     "Rejected": intents.REJECTED,
+    "NotFound": intents.REJECTED,
     "UnlockFailed": intents.FAILED,
     "Failed": intents.FAILED,
     "NotSupported": intents.NOT_SUPPORTED,
@@ -377,3 +385,15 @@ def list_version(answer: Payload) -> int | None:
 
 def _whole(told: Any) -> int | None:
     return told if isinstance(told, int) and not isinstance(told, bool) else None
+
+
+ROOTS = roots.USES16  # for what certificates can be installed
+
+
+def reading_roots() -> list[ReadRoots]:
+    """What asks a station for all that it has."""
+    return [ReadRoots((use,)) for use in ROOTS]
+
+
+def installed(wanted: ReadRoots, answer: Payload) -> list[Installed]:
+    return roots.installed16(wanted, answer)

@@ -11,8 +11,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations.ocpp import commands, intents, masking, profile_reading, profiles, schemas
+from stations.ocpp import commands, intents, masking, profile_reading, profiles, roots, schemas
 from stations.ocpp.intents import (
+    AskForRequest,
     AskListVersion,
     AskTransaction,
     CancelReservation,
@@ -23,6 +24,7 @@ from stations.ocpp.intents import (
     ConfigureMany,
     GetProfiles,
     GetSchedule,
+    Installed,
     Intent,
     ListedCard,
     NetworkProfile,
@@ -30,6 +32,7 @@ from stations.ocpp.intents import (
     ReadConfiguration,
     ReadMonitors,
     ReadReport,
+    ReadRoots,
     Reserve,
     Reset,
     SendList,
@@ -62,7 +65,10 @@ PASSWORD_IS_HEX = False
 PRIORITY_KEY = "OCPPCommCtrlr/NetworkConfigurationPriority"
 MOST_SLOTS = 20
 # What a CALL is named that says one of these
-ACTIONS: dict[type[Any], str] = {Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction"}
+ACTIONS: dict[type[Any], str] = {
+    Configure: "SetVariables", ReadConfiguration: "GetVariables", Start: "RequestStartTransaction", AskForRequest: "TriggerMessage",
+    **roots.ACTIONS,
+}  # fmt: skip
 # Variables by which a station tells that it has what an intent needs; by what people know it as
 _LISTS, _RESERVATIONS, _SMART, _MONITORS, _CACHE = (
     ("LocalAuthListCtrlr/Available", lazy("local lists")), ("ReservationCtrlr/Available", lazy("reservations")),
@@ -263,6 +269,7 @@ def _iso(at: datetime) -> str:
 
 
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
+    **roots.CALLS201,
     Start: _start,
     AskTransaction: lambda intent: ("GetTransactionStatus", {"transactionId": intent.transaction_id}),
     TellCost: lambda intent: ("CostUpdated", {"transactionId": intent.transaction_id, "totalCost": intent.total}),
@@ -360,7 +367,8 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "Reset": lambda p: Reset(p["type"] == "Immediate", p.get("evseId", 0)),
     "UnlockConnector": lambda p: Unlock(number(p["evseId"], p["connectorId"])),
     "ChangeAvailability": lambda p: Switch(p["operationalStatus"] == "Operative", _at(p.get("evse"))),
-    "TriggerMessage": lambda p: Trigger(p["requestedMessage"], _at(p.get("evse"))),
+    "TriggerMessage": lambda p: roots.triggered201(p) or Trigger(p["requestedMessage"], _at(p.get("evse"))),
+    **roots.READERS201,
     "ClearCache": lambda p: ClearCache(),
     "GetBaseReport": lambda p: ReadConfiguration() if p["reportBase"] == "FullInventory" else ReadReport(p["reportBase"]),
     "SetVariableMonitoring": _watch,
@@ -443,6 +451,7 @@ _OUTCOMES = {
     "Scheduled": intents.SCHEDULED,
     "RebootRequired": intents.REBOOT_REQUIRED,
     "Rejected": intents.REJECTED,
+    "NotFound": intents.REJECTED,
     "OngoingAuthorizedTransaction": intents.REJECTED,
     "UnlockFailed": intents.FAILED,
     "Failed": intents.FAILED,
@@ -452,7 +461,6 @@ _OUTCOMES = {
     "NotSupportedAttributeType": intents.NOT_SUPPORTED,
     "UnsupportedMonitorType": intents.NOT_SUPPORTED,
     "Duplicate": intents.REJECTED,
-    "NotFound": intents.REJECTED,
     "NotSupported": intents.NOT_SUPPORTED,
     "NotImplemented": intents.NOT_SUPPORTED,
     "Occupied": intents.OCCUPIED,
@@ -495,3 +503,15 @@ def list_version(answer: Payload) -> int | None:
     """The version of the local list that an answer to AskListVersion tells; 0: it has none (D02.FR.03). None where it tells none."""
     told = answer.get("versionNumber")
     return told if isinstance(told, int) and not isinstance(told, bool) else None
+
+
+ROOTS = roots.USES201  # for what certificates can be installed
+
+
+def reading_roots() -> list[ReadRoots]:
+    """What asks a station for all that it has."""
+    return [ReadRoots()]
+
+
+def installed(wanted: ReadRoots, answer: Payload) -> list[Installed]:
+    return roots.installed201(wanted, answer)

@@ -59,10 +59,24 @@ class Status(NamedTuple):
     at: Reported | None
 
 
+class AskedCertificate(NamedTuple):
+    """OCSPRequestDataType: which certificate a station wants to know about, and who could tell."""
+
+    algorithm: str
+    name_hash: str
+    key_hash: str
+    serial: str
+    responder: str
+
+
 class CardOffered(NamedTuple):
+    """`certificate` (PEM, with those between) and `chain` are of a contract for plug and charge: 2.0.1, C07."""
+
     id_tag: str
     id_type: str = ""  # IdTokenEnumType of 2.0.1
     additional: str = ""  # what else the reader told of it (additionalInfo of 2.0.1), in one text
+    certificate: str = ""
+    chain: tuple[AskedCertificate, ...] = ()
 
 
 class Started(NamedTuple):
@@ -257,6 +271,27 @@ class Noticed(NamedTuple):
     statuses: list[Status]
 
 
+class CertificateWanted(NamedTuple):
+    """SignCertificate. `use`: CertificateSigningUseEnumType; empty where the station does not say."""
+
+    csr: str
+    use: str = ""
+
+
+class StatusWanted(NamedTuple):
+    """GetCertificateStatus: whether a certificate is revoked (OCSP)."""
+
+    asked: AskedCertificate
+
+
+class ContractWanted(NamedTuple):
+    """Get15118EVCertificate: a car wants its contract certificate installed or renewed. `exi` is for its mobility operator."""
+
+    schema: str
+    action: str
+    exi: str
+
+
 Event = (
     Boot
     | Heartbeat
@@ -271,6 +306,9 @@ Event = (
     | FirmwareStatus
     | DiagnosticsStatus
     | SecurityNotice
+    | CertificateWanted
+    | StatusWanted
+    | ContractWanted
     | LimitNotified
     | ProfilesReported
     | ChargingNeeds

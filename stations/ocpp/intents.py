@@ -235,6 +235,49 @@ class TellVendor(NamedTuple):
     data: str = ""
 
 
+class AskForRequest(NamedTuple):
+    """Send a CSR (SignCertificate). `use` is the name that 2.0.1 has for it, see Use of StationCertificate."""
+
+    use: str = "ChargingStationCertificate"
+
+
+class GiveCertificate(NamedTuple):
+    """Here is what was signed: PEM, the station's own first. `use` as its request named it; empty where it named none."""
+
+    chain: str
+    use: str = ""
+
+
+class InstallRoot(NamedTuple):
+    """Trust this root (PEM) from now on, for `use`: see Use of InstalledCertificate."""
+
+    use: str
+    certificate: str
+
+
+class ReadRoots(NamedTuple):
+    """Tell which certificates are installed; of no uses: of all. 1.6 takes one at a time."""
+
+    uses: tuple[str, ...] = ()
+
+
+class DeleteRoot(NamedTuple):
+    """Forget the certificate with these hashes, as the station told them."""
+
+    algorithm: str
+    name_hash: str
+    key_hash: str
+    serial: str
+
+
+class Installed(NamedTuple):
+    """A certificate that a station says it has. `below`: it hangs below the one before it."""
+
+    use: str
+    root: DeleteRoot
+    below: bool = False
+
+
 Intent = (
     Start
     | Stop
@@ -249,6 +292,11 @@ Intent = (
     | Configure
     | UpdateFirmware
     | SendLog
+    | AskForRequest
+    | GiveCertificate
+    | InstallRoot
+    | ReadRoots
+    | DeleteRoot
     | NetworkProfile
     | SetProfile
     | ClearProfile

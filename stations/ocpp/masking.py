@@ -86,6 +86,8 @@ def _without_tokens(payload: Payload) -> Payload:
 
 
 _FREE_TEXT = frozenset({"DataTransfer", "NotifyCustomerInformation"})
+# A contract for plug and charge names who has it
+_OF_CONTRACTS: dict[str, tuple[str, ...]] = {"Authorize": ("certificate",), "Get15118EVCertificate": ("exiRequest", "exiResponse")}
 _CARD_KEY = re.compile(r"id_?(tag|token)$", re.IGNORECASE)
 
 
@@ -116,6 +118,8 @@ CARD_SIGNS = (
     "notifycustomer",
     'token"',
     "vehicleid",
+    "exirequest",
+    "exiresponse",
     "\\u00",
 )
 
@@ -130,11 +134,12 @@ def without_cards(action: str, payload: Any) -> Any:
     signed = payload.get("format") == "SignedData"
     if action in _VARIABLES and isinstance(payload.get("variable"), dict) and is_personal(str(payload["variable"].get("name", ""))):
         payload = _valueless(payload)
+    contract = _OF_CONTRACTS.get(action, ())
     return {
         key: MASK
         if isinstance(value, str | int | float) and (_CARD_KEY.search(key) or (signed and key == "value"))
         else MASK
-        if (key == "signedMeterData" and value) or (key == "data" and action in _FREE_TEXT)
+        if (key == "signedMeterData" and value) or (key == "data" and action in _FREE_TEXT) or (key in contract and value)
         else without_cards(action, value)
         for key, value in payload.items()
     }

@@ -28,10 +28,11 @@ class Booted(NamedTuple):
 
 class Judged(NamedTuple):
     """To a card that was offered, or to what may carry one; None where it carried none. `total`: what a transaction that has ended costs,
-    taxes included, where the version can say it."""
+    taxes included, where the version can say it. `certificate`: AuthorizeCertificateStatusEnumType, where it came with certificates."""
 
     card: Card | None
     total: float | None = None
+    certificate: str = ""
 
 
 class StartBooked(NamedTuple):
@@ -40,9 +41,10 @@ class StartBooked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A status and nothing else."""
+    """A status, and in versions that can say it a word for why (StatusInfoType.reasonCode, up to 20 characters)."""
 
     status: str
+    reason: str = ""
 
 
 class Done(NamedTuple):

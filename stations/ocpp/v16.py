@@ -16,6 +16,7 @@ from stations.ocpp import commands, schemas
 from stations.ocpp.events import (
     Boot,
     CardOffered,
+    CertificateWanted,
     DiagnosticsStatus,
     Ended,
     Event,
@@ -245,6 +246,7 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     "SecurityEventNotification": lambda p: SecurityNotice(
         clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
     ),
+    "SignCertificate": lambda p: CertificateWanted(p["csr"]),
     "SignedFirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
     "StartTransaction": _started,
     "StatusNotification": _status,

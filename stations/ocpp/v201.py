@@ -16,8 +16,11 @@ import orjson
 
 from stations.ocpp import commands, device_model, schemas, smart201
 from stations.ocpp.events import (
+    AskedCertificate,
     Boot,
     CardOffered,
+    CertificateWanted,
+    ContractWanted,
     DiagnosticsStatus,
     Event,
     FirmwareStatus,
@@ -29,6 +32,7 @@ from stations.ocpp.events import (
     SecurityNotice,
     Signed,
     Status,
+    StatusWanted,
     TransactionReport,
 )
 from stations.ocpp.frames import OcppError
@@ -131,8 +135,11 @@ class V201:
             return {"currentTime": iso(said.at), "interval": said.interval, "status": said.status}
         if isinstance(said, Judged):
             info: Payload = {"idTokenInfo": id_token_info(said.card)} if said.card else {}
+            info |= {"certificateStatus": said.certificate} if said.certificate else {}
             return info if said.total is None or action != "TransactionEvent" else info | {"totalCost": said.total}
-        return {"status": said.status} if isinstance(said, Answer) else {}
+        if not isinstance(said, Answer):
+            return {}
+        return {"status": said.status} | ({"statusInfo": {"reasonCode": said.reason[:20]}} if said.reason else {})
 
     def spelled(self, code: str) -> str:
         return _CODES.get(code, code)
@@ -224,11 +231,24 @@ def _transaction(p: Payload) -> Event:
     )  # fmt: skip
 
 
+def _asked(p: Payload) -> AskedCertificate:
+    return AskedCertificate(p["hashAlgorithm"], p["issuerNameHash"], p["issuerKeyHash"], p["serialNumber"], p["responderURL"])
+
+
 _READERS: dict[str, Callable[[Payload], Event]] = {
-    "Authorize": lambda p: CardOffered(clean(p["idToken"]["idToken"], 36), clean(p["idToken"]["type"], 20), _additional(p["idToken"])),
+    "Authorize": lambda p: CardOffered(
+        clean(p["idToken"]["idToken"], 36),
+        clean(p["idToken"]["type"], 20),
+        _additional(p["idToken"]),
+        p.get("certificate") or "",
+        tuple(_asked(one) for one in p.get("iso15118CertificateHashData") or ()),
+    ),
     "BootNotification": _boot,
     "DataTransfer": vendor_data,
     "FirmwareStatusNotification": lambda p: FirmwareStatus(p["status"], p.get("requestId")),
+    "Get15118EVCertificate": lambda p: ContractWanted(p["iso15118SchemaVersion"], p["action"], p["exiRequest"]),
+    "GetCertificateStatus": lambda p: StatusWanted(_asked(p["ocspRequestData"])),
+    "SignCertificate": lambda p: CertificateWanted(p["csr"], p.get("certificateType") or ""),
     "Heartbeat": lambda p: Heartbeat(),
     "LogStatusNotification": lambda p: DiagnosticsStatus(p["status"], p.get("requestId"), True),
     **device_model.READERS,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from stations.ocpp import calls16, calls201, registers, schemas, v16
 from stations.ocpp.events import Ended, Event, TransactionReport
 from stations.ocpp.frames import OcppError
-from stations.ocpp.intents import Intent
+from stations.ocpp.intents import Installed, Intent, ReadRoots
 from stations.ocpp.profiles import Schedule
 from stations.ocpp.replies import Reply
 from stations.ocpp.v201 import V201
@@ -24,6 +24,12 @@ class Speaker(Protocol):
     CONNECTS_ANEW: bool
     PASSWORD_IS_HEX: bool
     PASSWORD_KEY: str  # by which a station gets the password that it authenticates with
+
+    ROOTS: Collection[str]  # for what certificates can be installed
+
+    def reading_roots(self) -> Sequence[ReadRoots]: ...
+
+    def installed(self, wanted: ReadRoots, answer: dict[str, Any]) -> list[Installed]: ...
 
     def missing_profile(self, intent: type[Any], configuration: Mapping[str, str]) -> str: ...
 

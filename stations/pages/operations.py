@@ -12,7 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from tenancy.links import link
-from tenancy.rights import MANAGE_LOCATIONS, MANAGE_NETWORKS, MANAGE_PASSES, MANAGE_STATIONS, READ, READ_CONFIGURATION, anywhere
+from tenancy.rights import (
+    MANAGE_LOCATIONS,
+    MANAGE_NETWORKS,
+    MANAGE_PASSES,
+    MANAGE_STATIONS,
+    READ,
+    READ_CONFIGURATION,
+    anywhere,
+    at_platform,
+)
 
 Text = str | Promise
 
@@ -25,6 +34,7 @@ class Door(NamedTuple):
     icon: str
     page: str
     rights: tuple[str, ...] = (READ,)
+    platform: bool = False  # one needs the first of them there
 
 
 DOORS: list[Door] = [
@@ -92,11 +102,32 @@ DOORS: list[Door] = [
         "tool",
         "maintenance_windows",
     ),
+    Door(
+        lazy("Certificates"),
+        lazy("By which stations prove who they are: of which station, from whom, until when."),
+        "certificate",
+        "certificates",
+        (READ_CONFIGURATION,),
+    ),
+    Door(
+        lazy("Certificate authorities"),
+        lazy("Who signs certificates of stations, and whose certificates are believed."),
+        "shield-lock",
+        "authorities",
+        (MANAGE_STATIONS,),
+        platform=True,
+    ),
 ]
 
 
+def is_open(request: HttpRequest, door: Door) -> bool:
+    if door.platform:
+        return at_platform(request.user, door.rights[0])
+    return any(anywhere(request.user, right) for right in door.rights)
+
+
 def operations(request: HttpRequest) -> HttpResponse:
-    shown = [(door, link(door.page)) for door in DOORS if any(anywhere(request.user, right) for right in door.rights)]
+    shown = [(door, link(door.page)) for door in DOORS if is_open(request, door)]
     return render(request, "stations/operations.html", {"title": _("Operations"), "doors": shown})
 
 

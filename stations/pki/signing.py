@@ -69,19 +69,30 @@ def new_authority(name: str, organization: str, kind: str, years: int, now: date
 
 
 def sign_station(
-    csr: x509.CertificateSigningRequest, identity: str, authority: x509.Certificate, key: str, days: int, now: datetime, crl_url: str = ""
+    csr: x509.CertificateSigningRequest,
+    identity: str,
+    authority: x509.Certificate,
+    key: str,
+    days: int,
+    now: datetime,
+    *,
+    crl_url: str = "",
+    for_cars: bool = False,
 ) -> x509.Certificate:
-    """A certificate by which the station proves who it is: of what the CSR asks for only the key and the organization are taken."""
+    """A certificate by which the station proves who it is, to us or (ISO 15118) to cars: of what the CSR asks for only the key and the
+    organization are taken."""
     organization = next((str(one.value) for one in csr.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)), "")[:64]
     public = csr.public_key()
     rsa_key = isinstance(public, rsa.RSAPublicKey)
     builder = (
-        x509.CertificateBuilder(_name(identity, organization), authority.subject, public, x509.random_serial_number())
+        x509.CertificateBuilder(authority.subject, _name(identity, organization), public, x509.random_serial_number())
         .not_valid_before(max(now - EARLIER, authority.not_valid_before_utc))
         .not_valid_after(min(now + timedelta(days=days), authority.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True, key_encipherment=rsa_key, key_agreement=not rsa_key), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH if for_cars else ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(_identifier(authority), critical=False)
     )

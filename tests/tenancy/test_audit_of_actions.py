@@ -34,6 +34,7 @@ from stations.actions.manners import forget_deviations
 from stations.bulk import KINDS as BULK
 from stations.imported_passwords import keep
 from stations.models import (
+    Authority,
     BulkJob,
     Command,
     ConfigurationTemplate,
@@ -43,12 +44,14 @@ from stations.models import (
     FirmwareFile,
     FirmwareUpdate,
     HardwareTemplate,
+    InstalledCertificate,
     Knock,
     Location,
     MaintenanceWindow,
     Reservation,
     SecurityChange,
     Station,
+    StationCertificate,
     Transaction,
     UnmatchedMessage,
     VendorCode,
@@ -61,6 +64,7 @@ from tenancy.imports import KINDS, jobs
 from tenancy.models import AuditEntry, Export, Import, Invitation, Role, ServiceAccess, Team, User
 from tenancy.pictures import Picture
 from tests.conftest import CARD, PASSWORD, Tree
+from tests.csr import new_root
 from tests.energycloud.accounts import with_app
 from tests.stations.sheets import online
 from tests.stations.test_plots import charge
@@ -71,7 +75,7 @@ pytestmark = pytest.mark.django_db
 DERIVED = {
     "tenancy.team_of", "tenancy.create_default_roles", "tenancy.bring_up_to_date", "tenancy.sweep_accesses", "tenancy.renew_closed",
     "stations.save", "stations.note_activation", "tenancy.write_fields", "passes.write_tokens", "passes.end_tokens", "passes.record_lists",
-    "stations.follow_stations",
+    "stations.follow_stations", "stations.revoke_all_of",
 }  # fmt: skip
 READ_ONLY = {
     "tenancy.touched_by", "tenancy.permissions_of", "tenancy.find_invitation", "tenancy.digest", "tenancy.lock_tree",
@@ -81,9 +85,21 @@ READ_ONLY = {
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "stations.too_long", "stations.new_end",
     "stations.what_is_wrong_with_window", "stations.what_goes_with_station", "stations.overlapping", "stations.of_place",
-    "stations.said",
+    "stations.said", "stations.read_root", "stations.crl_key",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
+
+
+def signer(tree: Tree, actor: User | None = None, name: str = "Root") -> Authority:
+    return fleet.create_authority(actor=actor, name=name, use="station", kind="ec", years=10)
+
+
+def certificate_of(tree: Tree) -> StationCertificate:
+    now = timezone.now()
+    return StationCertificate.objects.create(
+        station=tree.station, state="installed", authority=signer(tree), serial="BEEF", fingerprint="a" * 64, certificate="x",
+        not_before=now, not_after=now + timedelta(days=9),
+    )  # fmt: skip
 
 
 def firmware(tree: Tree, actor: User | None = None) -> FirmwareFile:
@@ -429,6 +445,33 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.plan_update": lambda t: update(t, t.ada),
     "stations.cancel_update": lambda t: fleet.cancel_update(actor=t.ada, update=update(t)),
     "stations.give_up_update": lambda t: fleet.give_up_update(actor=t.ada, update=update(t, state="sent")),
+    "stations.create_authority": lambda t: signer(t, t.ada),
+    "stations.import_authority": lambda t: fleet.import_authority(
+        actor=t.ada, name="Alfen", use="maker", certificate=new_root()[2], trusted=True
+    ),
+    "stations.let_authority_sign": lambda t: signer(t) and fleet.let_authority_sign(actor=t.ada, authority=signer(t, name="Second")),
+    "stations.trust_authority": lambda t: (
+        signer(t) and fleet.trust_authority(actor=t.ada, authority=signer(t, name="Second"), trusted=False)
+    ),
+    "stations.delete_authority": lambda t: signer(t) and fleet.delete_authority(actor=t.ada, authority=signer(t, name="Second")),
+    "stations.ask_for_certificate": lambda t: fleet.ask_for_certificate(actor=t.ada, station=online(t.station)),
+    "stations.revoke_certificate": lambda t: fleet.revoke_certificate(actor=t.ada, certificate=certificate_of(t), reason="keyCompromise"),
+    "stations.read_installed": lambda t: fleet.read_installed(actor=t.ada, station=online(t.station)),
+    "stations.install_root": lambda t: fleet.install_root(
+        actor=t.ada, station=online(t.station), use="CSMSRootCertificate", certificate=new_root()[2]
+    ),
+    "stations.delete_root": lambda t: fleet.delete_root(
+        actor=t.ada,
+        root=InstalledCertificate.objects.create(
+            station=online(t.station),
+            use="CSMSRootCertificate",
+            algorithm="SHA256",
+            name_hash="a",
+            key_hash="b",
+            serial="1",
+            told_at=timezone.now(),
+        ),
+    ),
     "stations.dismiss_unmatched": lambda t: dismiss_unmatched(actor=t.ada, entry=unmatched(t)),
     "stations.forget_knocks": lambda t: forget_knocks(actor=t.ada, knocks=knock(t)),
     "stations.forget_deviations": lambda t: forget_deviations(actor=t.ada, station=deviating(t)),
