@@ -17,10 +17,13 @@ from django.utils import timezone
 from passes.local_lists import ANYTHING, DAILY, Plan, next_message, plans
 from passes.models import LocalList
 from stations import nudges
-from stations.actions import CommandRefused, request_command
+from stations.actions import CommandRefused, ask
+from stations.controls import profiles_of
 from stations.models import AccessMode, Command, Station, Transaction
+from stations.ocpp import intents
+from stations.ocpp.intents import AskListVersion, Configure, SendList
+from stations.ocpp.versions import actions, speaker
 
-SEND, ASK = "SendLocalList", "GetLocalListVersion"
 ORIGIN = "local_list"
 QUIET = timedelta(minutes=1)  # after a connect, a start or a change of the configuration nothing is sent that nobody asked for
 LOOK_AT = 100  # lists looked at in one run
@@ -30,9 +33,11 @@ ASK_AT = 20  # stations asked for their version in one run
 TIMEOUT = 60  # seconds for a station to take a list
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # after a refusal; four times as long after each further one
 SOON = 3  # times in a row a list without an answer is sent again as soon as the station is back; what makes it crash must not for ever
-NEVER = frozenset({"NotSupported", "NotImplemented"})  # a station that says this has no local list
+NEVER = frozenset({"NotSupported", "NotImplemented"})  # a station that answers with one of these errors has no local list
 LARGEST = 2**31 - 2  # a version beyond is none
 CONFIRMED: dict[str, Any] = {"unconfirmed": None, "unanswered_at": None, "pause_until": None}
+
+FULL, DIFFERENTIAL = "Full", "Differential"  # Sending.type
 
 _State = LocalList.State
 _WHITELISTS = [mode for mode in AccessMode if mode.whitelists]
@@ -42,7 +47,7 @@ class Sending(TypedDict, total=False):
     """What is on its way: a list, or with `ask` alone the question for the version."""
 
     ask: bool
-    type: str
+    type: str  # FULL or DIFFERENTIAL
     version: int
     entries: dict[str, dict[str, str]]
 
@@ -68,7 +73,7 @@ def check_versions() -> None:
     charging = Transaction.objects.filter(station=OuterRef("station"), ended_at=None)
     idle = _reachable(now).filter(state=_State.IN_STEP, version__gt=0).filter(back | anew).exclude(Exists(charging))
     for one in idle.filter(Q(checked_at=None) | Q(checked_at__lt=now - DAILY)).order_by("checked_at", "pk")[:ASK_AT]:
-        _send(one, ASK, {}, {"ask": True})
+        _send(one, AskListVersion(), {"ask": True})
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------------------------
@@ -94,16 +99,18 @@ def _outcome(one: LocalList, command: Command | None, now: datetime) -> dict[str
     if command.state == state.ACCEPTED:
         return again | (_version_read(one, command, now) if asked else _taken(sending))
     said = command.answer_status if command.state == state.REJECTED else command.error_code
-    if asked and (one.version or said not in NEVER):  # some take a list and cannot say which they have
+    outcome = speaker(command.version).outcome(command.answer) if command.state == state.REJECTED else ""
+    never, other = outcome == intents.NOT_SUPPORTED or said in NEVER, outcome == intents.MISMATCH
+    if asked and (one.version or not never):  # some take a list and cannot say which they have
         return again | {"checked_at": now, "ask_next": False, "full_next": one.full_next or one.ask_next}
-    if said in NEVER:
+    if never:
         return _unsupported(one)
     if command.state == state.TIMED_OUT:
         return _unanswered(one, sending, command, now)
-    if sending.get("type") == "Differential":
-        other = {"unconfirmed": [ANYTHING]} if said == "VersionMismatch" else {}
-        return again | other | {"full_next": True, "problem": said, "full_only": one.full_only or said != "VersionMismatch"}
-    return _refused(one, now, said) | {"full_next": True, "full_only": False, "ask_next": said == "VersionMismatch"}
+    if sending.get("type") == DIFFERENTIAL:
+        unsure: dict[str, Any] = {"unconfirmed": [ANYTHING]} if other else {}
+        return again | unsure | {"full_next": True, "problem": said, "full_only": one.full_only or not other}
+    return _refused(one, now, said) | {"full_next": True, "full_only": False, "ask_next": other}
 
 
 def _taken(sending: Sending) -> dict[str, Any]:
@@ -120,8 +127,8 @@ def _unanswered(one: LocalList, sending: Sending, command: Command, now: datetim
 
 
 def _version_read(one: LocalList, command: Command, now: datetime) -> dict[str, Any]:
-    told = command.answer.get("listVersion") if isinstance(command.answer, dict) else None
-    version = told if isinstance(told, int) and not isinstance(told, bool) and told <= LARGEST else 0
+    told = speaker(command.version).list_version(command.answer) if isinstance(command.answer, dict) else None
+    version = told if told is not None and told <= LARGEST else 0
     if version == -1:
         return _unsupported(one)
     fields: dict[str, Any] = {"checked_at": now, "ask_next": False}
@@ -170,7 +177,7 @@ def _reachable(now: datetime) -> QuerySet[LocalList]:
     quiet = now - QUIET
     commands = Command.objects.filter(station=OuterRef("station")).order_by()
     busy = commands.filter(state__in=Command.OPEN)
-    changed = commands.filter(action="ChangeConfiguration", created_at__gt=now - DAILY, answered_at__gt=quiet)
+    changed = commands.filter(action__in=actions(Configure), created_at__gt=now - DAILY, answered_at__gt=quiet)
     ready = LocalList.objects.filter(station__connected=True, station__active=True, station__connected_at__lt=quiet)
     ready = ready.filter(Q(station__booted_at=None) | Q(station__booted_at__lt=quiet)).exclude(Exists(busy)).exclude(Exists(changed))
     return ready.select_related("station__location__organization")
@@ -179,7 +186,7 @@ def _reachable(now: datetime) -> QuerySet[LocalList]:
 def _look(now: datetime) -> None:
     """Compare what is due with what it should be; send the difference."""
     due = _reachable(now).filter(due_at__lte=now).exclude(state__in=[_State.SENDING, _State.UNSUPPORTED]).order_by("due_at", "pk")
-    lists = list(due[:LOOK_AT])
+    lists = _able(list(due[:LOOK_AT]))
     if not lists:
         return
     planned = plans([one.station for one in lists], whole=[one.station_id for one in lists if one.full_only], now=now)
@@ -190,6 +197,17 @@ def _look(now: datetime) -> None:
             _rest(one, plan, now)
         elif room > 0:
             room -= _bring(one, plan)
+
+
+def _able(lists: list[LocalList]) -> list[LocalList]:
+    """Without those whose stations have told that they keep no list: nothing is sent to them."""
+    told, able = profiles_of([one.station_id for one in lists]), []
+    for one in lists:
+        if speaker(one.station.ocpp_version).missing_profile(SendList, told.get(one.station_id, {})):
+            _swap(one, sending=None, command=None, **_unsupported(one))
+        else:
+            able.append(one)
+    return able
 
 
 def _in_step(one: LocalList, plan: Plan) -> bool:
@@ -210,25 +228,22 @@ def _rest(one: LocalList, plan: Plan, now: datetime) -> None:
 def _bring(one: LocalList, plan: Plan) -> bool:
     """Whether something is on its way."""
     if one.ask_next:
-        return _send(one, ASK, {}, {"ask": True})
+        return _send(one, AskListVersion(), {"ask": True})
     message = next_message(one.entries, plan.entries, full=one.full_next or one.full_only or not one.version, at_once=plan.at_once)
     if message is None:  # its list was emptied by somebody, and that is how it should be
         return False
     version = one.version % LARGEST + 1
-    payload = {"listVersion": version, "updateType": message.update_type, "localAuthorizationList": message.items}
-    sending: Sending = {"type": message.update_type, "version": version, "entries": message.result}
-    return _send(one, SEND, payload, sending, left_out=len(plan.left_out))
+    sending: Sending = {"type": FULL if message.full else DIFFERENTIAL, "version": version, "entries": message.result}
+    return _send(one, SendList(version, message.full, message.cards), sending, left_out=len(plan.left_out))
 
 
-def _send(one: LocalList, action: str, payload: dict[str, Any], sending: Sending, **fields: Any) -> bool:
+def _send(one: LocalList, intent: SendList | AskListVersion, sending: Sending, **fields: Any) -> bool:
     """The row and its command in one transaction. False when somebody was quicker, or the station cannot be asked now."""
     try:
         with transaction.atomic():
             if not _swap(one, state=_State.SENDING, sending=sending, **fields):
                 return False
-            command = request_command(
-                actor=None, station=one.station, action=action, payload=payload, timeout=TIMEOUT, origin=ORIGIN, recorded=False
-            )
+            command = ask(actor=None, station=one.station, intent=intent, timeout=TIMEOUT, origin=ORIGIN, recorded=False)
             LocalList.objects.filter(pk=one.pk).update(command=command)
     except CommandRefused as refusal:
         if refusal.code == "invalid":  # never to be sent: not tried every few seconds

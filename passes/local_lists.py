@@ -19,15 +19,18 @@ from passes.decision import Limits, ListingFact, PassFact, speaking
 from passes.models import ChargePass, Listing, LocalList, normalize_uid
 from stations.hooks import Place, place_of
 from stations.models import AccessMode, ConfigurationKey, Station
+from stations.ocpp import versions
+from stations.ocpp.intents import ListedCard
 
-Info = dict[str, str]  # idTagInfo (OCPP 1.6 §7.29)
-Entries = dict[str, Info]  # UID -> idTagInfo
+Info = dict[str, str]  # status, expiryDate and parentIdTag, as OCPP 1.6 §7.29 names them
+Entries = dict[str, Info]  # UID -> what the list says of it
 
 AT_ONCE = 100  # cards in one message to a station that has not told how many it takes (SendLocalListMaxLength)
+BYTES, BYTES_OF_ONE, BYTES_AROUND = "LocalAuthListCtrlr/BytesPerMessage", 260, 200  # of a message that OCPP 2.0.1 limits by its length
 MOST = 10_000  # on the list of a station that has not told how many it keeps (LocalAuthListMaxLength)
 DAILY = timedelta(days=1)
 MARKED_AT_ONCE = 5000
-# What decides how a station behaves offline, beside the sizes of its list
+# What decides how a station behaves offline, beside the sizes of its list; named as OCPP 1.6 does, other versions have names of their own
 KEYS = ("LocalAuthListEnabled", "LocalAuthorizeOffline", "LocalPreAuthorize", "AllowOfflineTxForUnknownId", "AuthorizationCacheEnabled")
 SIZES = ("LocalAuthListMaxLength", "SendLocalListMaxLength")
 
@@ -59,10 +62,10 @@ class Plan(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A SendLocalList, and the list that it makes of the one that the station has."""
+    """What is sent, and the list that it makes of the one that the station has."""
 
-    update_type: str  # "Full" or "Differential"
-    items: list[dict[str, Any]]  # AuthorizationData (OCPP 1.6 §7.1)
+    full: bool  # the whole list, or a difference
+    cards: tuple[ListedCard, ...]
     result: Entries
 
 
@@ -155,11 +158,22 @@ def _info(one: PassFact) -> Info:
     return info
 
 
+def _names(keys: Iterable[str]) -> dict[str, str]:
+    """What any version calls these keys -> the key."""
+    return {speaker.key_of(key): key for key in keys for speaker in versions.speakers()}
+
+
 def _sizes(stations: Iterable[int]) -> dict[int, dict[str, int]]:
+    """By SIZES, as far as stations told them. A station that limits the length of a message is given cards for so many bytes."""
     found: dict[int, dict[str, int]] = {}
-    for station, key, value in ConfigurationKey.objects.filter(station__in=stations, key__in=SIZES).values_list("station", "key", "value"):
+    names = _names(SIZES) | {BYTES: BYTES}
+    for station, key, value in ConfigurationKey.objects.filter(station__in=stations, key__in=names).values_list("station", "key", "value"):
         if value.isascii() and value.isdecimal() and len(value) < 9:
-            found.setdefault(station, {})[key] = int(value)
+            found.setdefault(station, {})[names[key]] = int(value)
+    for sizes in found.values():
+        if room := sizes.pop(BYTES, 0):
+            fitting = max(1, (room - BYTES_AROUND) // BYTES_OF_ONE)
+            sizes["SendLocalListMaxLength"] = min(fitting, sizes.get("SendLocalListMaxLength") or AT_ONCE)
     return found
 
 
@@ -178,12 +192,15 @@ def next_message(known: Entries, wanted: Entries, *, full: bool = False, at_once
         return None
     if full or len(gone) + len(changed) > len(wanted):
         part = dict(list(wanted.items())[:at_once])
-        return Message("Full", [{"idTag": uid, "idTagInfo": info} for uid, info in part.items()], part)
+        return Message(True, tuple(listed(uid, info) for uid, info in part.items()), part)
     gone = gone[:at_once]
     changed = changed[: at_once - len(gone)]
     result = {uid: info for uid, info in known.items() if uid not in gone} | {uid: wanted[uid] for uid in changed}
-    items: list[dict[str, Any]] = [{"idTag": uid} for uid in gone]
-    return Message("Differential", items + [{"idTag": uid, "idTagInfo": wanted[uid]} for uid in changed], result)
+    return Message(False, (*(ListedCard(uid) for uid in gone), *(listed(uid, wanted[uid]) for uid in changed)), result)
+
+
+def listed(uid: str, info: Info) -> ListedCard:
+    return ListedCard(uid, info["status"], info.get("expiryDate", ""), info.get("parentIdTag", ""))
 
 
 # -- what is due ------------------------------------------------------------------------------------------------------------------------
@@ -198,8 +215,12 @@ def stations_changed(stations: Collection[int]) -> None:
 
 def configuration_changed(station: int, keys: Collection[str]) -> None:
     """Configuration keys of a station have another value than was known: how much goes on its list may have changed."""
-    if any(key in SIZES for key in keys):
+    if any(key in _names(SIZES) or key == BYTES for key in keys):
         stations_changed([station])
+    if any(key in versions.TELLING_KEYS for key in keys):  # whether it has a list at all
+        LocalList.objects.filter(station=station, state=LocalList.State.UNSUPPORTED).update(
+            state=LocalList.State.WAITING, due_at=timezone.now(), firmware=""
+        )
 
 
 def listings_changed(listings: Any) -> None:
@@ -243,8 +264,10 @@ class Behaviour:
 
     def __init__(self, station: Station) -> None:
         self.station = station
-        rows = ConfigurationKey.objects.filter(station=station, key__in=(*KEYS, *SIZES))
-        self.values = dict(rows.values_list("key", "value"))
+        self.speaker = versions.speaker(station.ocpp_version)
+        names = {self.speaker.key_of(key): key for key in (*KEYS, *SIZES)}
+        rows = ConfigurationKey.objects.filter(station=station, key__in=names)
+        self.values = {names[key]: value for key, value in rows.values_list("key", "value")}  # by the names of 1.6
         self.list = LocalList.objects.filter(station=station).first()
         self._plan: Plan | None = None
 
@@ -254,6 +277,10 @@ class Behaviour:
             whole = [self.station.pk] if self.list and self.list.full_only else []
             self._plan = plans([self.station], whole=whole)[self.station.pk]
         return self._plan
+
+    def named(self, key: str) -> str:
+        """What the station itself calls it."""
+        return self.speaker.key_of(key)
 
     def set_to(self, key: str) -> bool | None:
         """None where it is not known."""
@@ -268,22 +295,28 @@ class Behaviour:
         on_it = _("The card is on the station's list.")
         if maybe and self.set_to("LocalAuthListEnabled") is not False:
             if self.set_to("LocalAuthorizeOffline") is False and self.set_to("AllowOfflineTxForUnknownId") is False:
-                return Offline(NO, _("The station starts no charge offline (LocalAuthorizeOffline)."))
+                return Offline(NO, _("The station starts no charge offline (%s).") % self.named("LocalAuthorizeOffline"))
             return Offline(UNKNOWN, maybe)
         if entry is None or self.set_to("LocalAuthListEnabled") is False:
             every = self.set_to("AllowOfflineTxForUnknownId")
             if every:
-                return Offline(YES, _("The station lets every card charge that is not on its list (AllowOfflineTxForUnknownId)."))
-            missing = _("The station does not use its list (LocalAuthListEnabled).") if entry else self._why_missing(uid)
+                return Offline(
+                    YES, _("The station lets every card charge that is not on its list (%s).") % self.named("AllowOfflineTxForUnknownId")
+                )
+            missing = _("The station does not use its list (%s).") % self.named("LocalAuthListEnabled") if entry else self._why_missing(uid)
             if self.set_to("AuthorizationCacheEnabled"):
-                cache = _("It may remember the card from an earlier charge (AuthorizationCacheEnabled).")
+                cache = _("It may remember the card from an earlier charge (%s).") % self.named("AuthorizationCacheEnabled")
                 return Offline(UNKNOWN, f"{missing} {cache}")
             return Offline(UNKNOWN, f"{missing} {unread}") if every is None else Offline(NO, missing)
         expires = parse_datetime(entry.get("expiryDate", ""))
         if expires and expires <= now:
             return Offline(NO, _("The card is on the station's list, but its validity is over."))
         if self.set_to("LocalAuthorizeOffline") is False:
-            return Offline(NO, _("The card is on the station's list, but the station starts no charge offline (LocalAuthorizeOffline)."))
+            return Offline(
+                NO,
+                _("The card is on the station's list, but the station starts no charge offline (%s).")
+                % self.named("LocalAuthorizeOffline"),
+            )
         if self.set_to("LocalAuthorizeOffline") is None or self.set_to("LocalAuthListEnabled") is None:
             return Offline(UNKNOWN, f"{on_it} {unread}")
         return Offline(YES, on_it)

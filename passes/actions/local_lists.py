@@ -8,8 +8,9 @@ from django.utils import timezone
 from passes import local_list_sync
 from passes.models import LocalList
 from stations import nudges
-from stations.actions import request_command
+from stations.actions import ask
 from stations.models import Station
+from stations.ocpp.intents import AskListVersion
 from tenancy import audit
 from tenancy.models import User
 
@@ -31,7 +32,7 @@ def send_local_list(*, actor: User | None, station: Station) -> None:
 def read_local_list_version(*, actor: User | None, station: Station) -> None:
     """Ask the station now which version it has; one that differs from ours is replaced. Raises CommandRefused."""
     row, _made = LocalList.objects.select_for_update(of=("self",)).get_or_create(station=station)
-    command = request_command(actor=actor, station=station, action=local_list_sync.ASK, timeout=local_list_sync.TIMEOUT)
+    command = ask(actor=actor, station=station, intent=AskListVersion(), timeout=local_list_sync.TIMEOUT)
     if row.state != LocalList.State.SENDING:  # else its answer is shown among the commands, and what is on its way says more
         row.state, row.sending, row.command = LocalList.State.SENDING, {"ask": True}, command
         row.save(update_fields=["state", "sending", "command"])

@@ -23,6 +23,7 @@ from stations.cards import Faces
 from stations.controls import Situation
 from stations.hooks import SheetTab, known_cards
 from stations.models import Station
+from stations.ocpp.intents import SendList
 from stations.pages.sheet_head import action, sheet_context
 from tenancy.links import link
 from tenancy.pages.shared import user_of
@@ -50,7 +51,7 @@ STATES: dict[str, tuple[str, Text, Text]] = {
     LocalList.State.UNSUPPORTED: (
         "off",
         lazy("Not supported"),
-        lazy("The station says that it has no local list. It is asked again when it starts with another firmware."),
+        lazy("The station says that it has no local list. It is looked at again when it has another firmware, or says otherwise."),
     ),
 }
 # What the station answered last, where that was no
@@ -170,19 +171,28 @@ def _context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         "refresh": action(situation, "get-configuration", link("station_local_list", station.pk), place="l"),
         "configuration_url": link("station_configuration", station.pk),
         "passes_url": f"{reverse('passes')}?in=o{station.location.organization_id}",
-        "send_refusal": refusal,
-        "version_refusal": refusal or situation.unreachable(),
+        "send_refusal": refusal or _lacks(situation),
+        "version_refusal": refusal or _lacks(situation) or situation.unreachable(),
         "here": link("station_local_list", station.pk),
         "fragment_url": link("station_local_list_live", station.pk),
     }
+
+
+def _lacks(situation: Situation) -> str:
+    """That the station, by what it tells of itself, has no list."""
+    if not situation.speaker.missing_profile(SendList, situation.told):
+        return ""
+    return _("The station says that it has no local list: what it told of itself does not name it.")
 
 
 def _keys(behaviour: Behaviour) -> list[Key]:
     rows = []
     for name, (yes, no) in KEYS.items():
         switch = behaviour.set_to(name)
-        rows.append(Key(name, behaviour.values.get(name, ""), "" if switch is None else yes if switch else no))
-    return rows + [Key(name, behaviour.values[name], text) for name, text in SIZES.items() if name in behaviour.values]
+        rows.append(Key(behaviour.speaker.key_of(name), behaviour.values.get(name, ""), "" if switch is None else yes if switch else no))
+    return rows + [
+        Key(behaviour.speaker.key_of(name), behaviour.values[name], text) for name, text in SIZES.items() if name in behaviour.values
+    ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

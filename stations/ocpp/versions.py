@@ -140,6 +140,11 @@ def speaker(version: str) -> Speaker:
     return _version(version).speaker
 
 
+def speakers() -> tuple[Speaker, ...]:
+    """Each once."""
+    return tuple({id(one.speaker): one.speaker for one in VERSIONS.values()}.values())
+
+
 def reader(version: str) -> Reader:
     return _version(version).reader
 

@@ -48,7 +48,7 @@ def test_the_difference_is_sent_and_the_whole_list_where_that_is_shorter(
     known: Entries, should: Entries, options: Any, expected: tuple[str, list[str]] | None
 ) -> None:
     message = next_message(known, should, **options)
-    sent = message and (message.update_type, [item["idTag"] + ("+" if "idTagInfo" in item else "") for item in message.items])
+    sent = message and ("Full" if message.full else "Differential", [card.uid + ("+" if card.status else "") for card in message.cards])
     assert sent == expected
 
 
@@ -63,12 +63,12 @@ def test_a_station_that_applies_every_message_has_the_wanted_list(known: Entries
         message = next_message(ours, should, full=full, at_once=at_once)
         if message is None:
             break
-        assert len(message.items) <= at_once
-        station = {} if message.update_type == "Full" else station
-        for item in message.items:
-            station.pop(item["idTag"], None)
-            if "idTagInfo" in item:
-                station[item["idTag"]] = item["idTagInfo"]
+        assert len(message.cards) <= at_once
+        station = {} if message.full else station
+        for card in message.cards:
+            station.pop(card.uid, None)
+            if card.status:
+                station[card.uid] = {"status": card.status} | ({"expiryDate": card.expiry} if card.expiry else {})
         assert station == message.result
         ours, full = message.result, False
     assert station == should
