@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from passes.contracts import by_contract
 from passes.decision import FREE, Facts, Limits, ListingFact, PassFact, ProviderFact, Running, TokenFact, Used, connected, decide, speaking
 from passes.models import ChargePass, Listing, PassGroup, Provider, RoamingPolicy, RoamingToken, normalize_uid
 from passes.prepared import Prepared
@@ -70,6 +71,7 @@ Day = tuple[str, date]  # time zone, and the date there
 
 def authorize(offers: Sequence[Offer]) -> list[Verdict]:
     """One verdict per offer, in order: a card that one of them accepts to start charges already for those behind it."""
+    offers = by_contract(offers)
     facts = _Reader(offers)
     verdicts = []
     for offer in offers:
@@ -81,6 +83,7 @@ def authorize(offers: Sequence[Offer]) -> list[Verdict]:
 
 def facts_of(offers: Sequence[Offer]) -> list[Facts]:
     """What is known for each of them, for who looks at rules that did not decide."""
+    offers = by_contract(offers)
     facts = _Reader(offers)
     return [facts.of(offer) for offer in offers]
 

@@ -2,7 +2,8 @@
 
 The rules, in order (docs: domain, access modes and passes):
 
-1. At an open station every card charges, unchecked.
+1. At an open station every card charges, unchecked: also where the station says that it needs none (NoAuthorization, Local of OCPP 2.0.1).
+   Elsewhere such a start is refused: nobody could say who pays. The station has begun all the same, so the transaction is kept and marked.
 2. The pass on the list of the station's organization speaks for the card; without one, that of the nearest organization above whose
    listing holds below too. A blocked pass is refused, there and at everything below, however the station would else take the card.
 3. Where the station whitelists and the pass is whitelisted, the driver charges free – within its validity and its restrictions.
@@ -18,12 +19,16 @@ from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from passes.models.passes import normalize_uid, usual_uid
 from stations.hooks import START, STOP, Advice, Offer, Step, Verdict
 from stations.models import AccessMode, Settlement
 
 FRESH = timedelta(minutes=10)  # how long what a provider said of a card holds for the start that follows
 
 ACCEPTED, INVALID, BLOCKED, EXPIRED, CONCURRENT = "Accepted", "Invalid", "Blocked", "Expired", "ConcurrentTx"
+# What a station says of a start without a card (IdTokenEnumType): a button, or its own decision
+TYPED = "KeyCode"  # a code typed in at the station: that of a pass that has it as its UID, but never the number of a card
+CARDLESS = frozenset({"NoAuthorization", "Local"})
 FREE = (Settlement.WHITELIST, Settlement.ROAMING_FREE)  # what a pass is listed for, and limited in
 # OCPI AllowedType -> OCPP status and our reason
 ANSWERS = {
@@ -126,8 +131,13 @@ def decide(offer: Offer, facts: Facts) -> Verdict:
     listing = speaking(place.organization_path, facts.listings)
     spoken = listing.charge_pass if listing else None
     known = {"holder": _name(offer, spoken), "pass_key": spoken.key, "group_id": spoken.group_id} if spoken else {}
+    if offer.id_type in CARDLESS and mode != AccessMode.OPEN:
+        return Verdict(INVALID, "no_card", steps=(Step("open", False, *where), Step("card", False)))
     if mode == AccessMode.OPEN:
         return Verdict(ACCEPTED, "open", settlement=str(Settlement.OPEN), steps=(Step("open", True, *where),), **known)  # type: ignore[arg-type]
+
+    if offer.id_type == TYPED and _is_of_a_card(normalize_uid(offer.id_tag)):
+        return Verdict(INVALID, "typed", steps=(Step("typed", False),))
 
     steps = [Step("known", True, "pass", spoken.key) if spoken else Step("known", False)]
     invalid = limited = None  # why the pass itself may not charge, and why not here and now
@@ -167,6 +177,11 @@ def decide(offer: Offer, facts: Facts) -> Verdict:
         or _refusal(mode, listing, token, allowed if mode.roams else "")
     )
     return Verdict(status, reason, token_key=token.key if token else None, steps=tuple(steps), **known)  # type: ignore[arg-type]
+
+
+def _is_of_a_card(code: str) -> bool:
+    """Eight digits may be a code that somebody chose."""
+    return usual_uid(code) and not (len(code) == 8 and code.isdecimal())
 
 
 def _refusal(mode: AccessMode, listing: ListingFact | None, token: TokenFact | None, allowed: str) -> tuple[str, str]:

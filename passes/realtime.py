@@ -20,6 +20,7 @@ import httpx
 from django.db import connection
 from django.utils import timezone
 
+from passes.contracts import EMAID, by_contract
 from passes.models import Provider, RoamingToken, normalize_uid
 from passes.ocpi import client, keys, objects, store
 from stations.hooks import Advice, Offer
@@ -135,6 +136,8 @@ async def inquire(offer: Offer, providers: Sequence[int]) -> Advice:
     nothing = Advice(providers[0] if providers else 0)
     try:
         here = desk()
+        if offer.id_type == EMAID:
+            (offer,) = await here.in_thread(by_contract, [offer])
         targets = await here.in_thread(_targets, normalize_uid(offer.id_tag), offer.id_tag, tuple(providers))
         if not targets:
             return nothing

@@ -13,6 +13,8 @@ REASONS: dict[str, Text] = {
     "listed": _("The pass is on the organization's whitelist."),
     "roaming": _("A connected network lets the card charge."),
     "roaming_free": _("The card roams, free of the roaming surcharge."),
+    "no_card": _("The station began without a card. Only open stations may."),
+    "typed": _("The number of a card was typed in at the station. It counts only when the card is held to the reader."),
     "unknown": _("No pass with this UID is on the organization's list, and no connected network knows the card."),
     "not_listed": _("The pass is not on the organization's whitelist."),
     "mode": _("The station's access mode does not take this card."),

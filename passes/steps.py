@@ -151,6 +151,9 @@ def _moment(moment: datetime | None, location: Location) -> str:
 # (rule, outcome) -> a sentence; None stands for any outcome that has none of its own
 SENTENCES: dict[tuple[str, bool | None], Text] = {
     ("open", True): lazy("The access mode is open: any card may charge, unchecked."),
+    ("open", False): lazy("The access mode is not open: a card is needed."),
+    ("card", False): lazy("The station says that it began without a card."),
+    ("typed", False): lazy("The number of a card was typed in at the station: whoever has seen the card could do that."),
     ("known", True): lazy("The card is known: %(name)s."),
     ("known", False): lazy("No pass with this UID is on a list that holds at this station."),
     ("not_blocked", True): lazy("The pass is not blocked."),

@@ -36,10 +36,16 @@ class StationForm(forms.Form):
         if text and not chosen:
             found = Q(identity__icontains=text) | Q(alias__icontains=text) | Q(location__name__icontains=text)
             stations = stations.filter(found)
+        elif stations.count() <= MOST:
+            del self.fields["find"]
         field: Any = self.fields["station"]
         shown = stations.select_related("location").order_by("location__name", "identity")
         field.queryset = stations.select_related("location")
-        field.choices = [("", _("Choose one")), *((one.pk, f"{one} · {one.location}") for one in shown[:MOST])]
+        field.choices = [("", _("Choose one")), *((one.pk, _named(one)) for one in shown[:MOST])]
+
+
+def _named(station: Station) -> str:
+    return " · ".join(str(part) for part in (station, station.beside, station.location) if part)
 
 
 def pass_reserve(request: HttpRequest, pk: int) -> HttpResponse:

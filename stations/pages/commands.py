@@ -95,11 +95,8 @@ class StartForm(ControlForm):
             field = forms.ChoiceField(
                 label=_("Pass"), choices=[("", _("Another card: type its UID")), *passes], required=False, initial=chosen
             )
-            self.fields = {
-                **{name: self.fields[name] for name in ("connector",) if name in self.fields},
-                "charge_pass": field,
-                "uid": self.fields["uid"],
-            }
+            first = {name: self.fields.pop(name) for name in ("connector",) if name in self.fields}
+            self.fields = {**first, "charge_pass": field, **self.fields}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -169,7 +166,7 @@ class ReserveForm(StartForm):
             usable = [one for one in situation.connectors if not situation.why_not("reserve", one)]
             choices = [(one.number, connector_name(one)) for one in usable]
             if situation.reserves_any:
-                choices.insert(0, (0, _("Any connector: the station chooses")))
+                choices.append((0, _("Any connector: the station chooses")))
             field = forms.TypedChoiceField(
                 label=_("Connector"), choices=choices, coerce=int, widget=forms.RadioSelect, initial=choices[0][0] if choices else None
             )

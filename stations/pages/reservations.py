@@ -83,7 +83,7 @@ class ReservationTable(Table):
     card = django_tables2.Column(lazy("Card"), accessor="id_tag", order_by=("shown_tag", "pk"))
     state = django_tables2.Column(lazy("State"), orderable=False)
     created_at = django_tables2.Column(lazy("From"))
-    until = django_tables2.Column(lazy("Until"))
+    until = django_tables2.Column(lazy("Until"), attrs={"td": {"class": "text-nowrap"}})
     by = django_tables2.Column(lazy("Made by"), accessor="created_by", orderable=False, empty_values=())
     key = django_tables2.Column(lazy("Number"), orderable=False)
     act = django_tables2.Column("", accessor="pk", orderable=False, exclude_from_export=True)
@@ -127,8 +127,10 @@ class ReservationTable(Table):
     def render_created_at(self, record: Reservation) -> str:
         return local(record.created_at, record.station.location.zone)
 
-    def render_until(self, record: Reservation) -> str:
-        return local(record.until, record.station.location.zone)
+    def render_until(self, record: Reservation) -> SafeString:
+        zone = record.station.location.zone
+        begun = _("from %s") % local(record.created_at, zone)
+        return format_html('{}<span class="sub">{}</span>', local(record.until, zone), begun)
 
     def value_created_at(self, record: Reservation) -> str:
         return record.created_at.astimezone(record.station.location.zone).isoformat(timespec="seconds")
@@ -155,7 +157,7 @@ class ReservationList(ListPage):
     empty_text = lazy("Reserve a connector with the button “Reserve” of a station, or from a pass.")
     export_name = "reservations"
     live = True
-    hidden_columns: Sequence[str] = ("key",)
+    hidden_columns: Sequence[str] = ("created_at", "key")
 
     def get_queryset(self) -> QuerySet[Any]:
         shown_tag = seen_value(self.request.user, Reservation, "id_tag")
