@@ -2,8 +2,9 @@
 
 The rules, in order (docs: domain, access modes and passes):
 
-1. At an open station every card charges, unchecked: also where the station says that it needs none (NoAuthorization, Local of OCPP 2.0.1).
-   Elsewhere such a start is refused: nobody could say who pays. The station has begun all the same, so the transaction is kept and marked.
+1. At an open station every card charges, unchecked. A station that is set to let everybody charge (NoAuthorization of OCPP 2.0.1) does so
+   wherever it is: its owner pays. An id that it made up by itself (Local) tells nobody who pays, so elsewhere than at an open station it is
+   refused; what it has begun is kept and marked.
 2. The pass on the list of the station's organization speaks for the card; without one, that of the nearest organization above whose
    listing holds below too. A blocked pass is refused, there and at everything below, however the station would else take the card.
 3. Where the station whitelists and the pass is whitelisted, the driver charges free – within its validity and its restrictions.
@@ -26,9 +27,9 @@ from stations.models import AccessMode, Settlement
 FRESH = timedelta(minutes=10)  # how long what a provider said of a card holds for the start that follows
 
 ACCEPTED, INVALID, BLOCKED, EXPIRED, CONCURRENT = "Accepted", "Invalid", "Blocked", "Expired", "ConcurrentTx"
-# What a station says of a start without a card (IdTokenEnumType): a button, or its own decision
+# IdTokenEnumType: what a station says of a start without a card
+LOCAL, NO_AUTHORIZATION = "Local", "NoAuthorization"
 TYPED = "KeyCode"  # a code typed in at the station: that of a pass that has it as its UID, but never the number of a card
-CARDLESS = frozenset({"NoAuthorization", "Local"})
 FREE = (Settlement.WHITELIST, Settlement.ROAMING_FREE)  # what a pass is listed for, and limited in
 # OCPI AllowedType -> OCPP status and our reason
 ANSWERS = {
@@ -131,7 +132,9 @@ def decide(offer: Offer, facts: Facts) -> Verdict:
     listing = speaking(place.organization_path, facts.listings)
     spoken = listing.charge_pass if listing else None
     known = {"holder": _name(offer, spoken), "pass_key": spoken.key, "group_id": spoken.group_id} if spoken else {}
-    if offer.id_type in CARDLESS and mode != AccessMode.OPEN:
+    if offer.id_type == NO_AUTHORIZATION:
+        return Verdict(ACCEPTED, "no_authorization", settlement=str(Settlement.OPEN), steps=(Step("no_authorization", True),))
+    if offer.id_type == LOCAL and mode != AccessMode.OPEN:
         return Verdict(INVALID, "no_card", steps=(Step("open", False, *where), Step("card", False)))
     if mode == AccessMode.OPEN:
         return Verdict(ACCEPTED, "open", settlement=str(Settlement.OPEN), steps=(Step("open", True, *where),), **known)  # type: ignore[arg-type]

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Case, CharField, F, Q, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
@@ -18,14 +19,16 @@ from passes.authorizing import limits_of, line, listings_at
 from passes.decision import Limits, ListingFact, PassFact, speaking
 from passes.models import ChargePass, Listing, LocalList, normalize_uid
 from stations.hooks import Place, place_of
-from stations.models import AccessMode, ConfigurationKey, Station
+from stations.models import AccessMode, ConfigurationKey, DeviceVariable, Station
+from stations.models.device import ACTUAL
 from stations.ocpp import versions
-from stations.ocpp.intents import ListedCard
+from stations.ocpp.intents import ListedCard, SendList
 
 Info = dict[str, str]  # status, expiryDate and parentIdTag, as OCPP 1.6 §7.29 names them
 Entries = dict[str, Info]  # UID -> what the list says of it
 
 AT_ONCE = 100  # cards in one message to a station that has not told how many it takes (SendLocalListMaxLength)
+ENTRIES = "LocalAuthListCtrlr/Entries"
 BYTES, BYTES_OF_ONE, BYTES_AROUND = "LocalAuthListCtrlr/BytesPerMessage", 260, 200  # of a message that OCPP 2.0.1 limits by its length
 MOST = 10_000  # on the list of a station that has not told how many it keeps (LocalAuthListMaxLength)
 DAILY = timedelta(days=1)
@@ -158,6 +161,19 @@ def _info(one: PassFact) -> Info:
     return info
 
 
+def _told(stations: Iterable[int], keys: Collection[str]) -> list[tuple[int, str, str]]:
+    """(station, key, value) of their configurations and device models, one query for both. Of ENTRIES the value is how many are on the list
+    now; how many fit is the most that it may be."""
+    keys = list(keys)
+    fit = Case(When(key=ENTRIES, then=Cast(Cast("most", BigIntegerField()), CharField())), default=F("value"), output_field=CharField())
+    variables = DeviceVariable.objects.filter(station__in=stations, key__in=keys, attribute=ACTUAL).exclude(key=ENTRIES, most=None)
+    rows = ConfigurationKey.objects.filter(station__in=stations, key__in=keys).order_by().annotate(told=Cast("value", CharField()))
+    both = rows.values_list("station_id", "key", "told").union(
+        variables.order_by().annotate(told=fit).values_list("station_id", "key", "told"), all=True
+    )
+    return list(both)
+
+
 def _names(keys: Iterable[str]) -> dict[str, str]:
     """What any version calls these keys -> the key."""
     return {speaker.key_of(key): key for key in keys for speaker in versions.speakers()}
@@ -167,7 +183,7 @@ def _sizes(stations: Iterable[int]) -> dict[int, dict[str, int]]:
     """By SIZES, as far as stations told them. A station that limits the length of a message is given cards for so many bytes."""
     found: dict[int, dict[str, int]] = {}
     names = _names(SIZES) | {BYTES: BYTES}
-    for station, key, value in ConfigurationKey.objects.filter(station__in=stations, key__in=names).values_list("station", "key", "value"):
+    for station, key, value in _told(stations, names):
         if value.isascii() and value.isdecimal() and len(value) < 9:
             found.setdefault(station, {})[names[key]] = int(value)
     for sizes in found.values():
@@ -217,7 +233,7 @@ def configuration_changed(station: int, keys: Collection[str]) -> None:
     """Configuration keys of a station have another value than was known: how much goes on its list may have changed."""
     if any(key in _names(SIZES) or key == BYTES for key in keys):
         stations_changed([station])
-    if any(key in versions.TELLING_KEYS for key in keys):  # whether it has a list at all
+    if any(key in versions.telling(SendList) for key in keys):  # whether it has a list at all
         LocalList.objects.filter(station=station, state=LocalList.State.UNSUPPORTED).update(
             state=LocalList.State.WAITING, due_at=timezone.now(), firmware=""
         )
@@ -266,8 +282,7 @@ class Behaviour:
         self.station = station
         self.speaker = versions.speaker(station.ocpp_version)
         names = {self.speaker.key_of(key): key for key in (*KEYS, *SIZES)}
-        rows = ConfigurationKey.objects.filter(station=station, key__in=names)
-        self.values = {names[key]: value for key, value in rows.values_list("key", "value")}  # by the names of 1.6
+        self.values = {names[key]: value for _station, key, value in _told([station.pk], names)}  # by the names of 1.6
         self.list = LocalList.objects.filter(station=station).first()
         self._plan: Plan | None = None
 

@@ -13,6 +13,7 @@ REASONS: dict[str, Text] = {
     "listed": _("The pass is on the organization's whitelist."),
     "roaming": _("A connected network lets the card charge."),
     "roaming_free": _("The card roams, free of the roaming surcharge."),
+    "no_authorization": _("The station is set to let everybody charge; its owner pays."),
     "no_card": _("The station began without a card. Only open stations may."),
     "typed": _("The number of a card was typed in at the station. It counts only when the card is held to the reader."),
     "unknown": _("No pass with this UID is on the organization's list, and no connected network knows the card."),

@@ -152,6 +152,7 @@ def _moment(moment: datetime | None, location: Location) -> str:
 SENTENCES: dict[tuple[str, bool | None], Text] = {
     ("open", True): lazy("The access mode is open: any card may charge, unchecked."),
     ("open", False): lazy("The access mode is not open: a card is needed."),
+    ("no_authorization", True): lazy("The station is set to let everybody charge, without a card."),
     ("card", False): lazy("The station says that it began without a card."),
     ("typed", False): lazy("The number of a card was typed in at the station: whoever has seen the card could do that."),
     ("known", True): lazy("The card is known: %(name)s."),

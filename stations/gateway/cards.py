@@ -64,6 +64,7 @@ def _offer(entry: Received, place: hooks.Place, id_tag: str, charges: bool) -> h
     if isinstance(event, events.TransactionReport):
         at = effective(event.at.at, entry.at) or entry.at
         live = entry.at - at < CLOCK_TOLERANCE and not event.offline
-        return hooks.Offer(place, id_tag, at, event.connector or None, hooks.START if charges else hooks.STOP, live, entry.advice)
+        purpose = hooks.START if charges else hooks.STOP
+        return hooks.Offer(place, id_tag, at, event.connector or None, purpose, live, entry.advice, event.id_type)
     purpose = hooks.STOP if isinstance(event, events.Ended) else hooks.AUTHORIZE
     return hooks.Offer(place, id_tag, entry.at, None, purpose, True, entry.advice, getattr(event, "id_type", ""))

@@ -75,7 +75,7 @@ _LISTS, _RESERVATIONS, _SMART, _MONITORS, _CACHE = (
     ("SmartChargingCtrlr/Available", lazy("charging profiles")), ("MonitoringCtrlr/Available", lazy("monitors")),
     ("AuthCacheCtrlr/Available", lazy("a cache of cards")),
 )  # fmt: skip
-_FEATURES: dict[type[Any], tuple[str, Any]] = {
+FEATURES: dict[type[Any], tuple[str, Any]] = {
     ClearCache: _CACHE,
     **dict.fromkeys((SendList, AskListVersion), _LISTS),
     **dict.fromkeys((Reserve, CancelReservation), _RESERVATIONS),
@@ -83,7 +83,7 @@ _FEATURES: dict[type[Any], tuple[str, Any]] = {
     **dict.fromkeys((SetMonitor, ClearMonitors, ReadMonitors, SetMonitoringBase, SetMonitoringLevel), _MONITORS),
 }
 ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
-TELLING_KEYS = (*dict.fromkeys(key for key, _name in _FEATURES.values()), ANY_KEY)
+TELLING_KEYS = (*dict.fromkeys(key for key, _name in FEATURES.values()), ANY_KEY)
 
 # What OCPP 1.6 has as a configuration key of another name (part 2, Appendices: referenced components and variables)
 _KEYS = {
@@ -93,6 +93,7 @@ _KEYS = {
     "AllowOfflineTxForUnknownId": "AuthCtrlr/OfflineTxForUnknownIdEnabled",
     "AuthorizationCacheEnabled": "AuthCacheCtrlr/Enabled",
     "SendLocalListMaxLength": "LocalAuthListCtrlr/ItemsPerMessage",
+    "LocalAuthListMaxLength": "LocalAuthListCtrlr/Entries",  # its limit: its value is how many there are
 }
 _RFID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20}")
 _ISO15693 = re.compile(r"[0-9A-Fa-f]{16}")
@@ -101,7 +102,7 @@ _EMAID = re.compile(r"[A-Z]{2}-?[0-9A-Z]{3}-?C[0-9A-Z]{8}(?:-?[0-9A-Z])?", re.IG
 
 def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
     """What `intent` needs and the station, by its device model, does not have; empty where it has it or never said."""
-    key, name = _FEATURES.get(intent, ("", ""))
+    key, name = FEATURES.get(intent, ("", ""))
     return str(name) if key and configuration.get(key, "").strip().lower() == "false" else ""
 
 

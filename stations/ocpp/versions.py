@@ -140,6 +140,11 @@ def speaker(version: str) -> Speaker:
     return _version(version).speaker
 
 
+def telling(intent: type[Any]) -> frozenset[str]:
+    """The keys by which a station of any version tells whether it has what `intent` needs."""
+    return frozenset({PROFILES_KEY, calls201.FEATURES.get(intent, ("",))[0]})
+
+
 def speakers() -> tuple[Speaker, ...]:
     """Each once."""
     return tuple({id(one.speaker): one.speaker for one in VERSIONS.values()}.values())
