@@ -264,6 +264,8 @@ CERTIFICATE_RENEW_DAYS = env.number("CERTIFICATE_RENEW_DAYS", 30, least=1)
 # Hosts (host or host:port) that may be asked whether a certificate of others is revoked (OCSP). None: nobody is.
 OCSP_RESPONDERS = env.words("OCSP_RESPONDERS", [])
 STATION_LOG_MAX_MB = env.number("STATION_LOG_MAX_MB", 50, least=1)
+# Days that what stations tell of customers is kept
+CUSTOMER_INFORMATION_DAYS = env.number("CUSTOMER_INFORMATION_DAYS", 14, least=1)
 STATION_LOG_RETENTION_DAYS = env.number("STATION_LOG_RETENTION_DAYS", 90, least=1)
 FIRMWARE_MAX_MB = env.number("FIRMWARE_MAX_MB", 200, least=1)
 # Seconds without news after which an update counts as stuck, and how many stations fetch firmware at the same time.

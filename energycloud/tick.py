@@ -16,6 +16,7 @@ from passes.ocpi import jobs as networks
 from stations import (
     availability_records,
     certificate_jobs,
+    customer_information,
     file_progress,
     firmware_jobs,
     imported_passwords,
@@ -78,6 +79,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (300, certificate_jobs.renew),
     (3600, certificate_jobs.tidy),
     (3600, enqueue_purge_of_uploads),
+    (3600, customer_information.forget_old),
     (3600, sweep_accesses),
     (3600, imports.forget_old),
     (3600, bulk.forget_old),

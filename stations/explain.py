@@ -277,7 +277,7 @@ _BACKGROUND: dict[str, tuple[str, Text]] = {
     "PermissionDenied": (FAULT, lazy("the upload of its log was not permitted")),
     "BadMessage": (FAULT, lazy("it did not understand what log it was asked for")),
     "NotSupportedOperation": (FAULT, lazy("it cannot upload this log")),
-    "AcceptedCanceled": (FAULT, lazy("it dropped the upload of its log because another one was asked for")),
+    "AcceptedCanceled": (OFF, lazy("it dropped the upload of its log because another one was asked for")),
 }
 
 

@@ -99,11 +99,22 @@ class PlanForm(PolicyForm):
         )
 
 
-class FirmwareForm(forms.ModelForm):  # type: ignore[type-arg]
+class SignatureForm(forms.Form):
+    """The signature of a file and the certificate of who made it; neither: it has none any more."""
+
+    signature_file = forms.FileField(
+        label=lazy("Signature"), required=False, help_text=lazy("As its maker gives it beside the file: base64 or raw, often named .sig.")
+    )
+    certificate_file = forms.FileField(
+        label=lazy("Signing certificate"), required=False, help_text=lazy("The certificate of who signed it: PEM or DER.")
+    )
+
+
+class FirmwareForm(SignatureForm, forms.ModelForm):  # type: ignore[type-arg]
     """A file of the library; the file itself is chosen when it is added."""
 
     file = forms.FileField(label=lazy("File"), error_messages={"required": lazy("Choose a file.")})
-    field_order = ("organization", "file", "vendor", "model", "version", "below", "notes")
+    field_order = ("organization", "file", "signature_file", "certificate_file", "vendor", "model", "version", "below", "notes")
 
     class Meta:
         model = FirmwareFile
@@ -114,7 +125,8 @@ class FirmwareForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, user: User, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.instance.pk:
-            del self.fields["organization"], self.fields["file"]
+            for name in ("organization", "file", "signature_file", "certificate_file"):
+                del self.fields[name]
         else:
             field = self.fields["organization"]
             assert isinstance(field, ParentChoice)

@@ -33,6 +33,7 @@ NEWS_EVERY = timedelta(seconds=30)  # as often a download that goes on is writte
 ARRIVES_WITHIN = timedelta(minutes=5)  # what a station says it has uploaded
 REMEMBERED = timedelta(days=1)  # after which a restart says nothing of an update any more
 WITH_A_CAR = (Connector.Status.CHARGING, Connector.Status.SUSPENDED_EV, Connector.Status.SUSPENDED_EVSE)
+REPLACES = "AcceptedCanceled"  # the answer that drops what the station was at before
 BY_STATION = ("status", "other_version")  # words of `problem`: it failed as the station itself tells
 
 # -- words --------------------------------------------------------------------------------------------------------------------------------
@@ -49,6 +50,7 @@ PROBLEMS: dict[str, str | Promise] = {
     "waits_busy": _("It waits for its turn: other stations fetch firmware now, or the station has much to do."),
     "waits_unfit": _("It waits: the station no longer fits this file, or the file is no longer offered to it."),
     "refused": _("The station refused it."),
+    "replaced": _("The station dropped it for another one that it was asked for since."),
     "not_answered": _("The station was asked and has not answered."),
     "no_news": _("The station has told nothing more of it."),
     "given_up": _("Given up by hand. The station may still go on with it."),
@@ -63,8 +65,17 @@ PROBLEMS: dict[str, str | Promise] = {
 }  # fmt: skip
 
 
+# The station's own word for a refusal
+REFUSED: dict[str, str | Promise] = {
+    "InvalidCertificate": _("The station refused it: it does not trust the certificate with which the file was signed."),
+    "RevokedCertificate": _("The station refused it: the certificate with which the file was signed has been revoked."),
+}
+
+
 def told(problem: str) -> str:
     word, _space, detail = problem.partition(" ")
+    if word == "refused" and detail in REFUSED:
+        return str(REFUSED[detail])
     if word == "status" and (known := explain.background(detail)):
         detail = str(known[1])
     elif word == "error":
@@ -101,25 +112,30 @@ def reported(reports: Sequence[Report]) -> None:
     for station, event, at in reports:
         if isinstance(event, DiagnosticsStatus):
             _upload_told([one for one in uploads if one.station_id == station], event)
-        elif update := updates.get(station):
+        elif update := _meant(updates.get(station, []), getattr(event, "key", None)):
             if isinstance(event, Boot):
                 _booted(update, event.fields.get("firmware_version", ""), at)
             else:
                 _firmware_told(update, event.status, at)
 
 
-def _updates_of(stations: Collection[int]) -> dict[int, FirmwareUpdate]:
-    """The update that each station may speak of: the one on its way, else the latest that ended lately. Of one that failed before the
-    station began it (its window passed, the station refused it) it cannot speak."""
+def _meant(rows: Sequence[FirmwareUpdate], key: int | None) -> FirmwareUpdate | None:
+    """The update that a station speaks of: the one with its number; where it says none the one on its way, else the latest."""
+    if key is not None:
+        return next((row for row in rows if row.pk == key), None)
+    return next((row for row in rows if row.state in RUNNING), rows[-1] if rows else None)
+
+
+def _updates_of(stations: Collection[int]) -> dict[int, list[FirmwareUpdate]]:
+    """The updates that stations may speak of, oldest first: on their way, or ended lately. Of one that failed before the station began it
+    (its window passed, the station refused it) it cannot speak."""
     begun = Q(state__in=[Update.INSTALLED, Update.STUCK]) | Q(state=Update.FAILED, problem__regex=f"^({'|'.join(BY_STATION)}) ")
     given_up = Q(state=Update.CANCELLED, problem="given_up")  # nothing moves it, nor what was before it
     ended = Q(begun | given_up, state_at__gte=timezone.now() - REMEMBERED)
     rows = FirmwareUpdate.objects.filter(Q(state__in=RUNNING) | ended, station__in=stations).select_related("firmware", "station")
-    found: dict[int, FirmwareUpdate] = {}
+    found: dict[int, list[FirmwareUpdate]] = {}
     for row in rows.order_by("pk"):
-        known = found.get(row.station_id)
-        if known is None or known.state not in RUNNING:
-            found[row.station_id] = row
+        found.setdefault(row.station_id, []).append(row)
     return found
 
 
@@ -225,6 +241,9 @@ def _upload_answered(upload: StationUpload, command: Command) -> None:
         word = "not_answered" if command.state == Command.State.TIMED_OUT else "not_delivered"
         _swap(upload, [Upload.REQUESTED], state=Upload.FAILED, problem=word)
     elif command.state == Command.State.ACCEPTED and isinstance(command.answer, dict):
+        if command.answer_status == REPLACES:
+            for other in StationUpload.objects.filter(station=upload.station_id, pk__lt=upload.pk, state__in=StationUpload.OPEN):
+                _swap(other, StationUpload.OPEN, state=Upload.FAILED, problem="replaced")
         name = versions.speaker(command.version).log_name(command.action, command.answer)
         if name is None:
             _swap(upload, [Upload.REQUESTED], state=Upload.FAILED, problem="nothing")
@@ -238,6 +257,10 @@ def _update_answered(update: FirmwareUpdate, command: Command) -> None:
     elif command.state == Command.State.EXPIRED:
         _swap(update, [Update.SENT], state=Update.PLANNED, state_at=timezone.now(), command=None)  # while its window is open: again
     else:  # a late answer replaces that there was none
+        if command.answer_status == REPLACES:
+            FirmwareUpdate.objects.filter(station=update.station_id, pk__lt=update.pk, state=Update.STUCK).update(
+                state=Update.CANCELLED, state_at=timezone.now(), problem="replaced"
+            )
         _swap(update, [Update.SENT], problem="not_answered" if command.state == Command.State.TIMED_OUT else "")
 
 

@@ -120,6 +120,8 @@ def update_row(update: FirmwareUpdate, user: User | AnonymousUser) -> UpdateRow:
     text = file_progress.told(update.problem)
     if update.state == Update.PLANNED and update.station.firmware_version == update.firmware.version:
         text = _("It has this version already.")
+    if update.signature_sent:
+        text = f"{text} {update.get_signature_sent_display()}.".strip()
     return UpdateRow(
         update, state, update.get_state_display(), text, person(user, update.created_by, *at) or _("the portal"),
         shown(user, update.asked_for_by, *at),

@@ -15,12 +15,15 @@ from django.utils import timezone
 from stations import addresses, file_progress, nudges
 from stations.actions.commands import CommandRefused, ask
 from stations.actions.files import why_firmware_unfit
+from stations.controls import profiles_of
 from stations.file_progress import Update, charging
 from stations.models import FirmwareUpdate
 from stations.ocpp.intents import UpdateFirmware
+from stations.ocpp.versions import speaker
 
 log = logging.getLogger("stations.files")
 
+Signed = FirmwareUpdate.Signed
 LOOKED_AT = 500  # planned updates in one round
 # Who holds a place: not a station that has said nothing for longer
 FETCHING = timedelta(minutes=10)
@@ -102,6 +105,15 @@ def _set(updates: list[FirmwareUpdate], now: datetime, why: str) -> None:
             nudges.stations_changed(*{one.station_id for one in some})
 
 
+def _with_signature(update: FirmwareUpdate) -> str:
+    """Whether the station gets the signature of the file too, and why not; empty where the file has none."""
+    if not update.firmware.signed:
+        return ""
+    told = profiles_of([update.station_id]).get(update.station_id, {})
+    can = speaker(update.station.ocpp_version).checks_signatures(told)
+    return Signed.SENT if can else Signed.UNKNOWN if can is None else Signed.LACKS
+
+
 def _send(update: FirmwareUpdate) -> int:
     """Whether the station is being told now: by us, not by another process at the same time, and with nobody who charges there."""
     now, before = timezone.now(), update.station.firmware_version
@@ -112,9 +124,11 @@ def _send(update: FirmwareUpdate) -> int:
                 return 0
             if charging([update.station_id]):  # a car came meanwhile
                 raise CommandRefused("busy", "")
-            intent = UpdateFirmware(addresses.firmware_url(update), now)
+            update.signature_sent = _with_signature(update)
+            sealed = (update.firmware.signature, update.firmware.signing_certificate) if update.signature_sent == Signed.SENT else ()
+            intent = UpdateFirmware(addresses.firmware_url(update), now, update.pk, *sealed)
             update.command = ask(actor=update.created_by, station=update.station, intent=intent, origin="firmware", recorded=False)
-            update.save(update_fields=["command"])
+            update.save(update_fields=["command", "signature_sent"])
     except CommandRefused as refused:
         log.info("%s is not told of its firmware yet: %s", update.station, refused.code)
         return 0

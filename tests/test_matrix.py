@@ -35,6 +35,7 @@ from stations.models import (
     Command,
     ConfigurationTemplate,
     Contact,
+    CustomerInquiry,
     Document,
     FirmwareFile,
     FirmwareUpdate,
@@ -179,6 +180,7 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_files": (), "station_files_live": (), "station_fetch": ("fetch_logs",), "station_firmware": ("update_firmware",),
     "upload_download": ("fetch_logs",), "upload_delete": ("fetch_logs",), "update_cancel": ("update_firmware",),
     "update_give_up": ("update_firmware",), "firmware_file": (), "firmware_edit": ("update_firmware",),
+    "firmware_sign": ("update_firmware",),
     "firmware_download": ("update_firmware",), "firmware_retire": ("update_firmware",), "firmware_delete": ("update_firmware",),
     "station_reservations": (), "reservation_cancel": ("start_charging",), "pass_reserve": ("start_charging", "personal_data"),
     "station_care": (), "station_maintenance_add": ("change_availability",), "maintenance_edit": ("change_availability",),
@@ -190,6 +192,8 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_security": ("read_configuration",), "station_security_live": ("read_configuration",),
     "station_security_demand": ("manage_stations",), "station_security_raise": ("manage_stations",),
     "station_security_password": ("manage_stations",), "station_security_cancel": ("manage_stations",),
+    **dict.fromkeys(("station_customers", "station_customers_live", "station_customer_ask"), ("personal_data",)),
+    "customer_delete": ("personal_data",),
     "station_console": ("send_anything",), "station_console_live": ("send_anything",),
     "connector_add": ("manage_stations",), "connector_edit": ("manage_stations",), "connector_delete": ("manage_stations",),
     "transaction": ("read_transactions",), "transaction_plot": ("read_transactions",),
@@ -243,6 +247,7 @@ AT_PARENT = {"organization_move"}
 GONE = {
     "hardware_template_delete",
     "upload_delete",
+    "customer_delete",
     "vendor_code_delete",
     "note_delete",
     "document_delete",
@@ -289,6 +294,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "installed": _one(InstalledCertificate),
     "vendor": _one(VendorCode),
     "upload": _one(StationUpload),
+    "customer": _one(CustomerInquiry),
     "update": _one(FirmwareUpdate),
     "firmware": _one(FirmwareFile),
     "maintenance": _one(MaintenanceWindow),
@@ -385,6 +391,7 @@ def grow_world() -> Tree:
         station=tree.station, firmware=file, why="fault", asked_for_by="Eve Invited", reason="it hangs", window_from=now,
         window_until=now + timedelta(hours=1),
     )  # fmt: skip
+    CustomerInquiry.objects.create(station=tree.station, uid=CARD)
     StationUpload.objects.create(
         station=tree.station, expires_at=now + timedelta(hours=1), state="arrived", file=ContentFile(b"x", "diag"), file_name="harbour.log"
     )

@@ -48,6 +48,10 @@ from stations.actions.configuration import (
     edit_configuration_template,
     set_keys,
 )
+from stations.actions.customers import (
+    ask_about_customer,
+    delete_inquiry,
+)
 from stations.actions.files import (
     add_firmware,
     cancel_update,
@@ -59,6 +63,7 @@ from stations.actions.files import (
     plan_update,
     record_download,
     retire_firmware,
+    sign_firmware,
     why_firmware_stays,
     why_firmware_unfit,
 )
@@ -125,6 +130,7 @@ __all__ = [
     "add_note",
     "add_stations",
     "ask",
+    "ask_about_customer",
     "ask_about_transaction",
     "ask_for_certificate",
     "begin_bulk_job",
@@ -147,6 +153,7 @@ __all__ = [
     "delete_document",
     "delete_firmware",
     "delete_hardware_template",
+    "delete_inquiry",
     "delete_location",
     "delete_note",
     "delete_root",
@@ -188,6 +195,7 @@ __all__ = [
     "send_new_password",
     "set_keys",
     "set_stations_active",
+    "sign_firmware",
     "take_out_of_service",
     "take_over_template",
     "tell_cost",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from stations import addresses, nudges
+from stations import addresses, firmware_signature, nudges
 from stations.actions.commands import ask
 from stations.actions.saving import save
 from stations.file_progress import RUNNING, Update
+from stations.firmware_signature import Digests
 from stations.models import BulkItem, FirmwareFile, FirmwareUpdate, Station, StationUpload
 from stations.models.shared import matches
 from stations.ocpp.intents import SendLog
@@ -76,27 +76,44 @@ def delete_upload(*, actor: User | None, upload: StationUpload) -> None:
 # -- firmware files -----------------------------------------------------------------------------------------------------------------------
 
 
-def _looked_at(file: File[bytes]) -> tuple[int, str]:
-    """Size and SHA-256."""
-    digest, size = hashlib.sha256(), 0
-    for piece in file.chunks():
-        digest.update(piece)
-        size += len(piece)
-    return size, digest.hexdigest()
+def _read(file: File[bytes] | None, field: str) -> bytes:
+    """A small file, whole; empty where none was given."""
+    if file is None:
+        return b""
+    if file.size > firmware_signature.MOST:
+        raise ValidationError({field: _("This file is too large for what it should be.")})
+    found: bytes = file.read()
+    return found
 
 
-def add_firmware(*, actor: User | None, organization: Organization, file: File[bytes], **fields: Any) -> FirmwareFile:
-    """Put a file into the library. ValidationError {"file": …} where this very file is there already, is empty or too large."""
-    size, sha256 = _looked_at(file)
+def add_firmware(
+    *,
+    actor: User | None,
+    organization: Organization,
+    file: File[bytes],
+    signature_file: File[bytes] | None = None,
+    certificate_file: File[bytes] | None = None,
+    **fields: Any,
+) -> FirmwareFile:
+    """Put a file into the library. ValidationError {"file": …} where this very file is there already, is empty or too large; of a
+    signature that does not fit see `stations.firmware_signature`."""
+    digests = Digests.of(file.chunks())
+    size, sha256 = digests.size, digests.sha256
     if not size:
         raise ValidationError({"file": _("This file is empty.")})
     if size > settings.FIRMWARE_MAX_MB * 1024 * 1024:
         raise ValidationError({"file": _("This file is larger than %d MB, the most that is taken.") % settings.FIRMWARE_MAX_MB})
     if known := FirmwareFile.objects.usable_at(organization.path).filter(sha256=sha256).first():
         raise ValidationError({"file": _("This very file is in the library already, as %s.") % known})
+    sealed = firmware_signature.checked(
+        digests, _read(signature_file, "signature_file"), _read(certificate_file, "certificate_file"), timezone.now()
+    )
     name = (file.name or "").replace("\\", "/").rpartition("/")[2]
     name = "".join(sign for sign in name if sign.isprintable() and sign not in '"<>:|?*')[-150:] or "firmware.bin"
-    made = FirmwareFile(organization=organization, file_name=name, size=size, sha256=sha256, created_by=actor)
+    made = FirmwareFile(
+        organization=organization, file_name=name, size=size, sha256=sha256, created_by=actor, signature=sealed.signature,
+        signing_certificate=sealed.certificate,
+    )  # fmt: skip
     file.seek(0)
     made.file.save(name, file, save=False)
     try:
@@ -125,6 +142,22 @@ def retire_firmware(*, actor: User | None, firmware: FirmwareFile, retired: bool
     if FirmwareFile.objects.filter(pk=firmware.pk, retired_at__isnull=retired).update(retired_at=now):
         firmware.retired_at = now
         audit.record(actor, "retire" if retired else "offer_again", firmware, firmware.organization)
+
+
+@transaction.atomic
+def sign_firmware(
+    *, actor: User | None, firmware: FirmwareFile, signature_file: File[bytes] | None, certificate_file: File[bytes] | None
+) -> FirmwareFile:
+    """Give it the signature of its maker, or another; neither file takes it away."""
+    given = _read(signature_file, "signature_file"), _read(certificate_file, "certificate_file")
+    with firmware.file.storage.open(str(firmware.file.name)) as stored:
+        sealed = firmware_signature.checked(Digests.of(File(stored).chunks()), *given, timezone.now())
+    before = firmware_signature.subject(firmware.signing_certificate) or None
+    firmware.signature, firmware.signing_certificate = sealed
+    firmware.save(update_fields=["signature", "signing_certificate"])
+    after = firmware_signature.subject(sealed.certificate) or None
+    audit.record(actor, "sign_firmware", firmware, firmware.organization, {"signing_certificate": [before, after]})
+    return firmware
 
 
 def why_firmware_stays(firmware: FirmwareFile) -> str:

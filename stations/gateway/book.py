@@ -58,7 +58,7 @@ from stations.models import (
     StatusChange,
     Transaction,
 )
-from stations.ocpp import events, frames, numbering
+from stations.ocpp import events, frames, masking, numbering
 from stations.ocpp.events import Sample, Signed
 from stations.ocpp.registers import register_wh
 from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
@@ -287,6 +287,8 @@ class Book:
             )
             self.changed.add(entry.state.station_id)
             return Done()
+        if isinstance(event, events.Ignored):
+            return Done()
         if isinstance(event, frames.OcppError):
             return frames.error(event.message_id, entry.reader.spelled(event.code), event.description)
         if isinstance(event, events.Noticed):
@@ -507,7 +509,11 @@ class Book:
 
     def _log(self, entry: Received, answer: str | None) -> None:
         failed = isinstance(entry.event, frames.OcppError) or bool(answer and answer.startswith("[4,"))
-        text = entry.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[: settings.OCPP_MAX_FRAME_BYTES]
+        text = entry.text
+        if isinstance(entry.event, events.CustomerPart):  # kept where it was asked for, for a shorter time than the log
+            key = entry.event.key if abs(entry.event.key) < 2**63 else 0
+            text = frames.call(entry.message_id, entry.action, {"requestId": key, "data": masking.MASK})
+        text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[: settings.OCPP_MAX_FRAME_BYTES]
         self.frames.append((entry.state.station_id, entry.at, "in", entry.action, text, answer or "", entry.at if answer else None, failed))
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 from stations.gateway import (
     certification,
     contracts,
+    customers,
     device,
     device_events,
     reserved,
@@ -30,6 +31,7 @@ HANDLERS: dict[type[Any], Handler] = {
     **smart_charging.HANDLERS,
     **certification.HANDLERS,
     **contracts.HANDLERS,
+    events.CustomerPart: customers.book,
     events.ReservationUpdate: reserved.updated,
     events.VendorData: vendors.transferred,
     events.ModelReport: device.model_reported,

@@ -13,6 +13,7 @@ from stations.models.capacity import (
 from stations.models.care import Contact, Document, MaintenanceWindow, Note, OutOfService, VendorCode
 from stations.models.charging import CardOffer, MeterSample, MeterSeries, Settlement, SignedMeterValue, Transaction, UnmatchedMessage
 from stations.models.corrections import Correction
+from stations.models.customers import CustomerInquiry
 from stations.models.deviations import Deviation
 from stations.models.device import DeviceEvent, DeviceMonitor, DeviceReport, DeviceVariable, Severity
 from stations.models.firmware import FirmwareFile, FirmwareUpdate, StationUpload
@@ -68,6 +69,7 @@ __all__ = [
     "Contact",
     "Correction",
     "CurrentType",
+    "CustomerInquiry",
     "Deviation",
     "DeviceEvent",
     "DeviceMonitor",

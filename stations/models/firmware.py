@@ -36,6 +36,9 @@ class FirmwareFile(Shared):
     file_name = models.CharField(max_length=150)
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
+    # By which stations check the file: base64, and the certificate of who signed it, PEM. Both or none
+    signature = models.CharField(_("Signature"), max_length=800, blank=True)
+    signing_certificate = models.TextField(_("Signing certificate"), max_length=5500, blank=True)
     notes = models.TextField(_("What is new"), max_length=2000, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -62,6 +65,10 @@ class FirmwareFile(Shared):
     def get_absolute_url(self) -> str:
         return link("firmware_file", self.pk)
 
+    @property
+    def signed(self) -> bool:
+        return bool(self.signature)
+
 
 class FirmwareUpdate(models.Model):
     """A firmware on its way to one station: for whom, why, when it may start, and how far it is."""
@@ -80,6 +87,11 @@ class FirmwareUpdate(models.Model):
         FAILED = "failed", _("Failed")
         STUCK = "stuck", _("Stuck")  # no news for too long
         CANCELLED = "cancelled", _("Cancelled")
+
+    class Signed(models.TextChoices):
+        SENT = "sent", _("Sent with its signature")
+        LACKS = "lacks", _("Sent without its signature: the station lacks the security extension of OCPP, so it cannot check one")
+        UNKNOWN = "unknown", _("Sent without its signature: whether the station can check one is not known until its configuration is read")
 
     OPEN = (State.PLANNED, State.SENT, State.DOWNLOADING, State.DOWNLOADED, State.INSTALLING)
 
@@ -102,6 +114,7 @@ class FirmwareUpdate(models.Model):
     status = models.CharField(max_length=30, blank=True)
     problem = models.CharField(max_length=300, blank=True)
     before = models.CharField(max_length=50, blank=True)  # the version it had
+    signature_sent = models.CharField(max_length=7, choices=Signed.choices, blank=True)  # where the file has one
     command = models.ForeignKey(Command, models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = VisibleQuerySet.as_manager()

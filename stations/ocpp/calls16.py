@@ -61,6 +61,8 @@ CONNECTS_ANEW = True  # by itself, when it has taken another security profile
 PASSWORD_IS_HEX = True  # AuthorizationKey: up to 20 bytes, written in hexadecimal
 ANY_KEY = "ReserveConnectorZeroSupported"
 SECURITY_KEY = "SecurityProfile"  # of the security extension; a station that has it knows GetLog
+SOFT_RESET_WAITS = False  # charges that run are ended in good order
+UNLOCK_ENDS_CHARGE = True
 
 
 def missing_profile(intent: type[Any], configuration: Mapping[str, str]) -> str:
@@ -92,6 +94,11 @@ def reserves_any(configuration: Mapping[str, str]) -> bool | None:
 def key_of(name: str) -> str:
     """What this version calls a configuration key of OCPP 1.6."""
     return name
+
+
+def checks_signatures(configuration: Mapping[str, str]) -> bool | None:
+    """Whether a station takes firmware with a signature; None where its configuration was never read."""
+    return tells_security_log(configuration)
 
 
 def call(intent: Intent) -> Call:
@@ -148,16 +155,29 @@ def _get_profiles(intent: GetProfiles) -> Call:
 # What OCPP 1.6 calls otherwise (§7.37)
 _MESSAGES = {intents.LOG_STATUS: "DiagnosticsStatusNotification"}
 _OUR_MESSAGES = {theirs: ours for ours, theirs in _MESSAGES.items()}
+# What only the security extension can ask for, and how ExtendedTriggerMessage names it
+_EXTENDED = {intents.SECURITY_LOG_STATUS: "LogStatusNotification", intents.SIGNED_FIRMWARE_STATUS: "FirmwareStatusNotification"}
+_OUR_EXTENDED = {theirs: ours for ours, theirs in _EXTENDED.items()}
 
 
 def _our_message(name: str) -> str:
     return _OUR_MESSAGES.get(name, name)
 
 
-def triggers() -> frozenset[str]:
-    """The messages that a Trigger can ask for."""
+def _our_extended(name: str) -> str:
+    return _OUR_EXTENDED.get(name, name)
+
+
+def triggers(configuration: Mapping[str, str] | None = None) -> frozenset[str]:
+    """The messages that a Trigger can ask for: of a station that has told this of its configuration, or (None) of any."""
     names = schemas.choices(v16.VERSION, "TriggerMessage", "requestedMessage")
-    return frozenset(_our_message(name) for name in names)
+    extended = configuration is None or tells_security_log(configuration)
+    return frozenset(_our_message(name) for name in names) | (_EXTENDED.keys() if extended else frozenset())
+
+
+def needs_connector(message: str) -> bool:
+    """Whether a Trigger for this must name a connector."""
+    return False
 
 
 def check(action: str, payload: Payload) -> str:
@@ -171,11 +191,21 @@ def without_secrets(action: str, payload: Payload, *, every_value: bool = False)
 
 
 def _trigger(intent: Trigger) -> Call:
-    message = _MESSAGES.get(intent.message, intent.message)
-    return "TriggerMessage", {"requestedMessage": message} | ({"connectorId": intent.connector} if intent.connector else {})
+    action, message = "TriggerMessage", _MESSAGES.get(intent.message, intent.message)
+    if intent.message in _EXTENDED:
+        action, message = "ExtendedTriggerMessage", _EXTENDED[intent.message]
+    return action, {"requestedMessage": message} | ({"connectorId": intent.connector} if intent.connector else {})
 
 
 def _update(intent: UpdateFirmware) -> Call:
+    if intent.signature:
+        return "SignedUpdateFirmware", {
+            "requestId": intent.key, "retries": intent.retries, "retryInterval": intent.retry_interval,
+            "firmware": {
+                "location": intent.url, "retrieveDateTime": _iso(intent.at), "signingCertificate": intent.certificate,
+                "signature": intent.signature,
+            },
+        }  # fmt: skip
     return "UpdateFirmware", {
         "location": intent.url, "retrieveDate": _iso(intent.at), "retries": intent.retries, "retryInterval": intent.retry_interval,
     }  # fmt: skip
@@ -305,9 +335,13 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "GetConfiguration": lambda p: ReadConfiguration(tuple(p.get("key", ()))),
     "ChangeConfiguration": lambda p: Configure(p["key"], p["value"]),
     "UpdateFirmware": lambda p: UpdateFirmware(
-        p["location"], datetime.fromisoformat(p["retrieveDate"]), p.get("retries", 0), p.get("retryInterval", 0)
+        p["location"], datetime.fromisoformat(p["retrieveDate"]), 0, "", "", p.get("retries", 0), p.get("retryInterval", 0)
     ),
-    "ExtendedTriggerMessage": lambda p: roots.triggered16(p) or Trigger(_our_message(p["requestedMessage"]), p.get("connectorId", 0)),
+    "SignedUpdateFirmware": lambda p: UpdateFirmware(
+        p["firmware"]["location"], datetime.fromisoformat(p["firmware"]["retrieveDateTime"]), p["requestId"], p["firmware"]["signature"],
+        p["firmware"]["signingCertificate"], p.get("retries", 0), p.get("retryInterval", 0),
+    ),
+    "ExtendedTriggerMessage": lambda p: roots.triggered16(p) or Trigger(_our_extended(p["requestedMessage"]), p.get("connectorId", 0)),
     **roots.READERS16,
     "GetDiagnostics": lambda p: SendLog(p["location"], 0, False, _time(p.get("startTime")), _time(p.get("stopTime"))),
     "GetLog": lambda p: SendLog(
@@ -339,6 +373,8 @@ _OUTCOMES = {
     "RebootRequired": intents.REBOOT_REQUIRED,
     "Rejected": intents.REJECTED,
     "NotFound": intents.REJECTED,
+    "InvalidCertificate": intents.REJECTED,
+    "RevokedCertificate": intents.REJECTED,
     "UnlockFailed": intents.FAILED,
     "Failed": intents.FAILED,
     "NotSupported": intents.NOT_SUPPORTED,

@@ -22,6 +22,7 @@ from stations.ocpp.intents import (
     ClearProfile,
     Configure,
     ConfigureMany,
+    CustomerInformation,
     GetProfiles,
     GetSchedule,
     Installed,
@@ -58,6 +59,9 @@ Payload = dict[str, Any]
 Call = tuple[str, Payload]
 
 schedule = profile_reading.composed  # what an answer to GetSchedule says
+
+SOFT_RESET_WAITS = True  # until no charge runs (B12)
+UNLOCK_ENDS_CHARGE = False  # it is refused as long as a charge runs that was authorized (F05)
 
 PASSWORD_KEY = "SecurityCtrlr/BasicAuthPassword"  # noqa: S105 - its name
 CONNECTS_ANEW = False
@@ -121,6 +125,11 @@ def raising(profile: int, url: str, wireless: bool, known: Mapping[str, str]) ->
     free = next(slot for slot in range(1, MOST_SLOTS + 2) if slot not in slots)
     first = ",".join(str(slot) for slot in (free, *slots))
     return [read, NetworkProfile(free, url, profile, wireless), Configure(PRIORITY_KEY, first), Reset()]
+
+
+def checks_signatures(configuration: Mapping[str, str]) -> bool | None:
+    """Whether a station takes firmware with a signature: every station that speaks this version."""
+    return True
 
 
 def call(intent: Intent) -> Call:
@@ -265,6 +274,23 @@ def _tell(intent: TellVendor) -> Call:
     return "DataTransfer", {"vendorId": intent.vendor_id} | {name: text for name, text in said.items() if text}
 
 
+# What a TriggerMessage must name a connector for (F06.FR.12)
+_OF_A_CONNECTOR = frozenset({"StatusNotification"})
+
+
+def needs_connector(message: str) -> bool:
+    """Whether a Trigger for this must name a connector."""
+    return message in _OF_A_CONNECTOR
+
+
+def _trigger(intent: Trigger) -> Call:
+    if intent.message not in triggers():
+        raise NotPossible(_("OCPP 2.0.1 cannot ask for this message."))
+    if needs_connector(intent.message) and not intent.connector:
+        raise NotPossible(_("OCPP 2.0.1 asks each connector for this: choose one."))
+    return "TriggerMessage", {"requestedMessage": intent.message} | ({"evse": evse(intent.connector)} if intent.connector else {})
+
+
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -285,9 +311,7 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
         {"operationalStatus": "Operative" if intent.operative else "Inoperative"}
         | ({"evse": evse(intent.connector)} if intent.connector else {}),
     ),
-    Trigger: lambda intent: (
-        "TriggerMessage", {"requestedMessage": intent.message} | ({"evse": evse(intent.connector)} if intent.connector else {}),
-    ),
+    Trigger: _trigger,
     ClearCache: lambda intent: ("ClearCache", {}),
     ReadConfiguration: _read,
     NetworkProfile: lambda intent: ("SetNetworkProfile", {
@@ -305,8 +329,12 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     SetMonitoringBase: lambda intent: ("SetMonitoringBase", {"monitoringBase": intent.base}),
     SetMonitoringLevel: lambda intent: ("SetMonitoringLevel", {"severity": intent.severity}),
     UpdateFirmware: lambda intent: ("UpdateFirmware", {
-        "requestId": new_id(), "retries": intent.retries, "retryInterval": intent.retry_interval,
-        "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)},
+        "requestId": intent.key or new_id(), "retries": intent.retries, "retryInterval": intent.retry_interval,
+        "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)}
+        | ({"signingCertificate": intent.certificate, "signature": intent.signature} if intent.signature else {}),
+    }),
+    CustomerInformation: lambda intent: ("CustomerInformation", {
+        "requestId": intent.key, "report": intent.report, "clear": intent.clear, "idToken": id_token(intent.uid),
     }),
     SendLog: _log,
     SetProfile: lambda intent: (
@@ -380,9 +408,10 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "GetVariables": lambda p: ReadConfiguration(tuple(str(Variable.read(one)) for one in p["getVariableData"])),
     "SetVariables": _configure,
     "UpdateFirmware": lambda p: UpdateFirmware(
-        p["firmware"]["location"], datetime.fromisoformat(p["firmware"]["retrieveDateTime"]), p.get("retries", 0),
-        p.get("retryInterval", 0),
+        p["firmware"]["location"], datetime.fromisoformat(p["firmware"]["retrieveDateTime"]), p["requestId"],
+        p["firmware"].get("signature", ""), p["firmware"].get("signingCertificate", ""), p.get("retries", 0), p.get("retryInterval", 0),
     ),
+    "CustomerInformation": lambda p: CustomerInformation(p["idToken"]["idToken"], p["requestId"], p["report"], p["clear"]),
     "GetLog": lambda p: SendLog(
         p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
         _time(p["log"].get("latestTimestamp")),
@@ -428,8 +457,8 @@ def log_name(action: str, answer: Payload) -> str | None:
 _V201 = V201("v201", "OCPP 2.0.1")
 
 
-def triggers() -> frozenset[str]:
-    """The messages that a Trigger can ask for."""
+def triggers(configuration: Mapping[str, str] | None = None) -> frozenset[str]:
+    """The messages that a Trigger can ask for: of a station that has told this of its configuration, or (None) of any."""
     return schemas.choices("v201", "TriggerMessage", "requestedMessage")
 
 
@@ -454,6 +483,9 @@ _OUTCOMES = {
     "Rejected": intents.REJECTED,
     "NotFound": intents.REJECTED,
     "OngoingAuthorizedTransaction": intents.REJECTED,
+    "InvalidCertificate": intents.REJECTED,
+    "RevokedCertificate": intents.REJECTED,
+    "Invalid": intents.REJECTED,
     "UnlockFailed": intents.FAILED,
     "Failed": intents.FAILED,
     "UnknownConnector": intents.REJECTED,

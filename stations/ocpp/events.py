@@ -159,6 +159,15 @@ class DiagnosticsStatus(NamedTuple):
     log: bool = False
 
 
+class CustomerPart(NamedTuple):
+    """A part of what a station keeps of a customer. `key` is that of the intent CustomerInformation; `number` counts from 0."""
+
+    key: int
+    number: int
+    data: str
+    more: bool
+
+
 class SecurityNotice(NamedTuple):
     type: str
     info: str
@@ -292,6 +301,10 @@ class ContractWanted(NamedTuple):
     exi: str
 
 
+class Ignored(NamedTuple):
+    """What the portal does nothing with beyond keeping it in the log; stations are answered as the standard wants it."""
+
+
 Event = (
     Boot
     | Heartbeat
@@ -316,5 +329,7 @@ Event = (
     | ModelReport
     | MonitorReport
     | Noticed
+    | CustomerPart
+    | Ignored
 )
 Payload = dict[str, Any]

@@ -12,6 +12,9 @@ from typing import NamedTuple
 from stations.ocpp.profiles import Profile
 
 LOG_STATUS = "LogStatusNotification"  # how far the upload of a log is; OCPP 1.6 has another name for it
+# How far the upload of a security log, or a signed firmware is: messages of their own in 1.6 with its security extension, no others
+SECURITY_LOG_STATUS = "SecurityLogStatus"
+SIGNED_FIRMWARE_STATUS = "SignedFirmwareStatus"
 
 
 class Start(NamedTuple):
@@ -138,10 +141,14 @@ class NetworkProfile(NamedTuple):
 
 
 class UpdateFirmware(NamedTuple):
-    """Fetch `url` from `at` on and install it."""
+    """Fetch `url` from `at` on and install it. `key` is a number that tells updates apart; with `signature` (base64) and `certificate`
+    (PEM) the station checks what it has fetched."""
 
     url: str
     at: datetime
+    key: int = 0
+    signature: str = ""
+    certificate: str = ""
     retries: int = 3
     retry_interval: int = 60  # seconds
 
@@ -278,6 +285,15 @@ class Installed(NamedTuple):
     below: bool = False
 
 
+class CustomerInformation(NamedTuple):
+    """Tell what you keep of a card (`report`), forget it (`clear`), or both. `key` is a number that tells inquiries apart."""
+
+    uid: str
+    key: int
+    report: bool = True
+    clear: bool = False
+
+
 Intent = (
     Start
     | Stop
@@ -314,6 +330,7 @@ Intent = (
     | ReadMonitors
     | SetMonitoringBase
     | SetMonitoringLevel
+    | CustomerInformation
 )
 
 # -- what came of it ----------------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ def without_secrets(action: str, payload: Payload, *, every_value: bool = False)
     if action == "SetNetworkProfile":
         hidden: Payload = _without_fields(payload)
         return payload if hidden == payload else hidden
+    if action == "NotifyCustomerInformation" and payload.get("data"):
+        return {**payload, "data": MASK}  # it is kept with the inquiry only (stations.gateway.customers)
     if action in _AT_AN_ADDRESS:
         return _without_tokens(payload)
     changed: Payload = {key: without_url_passwords(value) if isinstance(value, str) else value for key, value in payload.items()}

@@ -247,7 +247,7 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
         clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
     ),
     "SignCertificate": lambda p: CertificateWanted(p["csr"]),
-    "SignedFirmwareStatusNotification": lambda p: FirmwareStatus(p["status"]),
+    "SignedFirmwareStatusNotification": lambda p: FirmwareStatus(p["status"], p.get("requestId")),
     "StartTransaction": _started,
     "StatusNotification": _status,
     "StopTransaction": _ended,

@@ -21,10 +21,12 @@ from stations.ocpp.events import (
     CardOffered,
     CertificateWanted,
     ContractWanted,
+    CustomerPart,
     DiagnosticsStatus,
     Event,
     FirmwareStatus,
     Heartbeat,
+    Ignored,
     Metered,
     Payload,
     ReservationUpdate,
@@ -254,6 +256,7 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     **device_model.READERS,
     "MeterValues": lambda p: Metered(connector_number(p["evseId"]), "", *_meter(p.get("meterValue") or [])),
     "ReservationStatusUpdate": lambda p: ReservationUpdate(p["reservationId"], p["reservationUpdateStatus"]),
+    "NotifyCustomerInformation": lambda p: CustomerPart(p["requestId"], p["seqNo"], clean(p["data"], 512), bool(p.get("tbc"))),
     "SecurityEventNotification": lambda p: SecurityNotice(
         clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
     ),
@@ -263,3 +266,11 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
     "TransactionEvent": _transaction,
 }
 _READERS |= smart201.READERS
+# What the portal only keeps in the log; all but the first two are of 2.1
+_READERS = dict.fromkeys(
+    (
+        "NotifyDisplayMessages", "PublishFirmwareStatusNotification", "BatterySwap", "ClosePeriodicEventStream", "NotifyDERAlarm",
+        "NotifyDERStartStop", "NotifyPriorityCharging", "NotifySettlement", "NotifyWebPaymentStarted", "ReportDERControl",
+    ),
+    lambda p: Ignored(),
+) | _READERS  # fmt: skip

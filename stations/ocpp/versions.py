@@ -24,6 +24,8 @@ class Speaker(Protocol):
     CONNECTS_ANEW: bool
     PASSWORD_IS_HEX: bool
     PASSWORD_KEY: str  # by which a station gets the password that it authenticates with
+    SOFT_RESET_WAITS: bool  # until no charge runs; else charges that run are ended
+    UNLOCK_ENDS_CHARGE: bool  # else it is refused while one runs
 
     ROOTS: Collection[str]  # for what certificates can be installed
 
@@ -52,6 +54,7 @@ class Speaker(Protocol):
     def key_of(self, name: str) -> str: ...
 
     def list_version(self, answer: dict[str, Any]) -> int | None: ...
+    def checks_signatures(self, configuration: Mapping[str, str]) -> bool | None: ...
 
     def outcome(self, answer: dict[str, Any]) -> str: ...
 
@@ -67,7 +70,9 @@ class Speaker(Protocol):
 
     def without_secrets(self, action: str, payload: dict[str, Any], *, every_value: bool = False) -> dict[str, Any]: ...
 
-    def triggers(self) -> frozenset[str]: ...
+    def triggers(self, configuration: Mapping[str, str] | None = None) -> frozenset[str]: ...
+
+    def needs_connector(self, message: str) -> bool: ...
 
 
 class Reader(Protocol):

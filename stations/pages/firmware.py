@@ -20,8 +20,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import actions
-from stations.file_forms import FirmwareForm
+from stations import actions, firmware_signature
+from stations.file_forms import FirmwareForm, SignatureForm
 from stations.firmware import update_row
 from stations.models import FirmwareFile, FirmwareUpdate
 from stations.pages.station_files import attached
@@ -152,6 +152,7 @@ def firmware_file(request: HttpRequest, pk: int) -> HttpResponse:
         "may_change": may(request.user, UPDATE_FIRMWARE, file), "stays": actions.why_firmware_stays(file),
         "used": FirmwareUpdate.objects.visible_to(request.user).filter(firmware=file).count(),
         "updates_url": link("firmware_updates", firmware=str(pk)), "edit_url": link("firmware_edit", pk),
+        "signed_by": firmware_signature.subject(file.signing_certificate) if file.signed else "", "sign_url": link("firmware_sign", pk),
         "download_url": link("firmware_download", pk), "retire_url": link("firmware_retire", pk), "delete_url": link("firmware_delete", pk),
     }  # fmt: skip
     return render(request, "stations/firmware_file.html", context)
@@ -184,6 +185,19 @@ def firmware_edit(request: HttpRequest, pk: int) -> HttpResponse:
         request, form, lambda values: actions.edit_firmware(actor=user, firmware=file, **values), title=_("Edit %s") % file,
         submit_label=_("Save"), cancel_url=link("firmware_file", pk), done=_("Saved."), done_url=link("firmware_file", pk),
         breadcrumbs=[*trail(), (str(file), link("firmware_file", pk))], latest=last_change(user, file),
+    )  # fmt: skip
+
+
+def firmware_sign(request: HttpRequest, pk: int) -> HttpResponse:
+    """Its signature: added later, changed or taken away."""
+    file, user, here = firmware_of(request, pk, UPDATE_FIRMWARE), user_of(request), link("firmware_file", pk)
+    form = SignatureForm(request.POST or None, request.FILES or None)
+    intro = _("The portal checks that the signature fits the file and the certificate. Stations that can check it too get both.")
+    if file.signed:
+        intro = f"{intro} {_('With neither of the two chosen the signature that it has is taken away.')}"
+    return form_page(
+        request, form, lambda values: actions.sign_firmware(actor=user, firmware=file, **values), title=_("Signature of %s") % file,
+        submit_label=_("Save"), cancel_url=here, done=_("Saved."), done_url=here, breadcrumbs=[*trail(), (str(file), here)], intro=intro,
     )  # fmt: skip
 
 
@@ -340,6 +354,7 @@ urlpatterns: list[URLPattern] = [
     path("firmware/<int:pk>/", firmware_file, name="firmware_file"),
     path("firmware/<int:pk>/edit/", firmware_edit, name="firmware_edit"),
     path("firmware/<int:pk>/download/", firmware_download, name="firmware_download"),
+    path("firmware/<int:pk>/signature/", firmware_sign, name="firmware_sign"),
     path("firmware/<int:pk>/retire/", firmware_retire, name="firmware_retire"),
     path("firmware/<int:pk>/delete/", firmware_delete, name="firmware_delete"),
 ]

@@ -440,6 +440,13 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "stations.record_download": lambda t: fleet.record_download(actor=t.ada, upload=fleet.fetch_log(actor=None, station=online(t.station))),
     "stations.add_firmware": lambda t: firmware(t, t.ada),
     "stations.edit_firmware": lambda t: fleet.edit_firmware(actor=t.ada, firmware=firmware(t), notes="Better"),
+    "stations.sign_firmware": lambda t: fleet.sign_firmware(actor=t.ada, firmware=firmware(t), signature_file=None, certificate_file=None),
+    "stations.ask_about_customer": lambda t: fleet.ask_about_customer(
+        actor=t.ada, station=online(t.station, ocpp_version="2.0.1"), uid="04A2"
+    ),
+    "stations.delete_inquiry": lambda t: fleet.delete_inquiry(
+        actor=t.ada, inquiry=fleet.ask_about_customer(actor=None, station=online(t.station, ocpp_version="2.0.1"), uid="04A2")
+    ),
     "stations.retire_firmware": lambda t: fleet.retire_firmware(actor=t.ada, firmware=firmware(t), retired=True),
     "stations.delete_firmware": lambda t: fleet.delete_firmware(actor=t.ada, firmware=firmware(t)),
     "stations.plan_update": lambda t: update(t, t.ada),
