@@ -32,6 +32,8 @@ from stations.models.device import ACTUAL
 from stations.ocpp import numbering, versions
 from stations.ocpp.intents import (
     LOG_STATUS,
+    SECURITY_LOG_STATUS,
+    SIGNED_FIRMWARE_STATUS,
     ClearCache,
     Configure,
     Intent,
@@ -61,9 +63,13 @@ TRIGGERS: dict[str, Text] = {
     "BootNotification": lazy("Its make and firmware"),
     "Heartbeat": lazy("A heartbeat"),
     "FirmwareStatusNotification": lazy("The state of its firmware"),
+    SIGNED_FIRMWARE_STATUS: lazy("The state of its signed firmware"),
     LOG_STATUS: lazy("The state of its diagnostics"),
+    SECURITY_LOG_STATUS: lazy("The state of its security log"),
+    "TransactionEvent": lazy("Its running charge"),
 }
-OF_A_CONNECTOR = frozenset({"StatusNotification", "MeterValues"})
+OF_A_CONNECTOR = frozenset({"StatusNotification", "MeterValues", "TransactionEvent"})
+ASKED_AT_ONCE = 16  # connectors, where each is asked by itself: a queue of commands has an end
 
 
 @dataclass(frozen=True)
@@ -218,11 +224,28 @@ class Situation:
     @property
     def triggers(self) -> list[tuple[str, Text]]:
         """What can be asked for in its version: (message, label)."""
-        return [(message, label) for message, label in TRIGGERS.items() if message in self.speaker.triggers()]
+        known = self.speaker.triggers(self.told)
+        return [(message, label) for message, label in TRIGGERS.items() if message in known]
 
     @property
     def speaker(self) -> versions.Speaker:
         return versions.speaker(self.station.ocpp_version)
+
+    @functools.cached_property
+    def evses(self) -> list[Connector]:
+        """What can be reset by itself, each by its first connector; empty where only the whole station can."""
+        first = {numbering.evse_of(one.number): one for one in reversed(self.connectors)}
+        if len(first) < 2:
+            return []
+        try:
+            self.speaker.call(Reset(connector=1))
+        except NotPossible:
+            return []
+        return [first[evse] for evse in sorted(first)]
+
+    def of_evse(self, connector: Connector) -> list[Connector]:
+        """The connectors that are reset along with this one."""
+        return [one for one in self.connectors if numbering.evse_of(one.number) == numbering.evse_of(connector.number)]
 
     def may(self, right: str) -> bool:
         return may(self.user, right, self.station)
@@ -336,6 +359,9 @@ class Situation:
             return _("A DC plug cannot be unlocked from here. Use reset.")
         if connector.format == Connector.Format.CABLE:
             return _("The cable is fixed here: there is no lock to open. Use reset.")
+        charge = self.transaction_at(connector)
+        if charge and charge.id_tag and not self.speaker.UNLOCK_ENDS_CHARGE:
+            return _("A car is charging here, and the station does not unlock meanwhile. Stop the charge first.")
         return ""
 
     def _why_not_switch(self, slug: str, connector: Connector | None) -> str:
@@ -368,10 +394,7 @@ class Situation:
                 ends = [self._ends(charges[0]) if charges else _("A car is charging here; its charge ends.")] if here else []
                 return [*ends, _("The lock opens. The cable can then be pulled by anyone.")]
             case "reset-soft" | "reset-hard":
-                sentences = self._cars_end(here)
-                if slug == "reset-hard":
-                    sentences.append(_("The station is switched off and on without ending its work in good order."))
-                return [*sentences, _("The station is away for a few minutes and then connects again.")]
+                return self._resets(slug == "reset-hard", connector)
             case "inoperative":
                 where = _("connector %s") % connector.shown if connector is not None and connector.number else _("this station")
                 sentences = [_("Nobody can start charging at %s until it is put in service again.") % where]
@@ -395,6 +418,24 @@ class Situation:
             return [str(PAID_BY[AccessMode(self.station.effective_access_mode)])]
         return self.harms(slug, connector)
 
+    def _resets(self, hard: bool, connector: Connector | None) -> list[str]:
+        one = connector if connector is not None and connector.number and self.evses else None
+        here = [car for part in self.of_evse(one) for car in self.cars(part)] if one else self.cars()
+        waits = self.speaker.SOFT_RESET_WAITS
+        if not hard and waits and here:
+            said = ngettext("%d car is charging here. The reset waits until it has finished.",
+                            "%d cars are charging here. The reset waits until they have finished.", len(here))  # fmt: skip
+            sentences = [said % len(here)]
+        else:
+            sentences = self._cars_end(here)
+        if hard and waits:
+            sentences.append(_("The station does it at once and waits for nothing."))
+        elif hard:
+            sentences.append(_("The station is switched off and on without ending its work in good order."))
+        if one:
+            return [*sentences, _("Connector %s starts anew; the rest of the station goes on.") % one.shown]
+        return [*sentences, _("The station is away for a few minutes and then connects again.")]
+
     def _cars_end(self, here: Sequence[Connector]) -> list[str]:
         if not here:
             return [_("No car is charging here now.")]
@@ -415,7 +456,11 @@ class Situation:
         return _("Connector %(number)s has charged %(energy)s kWh so far.") % self._said(transaction)
 
     def _said(self, transaction: Transaction) -> dict[str, Any]:
+<<<<<<< HEAD
         number = next((one.shown for one in self.connectors if one.pk == transaction.connector_id), "–")
+=======
+        number = next((one.shown for one in self.connectors if one.pk == transaction.connector_id), "0")
+>>>>>>> c1d9950 (What is asked of a station is said in its version: resets that wait or concern one EVSE, messages asked of each connector)
         return {"number": number, "energy": f"{transaction.energy_wh / 1000:.2f}"}
 
 
@@ -452,6 +497,21 @@ def profiles_of(stations: Collection[int]) -> dict[int, dict[str, str]]:
     return found
 
 
+def intents_of(slug: str, situation: Situation, connector: Connector | None, data: dict[str, str]) -> list[Intent]:
+    """What a control that `why_not` allows wants, each of it a command. `data` are the control's cleaned inputs."""
+    if slug == "trigger":
+        return triggers_of(situation, data["message"], connector)
+    return [intent_of(slug, situation, connector, data)]
+
+
+def triggers_of(situation: Situation, message: str, connector: Connector | None = None) -> list[Intent]:
+    """All that has to be asked for a message: where its version asks each connector by itself, that of each."""
+    number = connector.number if connector and message in OF_A_CONNECTOR else 0
+    if number or not situation.speaker.needs_connector(message):
+        return [Trigger(message, number)]
+    return [Trigger(message, one.number) for one in situation.connectors[:ASKED_AT_ONCE]]
+
+
 def intent_of(slug: str, situation: Situation, connector: Connector | None, data: dict[str, str]) -> Intent:
     """The intent of a control that `why_not` allows. `data` are the control's cleaned inputs."""
     number = connector.number if connector else 0
@@ -464,11 +524,9 @@ def intent_of(slug: str, situation: Situation, connector: Connector | None, data
         case "unlock":
             return Unlock(number)
         case "reset-soft" | "reset-hard":
-            return Reset(hard=slug == "reset-hard")
+            return Reset(slug == "reset-hard", number if situation.evses else 0)
         case "operative" | "inoperative":
             return Switch(slug == "operative", number)
-        case "trigger":
-            return Trigger(data["message"], number if data["message"] in OF_A_CONNECTOR else 0)
         case "clear-cache":
             return ClearCache()
         case "get-configuration":

@@ -15,6 +15,8 @@ from stations.models import Availability, Command, ConfigurationKey, Connection,
 from stations.ocpp import commands, intents, numbering
 from stations.ocpp.intents import (
     LOG_STATUS,
+    SECURITY_LOG_STATUS,
+    SIGNED_FIRMWARE_STATUS,
     AskListVersion,
     AskTransaction,
     CancelReservation,
@@ -22,6 +24,7 @@ from stations.ocpp.intents import (
     ClearMonitors,
     Configure,
     ConfigureMany,
+    CustomerInformation,
     Intent,
     ReadConfiguration,
     ReadMonitors,
@@ -365,6 +368,9 @@ _TRIGGERS: dict[str, Text] = {
     "Heartbeat": lazy("a heartbeat"),
     "MeterValues": lazy("its meter values"),
     "StatusNotification": lazy("its status"),
+    "TransactionEvent": lazy("its running charge"),
+    SECURITY_LOG_STATUS: lazy("the state of its security log"),
+    SIGNED_FIRMWARE_STATUS: lazy("the state of its signed firmware"),
 }
 
 
@@ -394,7 +400,8 @@ def title_of(command: Command, *, values: bool) -> str:
         case Stop():
             return _("Stop charging, transaction %s") % wanted.transaction_id
         case Reset():
-            return _("Hard reset") if wanted.hard else _("Soft reset")
+            title = _("Hard reset") if wanted.hard else _("Soft reset")
+            return _("%(reset)s of %(where)s") % {"reset": title, "where": where} if command.connector_number else title
         case Unlock():
             return _("Unlock %s") % where
         case Switch():
@@ -427,9 +434,13 @@ def title_of(command: Command, *, values: bool) -> str:
             what = _("Ask for %s") % _TRIGGERS.get(wanted.message, wanted.message)
             return f"{what} ({where})" if command.connector_number else what
         case UpdateFirmware():
-            return _("Update the firmware")
+            return _("Update the firmware, signed") if wanted.signature else _("Update the firmware")
         case SendLog():
             return _("Send the security log") if wanted.security else _("Send the diagnostics")
+        case CustomerInformation():
+            if wanted.report and wanted.clear:
+                return _("Tell what it keeps of a card, and forget it")
+            return _("Forget what it keeps of a card") if wanted.clear else _("Tell what it keeps of a card")
         case Reserve():
             return _("Reserve %s") % where if wanted.connector else _("Reserve any connector")
         case CancelReservation():
@@ -488,6 +499,8 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (UpdateFirmware, intents.REJECTED): lazy("Refused by the station."),
     (SendLog, intents.ACCEPTED): lazy("Accepted; the upload follows."),
     (SendLog, intents.REJECTED): lazy("Refused by the station."),
+    (CustomerInformation, intents.ACCEPTED): lazy("Accepted by the station."),
+    (CustomerInformation, intents.REJECTED): lazy("Refused by the station: it is busy with another such question, or cannot do this now."),
     (Reserve, intents.ACCEPTED): lazy("Reserved."),
     (Reserve, intents.OCCUPIED): lazy("Not reserved: a car is there already, or it is reserved for somebody else."),
     (Reserve, intents.FAULTED): lazy("Not reserved: the connector has a fault."),
@@ -505,6 +518,16 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (TellVendor, intents.NOT_SUPPORTED): lazy("The station knows nothing of this vendor, or not this message."),
 }
 _ANSWERS |= command_words.ANSWERS
+# The same, where the station's own word says more
+_WORDS: dict[tuple[type[Any], str], Text] = {
+    (Unlock, "OngoingAuthorizedTransaction"): lazy("Refused by the station: a car is charging there. Stop the charge first."),
+    (Unlock, "UnknownConnector"): lazy("Refused by the station: it has no such connector."),
+    (UpdateFirmware, "AcceptedCanceled"): lazy("Accepted. The update that it was at before is dropped."),
+    (UpdateFirmware, "InvalidCertificate"): lazy("Refused by the station: it does not trust the certificate of who signed the file."),
+    (UpdateFirmware, "RevokedCertificate"): lazy("Refused by the station: the certificate of who signed the file is revoked."),
+    (SendLog, "AcceptedCanceled"): lazy("Accepted. The upload that it was at before is dropped."),
+    (CustomerInformation, "Invalid"): lazy("Refused by the station: the question names no card that it understands."),
+}
 _ERRORS: dict[str, Text] = {
     "NotImplemented": lazy("The station does not know this command."),
     "NotSupported": lazy("The station does not support this command."),
@@ -569,7 +592,7 @@ def command_result(command: Command, viewer: Viewer) -> str:
         case state.FAILED:
             said = str(_ERRORS.get(command.error_code) or _("The station answered with the error %s.") % command.error_code)
             more = command.error_description
-            if isinstance(intent_of(command), Start | Reserve) and not may(viewer, PERSONAL_DATA, command.station):
+            if isinstance(intent_of(command), Start | Reserve | CustomerInformation) and not may(viewer, PERSONAL_DATA, command.station):
                 more = ""
             return f"{said} {more}".strip()
     wanted, word = intent_of(command), command.answer_status
@@ -581,7 +604,18 @@ def command_result(command: Command, viewer: Viewer) -> str:
         return said
     if wanted is None:
         return word
-    return str(_ANSWERS.get((type(wanted), outcome_of(command)), word))
+    said = str(_WORDS.get((type(wanted), word)) or _ANSWERS.get((type(wanted), outcome_of(command)), word))
+    private = isinstance(wanted, Start | Reserve | CustomerInformation) and not may(viewer, PERSONAL_DATA, command.station)
+    return said if private else f"{said} {_reason(command)}".strip()
+
+
+def _reason(command: Command) -> str:
+    """What the station says of why, in its own words (StatusInfoType of 2.0.1); empty where it says nothing."""
+    told = command.answer.get("statusInfo") if isinstance(command.answer, dict) else None
+    if not isinstance(told, dict):
+        return ""
+    words = [str(told[name])[:200] for name in ("additionalInfo", "reasonCode") if told.get(name)]
+    return _("The station says: %s.") % " · ".join(words).rstrip(".") if words else ""
 
 
 _REPORTS: dict[str, Text] = {

@@ -105,6 +105,7 @@ class TransactionTable(django_tables2.Table):
             record.station.get_absolute_url(),
             record.station,
             " · ".join(part for part in (record.station.beside, _where(record)) if part),
+            " · ".join(part for part in (record.station.beside, _("connector %s") % record.connector.shown) if part),
         )
 
     def value_station(self, record: Transaction) -> str:

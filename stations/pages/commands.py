@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -30,6 +31,7 @@ from tenancy.rights import get_for
 from ui.forms import attempt
 from ui.templatetags.ui import exact
 
+WHOLE = "0"  # where the whole station can be chosen
 AT_A_CONNECTOR = frozenset({"start", "stop", "unlock"})
 LOOKED_AT = 20  # commands that a station did not know
 
@@ -39,8 +41,8 @@ ASKED = {
     "stop": lazy("Asked %(station)s to stop charging at %(where)s."),
     "reserve": lazy("Asked %(station)s to reserve %(where)s."),
     "unlock": lazy("Asked %(station)s to unlock %(where)s."),
-    "reset-soft": lazy("Asked %(station)s to reset."),
-    "reset-hard": lazy("Asked %(station)s for a hard reset."),
+    "reset-soft": lazy("Asked %(station)s to reset %(where)s."),
+    "reset-hard": lazy("Asked %(station)s for a hard reset of %(where)s."),
     "operative": lazy("Asked %(station)s to put %(where)s in service."),
     "inoperative": lazy("Asked %(station)s to take %(where)s out of service."),
     "trigger": lazy("Asked %(station)s for a message."),
@@ -191,6 +193,20 @@ class ReserveForm(StartForm):
         return cleaned
 
 
+class ResetForm(ControlForm):
+    """What to reset, where one EVSE can be reset by itself."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.situation.evses and self.connector is None:
+            parts = [(one.number, _("Only %s") % " + ".join(connector_name(each) for each in self.situation.of_evse(one)))
+                     for one in self.situation.evses]  # fmt: skip
+            self.fields["connector"] = forms.TypedChoiceField(
+                label=_("What to reset"), choices=[(WHOLE, _("The whole station")), *parts], coerce=int, widget=forms.RadioSelect,
+                initial=WHOLE, required=False, empty_value=None,
+            )  # fmt: skip
+
+
 class TriggerForm(ControlForm):
     message = forms.ChoiceField(label=lazy("Message"))
 
@@ -226,7 +242,7 @@ class OutOfServiceForm(Ending, ControlForm):
 
 
 FORMS: dict[str, type[ControlForm]] = {
-    "inoperative": OutOfServiceForm, "start": StartForm, "reserve": ReserveForm,
+    "inoperative": OutOfServiceForm, "start": StartForm, "reserve": ReserveForm, "reset-soft": ResetForm, "reset-hard": ResetForm,
     "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm,
 }  # fmt: skip
 
@@ -303,7 +319,12 @@ def _act(request: HttpRequest, slug: str, situation: Situation, connector: Conne
             pass_key=verdict.pass_key,
         )  # fmt: skip
     else:
-        ask(actor=actor, station=station, intent=controls.intent_of(slug, situation, connector, data))
+        intents = controls.intents_of(slug, situation, connector, data)
+        if not intents:
+            raise ValidationError(_("The station has no connector yet."))
+        with transaction.atomic():
+            for intent in intents:
+                ask(actor=actor, station=station, intent=intent)
 
 
 def _connector(given: Any, situation: Situation) -> tuple[Connector | None, str]:

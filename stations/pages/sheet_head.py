@@ -15,12 +15,22 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import explain, hooks, maintenance
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Command, Connector, CurrentType, Station
-from stations.ocpp.intents import LOG_STATUS
+from stations.ocpp.intents import LOG_STATUS, SECURITY_LOG_STATUS, SIGNED_FIRMWARE_STATUS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
 from tenancy.links import link
 from tenancy.models import Organization
-from tenancy.rights import MANAGE_STATIONS, READ, READ_AUDIT, READ_CONFIGURATION, READ_LOGS, READ_TRANSACTIONS, SEND_ANYTHING, may
+from tenancy.rights import (
+    MANAGE_STATIONS,
+    PERSONAL_DATA,
+    READ,
+    READ_AUDIT,
+    READ_CONFIGURATION,
+    READ_LOGS,
+    READ_TRANSACTIONS,
+    SEND_ANYTHING,
+    may,
+)
 from ui.templatetags.ui import duration
 
 Text = str | Promise
@@ -251,7 +261,7 @@ def _warnings(situation: Situation) -> list[tuple[str, Text]]:
         )
     for label, value in ((_("Firmware"), station.firmware_status), (_("Diagnostics"), station.diagnostics_status)):
         shown = explain.background(value)
-        if shown and shown[0] != explain.AVAILABLE:  # what went well is among the details
+        if shown and shown[0] not in (explain.AVAILABLE, explain.OFF):  # what went well is among the details
             found.append((shown[0], f"{label}: {shown[1]}."))
     whole = situation.whole
     if whole and (fault := explain.fault(whole.error_code, whole.status)):
@@ -289,6 +299,7 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
         action(situation, "unlock", back, one, label=_("Unlock connector %s") % one.shown if len(connectors) > 1 else "", place="h")
         for one in connectors
     ]
+    known = situation.speaker.triggers(situation.told)
     asks = [
         action(situation, "trigger", back, label=label, message=message, place="h")
         for message, label in (
@@ -297,9 +308,12 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
             ("Heartbeat", _("Ask for a heartbeat")),
             ("BootNotification", _("Ask for make and firmware")),
             ("FirmwareStatusNotification", _("Ask for the firmware's state")),
+            (SIGNED_FIRMWARE_STATUS, _("Ask for the signed firmware's state")),
             (LOG_STATUS, _("Ask for the diagnostics' state")),
+            (SECURITY_LOG_STATUS, _("Ask for the security log's state")),
+            ("TransactionEvent", _("Ask for its running charge")),
         )
-        if message in situation.speaker.triggers()
+        if message in known
     ]
     more = [
         action(situation, "reserve", back, place="h"),
@@ -307,6 +321,9 @@ def _actions(situation: Situation, back: str) -> tuple[Action, list[Menu]]:
         action(situation, "clear-cache", back, place="h"),
         action(situation, "get-configuration", back, place="h"),
     ]
+    if situation.may(PERSONAL_DATA):
+        url = link("station_customers", situation.station.pk)
+        more.append(Action("customers", _("Customer information"), "id", url, "", asks=True, key="h"))
     if situation.may(MANAGE_STATIONS) and not situation.unreachable():
         url = f"{reverse('station_deactivate', args=[situation.station.pk])}?{urlencode({'next': back})}"
         more.append(Action("deactivate", _("Deactivate the station"), "plug-connected-x", url, "", asks=True, key="h"))

@@ -13,9 +13,9 @@ from django.utils.translation import ngettext
 
 from stations.actions.commands import ask
 from stations.bulk import CONFIGURATION, Done, Kind, Params, Text, outcome
-from stations.controls import CONTROLS, TRIGGERS, Situation
+from stations.controls import CONTROLS, TRIGGERS, Situation, triggers_of
 from stations.models import BulkItem, Command
-from stations.ocpp.intents import ClearCache, Intent, ReadConfiguration, Reset, Stop, Trigger, Unlock
+from stations.ocpp.intents import ClearCache, Intent, ReadConfiguration, Reset, Stop, Unlock
 from tenancy.models import User
 
 Wanted = Callable[[Params, Situation], Sequence[Intent]]
@@ -61,8 +61,16 @@ def _resets(hard: bool) -> Callable[[Params, Sequence[Situation]], list[str]]:
             "%d station starts again and is away for a few minutes.", "%d stations start again and are away for a few minutes.", count
         )
         said = [away % count]
+        waiting = [one for one in situations if one.speaker.SOFT_RESET_WAITS]
         if hard:
             said.append(_("They are switched off and on without ending their work in good order."))
+        elif held := cars_at(waiting):
+            cars -= held
+            wait = ngettext("%d station waits with it until no car charges there.", "%d stations wait with it until no car charges there.",
+                            len([one for one in waiting if one.cars()]))  # fmt: skip
+            said.append(wait % len([one for one in waiting if one.cars()]))
+            if not cars:
+                return said
         if cars:
             now = ngettext("%d car is charging there; its transaction ends.", "%d cars are charging there; their transactions end.", cars)
             return [*said, now % cars]
@@ -149,7 +157,7 @@ def _trigger_title(params: Params) -> str:
 
 def _why_not_trigger(params: Params, situation: Situation) -> str:
     reason = situation.why_not("trigger")
-    if not reason and params["message"] not in situation.speaker.triggers():
+    if not reason and params["message"] not in situation.speaker.triggers(situation.told):
         return _("Its version of OCPP does not know this message.")
     return reason
 
@@ -160,7 +168,7 @@ KINDS = [
     asks("unlock", _lockable, label=lazy("Unlock all sockets"), refusal=_why_not_unlock, consequences=_unlocks),
     asks("stop", _running, label=lazy("Stop all charges"), refusal=_why_not_stop, left=_unstoppable, consequences=_stops),
     asks(
-        "trigger", lambda params, situation: [Trigger(params["message"])], refusal=_why_not_trigger, form=_trigger_form,
+        "trigger", lambda params, situation: triggers_of(situation, params["message"]), refusal=_why_not_trigger, form=_trigger_form,
         title=_trigger_title,
     ),
     asks("clear-cache", lambda params, situation: [ClearCache()]),
