@@ -456,11 +456,7 @@ class Situation:
         return _("Connector %(number)s has charged %(energy)s kWh so far.") % self._said(transaction)
 
     def _said(self, transaction: Transaction) -> dict[str, Any]:
-<<<<<<< HEAD
         number = next((one.shown for one in self.connectors if one.pk == transaction.connector_id), "–")
-=======
-        number = next((one.shown for one in self.connectors if one.pk == transaction.connector_id), "0")
->>>>>>> c1d9950 (What is asked of a station is said in its version: resets that wait or concern one EVSE, messages asked of each connector)
         return {"number": number, "energy": f"{transaction.energy_wh / 1000:.2f}"}
 
 

@@ -339,11 +339,7 @@ def _shown_card(user: User | AnonymousUser, station: Station, mark: Mark, row: C
 
 def _shown_transaction(station: Station, mark: Mark, row: Transaction, cards: Faces) -> Happening:
     url = link("transaction", row.pk)
-<<<<<<< HEAD
     where = _("connector %s") % row.connector.shown if row.connector.number else _("connector not said")
-=======
-    where = _("connector %s") % row.connector.shown
->>>>>>> c1d9950 (What is asked of a station is said in its version: resets that wait or concern one EVSE, messages asked of each connector)
     if _SOURCES[mark.rank] is _starts:
         who = cards.of(row.id_tag, station.location)
         return Happening(

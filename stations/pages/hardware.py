@@ -251,17 +251,12 @@ def in_words(change: Change) -> str:
     def told(value: Any) -> str:
         return str(choices.get(value, value)) if value not in (None, "") else _("empty")
 
-<<<<<<< HEAD
     words = {
         "what": field.verbose_name,
         "before": told(change.before),
         "after": told(change.after),
         "number": numbering.shown(change.number),
     }
-=======
-    words = {"what": field.verbose_name, "before": told(change.before), "after": told(change.after)}
-    words["number"] = numbering.shown(change.number)
->>>>>>> c1d9950 (What is asked of a station is said in its version: resets that wait or concern one EVSE, messages asked of each connector)
     if change.number:
         return _("Connector %(number)s, %(what)s: %(before)s → %(after)s") % words
     return _("%(what)s: %(before)s → %(after)s") % words

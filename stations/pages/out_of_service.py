@@ -106,14 +106,9 @@ def change(request: HttpRequest, pk: int, out_pk: int) -> HttpResponse:
     def save(values: dict[str, Any]) -> None:
         change_out_of_service(actor=request.user, row=row, until=values["until"], comment=values["comment"])  # type: ignore[arg-type]
 
-<<<<<<< HEAD
     title = _("Out of service: %s") % station
     if row.connector_number:
         title = _("Out of service: connector %s") % numbering.shown(row.connector_number)
-=======
-    number = row.connector_number
-    title = _("Out of service: connector %s") % numbering.shown(number) if number else _("Out of service: %s") % station
->>>>>>> c1d9950 (What is asked of a station is said in its version: resets that wait or concern one EVSE, messages asked of each connector)
     return form_page(
         request, form, save, title=title, submit_label=_("Save"), cancel_url=back, done=_("Saved."), done_url=back,
         breadcrumbs=_trail(station), intro=intro,
