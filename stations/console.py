@@ -83,9 +83,19 @@ _DANGERS: dict[str, Text] = {
     "SetNetworkProfile": lazy("With a wrong profile the station may never connect again."),
     "SetVariables": lazy("A wrong value can keep the station from connecting or charging."),
     "ClearChargingProfile": lazy("Limits of power that protect the site may be lifted."),
+    "SetVariableMonitoring": lazy("Monitors that report often fill the log and cost traffic."),
+    "SetMonitoringBase": lazy("It may take all monitors away that were set."),
+    "CustomerInformation": lazy(
+        "What the station tells is kept only where it was asked for on its page “Customer information”. With “clear” it forgets the customer."
+    ),
+    "ClearCache": lazy("Until a card was offered once more the station cannot accept it while it is offline."),
+    "PublishFirmware": lazy("Other stations nearby fetch firmware from this one."),
+    "CancelReservation": lazy("Who has reserved finds the connector taken."),
     "SetChargingProfile": lazy("It changes how much power cars get, and may lift a limit that protects the site."),
 }  # fmt: skip
 _DANGEROUS_KEYS: tuple[tuple[str, Text], ...] = (
+    ("basicauthpassword", lazy("This is the password of the station: from its next connection on the portal expects the new one.")),
+    ("networkconfigurationpriority", lazy("It may connect to another server, or to none.")),
     ("authorizationkey", lazy("This is the password of the station: from its next connection on the portal expects the new one.")),
     ("securityprofile", lazy("With a wrong security profile the station may never connect again.")),
     ("centralsystem", lazy("The station may connect to another server and never come back.")),
@@ -97,16 +107,50 @@ _DANGEROUS_KEYS: tuple[tuple[str, Text], ...] = (
 def dangers(action: str, payload: Any) -> list[str]:
     """What happens when this is sent, in sentences; empty for what is harmless."""
     found = [str(_DANGERS[action])] if action in _DANGERS else []
+    keys: list[str] = []
     if action == "ChangeConfiguration" and isinstance(payload, dict):
-        key = str(payload.get("key", "")).lower()
-        found += [str(said) for part, said in _DANGEROUS_KEYS if part in key]
-    return found
+        keys = [str(payload.get("key", ""))]
+    elif action == "SetVariables" and isinstance(payload, dict):
+        items = payload.get("setVariableData")
+        variables = [one.get("variable") for one in items if isinstance(one, dict)] if isinstance(items, list) else []
+        keys = [str(one.get("name", "")) for one in variables if isinstance(one, dict)]
+    said = dict.fromkeys(str(said) for key in keys for part, said in _DANGEROUS_KEYS if part in key.lower())
+    return [*found, *said]
 
 
-# What the schemas of 1.6 do not say of their fields
+# What the schemas do not say of their fields
 HINTS: dict[str, Text] = {
     "connectorId": lazy("The number of a connector; 0 is the station as a whole."),
     "idTag": lazy("The UID of a card."),
+    "idToken": lazy("The UID of a card, and what kind of number that is: ISO14443 for most cards."),
+    "evse": lazy("Left out it is the station as a whole."),
+    "evseId": lazy("The number of an EVSE: what serves one car at a time. 0 is the station as a whole."),
+    "requestId": lazy("Any number; what the station sends of it later carries the same."),
+    "remoteStartId": lazy("Any number; the transaction carries the same."),
+    "id": lazy("A number from 0 on, where nothing else is said."),
+    "operationalStatus": lazy("Inoperative: out of service."),
+    "requestedMessage": lazy("Which message the station is to send."),
+    "reportBase": lazy("FullInventory is all that the station has."),
+    "component": lazy("A part of the station, such as OCPPCommCtrlr."),
+    "variable": lazy("What the component has, such as HeartbeatInterval."),
+    "attributeType": lazy("Left out it is Actual, the value in force."),
+    "instance": lazy("Only where there is more than one of the name."),
+    "remoteLocation": lazy("An address: ftp://, http:// or https://"),
+    "logType": lazy("DiagnosticsLog or SecurityLog."),
+    "oldestTimestamp": lazy("Left out: from the beginning."),
+    "latestTimestamp": lazy("Left out: until now."),
+    "retrieveDateTime": lazy("Not before."),
+    "installDateTime": lazy("Left out: as soon as it is fetched."),
+    "signingCertificate": lazy("PEM, of who signed the file."),
+    "signature": lazy("Base64, of the whole file."),
+    "report": lazy("Tell what is kept."),
+    "clear": lazy("Forget what is kept."),
+    "configurationSlot": lazy("Which of its network profiles; OCPPCommCtrlr/NetworkConfigurationPriority says which is in use."),
+    "versionNumber": lazy("Higher than the one that the station has."),
+    "severity": lazy("0 is the worst, 9 the least."),
+    "totalCost": lazy("With tax, in the currency that the station shows."),
+    "vendorId": lazy("By which the vendor knows its own messages."),
+    "messageId": lazy("Which of the vendor's messages."),
     "transactionId": lazy("The number by which the station knows the transaction."),
     "stackLevel": lazy("Of profiles that hold at the same time the one with the highest level counts."),
     "chargingSchedulePeriod": lazy("Each row holds until the next begins."),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations import command_words
+from stations.action_words import TITLES
 from stations.models import Availability, Command, ConfigurationKey, Connection, Connector, Settlement
 from stations.ocpp import commands, intents, numbering
 from stations.ocpp.intents import (
@@ -455,7 +456,7 @@ def title_of(command: Command, *, values: bool) -> str:
             return _("Ask for the version of the local list")
         case TellVendor():
             return _("Tell it what its vendor has agreed on: %s") % f"{wanted.vendor_id} {wanted.message_id}".strip()
-    return command_words.title(wanted) or command.action
+    return command_words.title(wanted) or str(TITLES.get(command.action, command.action))
 
 
 def intent_of(command: Command) -> Intent | None:

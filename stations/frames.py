@@ -14,8 +14,9 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from stations.frame_words import WRITERS
 from stations.models import Frame
-from stations.ocpp import masking, numbering
+from stations.ocpp import commands, masking, numbering
 
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
@@ -167,10 +168,10 @@ def _cut(text: str) -> str:
 
 
 def _summary(action: str, payload: dict[str, Any], result: dict[str, Any] | None) -> str:
-    writer = _WRITERS.get(action)
+    writer = WRITERS.get(action)
     try:
         text = writer(payload) if writer else ""
-    except (TypeError, AttributeError, KeyError, ValueError):
+    except (TypeError, AttributeError, KeyError, ValueError, IndexError):
         text = ""  # a station may put anything anywhere
     if action == "StartTransaction" and result and "transactionId" in result:
         text += " → " + _("transaction %s") % result["transactionId"]
@@ -191,6 +192,8 @@ def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None, mask: Cal
         return _("Reports wait") if waits else _("No reports wait")
     if result.get("status"):
         return str(result["status"])
+    if said := commands.results(result):
+        return ", ".join(dict.fromkeys(status for _name, status, _reason in said))
     keys = result.get("configurationKey")
     if isinstance(keys, list):
         return _("%d keys") % len(keys)

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks, out_of_service, security_words
+from stations import explain, hooks, out_of_service, security_events
 from stations.cards import Faces
 from stations.models import CardOffer, Command, Connector, OutOfService, SecurityEvent, Station, StatusChange, Transaction
 from stations.ocpp import numbering
@@ -267,8 +267,10 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
     if isinstance(row, OutOfService):
         return _shown_out(user, station, mark, row)
     if isinstance(row, SecurityEvent):
-        said = " · ".join(filter(None, [security_words.security_event(row.type), row.info]))
-        return Happening(mark, "security", explain.WAITING, _("Security event"), row.type, said, reported_at=_late(mark, row))
+        event = security_events.meaning(row.type)
+        critical = [_("critical by the standard")] if event.critical else []
+        said = " · ".join([str(event.sentence), *critical, *filter(None, [row.type, row.info])])
+        return Happening(mark, "security", event.state, _("Security event"), str(event.word), said, reported_at=_late(mark, row))
     return Happening(mark, "connection", row.state, row.word, row.title, row.text)
 
 
