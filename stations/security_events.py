@@ -29,8 +29,6 @@ EVENTS: dict[str, SecurityMeaning] = {
     "CertificateRequestRefused": SecurityMeaning(
         WAITING, lazy("Got no certificate"), lazy("The station asked for a certificate and did not get one. Why stands among its certificates.")
     ),
-    "MaintenanceLoginAccepted": SecurityMeaning(OFF, lazy("Maintenance login"), lazy("Somebody has logged in at the station to work on it.")),
-    "MaintenanceLoginFailed": SecurityMeaning(WAITING, lazy("Login failed"), lazy("Somebody has failed to log in at the station.")),
     "FirmwareUpdated": SecurityMeaning(OFF, lazy("Firmware updated"), lazy("Its firmware was changed."), True),
     "FailedToAuthenticateAtCsms": SecurityMeaning(WAITING, lazy("Could not log in"), _PASSWORD),
     "CsmsFailedToAuthenticate": SecurityMeaning(FAULT, lazy("Did not trust the portal"), _SERVER),
