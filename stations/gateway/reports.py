@@ -134,7 +134,8 @@ class Reports:
             if not _card(report) or key not in whole:
                 continue
             known = self.courses.get(key)
-            if known is None or known.row is None or known.row.id_tag != _card(report):
+            settled = known is not None and known.row is not None and known.row.verdict == "Accepted" and report.kind != STARTED
+            if known is None or known.row is None or known.row.id_tag != _card(report) or not settled:
                 offered.append((entry, report.id_tag))
                 if report.trigger != STOP_AUTHORIZED and (report.kind != ENDED or known is None or not known.row or not known.row.id_tag):
                     self.charges.add(entry)
@@ -253,7 +254,8 @@ class Reports:
             _settle(row, "", cards.FREE)
             return Judged(Card("Accepted"))
         verdict = self.book_of_all.verdicts.get(entry)
-        if not _card(report) or verdict is None or row.id_tag == report.id_tag:
+        same = row.id_tag == report.id_tag and (row.verdict == "Accepted" or (verdict is not None and verdict.status != "Accepted"))
+        if not _card(report) or verdict is None or same:
             return self._say(entry, report, row)
         number = report.connector
         where = number if number is not None and numbering.possible(number) else None
@@ -450,7 +452,9 @@ def open_of(row: Transaction) -> OpenTransaction:
 
 def _everyday(report: TransactionReport, running: OpenTransaction, state: StationState) -> bool:
     """Whether it says nothing of a running transaction that must be looked up."""
-    if report.kind != UPDATED or (_card(report) and report.id_tag != running.card) or report.id_type == NO_AUTHORIZATION:
+    if report.kind != UPDATED or report.id_type == NO_AUTHORIZATION:
+        return False
+    if _card(report) and (report.id_tag != running.card or running.verdict != "Accepted"):
         return False
     if report.remote_start is not None or report.trigger == STOP_AUTHORIZED:
         return False

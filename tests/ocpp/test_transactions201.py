@@ -144,8 +144,10 @@ def test_e03_id_first_has_no_connector_until_the_station_says_it(wire: Wire) -> 
 
 def test_e05_a_refused_card_is_told_so_and_what_it_charges_is_flagged(wire: Wire) -> None:
     stranger = {"idToken": "DEADBEEF", "type": "ISO14443"}
-    said = tell(wire, "Started", 0, value(0, "Transaction.Begin"), evse=EVSE, idToken=stranger, state="Charging", offline=True)
-    assert said["idTokenInfo"]["status"] == "Invalid"
+    begun = payload("Started", 0, value(0, "Transaction.Begin"), evse=EVSE, idToken=stranger, state="Charging", offline=True)
+    said = wire.call("TransactionEvent", begun)
+    assert wire.call("TransactionEvent", begun) == said
+    assert said["idTokenInfo"]["status"] == "Unknown"
     tell(wire, "Ended", 1, value(900, "Transaction.End"), info={"stoppedReason": "DeAuthorized"})
     assert one().problems == ["refused_card"]
 
