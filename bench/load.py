@@ -1,12 +1,13 @@
-"""Many OCPP 1.6J stations in one process, as cheap as Python allows: it shares the machine with what it measures.
+"""Many stations in one process, as cheap as Python allows: it shares the machine with what it measures. They speak OCPP 1.6J, or every
+second one 2.0.1 (the order `mixed`).
 
 Every station is a closed loop like a real one: the next CALL goes out when the answer to the last one is here. Client frames are masked
 with the key 0, which RFC 6455 §5.3 allows and which leaves the payload as it is. Reads its orders as one JSON object from standard input,
 and says what happened as JSON objects, one per line, on standard output.
 
 Orders: `url_host`, `url_port`, `path` (the identity is appended), `stations` (identity, idTag), `password`, `open_at_once` (handshakes in
-flight), `up_within` (seconds until all must be up), `warm_up`, `measure`, `commands` (seconds of the three phases of load; all 0: only
-connect).
+flight), `mixed`, `up_within` (seconds until all must be up), `warm_up`, `measure`, `commands` (seconds of the three phases of load; all 0:
+only connect).
 After its last phase the process keeps the sockets open until standard input gets another line or ends.
 """
 
@@ -46,6 +47,28 @@ METER_IN_TRANSACTION_BODY = b'"MeterValues",{"connectorId":1,"transactionId":%d,
 METER_BODY = b'"MeterValues",{"connectorId":1,' + _VALUES
 START_BODY = b'"StartTransaction",{"connectorId":1,"idTag":"%s","meterStart":%d,"timestamp":"%s"}]'
 STOP_BODY = b'"StopTransaction",{"transactionId":%d,"idTag":"%s","meterStop":%d,"timestamp":"%s","reason":"Local"}]'
+# The same in OCPP 2.0.1, where a station numbers its transactions itself
+NEW_STATUSES = (b"Available", b"Reserved")  # what follows from a transaction is not said, so that each is a change that can be counted
+NEW_STATUS_BODY = b'"StatusNotification",{"timestamp":"%s","connectorStatus":"%s","evseId":%d,"connectorId":%d}]'
+_NEW_VALUES = (
+    b'"meterValue":[{"timestamp":"%s","sampledValue":['
+    b'{"value":%d,"context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","location":"Outlet","unitOfMeasure":{"unit":"Wh"}},'
+    b'{"value":%d.0,"context":"Sample.Periodic","measurand":"Power.Active.Import","location":"Outlet","unitOfMeasure":{"unit":"W"}},'
+    b'{"value":%d.%d,"context":"Sample.Periodic","measurand":"Current.Import","location":"Outlet","unitOfMeasure":{"unit":"A"}}]}]}]'
+)
+NEW_METER_BODY = b'"MeterValues",{"evseId":1,' + _NEW_VALUES
+EVENT_BODY = (
+    b'"TransactionEvent",{"eventType":"%s","timestamp":"%s","triggerReason":"%s","seqNo":%d,"transactionInfo":{"transactionId":"%s"},'
+)
+NEW_METER_IN_TRANSACTION_BODY = EVENT_BODY + _NEW_VALUES
+NEW_CARD_BODY = EVENT_BODY + (
+    b'"evse":{"id":1,"connectorId":1},"idToken":{"idToken":"%s","type":"ISO14443"},'
+    b'"meterValue":[{"timestamp":"%s","sampledValue":[{"value":%d,"context":"Transaction.%s"}]}]}]'
+)
+NEW_BOOT_BODY = (
+    b'"BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"Bench","model":"Load","serialNumber":"%s",'
+    b'"firmwareVersion":"1.0.0"}}]'
+)
 BOOT_BODY = (
     b'"BootNotification",{"chargePointVendor":"Bench","chargePointModel":"Load","chargePointSerialNumber":"%s","firmwareVersion":"1.0.0"}]'
 )
@@ -77,6 +100,7 @@ class Load:
         self.orders = orders
         self.talking = False
         self.answered = [0] * len(ACTIONS)
+        self.as_events = [0] * len(ACTIONS)  # of them, what was said as a TransactionEvent
         self.sent = [0] * len(ACTIONS)
         self.latencies: array[float] | None = None
         self.status_changes = 0
@@ -111,6 +135,8 @@ class Station(asyncio.Protocol):
         "kind",
         "last_ms",
         "load",
+        "new",
+        "number",
         "open",
         "place",
         "power",
@@ -127,7 +153,8 @@ class Station(asyncio.Protocol):
         self.load, self.identity, self.id_tag, self.done = load, identity, id_tag.encode(), done
         self.buffer = b""
         self.open = self.up = False
-        self.sequence = self.transaction = self.last_ms = 0
+        self.sequence = self.transaction = self.last_ms = self.number = 0
+        self.new = bool(load.orders.get("mixed")) and index % 2 == 1  # speaks 2.0.1
         self._id = b"%08x-0ce0-4bd1-8000-%%012d" % (index + 0x5A000000)
         self.expected = b"\xff"
         self.kind = BOOT
@@ -148,7 +175,7 @@ class Station(asyncio.Protocol):
         self.transport.write(
             f"GET {orders['path']}{self.identity} HTTP/1.1\r\nHost: {orders['url_host']}:{orders['url_port']}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: ocpp1.6\r\nAuthorization: Basic {basic}\r\n\r\n".encode()
+            f"Sec-WebSocket-Protocol: {'ocpp2.0.1' if self.new else 'ocpp1.6'}\r\nAuthorization: Basic {basic}\r\n\r\n".encode()
         )
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -209,9 +236,9 @@ class Station(asyncio.Protocol):
         self.buffer = data
 
     def _upgraded(self, head: bytes) -> None:
-        if head.startswith(b"HTTP/1.1 101") and b"ocpp1.6" in head:
+        if head.startswith(b"HTTP/1.1 101") and (b"ocpp2.0.1" if self.new else b"ocpp1.6") in head:
             self.open = True
-            self._say(BOOT, BOOT_BODY % self.identity.encode())
+            self._say(BOOT, (NEW_BOOT_BODY if self.new else BOOT_BODY) % self.identity.encode())
         else:
             self.load.refused += 1
             self.load.problem(f"{self.identity}: {head.splitlines()[0].decode('latin-1')}")
@@ -247,7 +274,9 @@ class Station(asyncio.Protocol):
             milliseconds = self.last_ms + 1
         self.last_ms = milliseconds
         at = load.clock.text(milliseconds)
-        if kind == METER_VALUES:
+        if self.new:
+            self._next_new(kind, at, milliseconds)
+        elif kind == METER_VALUES:
             self.register += 7
             power = self.power + milliseconds % 400
             values = (at, self.register, power, power // 230, power % 10)
@@ -266,6 +295,35 @@ class Station(asyncio.Protocol):
         else:
             self._say(START, START_BODY % (self.id_tag, self.register, at))
 
+    def _next_new(self, kind: int, at: bytes, milliseconds: int) -> None:
+        if kind == METER_VALUES:
+            self.register += 7
+            power = self.power + milliseconds % 400
+            values = (at, self.register, power, power // 230, power % 10)
+            if self.transaction:
+                event = self._event(METER_VALUES, b"Updated", at, b"MeterValuePeriodic")
+                self._say(METER_VALUES, NEW_METER_IN_TRANSACTION_BODY % (*event, *values))
+            else:
+                self._say(METER_VALUES, NEW_METER_BODY % values)
+        elif kind == STATUS:
+            self.status = (self.status + 1) % len(NEW_STATUSES)
+            self.load.status_changes += 1
+            self._say(STATUS, NEW_STATUS_BODY % (at, NEW_STATUSES[self.status], 1, 1))
+        elif kind == HEARTBEAT:
+            self._say(HEARTBEAT, HEARTBEAT_BODY)
+        elif self.transaction:
+            event = self._event(STOP, b"Ended", at, b"StopAuthorized")
+            self._say(STOP, NEW_CARD_BODY % (*event, self.id_tag, at, self.register, b"End"))
+        else:
+            self.transaction, self.number = self.last_ms, -1
+            event = self._event(START, b"Started", at, b"Authorized")
+            self._say(START, NEW_CARD_BODY % (*event, self.id_tag, at, self.register, b"Begin"))
+
+    def _event(self, kind: int, what: bytes, at: bytes, trigger: bytes) -> tuple[Any, ...]:
+        self.number += 1
+        self.load.as_events[kind] += 1
+        return what, at, trigger, self.number, b"%s-%d" % (self.identity.encode(), self.transaction)
+
     # -- what it hears
 
     def _answered(self, data: bytes, start: int, end: int, now: float) -> None:
@@ -273,7 +331,10 @@ class Station(asyncio.Protocol):
         if load.latencies is not None:
             load.latencies.append(now - self.sent_at)
         load.answered[kind] += 1
-        if kind == START:
+        if self.new:
+            if kind == STOP:
+                self.transaction = 0
+        elif kind == START:
             self.transaction = int(json.loads(data[start:end])[2]["transactionId"])
         elif kind == STOP:
             self.transaction = 0
@@ -292,10 +353,12 @@ class Station(asyncio.Protocol):
         at = load.clock.text(int(time.time() * 1000))
         if kind == BOOT:
             load.status_changes += 1
-            self._say(STATUS, STATUS_BODY % (0, b"Available", at))
+            self._say(STATUS, NEW_STATUS_BODY % (at, b"Available", 0, 0) if self.new else STATUS_BODY % (0, b"Available", at))
         elif self.sequence == 2:
             load.status_changes += 1
-            self._say(STATUS, STATUS_BODY % (1, STATUSES[self.status], at))
+            word = NEW_STATUSES[self.status % 2] if self.new else STATUSES[self.status]
+            self.status %= len(NEW_STATUSES) if self.new else len(STATUSES)
+            self._say(STATUS, NEW_STATUS_BODY % (at, word, 1, 1) if self.new else STATUS_BODY % (1, word, at))
         else:
             self.up = True
             load.up += 1
@@ -422,6 +485,7 @@ async def main(orders: dict[str, Any]) -> None:
 def facts(load: Load) -> dict[str, Any]:
     return {
         "answered": dict(zip(ACTIONS, load.answered, strict=True)),
+        "as_events": dict(zip(ACTIONS, load.as_events, strict=True)),
         "sent": dict(zip(ACTIONS, load.sent, strict=True)),
         "status_changes": load.status_changes,
         "call_errors": load.call_errors,

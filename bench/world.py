@@ -79,7 +79,7 @@ def commands(seconds: float, rate: float) -> None:
     stations = list(Station.objects.filter(connected=False).select_related("location__organization"))  # warms the connection up
     print(json.dumps({"ready": True}), flush=True)
     sys.stdin.readline()
-    stations = list(Station.objects.filter(connected=True).select_related("location__organization"))
+    stations = list(Station.objects.filter(connected=True, ocpp_version="1.6").select_related("location__organization"))
     if not stations:
         sys.exit("No station is connected.")
     random.Random(16).shuffle(stations)
