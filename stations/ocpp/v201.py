@@ -184,6 +184,9 @@ _REFUSALS = {
 # -- what stations send -------------------------------------------------------------------------------------------------------------
 
 
+_USUAL_UNITS = frozenset({"", "A", "Celsius", "Percent", "V", "VA", "W", "Wh", "kW", "kWh", "var", "varh"})
+
+
 def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
     samples: list[Sample] = []
     signed: list[Signed] = []
@@ -191,13 +194,17 @@ def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
         at = reported(entry["timestamp"]).at
         for sampled in entry["sampledValue"]:
             get = sampled.get
-            unit = get("unitOfMeasure") or {}
-            power = unit.get("multiplier") or 0
-            value = float(sampled["value"]) * 10.0**power if -30 <= power <= 30 else math.inf
+            value, unit = float(sampled["value"]), ""
+            if of := get("unitOfMeasure"):
+                unit = of.get("unit") or ""
+                if unit not in _USUAL_UNITS:
+                    unit = clean(unit, 16)
+                if power := of.get("multiplier"):
+                    value = value * 10.0**power if -30 <= power <= 30 else math.inf
             if evidence := get("signedMeterValue"):
                 signed.append(Signed(at, get("context") or "Sample.Periodic", orjson.dumps(evidence).decode().replace("\\u0000", "")))
             if abs(value) < LARGEST:  # also NaN
-                found = channel(get("measurand"), clean(unit.get("unit") or "", 16), get("phase"), get("context"), get("location"))
+                found = channel(get("measurand"), unit, get("phase"), get("context"), get("location"))
                 samples.append(Sample(at, found, value))
     return samples, signed
 
