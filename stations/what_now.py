@@ -42,6 +42,17 @@ class Seen(NamedTuple):
     stays_out: bool = False  # unavailable, and nobody here has switched it off
 
 
+class Alert(NamedTuple):
+    """What a monitor of a station with a device model has seen and is not well again. `name` and `value` in words; `connector` 0: the
+    station as a whole."""
+
+    name: str
+    value: str
+    connector: int = 0
+    severity: str = ""  # in words
+    code: str = ""  # of the make, with its text
+
+
 @dataclass(frozen=True)
 class Picture:
     """A station as it is now. The cards are those of the last day: different ones that were refused, and how often one was accepted."""
@@ -53,6 +64,7 @@ class Picture:
     dc: frozenset[int] = frozenset()  # connectors that cannot be unlocked from here
     refused_cards: int = 0
     accepted_cards: int = 0
+    alerts: tuple[Alert, ...] = ()
 
 
 class Offer(NamedTuple):
@@ -85,6 +97,7 @@ def cases(now: Picture) -> list[Case]:
     if now.connection == Connection.OFFLINE:
         return [_offline(now)]
     found = [case for seen in now.connectors if (case := _fault(seen) or _stuck(seen, seen.number in now.dc))]
+    found += [_alert(alert) for alert in now.alerts]
     if out := _staying_out(now.connectors):
         found.append(_out(out))
     if now.connection == Connection.PENDING:
@@ -144,6 +157,24 @@ def _fault(seen: Seen) -> Case | None:
     return Case(
         "fault", explain.FAULT if faulted else explain.WAITING, code.meaning if code else fault.sentence,
         code.cause if code and code.cause else fault.cause, tuple(steps), tuple(offers), seen.number, code.call if code else "", "statuses",
+    )  # fmt: skip
+
+
+def _alert(alert: Alert) -> Case:
+    said = {"name": alert.name, "value": alert.value}
+    what = [
+        _("The station raises an alarm: %(name)s is “%(value)s”.") % said,
+        f"{_('Severity')} {alert.severity}." if alert.severity else "",
+    ]
+    return Case(
+        "alert", explain.FAULT, " ".join(part for part in what if part),
+        (_("The station says: %s.") % alert.code) if alert.code else lazy("One of its monitors has seen a value beyond its limit."),
+        (
+            lazy("Look at the events of the configuration: what came before it, and has it been there before?"),
+            lazy("Ask the station for its status, and reset it when nobody charges."),
+            lazy("If it stays, take the connector out of service and send a technician."),
+        ),
+        (Offer("trigger", alert.connector, "StatusNotification"), Offer("reset-soft")), alert.connector, help="device-model",
     )  # fmt: skip
 
 

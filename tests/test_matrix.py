@@ -104,6 +104,8 @@ POST_ONLY = {
     "station_configuration_read",
     "station_certificate_ask",
     "station_roots_read",
+    "station_device_read",
+    "station_monitoring",
     "station_manners_forget",
 }
 
@@ -161,6 +163,10 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "station_configuration_read": ("read_configuration",), "station_configuration_csv": ("read_configuration",),
     "station_configuration_history": ("read_configuration",), "station_configuration_compare": ("read_configuration",),
     "station_configuration_apply": ("change_configuration", "read_configuration"),
+    **dict.fromkeys(
+        ("station_device_read", "station_device_events", "station_device_reports", "station_monitors"), ("read_configuration",)
+    ),
+    **dict.fromkeys(("station_monitor_add", "station_monitor_remove", "station_monitoring"), ("change_configuration",)),
     "station_configuration_template": ("read_configuration", "change_configuration"),
     "configuration_template": ("read_configuration",),
     "configuration_template_history": ("read_audit",),

@@ -46,7 +46,12 @@ def entry_of(row: Row) -> Known | None:
 
 
 def _unit(row: DeviceVariable, base: Known) -> str:
-    return _UNITS.get(row.unit, row.unit) or base.unit
+    return unit_shown(row.unit) or base.unit
+
+
+def unit_shown(unit: str) -> str:
+    """A unit as people write it."""
+    return _UNITS.get(unit, unit)
 
 
 def _whole(number: float) -> float | int:

@@ -53,7 +53,7 @@ class Key:
     @property
     def shows_raw(self) -> bool:
         """A number stands in its words already."""
-        return bool(self.entry and self.entry.kind not in {NUMBER, DECIMAL})
+        return bool(self.entry and self.entry.kind not in {NUMBER, DECIMAL}) and self.words != self.value
 
     @property
     def takes(self) -> str:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from stations import explain
 from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import Text, known
+from stations.configuration.characteristics import unit_shown
 from stations.configuration.values import LONGEST_KEY
 from stations.controls import CONTROLS, Situation
 from stations.models import Command, DeviceMonitor, DeviceReport, DeviceVariable, Severity, Station
@@ -104,7 +105,7 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     )
     shown = [
         Shown(
-            row, entry.name if (entry := known(row.key)) else "", in_words(row, units.get(row.key, "")), severity_words(row.severity),
+            row, entry.name if (entry := known(row.key)) else "", in_words(row, unit_shown(units.get(row.key, ""))), severity_words(row.severity),
             row.get_kind_display() if row.kind else _("not told"),
             "" if refusal or row.kind == DeviceMonitor.Kind.HARD_WIRED else link("station_monitor_remove", station.pk, id=str(row.monitor_id)),
             "" if refusal or row.kind == DeviceMonitor.Kind.HARD_WIRED else link("station_monitor_add", station.pk, id=str(row.monitor_id)),
@@ -228,7 +229,7 @@ def monitor_add(request: HttpRequest, pk: int) -> HttpResponse:
     form = MonitorForm(request.POST or None, initial=begin)
     variable = row_of(request, station, key) if key and situation.may(READ_CONFIGURATION) else None
     if isinstance(variable, DeviceVariable) and variable.unit:
-        form.fields["value"].label = f"{_('Limit')} ({variable.unit})"
+        form.fields["value"].label = f"{_('Limit')} ({unit_shown(variable.unit)})"
     refusal = _refusal(situation)
     if refusal:
         return render(request, "ui/confirm.html", {

@@ -11,17 +11,26 @@ from urllib.parse import urlencode
 from django.db.models import Count, Q
 
 from stations import explain, what_now
+from stations.configuration.catalogue import known
+from stations.configuration.values import in_words, is_secret
 from stations.controls import INTENTS, Situation
-from stations.models import CardOffer, Command, Contact
+from stations.models import CardOffer, Command, Connector, Contact, DeviceEvent, Severity
+from stations.models.device import SEVERE
+from stations.ocpp import masking
+from stations.ocpp.device_model import PROBLEMS
 from stations.ocpp.intents import Start, Stop, Switch, Trigger, Unlock
+from stations.ocpp.numbering import number
+from stations.ocpp.variables import Variable
+from stations.ocpp.versions import has_variables
 from stations.pages.command_rows import CommandRow
 from stations.pages.sheet_head import Action, action
-from stations.what_now import WHOLE, Case, Offer, Picture, Seen
+from stations.what_now import WHOLE, Alert, Case, Offer, Picture, Seen
 from tenancy.links import link
 from tenancy.personal import MASK
-from tenancy.rights import KEEP_NOTES, MANAGE_STATIONS, PERSONAL_DATA
+from tenancy.rights import KEEP_NOTES, MANAGE_STATIONS, PERSONAL_DATA, READ
 
 DAY = timedelta(hours=24)
+MOST_ALERTS = 5
 TRIED = 3  # attempts shown of each case
 # Who is called first
 KINDS = [Contact.Kind.TECHNICIAN, Contact.Kind.ELECTRICIAN, Contact.Kind.SITE, Contact.Kind.OWNER, Contact.Kind.GRID, Contact.Kind.OTHER]
@@ -66,7 +75,31 @@ def picture(situation: Situation) -> Picture:
         dc=frozenset(one.number for one in situation.connectors if one.is_dc),
         refused_cards=cards["refused"],
         accepted_cards=cards["accepted"],
+        alerts=tuple(_alerts(situation)),
     )
+
+
+def _alerts(situation: Situation) -> list[Alert]:
+    """The severe ones that stand; not those that are told as the fault of a connector already."""
+    if not has_variables(situation.station.ocpp_version):
+        return []
+    severe = Q(severity__lte=SEVERE) | Q(severity=None, trigger="Alerting")
+    rows = DeviceEvent.objects.visible_to(situation.user, READ).filter(severe, station=situation.station, stands=True)
+    every = [situation.whole, *situation.connectors] if situation.whole else situation.connectors
+    faulted = {one.number for one in every if one.status == Connector.Status.FAULTED}
+    found = []
+    for row in rows.order_by("severity", "-at", "-pk")[:MOST_ALERTS]:
+        entry, variable = known(row.key), Variable.parse(row.key)
+        connector = number(row.evse, row.connector or None) if row.evse else 0
+        if variable and variable.name in PROBLEMS and connector in faulted:
+            continue
+        name = f"{entry.name} ({row.key})" if entry else row.key
+        hidden = is_secret(row.key) or masking.is_personal(row.key)
+        value = MASK if hidden else in_words(entry, row.value) or row.value[:100]
+        code = "" if hidden else ": ".join(part for part in (row.tech_code, row.tech_info[:200]) if part)
+        words = f"{row.severity}, {Severity(row.severity).label}" if row.severity in Severity.values else ""
+        found.append(Alert(name, value, connector if situation.connector(connector) else 0, words, code))
+    return found
 
 
 def what_now_context(situation: Situation, back: str, recent: Sequence[CommandRow]) -> dict[str, Any]:
