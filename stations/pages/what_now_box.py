@@ -83,7 +83,7 @@ def _alerts(situation: Situation) -> list[Alert]:
     """The severe ones that stand; not those that are told as the fault of a connector already."""
     if not has_variables(situation.station.ocpp_version):
         return []
-    severe = Q(severity__lte=SEVERE) | Q(severity=None, trigger="Alerting")
+    severe = Q(severity__lte=SEVERE) | Q(severity=None)
     rows = DeviceEvent.objects.visible_to(situation.user, READ).filter(severe, station=situation.station, stands=True)
     every = [situation.whole, *situation.connectors] if situation.whole else situation.connectors
     faulted = {one.number for one in every if one.status == Connector.Status.FAULTED}
