@@ -18,8 +18,8 @@ _UNITS = {"Celsius": "°C", "Percent": "%", "s": "s", "Fahrenheit": "°F"}
 
 
 def entry_of(row: Row) -> Known | None:
-    """The entry of the catalogue, with the data type, unit, limits and values that the station tells; None where nobody says anything. Without
-    a name where the catalogue does not know it."""
+    """The entry of the catalogue, with the data type, unit, limits and values that the station tells; None where nobody says anything.
+    Without a name where the catalogue does not know it."""
     entry = known(row.key)
     if not isinstance(row, DeviceVariable):
         return entry

@@ -156,8 +156,8 @@ def _forget(report: DeviceReport) -> None:
     rows = list(gone.values_list("pk", "key", "attribute", "value"))
     ConfigurationChange.objects.bulk_create([
         ConfigurationChange(
-            station_id=report.station_id, at=report.finished_at or report.asked_at, key=change_key(key, attribute), before=value, after=None,
-            command_id=report.command_id,
+            station_id=report.station_id, at=report.finished_at or report.asked_at, key=change_key(key, attribute), before=value,
+            after=None, command_id=report.command_id,
         )
         for _pk, key, attribute, value in rows
     ])  # fmt: skip
@@ -236,7 +236,7 @@ def _insert(new: list[tuple[Name, Variable, tuple[Any, ...], DeviceReport]]) -> 
     return kept
 
 
-# -- answers to what was asked and set ------------------------------------------------------------------------------------------------------
+# -- answers to what was asked and set -----------------------------------------------------------------------------------------------------
 
 
 def report_asked(command: Command, outcome: str, at: datetime) -> None:
@@ -329,7 +329,7 @@ def _note_change(command: Command, key: str, before: str | None, after: str | No
     ConfigurationChange.objects.create(station_id=command.station_id, at=at, key=key, before=before, after=after, command=command)
 
 
-# -- monitors -------------------------------------------------------------------------------------------------------------------------------
+# -- monitors ------------------------------------------------------------------------------------------------------------------------------
 
 
 def monitor_set(command: Command, wanted: SetMonitor, answer: dict[str, Any], at: datetime) -> None:

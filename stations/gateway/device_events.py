@@ -100,7 +100,7 @@ def _prune(stations: Iterable[int]) -> None:
             DeviceEvent.objects.filter(pk__in=list(old[: count - DeviceEvent.MOST])).delete()
 
 
-# -- faults of connectors -------------------------------------------------------------------------------------------------------------------
+# -- faults of connectors ------------------------------------------------------------------------------------------------------------------
 
 
 class Problem(NamedTuple):

@@ -45,11 +45,13 @@ def _monitors(p: Payload) -> Event:
     found = []
     for one in p.get("monitor") or ():
         variable = Variable.read(one)
-        for watch in one["variableMonitoring"]:
-            found.append(MonitorTold(
+        found += [
+            MonitorTold(
                 variable, _whole(watch["id"]), watch["type"], _number(watch["value"]) or 0.0, _severity(watch["severity"]),
                 bool(watch["transaction"]),
-            ))  # fmt: skip
+            )
+            for watch in one["variableMonitoring"]
+        ]  # fmt: skip
     return MonitorReport(_whole(p["requestId"]), _whole(p["seqNo"]), bool(p.get("tbc")), found)
 
 

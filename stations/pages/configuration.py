@@ -139,7 +139,8 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     if not chooser.is_valid():
         known_keys = [row.key for row in rows_of(request, station).values() if not row.readonly]
         return render(request, "stations/configuration_key.html", context | {
-            "title": _("Change a variable") if has_variables(station.ocpp_version) else _("Change a key"), "form": chooser, "known_keys": known_keys,
+            "title": _("Change a variable") if has_variables(station.ocpp_version) else _("Change a key"),
+            "form": chooser, "known_keys": known_keys,
         })  # fmt: skip
     key = chooser.cleaned_data["key"]
     attribute = given.get("attribute", ACTUAL)
@@ -162,6 +163,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
                 request, _("Asked %(station)s to change %(key)s. Its answer appears beside the key.") % {"station": station, "key": key}
             )
             return redirect(context["cancel_url"])
+    plain = ValueForm(key=key, version=station.ocpp_version, value=begin, entry=now.entry if now else None)
     other = {"key": key, "next": context["cancel_url"], "attribute": attribute} | ({} if raw else {"raw": "1"})
     return render(request, "stations/configuration_change.html", context | {
         "title": _("Change “%s”") % (form.entry.name if form.entry and form.entry.name else key),
@@ -170,7 +172,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
         "group": GROUPS[group_of(key, station.ocpp_version)],
         "other_url": f"{reverse('station_configuration_change', args=[pk])}?{urlencode(other)}",
         "offers_raw": form.can_be_typed,
-        "offers_control": raw and not ValueForm(key=key, version=station.ocpp_version, value=begin, entry=now.entry if now else None).raw and form.entry is not None,
+        "offers_control": raw and not plain.raw and form.entry is not None,
         "begin": begin if not secret and request.GET.get("value") is not None else None,
     })  # fmt: skip
 

@@ -169,7 +169,7 @@ class EventList(ListPage):
         return {**sheet, "here": self.request.get_full_path(), "subpages": pages}
 
 
-# -- what changed between two readings ------------------------------------------------------------------------------------------------------
+# -- what changed between two readings -----------------------------------------------------------------------------------------------------
 
 
 class Changed(NamedTuple):

@@ -196,6 +196,7 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     part = wanted[(page - 1) * AT_ONCE : page * AT_ONCE]
     may_change = situation.may(CHANGE_CONFIGURATION)
     keep = {"q": q, "show": show if show in SHOW else "", "at": at_text if at else ""}
+    editable = may_change and not refusal
     waits = [key for key in keys.values() if key.waits]
     return {
         "station": station,
@@ -208,7 +209,7 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         "places": _tree(station, actual, at, keep),
         "everything_url": page_url("station_configuration", station, q=q, show=keep["show"]),
         "lines": [
-            _line(keys[row.key], row, others[row.key] if row.attribute == ACTUAL else [], station, watched, editable=may_change and not refusal)
+            _line(keys[row.key], row, others[row.key] if row.attribute == ACTUAL else [], station, watched, editable=editable)
             for row in part
         ],
         "page": page,
@@ -227,7 +228,7 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         "changed_url": page_url("station_configuration", station, show="changed"),
         "refresh": action(situation, "get-configuration", here, place="c"),
         "reset": action(situation, "reset-soft", here, place="c"),
-        "bases": [(base, label) for base, (label, _intent) in BASES.items() if base not in {DeviceReport.Base.FULL, DeviceReport.Base.MONITORS}],
+        "bases": [(base, BASES[base][0]) for base in (DeviceReport.Base.CONFIGURATION, DeviceReport.Base.SUMMARY)],
         "read_refusal": situation.why_not("get-configuration"),
         "refusal": refusal,
         "may_change": may_change,

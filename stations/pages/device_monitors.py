@@ -92,10 +92,10 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     station, user = situation.station, request.user
     rows = list(DeviceMonitor.objects.visible_to(user).filter(station=station))
     units = dict(
-        DeviceVariable.objects.visible_to(user).filter(station=station, attribute=ACTUAL, key__in={row.key for row in rows}).exclude(unit="")
-        .order_by().values_list("key", "unit")
+        DeviceVariable.objects.visible_to(user)
+        .filter(station=station, attribute=ACTUAL, key__in={row.key for row in rows}).exclude(unit="").order_by().values_list("key", "unit")
     )  # fmt: skip
-    refusal = _refusal(situation)
+    refusal, fixed = _refusal(situation), DeviceMonitor.Kind.HARD_WIRED
     asked = Command.objects.visible_to(user).filter(
         station=station, action__in=("SetVariableMonitoring", "ClearVariableMonitoring", "SetMonitoringBase", "SetMonitoringLevel")
     )
@@ -105,10 +105,11 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     )
     shown = [
         Shown(
-            row, entry.name if (entry := known(row.key)) else "", in_words(row, unit_shown(units.get(row.key, ""))), severity_words(row.severity),
+            row, entry.name if (entry := known(row.key)) else "", in_words(row, unit_shown(units.get(row.key, ""))),
+            severity_words(row.severity),
             row.get_kind_display() if row.kind else _("not told"),
-            "" if refusal or row.kind == DeviceMonitor.Kind.HARD_WIRED else link("station_monitor_remove", station.pk, id=str(row.monitor_id)),
-            "" if refusal or row.kind == DeviceMonitor.Kind.HARD_WIRED else link("station_monitor_add", station.pk, id=str(row.monitor_id)),
+            "" if refusal or row.kind == fixed else link("station_monitor_remove", station.pk, id=str(row.monitor_id)),
+            "" if refusal or row.kind == fixed else link("station_monitor_add", station.pk, id=str(row.monitor_id)),
         )
         for row in rows
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The device model of OCPP 2.0.1 over the websocket: variables (B05–B08), monitors (N01–N06), events (N07, N08), and what is kept of them."""
+"""The device model of OCPP 2.0.1 over the websocket: variables (B05–B08), monitors (N01–N06), events (N07, N08), and what is kept."""
 
 from __future__ import annotations
 
@@ -192,8 +192,8 @@ def test_n02_n04_monitors_are_reported_set_and_cleared(station: Station, wire: W
 
 
 def event(number: int, component: str, variable: str, value: str, evse: int = 0, connector: int = 0, **more: Any) -> dict[str, Any]:
-    return {**named(component, variable, evse, connector), "eventId": number, "timestamp": timezone.now().isoformat(), "trigger": "Alerting",
-            "actualValue": value, "eventNotificationType": "HardWiredNotification", **more}  # fmt: skip
+    return {**named(component, variable, evse, connector), "eventId": number, "timestamp": timezone.now().isoformat(),
+            "trigger": "Alerting", "actualValue": value, "eventNotificationType": "HardWiredNotification", **more}  # fmt: skip
 
 
 def notify(wire: Wire, *found: dict[str, Any]) -> None:
