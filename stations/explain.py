@@ -491,6 +491,10 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (Configure, intents.REJECTED): lazy("Refused by the station: the key is read-only, or the value does not fit."),
     (Configure, intents.REBOOT_REQUIRED): lazy("Changed; in force after a reset."),
     (Configure, intents.NOT_SUPPORTED): lazy("The station does not know this key."),
+    (SetMonitor, intents.ACCEPTED): lazy("The station watches it."),
+    (ClearMonitors, intents.ACCEPTED): lazy("Removed."),
+    (SetMonitoringBase, intents.ACCEPTED): lazy("In force."),
+    (SetMonitoringLevel, intents.ACCEPTED): lazy("In force."),
     (ClearCache, intents.ACCEPTED): lazy("Cache cleared."),
     (ClearCache, intents.REJECTED): lazy("Refused by the station: it keeps no cache of cards."),
     (Trigger, intents.ACCEPTED): lazy("Accepted; the message follows."),
@@ -647,6 +651,8 @@ def _each(command: Command) -> str:
         words = str(_RESULTS.get(status, status))
         words = f"{words} ({reason[:100]})" if reason else words
         said.append(f"{name}: {words}" if len(results) > 1 and name else words)
+    if len(results) == 1 and results[0][1] == "Accepted":
+        return str(_ANSWERS.get((type(intent_of(command)), intents.ACCEPTED), said[0]))
     if len(results) > 5:
         said.append(_("and %d more") % (len(results) - 5))
     return " ".join(said)

@@ -202,11 +202,21 @@ def _keep_told(found: dict[int, list[tuple[DeviceReport, Told, datetime]]]) -> N
     kept = _insert(new)
     changes = [one for one in changes if one.before is not None or (one.station_id, one.key) in kept]
     ConfigurationChange.objects.bulk_create(changes)
+    _prune_changes({change.station_id for change in changes})
     by_station: dict[int, set[str]] = defaultdict(set)
     for change in changes:
         by_station[change.station_id].add(change.key)
     for station, keys in by_station.items():
         hooks.tell_configuration_changed(station, keys)
+
+
+def _prune_changes(stations: Collection[int]) -> None:
+    """Values that are measured are others at every reading: the oldest changes give way."""
+    rows = ConfigurationChange.objects.filter(station__in=stations).order_by()
+    for station, count in rows.values_list("station_id").annotate(Count("pk")):
+        if count > ConfigurationChange.MOST:
+            old = ConfigurationChange.objects.filter(station=station).order_by("at", "pk").values_list("pk", flat=True)
+            ConfigurationChange.objects.filter(pk__in=list(old[: count - ConfigurationChange.MOST])).delete()
 
 
 def _known(names: Collection[Name]) -> dict[Name, DeviceVariable]:

@@ -98,7 +98,9 @@ class AvailabilityDay(models.Model):
 
 
 class ConfigurationChange(models.Model):
-    """A configuration key that was found with another value than before. `command` changed it or brought the news."""
+    """A configuration key, or a variable, that was found with another value than before. `command` changed it or brought the news."""
+
+    MOST = 20_000  # kept per station that has variables, the newest
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
