@@ -20,7 +20,8 @@ from stations import explain
 from stations.configuration.catalogue import Text, known
 from stations.configuration.values import MASK, in_words, is_secret, shown
 from stations.controls import Situation
-from stations.models import ConfigurationChange, DeviceEvent, DeviceReport, Severity, Station
+from stations.models import ConfigurationChange, DeviceEvent, DeviceReport, DeviceVariable, Severity, Station
+from stations.models.device import ACTUAL
 from stations.ocpp.intents import Configure
 from stations.pages.configuration_rows import is_personal, station_of
 from stations.pages.device_model import Progress, subpages
@@ -187,6 +188,7 @@ class Changed(NamedTuple):
     from_here: bool
     at: datetime
     history_url: str
+    group: Text  # what can be set, and what the station only tells
 
 
 def changes_between(request: HttpRequest, situation: Situation, since: datetime, until: datetime) -> list[Changed]:
@@ -196,8 +198,12 @@ def changes_between(request: HttpRequest, situation: Situation, since: datetime,
     found: dict[str, list[ConfigurationChange]] = {}
     for row in rows.select_related("command").order_by("-at", "-pk")[:MOST_CHANGES]:
         found.setdefault(row.key, []).append(row)
+    told_only = set(
+        DeviceVariable.objects.visible_to(request.user)
+        .filter(station=station, attribute=ACTUAL, mutability="ReadOnly").order_by().values_list("key", flat=True)
+    )  # fmt: skip
     cards, changed = situation.may(PERSONAL_DATA), []
-    for key, steps in sorted(found.items()):
+    for key, steps in sorted(found.items(), key=lambda one: (one[0] in told_only, one[0])):
         before, after = steps[-1].before, steps[0].after
         if before == after and not is_secret(key):
             continue
@@ -215,6 +221,7 @@ def changes_between(request: HttpRequest, situation: Situation, since: datetime,
             key, entry.name if entry else "", told(before), in_words(entry, told(before)), told(after), in_words(entry, told(after)),
             explain.AVAILABLE if before is None else explain.OFF if after is None else explain.WAITING, word, len(steps), from_here,
             steps[0].at, link("station_configuration_history", station.pk, key=key),
+            _("Measured, or told only") if key in told_only else _("Can be set"),
         ))  # fmt: skip
     return changed
 
