@@ -4,7 +4,7 @@ which are made to be shown; nobody ever sees a key."""
 from __future__ import annotations
 
 from django.core.cache import cache
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from stations.models import Authority, Revocation
@@ -30,17 +30,14 @@ def key_of(authority: Authority) -> str | None:
     return sealing.unseal(SEALED_FOR, authority.sealed_key) if authority.sealed_key else None
 
 
-def list_key(authority: Authority) -> str:
-    """Where the list of what it has revoked is kept in the cache."""
-    return f"crl:{authority.fingerprint}"
-
-
 def revocation_list(fingerprint: str) -> bytes | None:
     """DER, of the authority of ours with this fingerprint; kept until something changes. None where there is no such list."""
     row = Authority.objects.filter(fingerprint=fingerprint).exclude(sealed_key="").first()
     if row is None:
         return None
-    found: bytes | None = cache.get(list_key(row))
+    last = Revocation.objects.filter(authority=row).aggregate(last=Max("pk"))["last"]
+    kept_as = f"crl:{row.fingerprint}:{last or 0}"
+    found: bytes | None = cache.get(kept_as)
     if found is not None:
         return found
     key, now = key_of(row), timezone.now()
@@ -49,5 +46,5 @@ def revocation_list(fingerprint: str) -> bytes | None:
     rows = Revocation.objects.filter(authority=row, not_after__gt=now).order_by("at", "pk")
     entries = [signing.Revoked(one.serial, one.at, one.reason) for one in rows]
     found = signing.revocation_list(reading.kept(row.certificate), key, entries, now)
-    cache.set(list_key(row), found, LIST_KEPT)
+    cache.set(kept_as, found, LIST_KEPT)
     return found

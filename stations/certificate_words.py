@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations import explain
-from stations.models import Authority, CertificateRequest, InstalledCertificate, StationCertificate
+from stations.models import Authority, CertificateRequest, InstalledCertificate, Station, StationCertificate
 from stations.pki import reading, requests, signing
 from stations.pki.signing import HashData
 
@@ -37,6 +37,8 @@ def soon() -> timedelta:
 def ends(not_after: datetime, now: datetime) -> str:
     """When it ends, in words."""
     days = (not_after - now).days
+    if days > 3 * 365:
+        return _("%d years left") % (days // 365)
     if not_after <= now:
         return ngettext("ended %d day ago", "ended %d days ago", -days) % -days
     return ngettext("%d day left", "%d days left", days) % days
@@ -45,8 +47,9 @@ def ends(not_after: datetime, now: datetime) -> str:
 def look(certificate: StationCertificate, now: datetime) -> Look:
     match certificate.state:
         case State.SIGNED:
-            if certificate.tries:
-                return Look(explain.BUSY, _("On its way"), _("Sent %d times; the station has not said yes yet.") % certificate.tries)
+            if times := certificate.tries:
+                sent = ngettext("Sent %d time, not answered yet.", "Sent %d times, not answered yet.", times)
+                return Look(explain.BUSY, _("On its way"), sent % times)
             return Look(explain.BUSY, _("On its way"), _("Signed. It is sent as soon as the station is connected."))
         case State.REFUSED:
             return Look(explain.FAULT, _("Refused"), _("The station did not want it. It goes on with the one it had."))
@@ -57,7 +60,11 @@ def look(certificate: StationCertificate, now: datetime) -> Look:
         case State.REVOKED:
             return Look(explain.OFF, _("Revoked"), certificate.revoked_because)
     if certificate.not_after <= now:
-        return Look(explain.FAULT, _("Ended"), _("The station is not let in with it any more. Ask for a new one, over another way in."))
+        return Look(
+            explain.FAULT,
+            _("Ended"),
+            _("It lets nobody in. Lower the security profile, so that the station connects by its password; then ask for a new one."),
+        )
     if certificate.not_after <= now + soon():
         if not certificate.authority.own and not certificate.renewals:
             return Look(explain.WAITING, _("Ends soon"), _("It is not signed here, so the portal cannot be sure that it gets another."))
@@ -128,3 +135,9 @@ def warning(certificates: Sequence[StationCertificate], now: datetime) -> tuple[
     if last.not_after <= now:
         return explain.FAULT, _("Its certificate has ended: the station is not let in with it any more.")
     return explain.WAITING, _("Its certificate ends soon: %s.") % ends(last.not_after, now)
+
+
+def warning_of(station: Station, now: datetime) -> tuple[str, str] | None:
+    """The same, read in one query."""
+    rows = StationCertificate.objects.filter(station=station, state=State.INSTALLED, use=StationCertificate.Use.STATION)
+    return warning(list(rows.only("state", "use", "not_after")), now)

@@ -65,6 +65,7 @@ class Picture:
     refused_cards: int = 0
     accepted_cards: int = 0
     alerts: tuple[Alert, ...] = ()
+    certificate: tuple[str, Text] | None = None  # (state, sentence) of what is wrong with it
 
 
 class Offer(NamedTuple):
@@ -95,7 +96,8 @@ def cases(now: Picture) -> list[Case]:
     if now.connection in {Connection.NEVER, Connection.DEACTIVATED}:
         return []
     if now.connection == Connection.OFFLINE:
-        return [_offline(now)]
+        ended = now.certificate is not None and now.certificate[0] == explain.FAULT
+        return [_certificate(*now.certificate), _offline(now)] if now.certificate and ended else [_offline(now)]
     found = [case for seen in now.connectors if (case := _fault(seen) or _stuck(seen, seen.number in now.dc))]
     found += [_alert(alert) for alert in now.alerts]
     if out := _staying_out(now.connectors):
@@ -104,6 +106,8 @@ def cases(now: Picture) -> list[Case]:
         found.append(_silent(now))
     if now.clock_offset is not None and abs(now.clock_offset) > CLOCK_WRONG:
         found.append(_clock(now.clock_offset))
+    if now.certificate:
+        found.append(_certificate(*now.certificate))
     if now.refused_cards >= REFUSED and now.refused_cards > now.accepted_cards:
         found.append(_cards(now.refused_cards))
     return sorted(found, key=lambda case: case.state != explain.FAULT)
@@ -121,6 +125,19 @@ def _offline(now: Picture) -> Case:
             lazy("If it has power and internet, look in its web page or app whether address, id and password are still right."),
         ),
         help="offline",
+    )  # fmt: skip
+
+
+def _certificate(state: str, sentence: Text) -> Case:
+    return Case(
+        "certificate", state, sentence,
+        lazy("The portal asks the station for a new one in time. It was not connected then, or it cannot make a request."),
+        (
+            lazy("Ask it for a new certificate: on its tab Configuration, under Security, Certificates. What it said stands there too."),
+            lazy("Is it not let in any more, lower its security profile first, so that it connects by its password."),
+            lazy("Can it make no requests, somebody has to give it a certificate at the station itself."),
+        ),
+        help="certificates",
     )  # fmt: skip
 
 

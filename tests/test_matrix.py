@@ -68,7 +68,7 @@ pytestmark = pytest.mark.django_db
 PUBLIC = {
     "account_login", "account_logout", "account_inactive", "account_signup", "account_reset_password", "account_reset_password_done",
     "account_reset_password_from_key", "account_reset_password_from_key_done", "favicon", "mfa_authenticate", "robots", "invitation",
-    "certificate_list", "authority_file",
+    "certificate_list", "certificate_list_pem", "authority_file",
 }  # fmt: skip
 # Of one's own account: for everybody who is logged in
 ACCOUNT = {

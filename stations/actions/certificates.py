@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from cryptography import x509
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from stations import nudges
 from stations.actions.commands import ask
-from stations.authorities import SEALED_FOR, key_of, list_key
+from stations.authorities import SEALED_FOR, key_of
 from stations.models import Authority, Command, InstalledCertificate, Revocation, Station, StationCertificate
 from stations.ocpp.intents import AskForRequest, DeleteRoot, InstallRoot
 from stations.ocpp.versions import speaker
@@ -195,8 +194,6 @@ def _list_as_revoked(certificates: Sequence[StationCertificate], reason: str) ->
         [Revocation(authority=row.authority, serial=row.serial, at=now, reason=reason, not_after=row.not_after) for row in own],
         ignore_conflicts=True,
     )
-    keys = {list_key(row.authority) for row in own}
-    transaction.on_commit(lambda: cache.delete_many(keys))
 
 
 def revoke_all_of(stations: Collection[Station]) -> None:

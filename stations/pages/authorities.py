@@ -8,6 +8,7 @@ from typing import Any
 
 import django_filters
 import django_tables2
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Count, Q, QuerySet
@@ -244,12 +245,14 @@ def crl_path(row: Authority) -> str:
 
 @login_not_required
 @require_safe
-def revoked(request: HttpRequest, fingerprint: str) -> HttpResponse:
+def revoked(request: HttpRequest, fingerprint: str, pem: str = "") -> HttpResponse:
     """The list of certificates that an authority of ours has revoked (RFC 5280): who checks certificates fetches it."""
     content = authorities.revocation_list(fingerprint)
     if content is None:
         raise Http404
-    answer = HttpResponse(content, content_type="application/pkix-crl")
+    if pem:
+        content = x509.load_der_x509_crl(content).public_bytes(Encoding.PEM)
+    answer = HttpResponse(content, content_type="application/x-pem-file" if pem else "application/pkix-crl")
     answer.headers["Cache-Control"] = f"max-age={authorities.LIST_KEPT}"
     return answer
 
@@ -277,5 +280,6 @@ urlpatterns: list[URLPattern] = [
     path("authorities/<int:pk>/trust/", trust, name="authority_trust"),
     path("authorities/<int:pk>/delete/", delete, name="authority_delete"),
     re_path(r"^certificates/(?P<fingerprint>[0-9a-f]{64})\.crl$", revoked, name="certificate_list"),
+    re_path(r"^certificates/(?P<fingerprint>[0-9a-f]{64})\.crl(?P<pem>\.pem)$", revoked, name="certificate_list_pem"),
     re_path(r"^certificates/(?P<fingerprint>[0-9a-f]{64})\.(?P<form>pem|cer)$", certificate, name="authority_file"),
 ]

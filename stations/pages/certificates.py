@@ -204,7 +204,7 @@ class CertificateList(ListPage):
     live = True
     hidden_columns = ("use", "serial", "created_at")
     empty_title = lazy("No station has a certificate yet.")
-    empty_text = lazy("A station gets one when it asks for it, or is asked to: on its page, under Configuration, Certificates.")
+    empty_text = lazy("A station gets one when it asks for it, or is asked to: on its page, under Configuration, Security, Certificates.")
     bulk_actions = (BulkAction("ask", lazy("Ask for new ones"), ask_all, ask_consequences, icon="certificate", right=MANAGE_STATIONS),)
 
     def admit(self) -> None:

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks, maintenance
+from stations import certificate_words, explain, hooks, maintenance
 from stations.controls import CONTROLS, Situation
 from stations.models import Availability, Command, Connector, CurrentType, Station
 from stations.ocpp.intents import LOG_STATUS, SECURITY_LOG_STATUS, SIGNED_FIRMWARE_STATUS
@@ -259,6 +259,8 @@ def _warnings(situation: Situation) -> list[tuple[str, Text]]:
         found.append(
             (explain.WAITING, f"{text % by} {_('Its own times are kept, ours are used. A reset or a new start usually sets the clock.')}")
         )
+    if said := certificate_words.warning_of(station, situation.now):
+        found.append(said)
     for label, value in ((_("Firmware"), station.firmware_status), (_("Diagnostics"), station.diagnostics_status)):
         shown = explain.background(value)
         if shown and shown[0] not in (explain.AVAILABLE, explain.OFF):  # what went well is among the details

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, Q
 
-from stations import explain, what_now
+from stations import certificate_words, explain, what_now
 from stations.configuration.catalogue import known
 from stations.configuration.values import in_words, is_secret
 from stations.controls import INTENTS, Situation
@@ -76,6 +76,7 @@ def picture(situation: Situation) -> Picture:
         refused_cards=cards["refused"],
         accepted_cards=cards["accepted"],
         alerts=tuple(_alerts(situation)),
+        certificate=certificate_words.warning_of(station, now),
     )
 
 
