@@ -9,6 +9,7 @@ class PassesConfig(AppConfig):
     def ready(self) -> None:
         from passes import realtime
         from passes.authorizing import authorize
+        from passes.capacity import priorities
         from passes.desk import Desk, tab_of_cards
         from passes.imports import PASSES, TOKENS
         from passes.local_lists import configuration_changed, stations_changed
@@ -21,6 +22,7 @@ class PassesConfig(AppConfig):
         from tenancy.hooks import move_consequences, organization_tabs, recorded_kinds, user_consequences, user_tabs, users_switched
 
         hooks.authorizer = authorize
+        hooks.priorities = priorities
         hooks.cards = Desk()
         hooks.access_changed.append(stations_changed)
         hooks.configuration_changed.append(configuration_changed)

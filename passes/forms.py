@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from passes.models import ChargePass, PassGroup, normalize_uid
 from passes.uid_check import PUBLIC, Look, Offered, look, refused
+from stations.models import Priority
 from tenancy.forms import ParentChoice
 from tenancy.models import Organization, User
 from tenancy.names import NameField
@@ -78,6 +79,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ChargePass
         fields = (
             "organization", "uid", "visible_number", "nickname", "kind", "user", "group", "valid_from", "valid_until", "several_at_once",
+            "priority",
         )  # fmt: skip
         field_classes = {"nickname": NameField, "organization": ParentChoice, "group": GroupChoice, "user": PersonChoice}
         widgets = {
@@ -89,7 +91,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         (lazy("The card"), ("organization", "uid")),
         ("", ("visible_number", "kind")),
         (lazy("Whose it is"), ("nickname", "user", "find_user", "group")),
-        (lazy("When"), ("valid_from", "valid_until", "several_at_once")),
+        (lazy("When"), ("valid_from", "valid_until", "several_at_once", "priority")),
         (lazy("What it may at the organization"), SWITCHES),
     )
 
@@ -104,6 +106,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields[name].help_text = f"{empty} {_('In the time of %s.') % own_zone()}"
         self.fields["several_at_once"].label = lazy("Several at once: it may charge at more than one connector at the same time")
         self.fields["several_at_once"].help_text = ""
+        self.fields["priority"].choices = [("", _("As the connector")), *Priority.choices]  # type: ignore[attr-defined]
         self.fields["kind"].choices = ChargePass.Kind.choices  # type: ignore[attr-defined]
         if self.instance.pk:
             for name in ("organization", *SWITCHES):

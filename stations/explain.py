@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from stations import command_words
 from stations.action_words import TITLES
 from stations.models import Availability, Command, ConfigurationKey, Connection, Connector, Settlement
-from stations.ocpp import commands, intents, numbering
+from stations.ocpp import commands, intents, numbering, profiles
 from stations.ocpp.intents import (
     LOG_STATUS,
     SECURITY_LOG_STATUS,
@@ -23,9 +23,12 @@ from stations.ocpp.intents import (
     CancelReservation,
     ClearCache,
     ClearMonitors,
+    ClearProfile,
     Configure,
     ConfigureMany,
     CustomerInformation,
+    GetProfiles,
+    GetSchedule,
     Intent,
     ReadConfiguration,
     ReadMonitors,
@@ -37,6 +40,7 @@ from stations.ocpp.intents import (
     SetMonitor,
     SetMonitoringBase,
     SetMonitoringLevel,
+    SetProfile,
     Start,
     Stop,
     Switch,
@@ -456,6 +460,18 @@ def title_of(command: Command, *, values: bool) -> str:
             return _("Ask for the version of the local list")
         case TellVendor():
             return _("Tell it what its vendor has agreed on: %s") % f"{wanted.vendor_id} {wanted.message_id}".strip()
+        case SetProfile():
+            first = wanted.profile.steps[0].limit if wanted.profile.steps else 0
+            said = {"where": where, "limit": f"{first:g} {wanted.profile.unit}"}
+            if wanted.profile.purpose == profiles.DEFAULT:
+                return _("Limit charges that begin at %(where)s to %(limit)s at first") % said
+            return _("Limit %(where)s to %(limit)s") % said
+        case ClearProfile():
+            return _("Clear charging profiles") if wanted.id is None else _("Clear the charging profile %d") % wanted.id
+        case GetSchedule():
+            return _("Ask for the charging schedule of %s") % where
+        case GetProfiles():
+            return _("Ask for its charging profiles")
     return command_words.title(wanted) or str(TITLES.get(command.action, command.action))
 
 
@@ -521,6 +537,14 @@ _ANSWERS: dict[tuple[type[Any], str], Text] = {
     (TellVendor, intents.ACCEPTED): lazy("Accepted."),
     (TellVendor, intents.REJECTED): lazy("Refused by the station."),
     (TellVendor, intents.NOT_SUPPORTED): lazy("The station knows nothing of this vendor, or not this message."),
+    (SetProfile, intents.ACCEPTED): lazy("The limit is set."),
+    (SetProfile, intents.REJECTED): lazy("Refused by the station: it does not take this charging profile."),
+    (SetProfile, intents.NOT_SUPPORTED): lazy("The station has no smart charging."),
+    (ClearProfile, intents.ACCEPTED): lazy("Cleared."),
+    (ClearProfile, intents.UNKNOWN): lazy("The station has none such."),
+    (GetSchedule, intents.ACCEPTED): lazy("The station told its schedule."),
+    (GetSchedule, intents.REJECTED): lazy("Refused by the station: it has no schedule for this."),
+    (GetProfiles, intents.ACCEPTED): lazy("The station tells its profiles, where it has any."),
 }
 _ANSWERS |= command_words.ANSWERS
 # The same, where the station's own word says more
@@ -679,6 +703,7 @@ _ORIGINS: dict[str, Text] = {
     "limit": lazy("the portal: the pass has charged all it may"),
     "missing_reports": lazy("the portal: reports of a transaction are missing"),
     "certificates": lazy("the portal: certificates are signed and renewed by it"),
+    "capacity": lazy("the portal: the capacity of the location is shared"),
 }
 
 

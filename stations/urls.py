@@ -6,6 +6,7 @@ from stations.pages import (
     availability,
     availability_list,
     bulk,
+    capacity,
     care,
     certificates,
     configuration,
@@ -29,6 +30,7 @@ from stations.pages import (
     manners,
     operations,
     out_of_service,
+    profiles,
     reservations,
     security,
     sheet,
@@ -74,4 +76,6 @@ urlpatterns: list[URLPattern] = [
     *authorities.urlpatterns,
     *certificates.urlpatterns,
     *station_certificates.urlpatterns,
+    *capacity.urlpatterns,
+    *profiles.urlpatterns,
 ]

@@ -78,6 +78,7 @@ VERBS: dict[str, Verb] = {
     "plan_maintenance": Verb(lazy("Planned maintenance"), lazy("Planned maintenance of the {kind} {name}")),
     "edit_maintenance": Verb(lazy("Changed maintenance"), lazy("Changed the maintenance of the {kind} {name}")),
     "end_maintenance": Verb(lazy("Ended maintenance"), lazy("Ended or cancelled the maintenance of the {kind} {name}")),
+    "set_capacity": Verb(lazy("Set the capacity"), lazy("Set how much the {kind} {name} may take for charging")),
     "add_note": Verb(lazy("Wrote a note"), lazy("Wrote a note at the {kind} {name}")),
     "edit_note": Verb(lazy("Changed a note"), lazy("Changed a note at the {kind} {name}")),
     "delete_note": Verb(lazy("Deleted a note"), lazy("Deleted a note at the {kind} {name}")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,12 +25,13 @@ from pytest_django import DjangoDbBlocker
 
 from passes.actions import create_provider
 from passes.models import Listing, PassGroup, Provider, RoamingToken
-from stations.actions import add_firmware, create_authority
+from stations.actions import add_capacity_hours, add_firmware, create_authority, set_capacity
 from stations.controls import CONTROLS
 from stations.models import (
     Authority,
     BulkItem,
     BulkJob,
+    CapacityHours,
     CardOffer,
     Command,
     ConfigurationTemplate,
@@ -90,6 +91,7 @@ PLATFORM_ONLY = {
 PLATFORM_LISTS = {"knocking", "letters", "authorities", "authority_add", "authority_import"}
 # Answer to POST only
 POST_ONLY = {
+    "station_profiles_ask",
     "station_activate",
     "knock_forget",
     "inbox_dismiss",
@@ -151,6 +153,10 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "location": (), "location_edit": ("manage_locations",), "location_delete": ("manage_locations",),
     "location_move": ("manage_locations",), "location_publish": ("publish_locations",), "location_unpublish": ("publish_locations",),
     "location_history": ("read_audit",),
+    "location_capacity": (), "location_capacity_plot": (), "location_capacity_csv": (), "location_capacity_edit": ("manage_stations",),
+    "location_capacity_hours": ("manage_stations",), "capacity_hours_delete": ("manage_stations",),
+    "connector_capacity": ("manage_stations",), "station_profiles": (), "station_profiles_ask": ("manage_stations",),
+    "station_profiles_set": ("manage_stations",), "station_profiles_clear": ("manage_stations",),
     "station_availability": (), "station_access": ("manage_stations",), "location_access": ("manage_locations",),
     "station_alias": ("manage_stations",),
     "station": (), "station_activity": (), "station_activity_live": (), "station_head": (), "station_overview": (), "station_details": (),
@@ -252,6 +258,7 @@ AT_PARENT = {"organization_move"}
 # Once done, the object is gone for those who come after
 GONE = {
     "hardware_template_delete",
+    "capacity_hours_delete",
     "upload_delete",
     "customer_delete",
     "vendor_code_delete",
@@ -292,6 +299,7 @@ OBJECTS: dict[str, Callable[[Tree], dict[str, Any]]] = {
     "import": _one(Import),
     "bulk": _one(BulkJob),
     "card": _one(CardOffer),
+    "capacity": _one(CapacityHours),
     "letter": _one(Letter),
     "frame": lambda tree: {"pk": tree.station.pk, "frame_pk": Frame.objects.get(station=tree.station).pk},
     "knock": _one(Knock),
@@ -388,6 +396,8 @@ def grow_world() -> Tree:
     )  # fmt: skip
     Knock.objects.create(identity="STRANGER-1", reason=Knock.Reason.UNKNOWN, address="192.0.2.1")
     PassGroup.objects.create(organization=tree.customer, name="Fitters of the harbour")
+    plan = set_capacity(actor=None, location=tree.location, limit_l1=63, limit_l2=63, limit_l3=63)
+    add_capacity_hours(actor=None, plan=plan, days="01234", begins=time(17), ends=time(20), limit=25)
     ConfigurationTemplate.objects.create(organization=tree.customer, name="Values of the harbour", entries={"HeartbeatInterval": "60"})
     HardwareTemplate.objects.create(organization=tree.customer, name="Box of the harbour")
     file = add_firmware(

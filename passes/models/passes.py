@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from passes.models.restrictions import Restricted
+from stations.models import Priority
 from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.rights import MANAGE_PASSES, VisibleQuerySet
@@ -123,6 +124,10 @@ class ChargePass(Restricted):
     several_at_once = models.BooleanField(
         _("Several at once"), default=False, help_text=_("It may charge at more than one connector at the same time.")
     )
+    priority = models.PositiveSmallIntegerField(
+        _("Priority"), choices=Priority.choices, null=True, blank=True,
+        help_text=_("Where a location shares its capacity. Empty: that of the connector."),
+    )  # fmt: skip
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = VisibleQuerySet.as_manager()

@@ -152,6 +152,8 @@ def facts_of(user: User, charge_pass: ChargePass) -> Iterator[Fact]:
         _("Several at once"), _("yes") if charge_pass.several_at_once else _("no"),
         _("may charge at more than one connector at the same time") if charge_pass.several_at_once else "",
     )  # fmt: skip
+    if charge_pass.priority is not None:
+        yield Fact(_("Priority"), charge_pass.get_priority_display() or "", _("where a location shares its capacity"))
     offline = kept_offline(charge_pass)
     yield Fact(_("While a station is offline"), OFFLINE[offline.answer], offline.why)
     yield Fact(_("Added"), when(charge_pass.created_at))

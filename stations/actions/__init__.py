@@ -13,6 +13,12 @@ from stations.actions.bulk import (
     look_at_many,
     retry_bulk_job,
 )
+from stations.actions.capacity import (
+    add_capacity_hours,
+    delete_capacity_hours,
+    set_capacity,
+    set_share,
+)
 from stations.actions.care import (
     add_contact,
     add_document,
@@ -124,6 +130,7 @@ from stations.actions.vendor_codes import (
 __all__ = [
     "CommandRefused",
     "activate_station",
+    "add_capacity_hours",
     "add_contact",
     "add_document",
     "add_firmware",
@@ -147,6 +154,7 @@ __all__ = [
     "create_vendor_code",
     "deactivate_station",
     "delete_authority",
+    "delete_capacity_hours",
     "delete_configuration_template",
     "delete_connector",
     "delete_contact",
@@ -193,7 +201,9 @@ __all__ = [
     "retry_bulk_job",
     "revoke_certificate",
     "send_new_password",
+    "set_capacity",
     "set_keys",
+    "set_share",
     "set_stations_active",
     "sign_firmware",
     "take_out_of_service",

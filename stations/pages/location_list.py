@@ -92,6 +92,7 @@ class LocationTable(Table):
     organization = django_tables2.Column(lazy("Organization"), accessor="organization__name", attrs=NAME)
     station_count = django_tables2.Column(lazy("Stations"), attrs=NUMBER)
     connectors = django_tables2.Column(lazy("Connectors"), accessor="pk", orderable=False)
+    capacity = django_tables2.Column(lazy("Capacity in use"), accessor="pk", orderable=False, attrs=NUMBER)
     access_mode = django_tables2.Column(lazy("Access mode"))
     published = django_tables2.BooleanColumn(lazy("Published"), yesno=(lazy("Yes"), lazy("No")))
     time_zone = django_tables2.Column(lazy("Time zone"))
@@ -132,6 +133,18 @@ class LocationTable(Table):
     def value_connectors(self, record: Location) -> str:
         return ", ".join(text for _name, text in self.counts.words(record.pk))
 
+    def render_capacity(self, record: Location) -> SafeString | str:
+        said = self.value_capacity(record)
+        return format_html('<a href="{}">{}</a>', link("location_capacity", record.pk), said) if said else "–"
+
+    def value_capacity(self, record: Location) -> str:
+        """Of the phase with least room: what is measured, and its limit."""
+        plan = getattr(record, "capacity", None)
+        if plan is None or not plan.active or not plan.seen:
+            return ""
+        measured, limit = min(zip(plan.seen["measured"], plan.seen["limit"], strict=True), key=lambda one: one[1] - one[0])
+        return _("%(measured)d of %(limit)d A") % {"measured": round(measured), "limit": limit}
+
 
 class LocationList(ListPage):
     model = Location
@@ -151,7 +164,7 @@ class LocationList(ListPage):
         return rows
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.select_related("organization")
+        return rows.select_related("organization", "capacity")
 
     def more_exports(self) -> Sequence[tuple[str, str]]:
         return self.for_import()

@@ -113,6 +113,7 @@ def actions_of(request: HttpRequest, location: Location) -> list[Action]:
         found.append(Action(_("Add stations"), link("stations_add", **{"in": token}), icon="plus"))
     if request.GET.get("in") != token:
         found.append(Action(_("Look only at this"), link("location", pk, **{"in": token}), icon="filter"))
+    found.append(Action(_("Capacity"), link("location_capacity", pk), icon="gauge"))
     if may(user, MANAGE_LOCATIONS, location) or (may(user, MANAGE_RATES, location) and may(user, READ_MONEY, location)):
         found.append(Action(_("Edit"), link("location_edit", pk), icon="pencil"))
     if may(user, PUBLISH_LOCATIONS, location):

@@ -42,6 +42,7 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
     ("activity", lazy("Activity"), "station_activity", READ),
     ("availability", lazy("Availability"), "station_availability", READ),
     ("configuration", lazy("Configuration"), "station_configuration", READ_CONFIGURATION),
+    ("profiles", lazy("Smart charging"), "station_profiles", READ),
     ("logs", lazy("Logs"), "station_logs", READ_LOGS),
     ("files", lazy("Firmware and logs"), "station_files", READ),
     ("reservations", lazy("Reservations"), "station_reservations", READ),

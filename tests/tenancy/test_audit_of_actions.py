@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from importlib import import_module
 from io import BytesIO
@@ -36,6 +36,8 @@ from stations.imported_passwords import keep
 from stations.models import (
     Authority,
     BulkJob,
+    CapacityHours,
+    CapacityPlan,
     Command,
     ConfigurationTemplate,
     Connector,
@@ -85,7 +87,7 @@ READ_ONLY = {
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "stations.too_long", "stations.new_end",
     "stations.what_is_wrong_with_window", "stations.what_goes_with_station", "stations.overlapping", "stations.of_place",
-    "stations.said", "stations.read_root", "stations.crl_key",
+    "stations.said", "stations.read_root", "stations.crl_key", "stations.said_of_hours",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
@@ -488,6 +490,10 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "passes.unlist_pass": lambda t: cards.unlist_pass(
         actor=t.ada, listing=cards.list_pass(actor=None, charge_pass=t.charge_pass, organization=t.partner, whitelist=True)
     ),
+    "stations.set_capacity": lambda t: capacity(t, actor=t.ada),
+    "stations.add_capacity_hours": lambda t: hours_at(t, actor=t.ada),
+    "stations.delete_capacity_hours": lambda t: fleet.delete_capacity_hours(actor=t.ada, hours=hours_at(t)),
+    "stations.set_share": lambda t: fleet.set_share(actor=t.ada, connector=t.connector, priority=4),
     "passes.begin_learning": lambda t: cards.begin_learning(actor=t.ada, station=t.station),
     "passes.put_on_list": lambda t: cards.put_on_list(
         actor=t.ada, organization=t.partner, charge_pass=t.charge_pass, switches={"roaming_free": True}
@@ -526,6 +532,14 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
     "passes.set_roaming_policy": lambda t: cards.set_roaming_policy(actor=t.ada, organization=t.customer, when_silent="any"),
     "passes.delete_pass": lambda t: cards.delete_pass(actor=t.ada, charge_pass=t.charge_pass),
 }
+
+
+def capacity(tree: Tree, actor: User | None = None) -> CapacityPlan:
+    return fleet.set_capacity(actor=actor, location=tree.location, limit_l1=63, limit_l2=63, limit_l3=63)
+
+
+def hours_at(tree: Tree, actor: User | None = None) -> CapacityHours:
+    return fleet.add_capacity_hours(actor=actor, plan=capacity(tree), days="01", begins=time(17), ends=time(20), limit=25)
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:

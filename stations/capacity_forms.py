@@ -1,0 +1,170 @@
+"""The forms of a location's capacity, of a connector's share, and of a charging profile made by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from stations.capacity import hours
+from stations.capacity.words import DAYS
+from stations.models import CapacityPlan, CapacityShare, Connector, Location, Station, Transaction
+from stations.moments import WallField, at_location
+from stations.ocpp import profiles
+from stations.ocpp.profiles import Profile, Step
+
+
+class CapacityForm(forms.ModelForm):  # type: ignore[type-arg]
+    parts = (
+        (lazy("Limit"), ("active", "limit_l1", "limit_l2", "limit_l3", "margin")),
+        (lazy("Charging"), ("minimum", "safe")),
+    )
+
+    class Meta:
+        model = CapacityPlan
+        fields = ("active", "limit_l1", "limit_l2", "limit_l3", "margin", "minimum", "safe")
+
+    def __init__(self, *args: Any, location: Location, count: dict[str, int], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.location, self.count = location, count
+        self.fields["active"].label = lazy("Share the capacity among the stations that charge")
+        self.fields["active"].help_text = lazy("Off: the portal takes its limits away, and stations charge as they are set themselves.")
+        self.fields["limit_l1"].help_text = lazy("What may be taken for charging on each phase: the fuse, less what else is used there.")
+        most = max(count.values(), default=0)
+        if most:
+            self.fields["safe"].help_text = _(
+                "What each connector may take by itself when its station has no connection. All together must fit: here %(count)d "
+                "connectors are on the fullest phase. Empty: the minimum where that fits, else 0, and cars wait until it is back."
+            ) % {"count": most}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        limits: list[int] = [values[name] for name in ("limit_l1", "limit_l2", "limit_l3") if values.get(name) is not None]
+        if len(limits) < 3:
+            return values
+        margin, minimum, safe = values.get("margin") or 0, values.get("minimum") or 6, values.get("safe")
+        if margin >= min(limits):
+            self.add_error("margin", _("With this margin nothing is left of the lowest limit, %d A.") % min(limits))
+        elif max(limits) - margin < minimum:
+            self.add_error("limit_l1", _("Nobody could charge: the minimum current is %d A.") % minimum)
+        if safe:
+            if safe < minimum:
+                self.add_error("safe", _("With less than the minimum current, %d A, a car does not charge. Enter that, or 0.") % minimum)
+            elif reason := self._too_much(safe, limits, margin):
+                self.add_error("safe", reason)
+        return values
+
+    def _too_much(self, safe: int, limits: list[int], margin: int) -> str:
+        rules = [row.rule for row in self.instance.hours.all()] if self.instance.pk else []
+        lowest = hours.lowest_ever((limits[0] - margin, limits[1] - margin, limits[2] - margin), rules)
+        for phase, limit in zip(("l1", "l2", "l3"), lowest, strict=True):
+            count = self.count.get(phase, 0)
+            if count and safe * count > limit:
+                return _(
+                    "Without any connection %(count)d connectors on %(phase)s would take %(sum)d A, and %(limit)d A is the lowest limit "
+                    "of the week. At most %(most)d A fits; or 0: cars wait then."
+                ) % {"count": count, "phase": phase.upper(), "sum": safe * count, "limit": limit, "most": limit // count}  # fmt: skip
+        return ""
+
+
+class HoursForm(forms.Form):
+    days = forms.TypedMultipleChoiceField(
+        label=lazy("Days"), choices=[(str(number), day) for number, day in enumerate(DAYS)], widget=forms.CheckboxSelectMultiple
+    )
+    begins = forms.TimeField(label=lazy("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    ends = forms.TimeField(
+        label=lazy("Until"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=lazy("Earlier than the beginning: on the next day."),
+    )  # fmt: skip
+    limit = forms.IntegerField(
+        label=lazy("At most per phase (A)"), min_value=0, max_value=4000,
+        help_text=lazy("Where the limit of the location is lower, that holds. Stations are lowered 11 minutes before it begins."),
+    )  # fmt: skip
+
+    def clean_days(self) -> str:
+        return "".join(sorted(set(self.cleaned_data["days"])))
+
+
+class ShareForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = CapacityShare
+        fields = ("priority", "rotation")
+        widgets = {"priority": forms.RadioSelect}
+
+    def __init__(self, *args: Any, connector: Connector, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["priority"].help_text = lazy("A pass with a priority of its own goes before.")
+        self.fields["priority"].choices = CapacityShare._meta.get_field("priority").choices  # type: ignore[attr-defined]
+
+
+class ProfileForm(forms.Form):
+    """A limit by hand."""
+
+    connector = forms.TypedChoiceField(label=lazy("Where"), coerce=int)
+    purpose = forms.ChoiceField(
+        label=lazy("What for"), widget=forms.RadioSelect,
+        choices=[
+            (profiles.DEFAULT, lazy("Every charge that begins there")),
+            (profiles.TRANSACTION, lazy("The charge that runs there now")),
+            (profiles.STATION, lazy("The station as a whole")),
+        ],
+    )  # fmt: skip
+    limit = forms.DecimalField(label=lazy("At most"), min_value=0, max_value=1_000_000, max_digits=8, decimal_places=1)
+    unit = forms.ChoiceField(label=lazy("Unit"), choices=[("A", lazy("A per phase")), ("W", "W")])
+    phases = forms.TypedChoiceField(
+        label=lazy("Phases"), required=False, coerce=int, empty_value=None, choices=[("", lazy("as the station likes")), (1, "1"), (3, "3")]
+    )
+    kind = forms.ChoiceField(
+        label=lazy("When"), choices=[
+            (profiles.ABSOLUTE, lazy("From now on")), (profiles.RELATIVE, lazy("From the start of each charge")),
+            (profiles.DAILY, lazy("Every day, from the time below")), (profiles.WEEKLY, lazy("Every week, from the time below")),
+        ],
+    )  # fmt: skip
+    starts_at = WallField(label=lazy("From"), required=False)
+    hours = forms.DecimalField(
+        label=lazy("For how many hours"), required=False, min_value=0, max_value=168, max_digits=6, decimal_places=2,
+        help_text=lazy("Empty: without an end, or for a repeated one the whole day or week."),
+    )  # fmt: skip
+    valid_until = WallField(label=lazy("Valid until"), required=False, help_text=lazy("Empty: until it is cleared."))
+    level = forms.IntegerField(
+        label=lazy("Stack level"), min_value=0, max_value=1000, initial=1,
+        help_text=lazy("Of several profiles for the same the highest level counts."),
+    )  # fmt: skip
+
+    def __init__(self, data: Any, *, station: Station, connectors: list[Connector], running: dict[int, Transaction], now: datetime) -> None:
+        super().__init__(data)
+        self.station, self.running, self.now = station, running, now
+        choices = [(0, _("The whole station")), *((one.number, _("Connector %s") % one.shown) for one in connectors)]
+        self.fields["connector"].choices = choices  # type: ignore[attr-defined]
+        self.fields["starts_at"].help_text = _("In the time of the location, %s.") % station.location.time_zone
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        place, purpose = values.get("connector"), values.get("purpose")
+        if place is not None and purpose == profiles.TRANSACTION and place not in self.running:
+            self.add_error("connector", _("Nothing charges there now, so there is no charge to limit. Choose every charge instead."))
+        if purpose == profiles.STATION and place:
+            self.add_error("connector", _("A limit of the station is one of the whole station: choose it here."))
+        if values.get("kind") in (profiles.DAILY, profiles.WEEKLY) and not values.get("starts_at") and "starts_at" not in self.errors:
+            self.add_error("starts_at", _("Say from when it is repeated."))
+        if purpose == profiles.STATION and values.get("kind") == profiles.RELATIVE:
+            self.add_error("kind", _("A limit of the station does not begin with a charge. Choose another one."))
+        until = values.get("valid_until")
+        if until and at_location(until, self.station.location.zone) <= self.now:
+            self.add_error("valid_until", _("That is over already."))
+        return values
+
+    def profile(self, key: int) -> Profile:
+        values, zone = self.cleaned_data, self.station.location.zone
+        starts, until, hours_ = values["starts_at"], values["valid_until"], values["hours"]
+        start = at_location(starts, zone) if starts else self.now
+        running = self.running.get(values["connector"]) if values["purpose"] == profiles.TRANSACTION else None
+        return Profile(
+            key, values["purpose"], (Step(0, float(values["limit"]), values["phases"]),), values["unit"], values["level"], values["kind"],
+            None if values["kind"] == profiles.RELATIVE else start.replace(microsecond=0),
+            int(hours_ * 3600) if hours_ else None, None, at_location(until, zone) if until else None,
+            running.transaction_id if running else "",
+        )  # fmt: skip

@@ -1,0 +1,301 @@
+"""The tab Smart charging of a station: the schedule that it composed, the profiles that it has, limits of others; setting and clearing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_POST
+
+from stations.actions import CommandRefused, ask
+from stations.capacity import control
+from stations.capacity_forms import ProfileForm
+from stations.controls import Situation
+from stations.models import CapacityShare, CapacityStation, Command, Connector, ExternalLimit, Station, StationProfile
+from stations.ocpp import numbering, profiles
+from stations.ocpp.intents import ClearProfile, GetProfiles, GetSchedule, Intent, SetProfile
+from stations.ocpp.profiles import Schedule
+from stations.ocpp.versions import speaker
+from stations.pages.command_rows import CommandRow, command_rows
+from stations.pages.fleet import trail
+from stations.pages.sheet_head import sheet_context
+from tenancy.links import link
+from tenancy.pages.shared import user_of
+from tenancy.rights import MANAGE_STATIONS, READ, get_for, may
+from ui.forms import confirm_page, form_page
+
+DURATION = 6 * 3600  # seconds that a schedule is asked for
+LOOKED_AT = 60  # commands among which the latest schedule of each connector is
+MANUAL_ID = 770_000  # of profiles made by hand; the connector's number follows, then what it is for
+WIDTH, HEIGHT = 600, 90  # of the drawing
+ACTIONS = ("GetCompositeSchedule", "SetChargingProfile", "ClearChargingProfile", "GetChargingProfiles")
+
+PURPOSES: dict[str, Any] = {
+    profiles.DEFAULT: lazy("Every charge that begins"), profiles.TRANSACTION: lazy("The running charge"),
+    profiles.STATION: lazy("The station as a whole"), profiles.EXTERNAL: lazy("Set by others"),
+}  # fmt: skip
+KINDS: dict[str, Any] = {
+    profiles.ABSOLUTE: lazy("from a moment on"), profiles.RELATIVE: lazy("from the start of the charge"), profiles.DAILY: lazy("every day"),
+    profiles.WEEKLY: lazy("every week"),
+}  # fmt: skip
+SOURCES: dict[str, Any] = {
+    "EMS": lazy("an energy manager there"), "SO": lazy("the grid operator"), "CSO": lazy("this portal"), "Other": lazy("something else"),
+}  # fmt: skip
+
+
+class Bar(NamedTuple):
+    """A step of a composed schedule, drawn: in units of the drawing."""
+
+    x: str
+    width: str
+    y: str
+    height: str
+    since: datetime | None
+    limit: float
+
+
+class Composed(NamedTuple):
+    connector: Connector
+    row: CommandRow | None
+    schedule: Schedule | None
+    bars: list[Bar]
+    waits: bool
+    share: CapacityShare | None
+
+    @property
+    def unit(self) -> str:
+        return str(_("A per phase")) if self.schedule and self.schedule.unit == "A" else "W"
+
+    @property
+    def phases(self) -> str:
+        found = {step.phases for step in self.schedule.steps} if self.schedule else set()
+        return ", ".join(str(one) for one in sorted(one for one in found if one))
+
+
+class Shown(NamedTuple):
+    row: StationProfile
+    key: str
+    place: str
+    purpose: Any
+    kind: Any
+    steps: list[tuple[str, str]]
+    ours: bool
+    source: Any
+
+
+def station_of(request: HttpRequest, pk: int, right: str = READ) -> Station:
+    return get_for(request.user, Station.objects.select_related("location__organization"), right, pk=pk)
+
+
+def is_shared(station: Station) -> bool:
+    """Whether the portal sets its limits by itself."""
+    return CapacityStation.objects.filter(station=station, safe__isnull=False).exists()
+
+
+def refusal_of(situation: Situation, intent: type[Any]) -> str:
+    """Why the station cannot be asked this now; empty when it can."""
+    if reason := situation.unreachable():
+        return str(reason)
+    if missing := situation.speaker.missing_profile(intent, situation.told):
+        return _("The station says that it has no smart charging (%s).") % missing
+    return ""
+
+
+def station_profiles(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk)
+    user, situation = user_of(request), Situation(request.user, station)
+    composed = _composed(request, situation)
+    running = {row.transaction_id for row in situation.running.values()}
+    rows = StationProfile.objects.visible_to(user).filter(station=station)
+    found = [_shown(row, station) for row in rows if row.purpose != profiles.TRANSACTION or row.reported or row.transaction_id in running]
+    limits = ExternalLimit.objects.visible_to(user).filter(station=station)
+    latest = Command.objects.visible_to(user).filter(station=station, action__in=ACTIONS).exclude(origin=control.ORIGIN)
+    context = {
+        "composed": composed, "profiles": found, "limits": [_limit(row) for row in limits],
+        "may_change": may(user, MANAGE_STATIONS, station), "refusal": refusal_of(situation, SetProfile),
+        "lists": situation.speaker is not speaker("1.6"), "shared": is_shared(station),
+        "asked": command_rows(latest.select_related("requested_by").order_by("-created_at", "-pk")[:5], situation),
+        "capacity_url": link("location_capacity", station.location_id), "hours": DURATION // 3600,
+    }  # fmt: skip
+    if request.GET.get("part") == "live":
+        zone = {"zone": station.location.zone, "station": station}
+        return render(request, "stations/profiles_live.html", context | zone | {"live_url": link("station_profiles", pk, part="live")})
+    sheet = sheet_context(request, station, "profiles", situation)
+    return render(request, "stations/profiles.html", {**sheet, **context, "live_url": link("station_profiles", pk, part="live")})
+
+
+def _composed(request: HttpRequest, situation: Situation) -> list[Composed]:
+    """The schedule of each connector, by the station's latest answer."""
+    station = situation.station
+    asked = Command.objects.visible_to(request.user).filter(station=station, action="GetCompositeSchedule")
+    latest: dict[int, CommandRow] = {}
+    waiting: set[int] = set()
+    for row in command_rows(asked.select_related("requested_by").order_by("-created_at", "-pk")[:LOOKED_AT], situation):
+        number = row.command.connector_number or 0
+        if row.command.state in Command.OPEN:
+            waiting.add(number)
+        elif number not in latest:
+            latest[number] = row
+    shares = {
+        row.connector_id: row
+        for row in CapacityShare.objects.visible_to(request.user).filter(connector__station=station).select_related("connector")
+    }
+    found = []
+    for connector in situation.connectors:
+        one = latest.get(numbering.evse_of(connector.number)) or latest.get(connector.number)
+        schedule = None
+        if one and one.command.state == Command.State.ACCEPTED and isinstance(one.command.answer, dict):
+            schedule = speaker(one.command.version).schedule(one.command.answer)
+        share = shares.get(connector.pk)
+        found.append(Composed(connector, one, schedule, _bars(schedule), connector.number in waiting, share))
+    return found
+
+
+def _bars(schedule: Schedule | None) -> list[Bar]:
+    if schedule is None:
+        return []
+    end = schedule.duration or max(schedule.steps[-1].start + 3600, DURATION)
+    highest = max((step.limit for step in schedule.steps), default=0) or 1
+    bars = []
+    for index, step in enumerate(schedule.steps[:100]):
+        until = schedule.steps[index + 1].start if index + 1 < len(schedule.steps) else end
+        if step.start >= end:
+            break
+        x, width = WIDTH * step.start / end, WIDTH * (min(until, end) - step.start) / end
+        height = max(1.0, HEIGHT * max(0.0, step.limit) / highest)
+        since = schedule.start + timedelta(seconds=step.start) if schedule.start else None
+        bars.append(Bar(f"{x:.1f}", f"{width:.1f}", f"{HEIGHT - height:.1f}", f"{height:.1f}", since, step.limit))
+    return bars
+
+
+def _shown(row: StationProfile, station: Station) -> Shown:
+    unit = _("A per phase") if row.unit == profiles.AMPERES else row.unit
+    steps = [(_after(step[0]), f"{step[1]:g} {unit}") for step in row.steps[:12]]
+    place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
+    ours = not row.reported or row.source == "CSO"
+    return Shown(
+        row,
+        str(row.profile_id),
+        place,
+        PURPOSES.get(row.purpose, row.purpose),
+        KINDS.get(row.kind, row.kind),
+        steps,
+        ours,
+        SOURCES.get(row.source, ""),
+    )
+
+
+def _after(seconds: int) -> str:
+    minutes = seconds // 60
+    return f"{minutes // 60}:{minutes % 60:02d}"
+
+
+def _limit(row: ExternalLimit) -> tuple[ExternalLimit, str, Any, str]:
+    place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
+    unit = _("A per phase") if row.unit == profiles.AMPERES else row.unit
+    steps = ", ".join(f"{_after(step[0])} {step[1]:g} {unit}" for step in row.steps[:6])
+    return row, place, SOURCES.get(row.source, row.source), steps or _("how much it did not say")
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+def profiles_ask(request: HttpRequest, pk: int) -> HttpResponse:
+    """`what` is "schedule" (of `connector`, or all) or "profiles"."""
+    station = station_of(request, pk, MANAGE_STATIONS)
+    situation, user = Situation(request.user, station), user_of(request)
+    wanted: list[Intent] = []
+    if request.POST.get("what") == "profiles":
+        wanted = [GetProfiles(int(situation.now.timestamp()) % 2**31)]
+    else:
+        number = request.POST.get("connector", "")
+        wanted = [GetSchedule(one.number, DURATION, "") for one in situation.connectors if number in ("", str(one.number))]
+    refusal = refusal_of(situation, type(wanted[0])) if wanted else _("The station has told of no connector yet.")
+    try:
+        for intent in wanted if not refusal else ():
+            ask(actor=user, station=station, intent=intent)
+    except CommandRefused as refused:
+        refusal = str(refused)
+    if refusal:
+        messages.error(request, refusal)
+    else:
+        messages.success(request, _("Asked %s. Its answer is shown as soon as it is there.") % station)
+    return redirect(link("station_profiles", pk))
+
+
+def profiles_clear(request: HttpRequest, pk: int) -> HttpResponse:
+    """All profiles that it has; `?profile=` that one alone."""
+    station = station_of(request, pk, MANAGE_STATIONS)
+    user, situation = user_of(request), Situation(request.user, station)
+    here = link("station_profiles", pk)
+    one = request.POST.get("profile") or request.GET.get("profile") or ""
+    row = None
+    if one.lstrip("-").isdecimal() and len(one) < 20:
+        row = StationProfile.objects.visible_to(user).filter(station=station, profile_id=int(one)).first()
+    shared = is_shared(station)
+    consequences = [
+        _("The station forgets the profile %d.") % row.profile_id if row else _("The station forgets all its charging profiles."),
+        _("What charges there goes on with what the other profiles and its own settings allow."),
+    ]
+    if shared:
+        consequences.append(
+            _("The location shares its capacity: the portal gives the station its limit again, and until then it may take more.")
+        )
+
+    def act() -> None:
+        if row is None:
+            CapacityStation.objects.filter(station=station).update(safe=None, confirmed_at=None)
+            CapacityShare.objects.filter(connector__station=station).update(granted=None, granted_at=None, expires_at=None)
+        try:
+            ask(actor=user, station=station, intent=ClearProfile(row.profile_id) if row else ClearProfile())
+        except CommandRefused as refused:
+            raise ValidationError(str(refused)) from refused
+
+    return confirm_page(
+        request, act, title=_("Clear charging profiles of %s?") % station, consequences=consequences,
+        submit_label=_("Clear profile") if row else _("Clear all profiles"), cancel_url=here, done=_("Asked %s.") % station, done_url=here,
+        refusal=refusal_of(situation, ClearProfile), breadcrumbs=trail(station), hidden=[("profile", one)] if row else (),
+    )  # fmt: skip
+
+
+def profiles_set(request: HttpRequest, pk: int) -> HttpResponse:
+    station = station_of(request, pk, MANAGE_STATIONS)
+    user, situation = user_of(request), Situation(request.user, station)
+    here = link("station_profiles", pk)
+    numbers = {one.pk: one.number for one in situation.connectors}
+    running = {numbers[key]: row for key, row in situation.running.items() if key in numbers}
+    form = ProfileForm(request.POST or None, station=station, connectors=situation.connectors, running=running, now=situation.now)
+
+    def save(values: dict[str, Any]) -> None:
+        if refusal := refusal_of(situation, SetProfile):
+            raise ValidationError(refusal)
+        place = values["connector"]
+        key = MANUAL_ID + 10 * place + profiles.PURPOSES.index(values["purpose"])
+        try:
+            ask(actor=user, station=station, intent=SetProfile(place, form.profile(key)))
+        except CommandRefused as refused:
+            raise ValidationError(str(refused)) from refused
+
+    intro = _("One limit for one purpose at one place: the next one for the same takes its place.")
+    if is_shared(station):
+        intro += " " + _("The location shares its capacity: the portal sets the limit of each charge itself, and that goes before.")
+    return form_page(
+        request, form, save, title=_("Limit the charging of %s") % station, submit_label=_("Set limit"), cancel_url=here,
+        done=_("Asked %s. Its answer is shown as soon as it is there.") % station, done_url=here, breadcrumbs=trail(station), intro=intro,
+    )  # fmt: skip
+
+
+urlpatterns: list[URLPattern] = [
+    path("stations/<int:pk>/smart-charging/", station_profiles, name="station_profiles"),
+    path("stations/<int:pk>/smart-charging/ask/", profiles_ask, name="station_profiles_ask"),
+    path("stations/<int:pk>/smart-charging/clear/", profiles_clear, name="station_profiles_clear"),
+    path("stations/<int:pk>/smart-charging/set/", profiles_set, name="station_profiles_set"),
+]
