@@ -1,0 +1,164 @@
+"""The pages of smart charging: what is set at a location, who gets what and why, the profiles of a station."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from stations.actions import set_capacity
+from stations.capacity import control, picture, record
+from stations.models import (
+    CapacityHours,
+    CapacityLoad,
+    CapacityPlan,
+    CapacityShare,
+    CapacityUse,
+    Command,
+    Connector,
+    StationProfile,
+)
+from tests.conftest import Tree
+from tests.stations.sheets import charging, online
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = {"active": "on", "limit_l1": "63", "limit_l2": "63", "limit_l3": "40", "margin": "3", "minimum": "6", "safe": ""}
+
+
+def page(client: Client, name: str, pk: int, **query: str) -> str:
+    answer = client.get(reverse(name, args=[pk]), query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def post(client: Client, name: str, *arguments: Any, **values: Any) -> str:
+    return client.post(reverse(name, args=arguments), values, follow=True).content.decode()
+
+
+def test_the_limit_is_set_and_what_does_not_fit_is_said_beside_its_field(as_bob: Client, tree: Tree) -> None:
+    online(tree.station)
+    assert "Set the limit" in page(as_bob, "location_capacity", tree.location.pk)
+    refused = post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"safe": "25"})
+    assert "2 connectors on L3 would take 50 A, and 37 A is the lowest limit of the week. At most 18 A fits" in refused
+    assert 'value="25"' in refused
+    assert "With less than the minimum current" in post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"safe": "4"})
+    assert "nothing is left" in post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"margin": "40"})
+    assert not CapacityPlan.objects.exists()
+    assert "Who gets what now" in post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT)
+    plan = CapacityPlan.objects.get(location=tree.location)
+    assert plan.limits == (60, 60, 37)
+    assert "It ends when it begins." in post(
+        as_bob, "location_capacity_hours", tree.location.pk, days=["0"], begins="17:00", ends="17:00", limit="20"
+    )
+    shown = post(as_bob, "location_capacity_hours", tree.location.pk, days=["0", "4"], begins="17:00", ends="20:30", limit="20")
+    assert "Monday, Friday" in shown
+    hours = CapacityHours.objects.get()
+    post(as_bob, "capacity_hours_delete", hours.pk)
+    assert not CapacityHours.objects.exists()
+
+
+def test_who_gets_what_and_why(as_bob: Client, tree: Tree) -> None:
+    online(tree.station, first_connected_at=timezone.now() - timedelta(days=2), booted_at=None)
+    charging(tree.station, 1)
+    plan = set_capacity(actor=None, location=tree.location, limit_l1=40, limit_l2=40, limit_l3=40)
+    control.look(plan.pk, timezone.now())
+    shown = page(as_bob, "location_capacity", tree.location.pk)
+    assert "No limit yet" in shown
+    assert Command.objects.filter(origin=control.ORIGIN).exists()
+    Command.objects.filter(action="SetChargingProfile").update(
+        state="rejected", answer={"status": "NotSupported"}, answered_at=timezone.now()
+    )
+    control.look(plan.pk, timezone.now())
+    shown = page(as_bob, "location_capacity", tree.location.pk, part="live")
+    assert "Refuses limits" in shown
+    assert "Its answer: NotSupported." in shown
+    listed = as_bob.get(reverse("locations")).content.decode()
+    assert "of 40 A" in listed
+    connector = tree.connector
+    post(as_bob, "connector_capacity", tree.station.pk, connector.pk, priority="4", rotation="STR")
+    share = CapacityShare.objects.get(connector=connector)
+    assert (share.priority, share.rotation) == (4, "STR")
+
+
+def test_the_usage_of_a_day_in_chart_and_file(as_bob: Client, as_dan: Client, tree: Tree) -> None:
+    set_capacity(actor=None, location=tree.location, limit_l1=40, limit_l2=40, limit_l3=40)
+    at = datetime(2026, 11, 18, 10, tzinfo=UTC)
+    for number in range(3):
+        moment = at + timedelta(minutes=5 * number)
+        CapacityUse.objects.create(
+            location=tree.location, connector=tree.connector, at=moment, seconds=300, granted=16 * 300, measured=14 * 300, energy=805
+        )
+        CapacityLoad.objects.create(location=tree.location, at=moment, seconds=300, limit=40, l1=14 * 300)
+    assert "2.4" in page(as_bob, "location_capacity", tree.location.pk, day="2026-11-18")
+    drawn = as_bob.get(reverse("location_capacity_plot", args=[tree.location.pk]), {"day": "2026-11-18", "phase": "l2"}).json()
+    assert (drawn["names"], drawn["amperes"], drawn["granted"], drawn["limit"]) == (["Gate · 1"], [[14] * 3], [16] * 3, [40] * 3)
+    sent = as_bob.get(reverse("location_capacity_csv", args=[tree.location.pk]), {"day": "2026-11-18"})
+    lines = b"".join(sent.streaming_content).decode().splitlines()  # type: ignore[arg-type]
+    assert lines[1] == "2026-11-18T11:00:00+01:00,LUM-0001,1,16.0,14.0,0.805,40.0"
+    assert as_dan.get(reverse("location_capacity_plot", args=[tree.location.pk])).status_code == 404
+    CapacityUse.objects.filter(at__gt=at).delete()
+    CapacityUse.objects.update(at=at - timedelta(days=365))
+    record.forget_old()
+    assert not CapacityUse.objects.exists()
+
+
+def test_it_costs_the_same_queries_with_many_connectors(as_bob: Client, tree: Tree, django_assert_max_num_queries: Any) -> None:
+    plan = set_capacity(actor=None, location=tree.location, limit_l1=400, limit_l2=400, limit_l3=400)
+    online(tree.station)
+    control.look(plan.pk, timezone.now())
+    Connector.objects.bulk_create([Connector(station=tree.station, number=number) for number in range(3, 30)])
+    control.look(plan.pk, timezone.now())
+    with django_assert_max_num_queries(12):
+        picture.take(CapacityPlan.objects.select_related("location").get(pk=plan.pk), timezone.now())
+    with django_assert_max_num_queries(32):
+        page(as_bob, "location_capacity", tree.location.pk)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_the_profiles_of_a_station(as_bob: Client, as_cy: Client, tree: Tree, version: str) -> None:
+    online(tree.station, ocpp_version=version)
+    shown = page(as_bob, "station_profiles", tree.station.pk)
+    assert ("Ask for its profiles" in shown) is (version == "2.0.1")
+    post(as_bob, "station_profiles_ask", tree.station.pk, what="schedule", connector="1")
+    command = Command.objects.get(action="GetCompositeSchedule")
+    told = {"duration": 600, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 13.0}]}
+    answer = {"status": "Accepted", "chargingSchedule": told} if version == "1.6" else {
+        "status": "Accepted", "schedule": told | {"evseId": 1, "scheduleStart": "2026-11-22T12:00:00Z"}}  # fmt: skip
+    Command.objects.filter(pk=command.pk).update(state="accepted", answer=answer, answered_at=timezone.now())
+    shown = page(as_cy, "station_profiles", tree.station.pk)
+    assert "<strong>13 A per phase</strong>" in shown
+    assert "Set a limit" not in shown
+    limit = {"connector": "1", "purpose": "TxProfile", "limit": "10", "unit": "A", "kind": "absolute", "level": "1"}
+    assert "Nothing charges there now" in post(as_bob, "station_profiles_set", tree.station.pk, **limit)
+    daily = limit | {"purpose": "TxDefaultProfile", "kind": "daily", "starts_at": "2026-11-22T17:00", "hours": "3"}
+    post(as_bob, "station_profiles_set", tree.station.pk, **daily)
+    payload = Command.objects.get(action="SetChargingProfile").payload
+    profile = payload.get("csChargingProfiles") or payload["chargingProfile"]
+    schedule = profile["chargingSchedule"] if version == "1.6" else profile["chargingSchedule"][0]
+    assert (profile["recurrencyKind"], schedule["startSchedule"], schedule["duration"]) == ("Daily", "2026-11-22T16:00:00Z", 10800)
+    StationProfile.objects.create(
+        station=tree.station, connector_number=1, profile_id=7, purpose="TxDefaultProfile", kind="daily", unit="A", steps=[[0, 10.0, None]]
+    )
+    assert "10 A per phase" in page(as_bob, "station_profiles", tree.station.pk)
+    post(as_bob, "station_profiles_clear", tree.station.pk, profile="7")
+    assert (Command.objects.get(action="ClearChargingProfile").payload) in ({"id": 7}, {"chargingProfileId": 7})
+
+
+def test_the_priority_of_a_pass_goes_before_that_of_the_connector(tree: Tree) -> None:
+    online(tree.station)
+    running = charging(tree.station, 1)
+    type(running).objects.filter(pk=running.pk).update(pass_key=tree.charge_pass.pk)
+    plan = set_capacity(actor=None, location=tree.location, limit_l1=40, limit_l2=40, limit_l3=40)
+
+    def weight() -> int:
+        seen = picture.take(CapacityPlan.objects.select_related("location").get(pk=plan.pk), timezone.now())
+        return next(seat.weight for seat in seen.seats if seat.transaction)
+
+    assert weight() == 2
+    type(tree.charge_pass).objects.update(priority=4)
+    assert weight() == 4
