@@ -17,13 +17,13 @@ import django
 
 django.setup()
 
-from django.db import connection
-from django.test.utils import CaptureQueriesContext, get_runner, setup_databases, teardown_databases
-from django.utils import timezone
+from django.db import connection  # noqa: E402
+from django.test.utils import CaptureQueriesContext, get_runner, setup_databases, teardown_databases  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
-from stations.capacity import control, picture, sharing
-from stations.models import CapacityPlan, Command, Connector, Location, Station, Transaction
-from tenancy.actions import create_organization
+from stations.capacity import control, picture, sharing  # noqa: E402
+from stations.models import CapacityPlan, Command, Connector, Location, Station, Transaction  # noqa: E402
+from tenancy.actions import create_organization  # noqa: E402
 
 
 def grow(connectors: int) -> CapacityPlan:
