@@ -105,7 +105,7 @@ PAGES = (
     "/operations/configuration-templates/", "/operations/configuration-templates/add/",
     "/stations/1/logs/", "/stations/1/files/", "/stations/1/files/fetch/", "/stations/1/firmware/", "/firmware/", "/firmware/add/",
     "/firmware/updates/", "/stations/1/details/", "/stations/1/edit/", "/stations/1/commands/reset-hard/", "/stations/add/",
-    "/stations/1/care/", "/stations/1/console/?action=SetChargingProfile",
+    "/stations/1/care/", "/stations/1/smart-charging/", "/locations/1/capacity/", "/stations/1/console/?action=SetChargingProfile",
     "/stations/1/security/", "/stations/1/security/demand/", "/operations/maintenance/", "/stations/1/maintenance/add/",
     "/stations/knocking/", "/locations/", "/locations/1/", "/map/", "/transactions/", "/transactions/inbox/", "/passes/", "/passes/add/",
     "/passes/1/", "/passes/1/lists/", "/passes/1/restrictions/", "/passes/1/move/", "/passes/lists/", "/passes/groups/",
