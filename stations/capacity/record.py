@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from stations.capacity.picture import GRID_VOLTAGE, PHASES, Picture, Seat, connector_is_dc
+from stations.capacity.picture import GRID_VOLTAGE, NO_LIMIT, PHASES, Picture, Seat, connector_is_dc
 from stations.models import CapacityLoad, CapacityPlan, CapacityUse
 
 EVERY = 30.0  # seconds
@@ -26,8 +26,8 @@ def keep(seen: Picture) -> None:
     known = {row.connector_id: row for row in CapacityUse.objects.filter(location=plan.location_id, at=begins)}
     rows = []
     for seat in seen.seats:
-        if not (seat.bound or seat.measured):
-            continue
+        if not (seat.bound or seat.measured) or (seat.why == NO_LIMIT and seat.transaction is None):
+            continue  # before its first limit its whole maximum is kept free, for seconds
         row = known.get(seat.connector.pk) or CapacityUse(location_id=plan.location_id, connector=seat.connector, at=begins)
         taken = seat.measured if seat.measured is not None else mean(seat)
         row.seconds += seconds

@@ -172,7 +172,8 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
         refusal = share.refusal or (default.refusal if default and share.why == picture.REFUSED else "")
         url = link("connector_capacity", connector.station_id, connector.pk)
         face = faces.of(transaction.id_tag, location) if transaction else None
-        lines.append(Line(share, connector, face, transaction, words.why(share.why), refusal, url))
+        code = picture.SETTING if share.why == picture.FREE else share.why  # it has begun since the last look
+        lines.append(Line(share, connector, face, transaction, words.why(code), refusal, url))
     seen = plan.seen
     tiles = []
     limits = hours.limit_at(plan.limits, [row.rule for row in plan.hours.all()], now, location.zone)
