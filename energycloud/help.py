@@ -298,7 +298,7 @@ EXPLAINS: dict[str, str] = {
     "upload": "diagnostics",
     "firmware": "firmware",
     "update": "firmware",
-    "station_activity": "commands", "station_logs": "logs", "station_manners": "logs", "station_transactions": "export-transactions",
+    "station_activity": "commands", "station_logs": "logs", "station_vendor_messages": "logs", "station_manners": "logs", "station_transactions": "export-transactions",
     "frame": "logs", "connector": "stations",
     "knocking": "connect", "knock": "connect", "transactions": "export-transactions", "transaction": "current-transaction",
     "inbox": "inbox",

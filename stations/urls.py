@@ -38,6 +38,7 @@ from stations.pages import (
     station_files,
     transactions,
     vendor_codes,
+    vendor_messages,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -78,4 +79,5 @@ urlpatterns: list[URLPattern] = [
     *station_certificates.urlpatterns,
     *capacity.urlpatterns,
     *profiles.urlpatterns,
+    *vendor_messages.urlpatterns,
 ]

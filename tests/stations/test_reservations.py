@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from stations.models import CardOffer, Command, Connector, Reservation, Transaction
+from stations.models import CardOffer, Command, Connector, Reservation, Transaction, VendorMessage
 from tenancy.rights import RIGHTS
 from tests.conftest import CARD, Tree
 from tests.stations.sheets import online
@@ -157,3 +157,15 @@ def test_a_used_one_leads_to_its_charge(as_bob: Client, tree: Tree) -> None:
     )  # fmt: skip
     kept(tree, state=State.USED, transaction=charge)
     assert reverse("transaction", args=[charge.pk]) in as_bob.get(reverse("station_reservations", args=[tree.station.pk])).content.decode()
+
+
+def test_what_its_vendor_tells_is_listed_and_masked(as_bob: Client, client_of: Callable[..., Client], tree: Tree) -> None:
+    for number in range(3):
+        VendorMessage.objects.create(
+            station=tree.station, vendor_id="<b>org", message_id=f"m{number}", data=f'{{"idTag":"{CARD}"}}', status="UnknownVendorId"
+        )
+    url = reverse("station_vendor_messages", args=[tree.station.pk])
+    page = as_bob.get(url).content.decode()
+    assert page.count(CARD) == 3
+    assert "&lt;b&gt;org" in page
+    assert CARD not in client_of(somebody(tree.customer, ["read_logs"])).get(url).content.decode()
