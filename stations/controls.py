@@ -188,9 +188,9 @@ class Situation:
         return list(OutOfService.objects.filter(station=self.station, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"))
 
     def kept(self, connector: Connector | None = None) -> list[Reservation]:
-        """The reservations that stand: of `connector`, or (None) those of any connector."""
-        number = connector.number if connector else 0
-        return [one for one in self.reservations if one.connector_number == number]
+        """The reservations that stand: of `connector`, which may be by another plug of its EVSE, or (None) those of any connector."""
+        evse = numbering.evse_of(connector.number) if connector else 0
+        return [one for one in self.reservations if numbering.evse_of(one.connector_number) == evse]
 
     @functools.cached_property
     def reservations(self) -> list[Reservation]:
@@ -412,6 +412,8 @@ class Situation:
 
     def tells(self, slug: str, connector: Connector | None = None) -> list[str]:
         """All that is told before: what harms, and what is only good to know."""
+        if slug == "reserve" and connector and numbering.connector_of(connector.number) > 1:
+            return [_("The station keeps all plugs of this charging point together, and turns other cards away there until then.")]
         if slug == "reserve":
             return [_("The station turns other cards away there until then. The portal cannot check that it does.")]
         if slug == "start":

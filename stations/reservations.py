@@ -16,6 +16,7 @@ from stations import explain, nudges
 from stations.explain import Meaning
 from stations.models import Command, Reservation, Transaction
 from stations.ocpp import intents
+from stations.ocpp.numbering import of_same_evse, shown
 
 Text = str | Promise
 State = Reservation.State
@@ -61,7 +62,7 @@ def meaning(row: Reservation) -> Meaning:
 
 def where(row: Reservation) -> str:
     if row.connector_number:
-        return _("Connector %d") % row.connector_number
+        return _("Connector %s") % shown(row.connector_number)
     return _("Any connector, %s") % PLUGS.get(row.plug, row.plug) if row.plug else _("Any connector")
 
 
@@ -91,7 +92,7 @@ def kept_from(station: int, at: datetime, connector: int | None, uid: str, group
     rows = Reservation.objects.filter(station=station, created_at__lte=at, until__gt=at).exclude(state__in=[State.ASKED, State.REFUSED])
     rows = rows.filter(Q(ended_at=None) | Q(ended_at__gt=at))
     if connector:
-        rows = rows.filter(connector_number=connector)
+        rows = rows.filter(connector_number__in=of_same_evse(connector))
     found = list(rows.order_by("until", "pk")[:20])
     if any(fits(row, uid, group_id) for row in found):
         return None
@@ -132,7 +133,7 @@ def _expire(now: datetime) -> Iterable[int]:
         charges = Transaction.objects.filter(station=row.station_id, id_tag__iexact=row.id_tag, verdict="Accepted")
         charges = charges.filter(started_at__gte=row.created_at, started_at__lte=row.until)
         if row.connector_number:
-            charges = charges.filter(connector__number=row.connector_number)
+            charges = charges.filter(connector__number__in=of_same_evse(row.connector_number))
         charge = charges.order_by("started_at").first()
         state, at = (State.USED, charge.started_at) if charge else (State.EXPIRED, row.until)
         Reservation.objects.filter(pk=row.pk, state=row.state).update(state=state, transaction=charge, ended_at=at)

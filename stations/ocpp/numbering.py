@@ -27,6 +27,11 @@ def connector_of(number: int) -> int:
     return number // _STEP + 1 if number else 0
 
 
+def of_same_evse(number: int) -> range:
+    """The numbers that the connectors of its EVSE may have."""
+    return range(evse_of(number), _STEP * MOST_PER_EVSE, _STEP)
+
+
 def possible(number: int) -> bool:
     return 0 <= number < _STEP * MOST_PER_EVSE and number % _STEP <= MOST_EVSES and (number < _STEP or number % _STEP > 0)
 

@@ -300,6 +300,8 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
         messages.error(request, " ".join(error.messages))
     else:
         where = _("connector %s") % connector.shown if connector and connector.number else _("the station")
+        if slug == "reserve" and connector is None:
+            where = _("any of its connectors")
         messages.success(request, ASKED[slug] % {"station": station, "where": where, "key": form.cleaned_data.get("key", "")})
     return redirect(back)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.models import Reservation
+from stations.ocpp.numbering import evse_of
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import START_CHARGING
@@ -24,7 +25,7 @@ class Kept(NamedTuple):
 
 
 def kept_at(user: User | AnonymousUser, situation: Situation, back: str) -> dict[int, list[Kept]]:
-    """By connector number, 0 for any of the station. No query where nothing is reserved."""
+    """By EVSE, whose connectors are kept together; 0 for any of the station. No query where nothing is reserved."""
     rows, station = situation.reservations, situation.station
     if not rows:
         return {}
@@ -41,5 +42,5 @@ def kept_at(user: User | AnonymousUser, situation: Situation, back: str) -> dict
         if row.state == Reservation.State.UNCERTAIN:
             sentence = _("Perhaps reserved for %(card)s until %(until)s: the station did not answer.")
         url = link("reservation_cancel", row.pk, next=back) if may_cancel else ""
-        found.setdefault(row.connector_number, []).append(Kept(sentence % words, url))
+        found.setdefault(evse_of(row.connector_number), []).append(Kept(sentence % words, url))
     return found

@@ -31,6 +31,7 @@ from stations.models import (
     Transaction,
     VendorCode,
 )
+from stations.ocpp.numbering import evse_of
 from stations.ocpp.versions import PROTOCOLS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.kept import Kept, kept_at
@@ -191,7 +192,7 @@ def _tile(
     slugs = ["stop" if situation.transaction_at(connector) else "start"]
     if not connector.is_dc:  # of DC the head says why not, once
         slugs.append("unlock")
-    if not situation.transaction_at(connector) and not situation.lacks("reserve") and not kept.get(connector.number):
+    if not situation.transaction_at(connector) and not situation.lacks("reserve") and not kept.get(evse_of(connector.number)):
         slugs.append("reserve")
     in_service = connector.availability == Availability.OPERATIVE and situation.availability == Availability.OPERATIVE
     own_switch = connector.availability == Availability.OPERATIVE
@@ -225,7 +226,7 @@ def _tile(
             for window in maintenance.open_now(situation)
             if window.connector_number == connector.number
         ],
-        kept=kept.get(connector.number, []),
+        kept=kept.get(evse_of(connector.number), []),
     )
 
 

@@ -139,6 +139,17 @@ def test_a_remote_start_for_another_card_is_refused_and_why_says_so(as_bob: Clie
         assert ("was reserved for another card until" in as_bob.get(reverse("card_offer", args=[offer.pk])).content.decode()) == told
 
 
+def test_the_plugs_of_an_evse_are_kept_together(as_bob: Client, tree: Tree) -> None:
+    from stations.controls import Situation
+
+    Connector.objects.create(station=tree.station, number=101, status="Reserved")
+    kept(tree)
+    online(tree.station)
+    situation = Situation(tree.bob, tree.station)
+    assert [bool(situation.kept(situation.connector(number))) for number in (1, 2, 101)] == [True, False, True]
+    assert as_bob.get(reverse("station", args=[tree.station.pk])).content.decode().count("Reserved for Pool car 1") == 2
+
+
 def test_from_a_pass_to_a_reservation(as_bob: Client, as_cy: Client, tree: Tree) -> None:
     url = reverse("pass_reserve", args=[tree.charge_pass.pk])
     assert as_cy.get(url).status_code == 403
