@@ -14,7 +14,7 @@ from passes.actions import create_provider
 from passes.local_lists import Behaviour, plans
 from passes.models import ChargePass, LocalList, RoamingToken
 from stations.actions import ask, edit_station
-from stations.models import AccessMode, CardOffer, Command, ConfigurationKey, DeviceVariable, Frame, Station, VendorMessage
+from stations.models import AccessMode, CardOffer, Command, ConfigurationKey, DeviceVariable, Frame, Station, Transaction, VendorMessage
 from stations.ocpp.intents import ClearCache
 from stations.ocpp.replies import Card
 from stations.ocpp.v201 import id_token_info
@@ -107,6 +107,20 @@ def test_c11_the_cache_is_cleared(wire201: Wire, tree: Tree) -> None:
     assert (action, payload) == ("ClearCache", {})
     wire201.answer(message_id, {"status": "Rejected"})
     until(lambda: Command.objects.filter(pk=command.pk, state="rejected").exists())
+
+
+def test_c12_c14_c15_what_was_decided_offline_is_judged_when_it_is_told(wire201: Wire, tree: Tree) -> None:
+    def report(card: str, number: str) -> Any:
+        return wire201.call("TransactionEvent", {
+            "eventType": "Started", "timestamp": timezone.now().isoformat(), "triggerReason": "Authorized", "seqNo": 0, "offline": True,
+            "transactionInfo": {"transactionId": number}, "evse": {"id": int(number), "connectorId": 1},
+            "idToken": {"idToken": card, "type": "ISO14443"},
+        })  # fmt: skip
+
+    assert report(CARD, "1")["idTokenInfo"]["status"] == "Accepted", "from its cache or its list"
+    assert report("04FFFFFF", "2")["idTokenInfo"]["status"] == "Unknown", "AllowOfflineTxForUnknownId"
+    assert Transaction.objects.get(transaction_id="2").problems == ["refused_card"]
+    assert set(CardOffer.objects.values_list("id_type", flat=True)) == {"ISO14443"}
 
 
 # -- D ------------------------------------------------------------------------------------------------------------------------------------
