@@ -156,7 +156,7 @@ FIELDS: dict[str, Text] = {
     "action": lazy("Message"), "transaction_id": lazy("Transaction"), "count": lazy("Messages"), "place": lazy("Place"),
     "roles": lazy("Roles"), "accesses": lazy("Service companies let in"), "organizations": lazy("Organizations"),
     "until": lazy("Until"), "comment": lazy("Comment"), "connector": lazy("Connector"),
-    "card": lazy("Card"),
+    "reservation": lazy("Reservation"),
     "two_factor": lazy("Two-factor login"), "sessions": lazy("Sessions"), "reason": lazy("Reason"),
     "stations": lazy("Stations"), "at_once": lazy("Stations at a time"),
     "why": lazy("Why"), "version": lazy("Version"), "window_from": lazy("Not before"), "window_until": lazy("Not begun after"),
@@ -172,7 +172,7 @@ FIELDS: dict[str, Text] = {
 FIELD_RIGHTS = (
     dict.fromkeys(("iban", "bic", "vat_number", "chamber_number"), MANAGE_INVOICE_DATA)
     | dict.fromkeys(("compensation_ac", "compensation_dc"), READ_MONEY)
-    | dict.fromkeys(("note", "document", "contact", "card"), PERSONAL_DATA)
+    | dict.fromkeys(("note", "document", "contact"), PERSONAL_DATA)
 )
 ROLE_FIELDS = {"role", "roles", "rights"}  # for those who see roles
 CARD = "idTag"  # in the payload of a command

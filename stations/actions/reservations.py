@@ -79,5 +79,6 @@ def why_not_cancelled(row: Reservation) -> str:
 
 
 def _record(actor: User | None, verb: str, row: Reservation, station: Station) -> None:
-    told: dict[str, Any] = {"connector": row.connector_number or None, "card": row.id_tag, "until": row.until.isoformat()}
+    """For which card is in the reservation, for those who may see it there."""
+    told: dict[str, Any] = {"reservation": row.key, "connector": row.connector_number or None, "until": row.until.isoformat()}
     audit.record(actor, verb, station, station.location.organization, {name: [None, value] for name, value in told.items() if value})
