@@ -295,6 +295,7 @@ EXPLAINS: dict[str, str] = {
     "station_customers": "customer-information",
     "station_customer": "customer-information",
     "customer": "customer-information",
+    "pass_kept": "customer-information",
     "upload": "diagnostics",
     "firmware": "firmware",
     "update": "firmware",

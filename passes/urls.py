@@ -6,6 +6,7 @@ from passes.pages import (
     check,
     groups,
     guides,
+    kept,
     learn,
     lists,
     local_list,
@@ -41,5 +42,6 @@ urlpatterns: list[URLPattern] = [
     *local_list.urlpatterns,
     *activity.urlpatterns,
     *check.urlpatterns,
+    *kept.urlpatterns,
     *reserve.urlpatterns,
 ]

@@ -86,7 +86,7 @@ _DANGERS: dict[str, Text] = {
     "SetVariableMonitoring": lazy("Monitors that report often fill the log and cost traffic."),
     "SetMonitoringBase": lazy("It may take all monitors away that were set."),
     "CustomerInformation": lazy(
-        "What the station tells is kept only where it was asked for on its page “Customer information”. With “clear” it forgets the customer."
+        "The answer is kept only where it was asked for on the page “Customer information”. With “clear” the station forgets the customer."
     ),
     "ClearCache": lazy("Until a card was offered once more the station cannot accept it while it is offline."),
     "PublishFirmware": lazy("Other stations nearby fetch firmware from this one."),

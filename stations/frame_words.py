@@ -22,7 +22,8 @@ def _connector(p: Payload) -> str:
     evse = p.get("evse")
     number, connector = (evse.get("id"), evse.get("connectorId")) if isinstance(evse, dict) else (p.get("evseId"), p.get("connectorId"))
     if isinstance(number, int) and number > 0:
-        return _("connector %s") % numbering.shown(numbering.number(number, connector if isinstance(connector, int) else None))
+        found = numbering.number(number, connector if isinstance(connector, int) else None)
+        return _("connector %s") % numbering.shown(found) if numbering.possible(found) else f"EVSE {number}"
     number = p.get("connectorId") if number is None else number
     if number is None:
         return ""
@@ -62,11 +63,18 @@ def _values(entries: list[Payload]) -> list[str]:
         name = sampled.get("measurand", "Energy.Active.Import.Register")
         name = str(_MEASURANDS.get(name, name))
         signed = sampled.get("format") == "SignedData"
-        unit = sampled.get("unit") or (sampled.get("unitOfMeasure") or {}).get("unit")
         value = _("signed") if signed else sampled.get("value")
-        shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, unit) if part not in (None, "")))
+        shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, _unit(sampled)) if part not in (None, "")))
     more = len(values) - len(shown)
     return [*shown, f"+{more}" if more > 0 else ""]
+
+
+def _unit(sampled: Payload) -> str:
+    of = sampled.get("unitOfMeasure")
+    if not isinstance(of, dict):
+        return str(sampled.get("unit") or "")
+    power, unit = of.get("multiplier"), of.get("unit") or ""
+    return f"×10^{power} {unit}".strip() if power else str(unit)
 
 
 def _meter_values(p: Payload) -> str:
@@ -84,7 +92,7 @@ def _event(p: Payload) -> str:
     info = p["transactionInfo"]
     return joined(
         p["eventType"], _connector(p), _transaction(info), f"#{p['seqNo']}", p["triggerReason"], info.get("chargingState"),
-        info.get("stoppedReason"), _card(p), _("offline") if p.get("offline") else "", *_values(p.get("meterValue") or []),
+        info.get("stoppedReason"), _card(p), _("while offline") if p.get("offline") else "", *_values(p.get("meterValue") or []),
     )  # fmt: skip
 
 
@@ -114,7 +122,7 @@ def _said(*fields: str) -> Callable[[Payload], str]:
 WRITERS: dict[str, Callable[[Payload], str]] = {
     "Authorize": _card,
     "BootNotification": _boot,
-    "CertificateSigned": _said("certificateType"),
+    "CertificateSigned": lambda p: p.get("certificateType") or _("its new certificate"),
     "ChangeAvailability": lambda p: joined(_connector(p), p.get("type") or p.get("operationalStatus")),
     "ChangeConfiguration": lambda p: f"{p['key']} = {p['value']}",
     "ClearVariableMonitoring": lambda p: ", ".join(map(str, p["id"])),
@@ -127,8 +135,10 @@ WRITERS: dict[str, Callable[[Payload], str]] = {
     "ExtendedTriggerMessage": lambda p: joined(p.get("requestedMessage"), _connector(p)),
     "FirmwareStatusNotification": _said("status", "requestId"),
     "GetBaseReport": _said("reportBase", "requestId"),
+    "GetCertificateStatus": lambda p: p["ocspRequestData"]["serialNumber"],
     "GetConfiguration": lambda p: ", ".join(map(str, p["key"])) if p.get("key") else _("all keys"),
     "GetLog": lambda p: joined(p.get("logType"), p["log"].get("remoteLocation"), f"#{p['requestId']}"),
+    "GetTransactionStatus": _transaction,
     "GetVariables": _variables("getVariableData"),
     "Heartbeat": lambda p: "" if p else _("alive"),
     "InstallCertificate": _said("certificateType"),
@@ -145,7 +155,7 @@ WRITERS: dict[str, Callable[[Payload], str]] = {
     "Reset": lambda p: joined(p.get("type"), _connector(p)),
     "SecurityEventNotification": _said("type", "techInfo"),
     "SetVariables": _variables("setVariableData"),
-    "SignCertificate": _said("certificateType"),
+    "SignCertificate": lambda p: p.get("certificateType") or _("asks for a certificate"),
     "SignedFirmwareStatusNotification": _said("status", "requestId"),
     "SignedUpdateFirmware": _firmware,
     "StartTransaction": lambda p: joined(_connector(p), _card(p), _("meter %s Wh") % p["meterStart"]),

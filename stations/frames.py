@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo
 import orjson
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from stations.frame_words import WRITERS
 from stations.models import Frame
-from stations.ocpp import commands, masking, numbering
+from stations.ocpp import commands, masking
 
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
@@ -203,119 +202,6 @@ def _outcome(frame: Frame, answer: Any, result: dict[str, Any] | None, mask: Cal
 def _plain(payload: dict[str, Any]) -> str:
     """The payload's own names and values, without braces and quotes."""
     return ", ".join(f"{key}: {value if not isinstance(value, (dict, list)) else json.dumps(value)}" for key, value in payload.items())
-
-
-def _joined(*parts: Any) -> str:
-    return " · ".join(str(part) for part in parts if part not in (None, ""))
-
-
-def _connector(payload: dict[str, Any]) -> str:
-    evse = payload.get("evse")
-    place = evse if isinstance(evse, dict) else payload
-    if isinstance(found := place.get("id" if place is evse else "evseId"), int):  # 2.0.1
-        said = numbering.number(found, place.get("connectorId") if isinstance(place.get("connectorId"), int) else None)
-        return (_("connector %s") % numbering.shown(said) if said else _("station")) if numbering.possible(said) else f"EVSE {found}"
-    number = payload.get("connectorId")
-    if number is None:
-        return ""
-    return _("station") if number == 0 else _("connector %s") % number
-
-
-def _transaction(payload: dict[str, Any]) -> str:
-    number = payload.get("transactionId")
-    return "" if number is None else _("transaction %s") % number
-
-
-def _status(p: dict[str, Any]) -> str:
-    code = p.get("errorCode")
-    return _joined(
-        _connector(p),
-        p.get("status") or p.get("connectorStatus"),
-        code if code != "NoError" else "",
-        p.get("vendorErrorCode"),
-        p.get("info"),
-    )
-
-
-_MEASURANDS = {
-    "Energy.Active.Import.Register": lazy("energy"),
-    "Power.Active.Import": lazy("power"),
-    "Current.Import": lazy("current"),
-    "Voltage": lazy("voltage"),
-    "SoC": lazy("battery"),
-}
-
-
-def _meter_values(p: dict[str, Any]) -> str:
-    values = [sampled for entry in p["meterValue"] for sampled in entry["sampledValue"]]
-    shown = []
-    for sampled in values[:3]:
-        name = sampled.get("measurand", "Energy.Active.Import.Register")
-        name = str(_MEASURANDS.get(name, name))
-        value = _("signed") if sampled.get("format") == "SignedData" else sampled.get("value")
-        shown.append(" ".join(str(part) for part in (name, sampled.get("phase"), value, _unit(sampled)) if part not in (None, "")))
-    more = len(values) - len(shown)
-    return _joined(_connector(p), _transaction(p), *shown, f"+{more}" if more > 0 else "")
-
-
-def _unit(sampled: dict[str, Any]) -> str:
-    of = sampled.get("unitOfMeasure")
-    if not isinstance(of, dict):
-        return str(sampled.get("unit") or "")
-    power = of.get("multiplier")
-    return f"×10^{power} {of.get('unit') or ''}".strip() if power else str(of.get("unit") or "")
-
-
-def _card(p: dict[str, Any]) -> str:
-    token = p.get("idToken")
-    uid = token.get("idToken") if isinstance(token, dict) else p.get("idTag")
-    return _("card %s") % uid if uid else ""
-
-
-def _boot(p: dict[str, Any]) -> str:
-    maker, model = p.get("chargePointVendor") or p.get("vendorName"), p.get("chargePointModel") or p.get("model")
-    return _joined(maker, model, p.get("chargePointSerialNumber") or p.get("serialNumber"), p.get("firmwareVersion"))
-
-
-def _transaction_event(p: dict[str, Any]) -> str:
-    info = p["transactionInfo"]
-    late = _("while offline") if p.get("offline") else ""
-    told = _joined(p.get("eventType"), _("transaction %s") % info["transactionId"], f"#{p.get('seqNo')}", p.get("triggerReason"), late)
-    rest = _joined(info.get("chargingState"), info.get("stoppedReason"), _card(p))
-    values = _meter_values({"meterValue": p["meterValue"]}) if p.get("meterValue") else ""
-    return _joined(told, _connector(p) if p.get("evse") else "", rest, values)
-
-
-_WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "Authorize": _card,
-    "BootNotification": lambda p: _boot(p.get("chargingStation") or p),
-    "CostUpdated": lambda p: _joined(_transaction(p), p.get("totalCost")),
-    "GetTransactionStatus": _transaction,
-    "RequestStartTransaction": lambda p: _joined(_connector(p), _card(p)),
-    "RequestStopTransaction": _transaction,
-    "TransactionEvent": _transaction_event,
-    "ChangeAvailability": lambda p: _joined(_connector(p), p.get("type")),
-    "CertificateSigned": lambda p: p.get("certificateType") or _("its new certificate"),
-    "ChangeConfiguration": lambda p: f"{p['key']} = {p['value']}",
-    "DeleteCertificate": lambda p: p["certificateHashData"]["serialNumber"],
-    "DataTransfer": lambda p: _joined(p.get("vendorId"), p.get("messageId"), p.get("data")),
-    "GetConfiguration": lambda p: ", ".join(map(str, p["key"])) if p.get("key") else _("all keys"),
-    "GetCertificateStatus": lambda p: p["ocspRequestData"]["serialNumber"],
-    "InstallCertificate": lambda p: p["certificateType"],
-    "SignCertificate": lambda p: p.get("certificateType") or _("asks for a certificate"),
-    "Heartbeat": lambda p: _plain(p) or _("alive"),
-    "MeterValues": _meter_values,
-    "RemoteStartTransaction": lambda p: _joined(_connector(p), _("card %s") % p["idTag"]),
-    "RemoteStopTransaction": _transaction,
-    "SecurityEventNotification": lambda p: _joined(p.get("type"), p.get("techInfo")),
-    "StartTransaction": lambda p: _joined(_connector(p), _("card %s") % p["idTag"], _("meter %s Wh") % p["meterStart"]),
-    "StatusNotification": _status,
-    "StopTransaction": lambda p: _joined(
-        _transaction(p), _("meter %s Wh") % p["meterStop"], p.get("reason") or "Local", _("card %s") % p["idTag"] if p.get("idTag") else ""
-    ),
-    "TriggerMessage": lambda p: _joined(p.get("requestedMessage"), _connector(p)),
-    "UnlockConnector": _connector,
-}
 
 
 def parse_moment(text: str, zone: ZoneInfo, *, late: bool = False) -> datetime:

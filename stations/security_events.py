@@ -27,7 +27,7 @@ _SERVER = lazy("The station did not trust whom it reached. Its root certificate 
 EVENTS: dict[str, SecurityMeaning] = {
     # Our own
     "CertificateRequestRefused": SecurityMeaning(
-        WAITING, lazy("Got no certificate"), lazy("The station asked for a certificate and did not get one. Why stands among its certificates.")
+        WAITING, lazy("Got no certificate"), lazy("It asked for a certificate and got none. Why stands among its certificates.")
     ),
     "FirmwareUpdated": SecurityMeaning(OFF, lazy("Firmware updated"), lazy("Its firmware was changed."), True),
     "FailedToAuthenticateAtCsms": SecurityMeaning(WAITING, lazy("Could not log in"), _PASSWORD),
@@ -36,7 +36,7 @@ EVENTS: dict[str, SecurityMeaning] = {
     "StartupOfTheDevice": SecurityMeaning(OFF, lazy("Started"), lazy("The station has started."), True),
     "ResetOrReboot": SecurityMeaning(OFF, lazy("Restarted"), lazy("The station was reset or has restarted."), True),
     "SecurityLogWasCleared": SecurityMeaning(
-        FAULT, lazy("Security log cleared"), lazy("Somebody has emptied the security log of the station. If that was none of you, find out who."),
+        FAULT, lazy("Security log cleared"), lazy("Somebody has emptied its security log. If that was none of you, find out who."),
         True,
     ),
     "ReconfigurationOfSecurityParameters": SecurityMeaning(
@@ -52,7 +52,7 @@ EVENTS: dict[str, SecurityMeaning] = {
         FAULT, lazy("Replayed messages"), lazy("It got messages that had been sent before: somebody may try to take it over.")
     ),
     "TamperDetectionActivated": SecurityMeaning(
-        FAULT, lazy("Opened or tampered with"), lazy("Its housing was opened, or it was moved. Unless somebody works at it, send a technician."),
+        FAULT, lazy("Opened or tampered with"), lazy("It was opened or moved. Unless somebody works at it, send a technician."),
         True,
     ),
     "InvalidFirmwareSignature": SecurityMeaning(
@@ -75,7 +75,7 @@ EVENTS: dict[str, SecurityMeaning] = {
         WAITING, lazy("Somebody logged in at the station"), lazy("Somebody has opened its own service page or port."), True
     ),
     "MaintenanceLoginFailed": SecurityMeaning(
-        FAULT, lazy("Failed login at the station"), lazy("Somebody has tried to open its service page or port, with a wrong password."), True
+        FAULT, lazy("Failed login at the station"), lazy("Somebody has tried to open its service page with a wrong password."), True
     ),
 }  # fmt: skip
 # As the security extension of OCPP 1.6 says it

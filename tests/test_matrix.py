@@ -194,7 +194,9 @@ OBJECT_PAGES: dict[str, tuple[str, ...]] = {
     "update_give_up": ("update_firmware",), "firmware_file": (), "firmware_edit": ("update_firmware",),
     "firmware_sign": ("update_firmware",),
     "firmware_download": ("update_firmware",), "firmware_retire": ("update_firmware",), "firmware_delete": ("update_firmware",),
-    "station_vendor_messages": ("read_logs",), "station_reservations": (), "reservation_cancel": ("start_charging",), "pass_reserve": ("start_charging", "personal_data"),
+    "station_vendor_messages": ("read_logs",),
+    "station_reservations": (), "reservation_cancel": ("start_charging",), "pass_reserve": ("start_charging", "personal_data"),
+    "pass_kept": ("personal_data",),
     "station_care": (), "station_maintenance_add": ("change_availability",), "maintenance_edit": ("change_availability",),
     "maintenance_end": ("change_availability",), "document": ("keep_notes",),
     **dict.fromkeys((

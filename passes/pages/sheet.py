@@ -104,6 +104,8 @@ def sheet(request: HttpRequest, charge_pass: ChargePass, active: str) -> dict[st
     may_manage = bool(head)
     if sees(user, charge_pass) and anywhere(user, START_CHARGING):
         head.append(Action(_("Reserve"), link("pass_reserve", pk), icon="calendar-time"))
+    if may(user, PERSONAL_DATA, charge_pass):
+        head.append(Action(_("What stations keep"), link("pass_kept", pk), icon="id"))
     return {
         "title": name_of(user, charge_pass),
         "charge_pass": charge_pass,
