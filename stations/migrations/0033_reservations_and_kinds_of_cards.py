@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('stations', '0036_limits_of_locations_and_profiles_of_stations'),
+        ('stations', '0032_limits_of_locations_and_profiles_of_stations'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

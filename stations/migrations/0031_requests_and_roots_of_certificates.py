@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0034_device_models_monitors_and_events'),
+        ('stations', '0030_device_models_monitors_and_events'),
     ]
 
     operations = [

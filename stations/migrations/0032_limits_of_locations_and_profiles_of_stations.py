@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('stations', '0035_requests_and_roots_of_certificates'),
+        ('stations', '0031_requests_and_roots_of_certificates'),
     ]
 
     operations = [

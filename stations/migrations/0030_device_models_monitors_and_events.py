@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('stations', '0033_what_stations_say_of_transactions'),
+        ('stations', '0029_what_stations_say_of_transactions'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('stations', '0037_reservations_and_kinds_of_cards'),
+        ('stations', '0033_reservations_and_kinds_of_cards'),
         
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
