@@ -67,7 +67,7 @@ def test_no_filter_and_no_order_tells_what_is_masked(world: Tree, as_cy: Client)
 def test_an_edit_without_names_changes_only_what_is_seen(world: Tree, client_of: Login) -> None:
     client, url = client_of(with_rights(world, rights.MANAGE_PASSES)), reverse("pass_edit", args=[world.charge_pass.pk])
     assert list(client.get(url).context["form"].fields) == [
-        "kind", "group", "valid_from", "valid_until", "several_at_once",
+        "kind", "group", "valid_from", "valid_until", "several_at_once", "priority",
     ]  # fmt: skip
     answer = client.post(url, {"several_at_once": "on", "kind": "non_public", "uid": "DEADBEEF", "nickname": "Mine"}, follow=True)
     assert [secret for secret in SECRETS if secret in answer.text] == []

@@ -129,8 +129,14 @@ def test_a_charge_that_cannot_be_stopped_is_no_success(station: Station, tree: T
         ("UnlockConnector", {"connectorId": 2}, "NotSupported", "Unlock connector 2", "no lock, or a fixed cable"),
         ("ChangeAvailability", {"connectorId": 0, "type": "Operative"}, "Accepted", "Put the station in service", "Accepted."),
         ("ChangeConfiguration", {"key": "A", "value": "1"}, "RebootRequired", "Change A to “1”", "in force after a reset"),
-        ("SendLocalList", {"updateType": "Full"}, "VersionMismatch", "Send the local list, 0 cards", "It is given the whole list."),
-        ("DataTransfer", {"vendorId": "x"}, "UnknownVendorId", "DataTransfer", "UnknownVendorId"),
+        (
+            "SendLocalList",
+            {"listVersion": 1, "updateType": "Full"},
+            "VersionMismatch",
+            "Send the local list, 0 cards",
+            "It is given the whole list.",
+        ),
+        ("DataTransfer", {"vendorId": "x"}, "UnknownVendorId", "Tell it what its vendor has agreed on: x", "knows nothing of this vendor"),
     ],
 )
 def test_commands_in_words(action: str, payload: dict[str, object], answer: str, title: str, result: str, tree: Tree) -> None:

@@ -306,7 +306,7 @@ def test_what_the_configuration_is_set_to_is_not_told_to_those_who_may_not_read_
 
 
 INPUT = {"start": {"connector": "2", "uid": CARD}, "stop": {"connector": "1"}, "unlock": {"connector": "2"},
-         "trigger": {"message": "Heartbeat"},
+         "trigger": {"message": "Heartbeat"}, "reserve": {"connector": "2", "uid": CARD, "ends": "1h"},
          "change-configuration": {"key": "HeartbeatInterval", "value": "60"}}  # fmt: skip
 
 

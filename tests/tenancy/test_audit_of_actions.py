@@ -87,7 +87,7 @@ READ_ONLY = {
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "stations.too_long", "stations.new_end",
     "stations.what_is_wrong_with_window", "stations.what_goes_with_station", "stations.overlapping", "stations.of_place",
-    "stations.said", "stations.read_root", "stations.crl_key", "stations.said_of_hours",
+    "stations.said", "stations.read_root", "stations.sets_hidden", "stations.said_of_hours",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
