@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from passes import local_list_sync
 from passes.models import LocalList
-from stations import explain
+from stations import command_words, explain
 from stations.models import Command, Connection, Connector, Knock, Station, Transaction, UnmatchedMessage
 from tenancy.links import link
 from tenancy.models import User
@@ -177,7 +177,7 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         lambda row: Item(
             row.station.name_and_id,
             link("station_activity", row.station_id),
-            f"{explain.command_title(row, user)}: {row.get_state_display()}",
+            f"{command_words.command_title(row, user)}: {row.get_state_display()}",
             row.created_at,
         ),
         help="commands",

@@ -36,7 +36,7 @@ class StationsConfig(AppConfig):
         organization_counts.update(locations=locations_by_path, stations=stations_by_path)
         recorded_kinds.extend(history.KINDS)
         belonging_entries.update(history.BELONGING)
-        command_words.append(history.command_words)
+        command_words.append(history.audited_words)
 
         def moved(organization: Organization) -> None:
             below = Station.objects.filter(location__organization__path__startswith=organization.path)

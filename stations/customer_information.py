@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from stations import explain
+from stations import command_words, explain
 from stations.controls import Situation
 from stations.models import Command, CustomerInquiry
 from stations.ocpp.intents import CustomerInformation, NotPossible
@@ -60,7 +60,11 @@ def row_of(inquiry: CustomerInquiry, viewer: Viewer) -> InquiryRow:
     state, word, told = explain.OFF, _("Asked"), ""
     if command is not None:
         command.station = inquiry.station
-        state, word, told = explain.command_state(command), explain.command_word(command), explain.command_result(command, viewer)
+        state, word, told = (
+            command_words.command_state(command),
+            command_words.command_word(command),
+            command_words.command_result(command, viewer),
+        )
         if command.state == Command.State.ACCEPTED and inquiry.report:
             state, word, told = explain.BUSY, _("Answer on its way"), _("The station sends what it has in parts.")
     if inquiry.complete:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from stations import explain, nudges
+from stations import command_words, explain, nudges
 from stations.models import Command, Connector, FirmwareUpdate, StationUpload, Transaction
 from stations.ocpp import intents, versions
 from stations.ocpp.events import Boot, DiagnosticsStatus, FirmwareStatus
@@ -80,7 +80,7 @@ def told(problem: str) -> str:
         detail = str(known[1])
     elif word == "error":
         code, _space, more = detail.partition(" ")
-        return explain.error_said(code, more)
+        return command_words.error_said(code, more)
     sentence = str(PROBLEMS.get(word, problem))
     return sentence % detail if "%s" in sentence else sentence
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from stations import explain
+from stations import command_words, explain
 from stations.models import Availability, Command, OutOfService
 from stations.ocpp.intents import Switch
 from tenancy.personal import person
@@ -55,7 +55,7 @@ def _said(row: OutOfService, situation: Situation) -> tuple[str, str]:
             return explain.WAITING, _("Deactivated until %s; it is activated at any moment") % until
         return explain.OFF, _("Deactivated until %s") % until if until else _("Deactivated")
     command = row.command
-    wanted = explain.intent_of(command) if command else None
+    wanted = command_words.intent_of(command) if command else None
     back = isinstance(wanted, Switch) and wanted.operative
     if command and command.state in Command.OPEN:
         if back:
@@ -63,7 +63,7 @@ def _said(row: OutOfService, situation: Situation) -> tuple[str, str]:
         return explain.WAITING, _("Asked to go out of service until %s") % until if until else _("Asked to go out of service")
     if over:
         if command and back:
-            answer = explain.command_result(command, situation.user)
+            answer = command_words.command_result(command, situation.user)
             return explain.WAITING, _("Should be in service since %(until)s, but is not. %(answer)s It is asked again") % {
                 "until": until, "answer": answer,
             }  # fmt: skip
@@ -82,5 +82,5 @@ def refused(row: OutOfService) -> bool:
     """Whether it never went out of service, because the station did not do it."""
     if row.ended_at is None or row.command is None or row.command.state not in NOT_DONE:
         return False
-    wanted = explain.intent_of(row.command)
+    wanted = command_words.intent_of(row.command)
     return isinstance(wanted, Switch) and not wanted.operative

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, nudges
+from stations import command_words, explain, nudges
 from stations.explain import Meaning
 from stations.models import Command, Reservation, Transaction
 from stations.ocpp import intents
@@ -56,7 +56,7 @@ def meaning(row: Reservation) -> Meaning:
     found = STATES[row.state]
     said = _WORDS.get((row.state, row.word))
     if said is None and row.state == State.REFUSED and row.word:
-        said = explain.error_said(row.word, "")
+        said = command_words.error_said(row.word, "")
     return found._replace(sentence=said) if said else found
 
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from stations import addresses, explain, nudges
+from stations import addresses, command_words, nudges
 from stations.actions.commands import CommandRefused, ask
 from stations.models import Command, SecurityChange, Station, Transaction
 from stations.ocpp.intents import REBOOT_REQUIRED, ReadConfiguration, Reset
@@ -91,7 +91,7 @@ def _advance_profile(change: SecurityChange, now: datetime) -> None:
     restarts_itself = False
     if command and command.state == Command.State.ACCEPTED:
         restarts_itself = speaker(command.version).outcome(command.answer or {}) != REBOOT_REQUIRED
-        if isinstance(explain.intent_of(command), ReadConfiguration):
+        if isinstance(command_words.intent_of(command), ReadConfiguration):
             change.known = speaker(command.version).values_told(command.answer or {})
         change.step, change.command = change.step + 1, None
         change.save(update_fields=["step", "command", "known"])
@@ -153,5 +153,5 @@ def _fail(change: SecurityChange, now: datetime, note: str) -> None:
 def _why_refused(command: Command | None) -> str:
     if command is None or command.state not in (Command.State.REJECTED, Command.State.FAILED):
         return _("It was not told: it was not connected.")
-    said = explain.command_result(command, AnonymousUser()) or explain.command_word(command)
+    said = command_words.command_result(command, AnonymousUser()) or command_words.command_word(command)
     return _("The station says no: %s") % said

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain, hooks, out_of_service, security_events
+from stations import command_words, explain, hooks, out_of_service, security_events
 from stations.cards import Faces
 from stations.models import CardOffer, Command, Connector, OutOfService, SecurityEvent, Station, StatusChange, Transaction
 from stations.ocpp import numbering
@@ -258,11 +258,11 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
         return Happening(
             mark,
             "command",
-            explain.command_state(row),
-            explain.command_word(row),
-            explain.command_title(row, user),
-            explain.command_result(row, user),
-            who=explain.command_asker(row, user),
+            command_words.command_state(row),
+            command_words.command_word(row),
+            command_words.command_title(row, user),
+            command_words.command_result(row, user),
+            who=command_words.command_asker(row, user),
         )
     if isinstance(row, OutOfService):
         return _shown_out(user, station, mark, row)
@@ -285,7 +285,7 @@ def _shown_out(user: User | AnonymousUser, station: Station, mark: Mark, row: Ou
     who = person(user, row.ended_by, at.organization.path, at.pk) or _("the portal")
     if row.command and out_of_service.refused(row):
         return Happening(
-            mark, "out", explain.FAULT, _("Did not go out of service"), where, explain.command_result(row.command, user), who=who
+            mark, "out", explain.FAULT, _("Did not go out of service"), where, command_words.command_result(row.command, user), who=who
         )
     word = _("Activated") if row.deactivated else _("In service again")
     return Happening(mark, "out", explain.AVAILABLE, word, where, row.comment, who=who)

@@ -72,10 +72,10 @@ KINDS: dict[str, Kind] = {}
 
 def outcome(actor: User | AnonymousUser, answered: Sequence[Command]) -> Done:
     """What came of commands that were all answered, or never will be: good where all were accepted."""
-    from stations import explain
+    from stations import command_words
     from stations.models import Command
 
-    said = dict.fromkeys(explain.command_result(command, actor) or explain.command_word(command) for command in answered)
+    said = dict.fromkeys(command_words.command_result(command, actor) or command_words.command_word(command) for command in answered)
     return Done(" ".join(said), all(command.state == Command.State.ACCEPTED for command in answered))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain
+from stations import command_words
 from stations.configuration.catalogue import Text
 from stations.models import Command
 from stations.ocpp import intents
@@ -32,12 +32,12 @@ def outcome_of(command: Command) -> str:
         return "silent"
     if command.state == state.FAILED or not isinstance(command.answer, dict):
         return intents.FAILED
-    return explain.outcome_of(command)
+    return command_words.outcome_of(command)
 
 
 def attempts(commands: Iterable[Command]) -> dict[str, str]:
     """key -> outcome of those of `commands` that set one."""
-    return {intent.key: outcome_of(one) for one in commands if isinstance(intent := explain.intent_of(one), Configure)}
+    return {intent.key: outcome_of(one) for one in commands if isinstance(intent := command_words.intent_of(one), Configure)}
 
 
 def summary(tried: dict[str, str], of: int) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
-from stations import explain
+from stations import command_words
 from stations.controls import Situation
 from stations.models import Command
 from tenancy.models import User
@@ -34,11 +34,11 @@ class CommandRow(NamedTuple):
             took = _("%d ms") % round(seconds * 1000) if seconds < 1 else _("%s s") % f"{seconds:.1f}"
         return cls(
             command,
-            explain.command_title(command, viewer),
-            explain.command_state(command),
-            explain.command_word(command),
-            explain.command_result(command, viewer),
-            explain.command_asker(command, viewer),
+            command_words.command_title(command, viewer),
+            command_words.command_state(command),
+            command_words.command_word(command),
+            command_words.command_result(command, viewer),
+            command_words.command_asker(command, viewer),
             took,
         )
 

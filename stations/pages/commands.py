@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods
 
-from stations import controls, explain, hooks, reservations
+from stations import command_words, controls, explain, hooks, reservations
 from stations.actions import CommandRefused, ask, put_in_service, reserve, take_out_of_service
 from stations.actions.reservations import LONGEST
 from stations.configuration import values
@@ -397,10 +397,10 @@ def _answered_before(situation: Situation, slug: str) -> str:
     )
     for row in refused.order_by("-created_at", "-pk")[:LOOKED_AT]:
         row.station = situation.station
-        if isinstance(explain.intent_of(row), controls.INTENTS[slug]):
+        if isinstance(command_words.intent_of(row), controls.INTENTS[slug]):
             at = exact(row.created_at, situation.station.location.zone)
             return _("It was asked for this on %(at)s: %(answer)s It may refuse again.") % {
-                "at": at, "answer": explain.command_result(row, situation.user),
+                "at": at, "answer": command_words.command_result(row, situation.user),
             }  # fmt: skip
     return ""
 

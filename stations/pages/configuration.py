@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from stations import explain
+from stations import command_words
 from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import GROUPS, group_of
 from stations.configuration.fields import KeyForm, ValueForm
@@ -42,7 +42,7 @@ MOST_TRIES = 200  # commands that are looked at for the latest of each key
 
 def _keys_read(command: Command) -> tuple[str, ...]:
     """Which keys a reading asked for; none: all."""
-    intent = explain.intent_of(command)
+    intent = command_words.intent_of(command)
     return intent.keys if isinstance(intent, ReadConfiguration) else ()
 
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain
+from stations import command_words
 from stations.configuration.catalogue import known
 from stations.configuration.values import MASK, hides, in_words, is_secret, shown
 from stations.controls import Situation
@@ -107,14 +107,14 @@ class ChangeTable(Table):
         return self._value(record, record.after)[0]
 
     def _changed_from_here(self, record: ConfigurationChange) -> bool:
-        return record.command is not None and isinstance(explain.intent_of(record.command), Configure | ConfigureMany)
+        return record.command is not None and isinstance(command_words.intent_of(record.command), Configure | ConfigureMany)
 
     def render_who(self, record: ConfigurationChange) -> str:
         if record.command is None:
             return "–"
         record.command.station = self.station
         if self._changed_from_here(record):
-            return explain.command_asker(record.command, self.request.user)
+            return command_words.command_asker(record.command, self.request.user)
         return _("not from here: at the station, or by its maker")
 
     def render_result(self, record: ConfigurationChange) -> SafeString | str:

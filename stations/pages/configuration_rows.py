@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from stations import explain
+from stations import command_words
 from stations.configuration.catalogue import DECIMAL, NUMBER, Known, Text
 from stations.configuration.characteristics import Row, entry_of
 from stations.configuration.compare import in_order
@@ -132,7 +132,7 @@ def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, Comman
     tries = Command.objects.visible_to(request.user).filter(station=situation.station, action__in=actions(Configure))
     found: dict[str, CommandRow] = {}
     for row in command_rows(tries.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_TRIES], situation):
-        intent = explain.intent_of(row.command)
+        intent = command_words.intent_of(row.command)
         for one in (intent,) if isinstance(intent, Configure) else intent.settings if isinstance(intent, ConfigureMany) else ():
             found.setdefault(one.key, row)
     return found

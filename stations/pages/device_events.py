@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain
+from stations import command_words, explain
 from stations.configuration.catalogue import Text, known
 from stations.configuration.values import MASK, in_words, is_secret, shown
 from stations.controls import Situation
@@ -216,7 +216,7 @@ def changes_between(request: HttpRequest, situation: Situation, since: datetime,
 
         word = _("new") if before is None else _("gone") if after is None else _("changed")
         last = steps[0].command
-        from_here = last is not None and isinstance(explain.intent_of(last), Configure)
+        from_here = last is not None and isinstance(command_words.intent_of(last), Configure)
         changed.append(Changed(
             key, entry.name if entry else "", told(before), in_words(entry, told(before)), told(after), in_words(entry, told(after)),
             explain.AVAILABLE if before is None else explain.OFF if after is None else explain.WAITING, word, len(steps), from_here,

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from stations import explain
+from stations import command_words, explain
 from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import CHOICE, LIST, SWITCH, Text
 from stations.configuration.characteristics import Row
@@ -344,7 +344,7 @@ def _single_reads(request: HttpRequest, situation: Situation) -> list[CommandRow
     )
     found = []
     for row in command_rows(reads.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_READS], situation):
-        intent = explain.intent_of(row.command)
+        intent = command_words.intent_of(row.command)
         single = isinstance(intent, ReadConfiguration) and intent.keys
         if not single and row.command.state in {Command.State.ACCEPTED, *Command.OPEN}:
             break

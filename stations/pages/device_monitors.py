@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
 
-from stations import explain
+from stations import command_words, explain
 from stations.actions import CommandRefused, ask
 from stations.configuration.catalogue import Text, known
 from stations.configuration.characteristics import unit_shown
@@ -142,7 +142,7 @@ def _in_force(request: HttpRequest, station: Station, tries: list[CommandRow]) -
     base, level = told.get("MonitoringCtrlr/ActiveMonitoringBase", ""), told.get("MonitoringCtrlr/ActiveMonitoringLevel", "")
     for row in reversed(tries):
         if row.command.state == Command.State.ACCEPTED:
-            match explain.intent_of(row.command):
+            match command_words.intent_of(row.command):
                 case SetMonitoringBase(base=taken):
                     base = taken
                 case SetMonitoringLevel(severity=taken_level):

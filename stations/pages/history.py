@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.urls import URLPattern, path
 
-from stations import explain
+from stations import command_words
 from stations.models import Command, Connector, Location, Station, UnmatchedMessage
 from stations.pages.sheet_head import sheet_context
 from tenancy.models import ServiceAccess
@@ -55,9 +55,9 @@ def _of_connectors_and_messages(**of: Any) -> Q:
 BELONGING: dict[str, Callable[[Any], Q]] = {"stations.station": of_station, "stations.location": of_location}
 
 
-def command_words(action: str, payload: dict[str, Any], values: bool) -> str:
+def audited_words(action: str, payload: dict[str, Any], values: bool) -> str:
     number = payload.get("connectorId")
-    return explain.title_of(
+    return command_words.title_of(
         Command(action=action, payload=payload, connector_number=number if isinstance(number, int) else None), values=values
     )
 

@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from stations import explain, frames
+from stations import command_words, frames
 from stations.models import Command, Frame, Station
 from stations.ocpp import versions
 from stations.pages.sheet import sheet_context
@@ -236,7 +236,7 @@ def frame(request: HttpRequest, pk: int, frame_pk: int) -> HttpResponse:
         "older_url": link(older(matching, here).first()),
         "newer_url": link(newer(matching, here).first()),
         "logs_url": logs_url,
-        "commands": [(explain.command_asker(command, request.user), command) for command in commands],
+        "commands": [(command_words.command_asker(command, request.user), command) for command in commands],
     }
     return render(request, "stations/frame.html", context)
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from stations import actions, authorities, certificate_words, explain
+from stations import actions, authorities, certificate_words, command_words
 from stations.certificate_forms import RootForm
 from stations.certificate_words import Look
 from stations.certificates import runs_on
@@ -77,7 +77,7 @@ def installed_of(request: HttpRequest, station: Station) -> list[Installed]:
 def commands_of(request: HttpRequest, situation: Situation) -> list[CommandRow]:
     rows = Command.objects.visible_to(request.user).filter(station=situation.station, action__in=versions.actions(*ASKED))
     latest = rows.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_COMMANDS]
-    return [row for row in command_rows(latest, situation) if isinstance(explain.intent_of(row.command), ASKED)][:SHOWN_COMMANDS]
+    return [row for row in command_rows(latest, situation) if isinstance(command_words.intent_of(row.command), ASKED)][:SHOWN_COMMANDS]
 
 
 def certificates_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:

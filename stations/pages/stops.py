@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from stations import explain
+from stations import command_words
 from stations.models import Command, Transaction
 from stations.ocpp.intents import Stop
 from stations.pages.command_rows import CommandRow
@@ -21,7 +21,7 @@ class StopAsked(NamedTuple):
 def last_stop(transaction: Transaction, commands: Iterable[CommandRow]) -> StopAsked | None:
     """The latest of `commands`, the newest first, that asked to stop this transaction."""
     for row in commands:
-        wanted = explain.intent_of(row.command)
+        wanted = command_words.intent_of(row.command)
         if isinstance(wanted, Stop) and wanted.transaction_id == transaction.transaction_id:
             refused = row.command.state in {Command.State.REJECTED, Command.State.FAILED}
             return StopAsked(row, refused and transaction.running)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from stations import explain
+from stations import command_words
 from stations.actions import CommandRefused, ask_about_transaction
 from stations.models import Command, Connector, Transaction
 from stations.ocpp.intents import AskTransaction, NotPossible, Start
@@ -108,7 +108,7 @@ def _begun_by(request: HttpRequest, row: Transaction, now: datetime) -> tuple[st
     for command in asked.order_by("-created_at", "-pk")[:LOOKED_AT]:
         if speaker(command.version).remote_start(command.action, command.payload) == row.remote_start:
             command.station = row.station
-            return explain.command_asker(command, request.user), command.created_at
+            return command_words.command_asker(command, request.user), command.created_at
     return None
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, Q
 
-from stations import certificate_words, explain, what_now
+from stations import certificate_words, command_words, what_now
 from stations.configuration.catalogue import known
 from stations.configuration.values import in_words, is_secret
 from stations.controls import INTENTS, Situation
@@ -122,13 +122,13 @@ def _action(situation: Situation, back: str, offer: Offer, place: str) -> Action
     connector = situation.connector(offer.connector) if offer.connector and offer.slug not in WHOLE else None
     label = ""
     if offer.slug == "trigger":
-        label = str({"Heartbeat": explain.ASK_FOR_HEARTBEAT}.get(offer.message, explain.ASK_FOR_STATUS))
+        label = str({"Heartbeat": command_words.ASK_FOR_HEARTBEAT}.get(offer.message, command_words.ASK_FOR_STATUS))
     return action(situation, offer.slug, back, connector, label=label, message=offer.message, place=place)
 
 
 def _is_try(command: Command, case: Case) -> bool:
     """Whether it was one of what the case offers, or a reset or an unlock: what people try."""
-    wanted = explain.intent_of(command)
+    wanted = command_words.intent_of(command)
     if wanted is None:
         return False
     kinds = {INTENTS[offer.slug] for offer in case.offers} | {INTENTS["reset-soft"], Switch}

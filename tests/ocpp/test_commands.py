@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from django.utils import timezone
 
-from stations import explain
+from stations import command_words, explain
 from stations.actions import CommandRefused, request_command
 from stations.gateway import hub, outbound
 from stations.gateway.entries import Answered, StationState
@@ -241,16 +241,16 @@ def test_what_a_station_does_not_know_and_what_is_too_much(tree: Tree) -> None:
     row = booked("GetConfiguration", {}, {"configurationKey": keys})
     assert ConfigurationKey.objects.count() == 1000
     assert ConfigurationKey.objects.get(key="HeartbeatInterval").only_set is False
-    assert explain.command_result(row, tree.bob) == "1101 keys read. Only 1000 of them are kept, those of the standard first."
+    assert command_words.command_result(row, tree.bob) == "1101 keys read. Only 1000 of them are kept, those of the standard first."
     row = booked("GetConfiguration", {"key": ["X7"]}, {"configurationKey": [], "unknownKey": ["X7", "X8"]})
-    assert explain.command_result(row, tree.bob) == "The station does not know: X7, X8."
-    assert (explain.command_word(row), explain.command_state(row)) == ("Unknown key", explain.FAULT)
+    assert command_words.command_result(row, tree.bob) == "The station does not know: X7, X8."
+    assert (command_words.command_word(row), command_words.command_state(row)) == ("Unknown key", explain.FAULT)
     assert list(ConfigurationChange.objects.values_list("key", "after")) == [("X7", None)]
     assert ConfigurationKey.objects.filter(key__in=["X7", "X8"]).count() == 1, "what was not asked for stays"
     booked("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"}, {"status": "RebootRequired"})
     assert ConfigurationKey.objects.get(key="HeartbeatInterval").only_set
     for answer, said in (({}, "neither yes nor no."), ({"status": "Banana"}, "neither yes nor no (“Banana”).")):
-        assert said in explain.command_result(booked("Reset", {"type": "Soft"}, answer), tree.bob)
+        assert said in command_words.command_result(booked("Reset", {"type": "Soft"}, answer), tree.bob)
 
 
 def test_too_many_at_once_are_refused(online: Wire) -> None:

@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from stations import customer_information, explain, firmware_jobs
+from stations import command_words, customer_information, firmware_jobs
 from stations.actions import CommandRefused, add_firmware, ask, ask_about_customer, fetch_log, plan_update
 from stations.controls import Situation, intents_of
 from stations.models import (
@@ -71,7 +71,7 @@ def said(wire: Wire, tree: Tree, intent: Intent, answer: dict[str, Any]) -> tupl
     wire.answer(message_id, answer)
     until(lambda: state(command) not in ("queued", "sent"))
     command.station = station()
-    return action, payload, explain.command_result(command, tree.bob)
+    return action, payload, command_words.command_result(command, tree.bob)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from passes.models import ChargePass
-from stations import actions, explain
+from stations import actions, command_words, explain
 from stations.bulk import KINDS, Done
 from stations.bulk.kinds.commands import cars_at
 from stations.controls import Situation
@@ -142,8 +142,8 @@ def test_a_charge_that_cannot_be_stopped_is_no_success(station: Station, tree: T
 def test_commands_in_words(action: str, payload: dict[str, object], answer: str, title: str, result: str, tree: Tree) -> None:
     number = payload.get("connectorId") or None
     row = command(tree.station, action, payload, state="rejected", answer={"status": answer}, connector_number=number, version="1.6")
-    assert explain.title_of(row, values=True) == title
-    assert result in explain.command_result(row, tree.bob)
+    assert command_words.title_of(row, values=True) == title
+    assert result in command_words.command_result(row, tree.bob)
 
 
 def test_pages_bulk_jobs_and_actions_do_not_know_a_version(station: Station, as_bob: Client) -> None:
@@ -154,7 +154,7 @@ def test_pages_bulk_jobs_and_actions_do_not_know_a_version(station: Station, as_
     ask(as_bob, station, "trigger", message=LOG_STATUS)
     row = Command.objects.get()
     assert row.payload == {"requestedMessage": "DiagnosticsStatusNotification"}
-    assert explain.title_of(row, values=True) == "Ask for the state of its diagnostics"
+    assert command_words.title_of(row, values=True) == "Ask for the state of its diagnostics"
 
 
 def test_the_page_of_the_access_mode_counts_cars_that_the_station_tells_of(station: Station, as_bob: Client) -> None:

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from stations import credentials, explain
+from stations import command_words, credentials
 from stations.actions import request_command
 from stations.actions.configuration import check_entries
 from stations.configuration.values import check
@@ -141,7 +141,7 @@ def test_secrets_that_a_station_tells_are_not_kept(station: Station) -> None:
 def test_the_password_of_an_address_is_sent_and_stays_nowhere(station: Station, bob: User, address: str) -> None:
     asked = {"key": "FtpUrl", "value": address}
     command = request_command(actor=bob, station=station, action="ChangeConfiguration", payload=asked)
-    assert SECRET not in explain.command_title(command, bob)
+    assert SECRET not in command_words.command_title(command, bob)
     outgoing = send()
     assert address in outgoing.text
     assert SECRET not in traces()

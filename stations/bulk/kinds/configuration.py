@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations import explain
+from stations import command_words
 from stations.actions.commands import ask
 from stations.bulk import Done, Kind, Params
 from stations.configuration import compare
@@ -116,7 +116,9 @@ def _configure(actor: User, params: Params, situation: Situation, item: BulkItem
         return [ask(actor=actor, station=situation.station, intent=Configure(params["key"], params["value"]), item=item)]
     command = answered[-1]
     command.station = situation.station
-    return Done(cut(explain.command_result(command, actor) or explain.command_word(command)), outcome_of(command) in intents.GOOD)
+    return Done(
+        cut(command_words.command_result(command, actor) or command_words.command_word(command)), outcome_of(command) in intents.GOOD
+    )
 
 
 def _configure_title(params: Params) -> str:
@@ -207,7 +209,7 @@ def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, an
     if not situation.may(READ_CONFIGURATION):  # lost meanwhile: what is left is not known any more
         return Done(cut(f"{said}; {_('your role does not let you read the configuration any more')}"), good=False)
     good = not left and all(outcome in intents.GOOD for outcome in tried.values())
-    resets = [outcome_of(one) for one in answered if isinstance(explain.intent_of(one), Reset)]
+    resets = [outcome_of(one) for one in answered if isinstance(command_words.intent_of(one), Reset)]
     if resets:
         return Done(cut(f"{said}; {_('the station starts again') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
     if waits and not silent and params["reset"] and not situation.cars() and situation.may(RESET_STATIONS):
