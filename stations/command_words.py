@@ -129,6 +129,8 @@ def title_of(command: Command, *, values: bool) -> str:
         case Start():
             return _("Start charging at %s") % where if command.connector_number else _("Start charging")
         case AskTransaction():
+            if not wanted.transaction_id:
+                return _("Ask whether reports of transactions wait in the station")
             return _("Ask what became of transaction %s") % wanted.transaction_id
         case TellCost():
             return _("Tell the station the cost of transaction %s") % wanted.transaction_id

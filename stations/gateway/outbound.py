@@ -34,7 +34,7 @@ from stations.models import (
     Frame,
     Station,
 )
-from stations.ocpp import frames, intents, masking, reading
+from stations.ocpp import frames, intents, masking, numbering, reading
 from stations.ocpp.frames import CallError
 from stations.ocpp.intents import (
     AskTransaction,
@@ -197,7 +197,7 @@ def _switched(command: Command, wanted: Switch, outcome: str, answer: dict[str, 
     switch = Availability.SCHEDULED if outcome == intents.SCHEDULED and not wanted.operative else operative
     connectors = Connector.objects.filter(station_id=command.station_id)
     if wanted.connector:
-        connectors = connectors.filter(number=wanted.connector)
+        connectors = connectors.filter(number__in=numbering.of_same_evse(wanted.connector) if wanted.whole else [wanted.connector])
     AvailabilityChange.objects.bulk_create(
         [
             AvailabilityChange(connector_id=pk, at=at, availability=switch, command=command)

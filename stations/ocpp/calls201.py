@@ -298,7 +298,9 @@ def _iso(at: datetime) -> str:
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     **roots.CALLS201,
     Start: _start,
-    AskTransaction: lambda intent: ("GetTransactionStatus", {"transactionId": intent.transaction_id}),
+    AskTransaction: lambda intent: (
+        "GetTransactionStatus", {"transactionId": intent.transaction_id} if intent.transaction_id else {},
+    ),
     TellCost: lambda intent: ("CostUpdated", {"transactionId": intent.transaction_id, "totalCost": intent.total}),
     Stop: lambda intent: ("RequestStopTransaction", {"transactionId": intent.transaction_id}),
     Reset: lambda intent: (
@@ -309,7 +311,7 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     Switch: lambda intent: (
         "ChangeAvailability",
         {"operationalStatus": "Operative" if intent.operative else "Inoperative"}
-        | ({"evse": evse(intent.connector)} if intent.connector else {}),
+        | ({"evse": {"id": evse_of(intent.connector)} if intent.whole else evse(intent.connector)} if intent.connector else {}),
     ),
     Trigger: _trigger,
     ClearCache: lambda intent: ("ClearCache", {}),
@@ -390,12 +392,14 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "RequestStartTransaction": lambda p: Start(
         p["idToken"]["idToken"], p.get("evseId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
     ),
-    "GetTransactionStatus": lambda p: AskTransaction(p["transactionId"]),
+    "GetTransactionStatus": lambda p: AskTransaction(p.get("transactionId", "")),
     "CostUpdated": lambda p: TellCost(p["transactionId"], p["totalCost"]),
     "RequestStopTransaction": lambda p: Stop(p["transactionId"]),
     "Reset": lambda p: Reset(p["type"] == "Immediate", p.get("evseId", 0)),
     "UnlockConnector": lambda p: Unlock(number(p["evseId"], p["connectorId"])),
-    "ChangeAvailability": lambda p: Switch(p["operationalStatus"] == "Operative", _at(p.get("evse"))),
+    "ChangeAvailability": lambda p: Switch(
+        p["operationalStatus"] == "Operative", _at(p.get("evse")), "connectorId" not in (p.get("evse") or {"connectorId": 0})
+    ),
     "TriggerMessage": lambda p: roots.triggered201(p) or Trigger(p["requestedMessage"], _at(p.get("evse"))),
     **roots.READERS201,
     "ClearCache": lambda p: ClearCache(),

@@ -32,7 +32,7 @@ class Stop(NamedTuple):
 class AskTransaction(NamedTuple):
     """What goes on with a transaction, and whether reports of it wait in the station; 2.0.1 only."""
 
-    transaction_id: str  # as the station knows it
+    transaction_id: str = ""  # as the station knows it; empty: whether reports of any wait
 
 
 class TellCost(NamedTuple):
@@ -54,10 +54,11 @@ class Unlock(NamedTuple):
 
 
 class Switch(NamedTuple):
-    """Put in service or take out of it; connector 0 is the station."""
+    """Put in service or take out of it; connector 0 is the station. `whole`: all connectors of its EVSE, which in 1.6 is the one."""
 
     operative: bool
     connector: int = 0
+    whole: bool = False
 
 
 class Trigger(NamedTuple):
