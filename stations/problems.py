@@ -101,6 +101,10 @@ def what_is(entry: UnmatchedMessage) -> str:
         else:
             text = _("The station ended transaction %s, which it never started here or ended before otherwise.") % entry.transaction_id
         return f"{text} {_('Its meter stood at %s Wh.') % meter}" if meter is not None else text
+    if versions.begins(entry.action, entry.payload):
+        return _("The station began another charge as transaction %s, which is over. What it charges is told with its end.") % (
+            entry.transaction_id
+        )
     if known_elsewhere:
         return _("The station sent meter values of a charge that has no number: its start has not reached us.")
     return _("The station sent meter values of transaction %s, which it has never started here.") % entry.transaction_id

@@ -25,6 +25,7 @@ from stations.gateway import (
     reports,
     reserved,
     unmatched,
+    whose,
 )
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
@@ -130,7 +131,8 @@ class Book:
     def post(self) -> list[tuple[Entry, Any]]:
         """Write the batch and return every entry's outcome."""
         received = [entry for entry in self.batch if isinstance(entry, Received)]
-        outcomes: dict[Entry, Any] = dict(doors.connect([entry for entry in self.batch if isinstance(entry, Connect)], self.changed))
+        knocking = [entry for entry in self.batch if isinstance(entry, Connect)]
+        outcomes: dict[Entry, Any] = dict(doors.connect(knocking, self.changed, self.manners))
         self.attached = {said.station_id: said.state for said in outcomes.values() if isinstance(said, Attached)}
         self._read(received)
         outcomes.update(self.questions)
@@ -182,6 +184,7 @@ class Book:
         for state, transaction_id in self.closed:
             state.open.pop(transaction_id, None)
         self.of_transactions.remember(self.attached)
+        self.manners.remember()
 
     # -- reading what the batch needs ------------------------------------------------------------------------------------------------
 
@@ -373,20 +376,17 @@ class Book:
         connector = self.connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
-        running = entry.state.open.get(event.transaction_id) if event.transaction_id else None
-        late: Known | None = None
-        if running is None and event.transaction_id:
-            row = self.known.get((entry.state.station_id, event.transaction_id))
-            if row is None:
-                self.keep_unmatched(entry, event.transaction_id)
-            elif row.ended_at is None:
-                running = OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start)
-                self.opened.append((entry.state, event.transaction_id, running))
-            else:
-                late = row
-        self.measure(entry, connector, running, event.samples, event.signed, running.pk if running else late.pk if late else None)
-        if late is not None and late.closed_by_hand:
-            self.measured_late(late, event.samples)
+        of = whose.values(entry.state, connector, event, self.known, self.stopped)
+        if of.named and of.running:
+            self.opened.append((entry.state, event.transaction_id, of.running))
+        if of.guessed:
+            self.manners.note(entry.state.station_id, Deviation.Kind.OTHER_ID, entry.action, "", entry.at)
+        elif event.transaction_id and not (of.running or of.late):
+            self.keep_unmatched(entry, event.transaction_id)
+        about = of.running or of.late
+        self.measure(entry, connector, of.running, event.samples, event.signed, about.pk if about else None, sure=not of.guessed)
+        if of.late is not None and of.late.closed_by_hand:
+            self.measured_late(of.late, event.samples)
         return Done()
 
     def measured_late(self, row: Known | Transaction, samples: list[Sample]) -> None:
@@ -410,8 +410,10 @@ class Book:
         transaction_pk: int | None,
         *,
         live: bool = True,
+        sure: bool = True,
     ) -> None:
-        """Keep the numbers; show the latest; follow the transaction's register."""
+        """Keep the numbers; show the latest; follow the transaction's register. Not `sure` that it is of this transaction: then it may go
+        on, and nothing is held against it."""
         received = entry.at
         phases: float | None = None
         latest: dict[str, Any] = {}
@@ -438,7 +440,7 @@ class Book:
             self.changed.add(entry.state.station_id)
         if running is not None and "energy_register" in latest:
             meter, before = round(latest["energy_register"]), self.meters.get(running, running.meter)
-            if meter < before - 1:
+            if meter < before - 1 and sure:
                 self.problems.setdefault(running.pk, set()).add(Transaction.Problem.METER_FELL)
             self.meters[running] = max(meter, before)
         for at, context, value_text in signed:
@@ -475,6 +477,7 @@ class Book:
         )  # fmt: skip
         still_open = [running.pk for running in entry.state.open.values() if running.connector_pk == connector.pk]
         if still_open and max(still_open) not in self.stopped:
+            self.manners.note(entry.state.station_id, Deviation.Kind.NO_END, entry.action, "", entry.at)
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
         self.starts[key] = row
         self.new.append((row, entry))
@@ -501,9 +504,11 @@ class Book:
         self.changed.add(entry.state.station_id)
         return answer
 
-    def keep_unmatched(self, entry: Received, transaction_id: str, about: int | None = None) -> None:
+    def keep_unmatched(
+        self, entry: Received, transaction_id: str, about: int | None = None, kind: str = Deviation.Kind.UNKNOWN_TRANSACTION
+    ) -> None:
         key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which_end(entry.event))
-        self.manners.note(entry.state.station_id, Deviation.Kind.UNKNOWN_TRANSACTION, entry.action, "", entry.at)
+        self.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
         self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].times if key in self.unmatched else 0) + 1, about)
         self.changed.add(entry.state.station_id)
 

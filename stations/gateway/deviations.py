@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
 
 from stations.gateway import bulk
-from stations.gateway.entries import Received
+from stations.gateway.entries import Received, StationState
 from stations.models import Deviation
-from stations.ocpp import schemas
+from stations.ocpp import events, schemas
 from stations.ocpp.events import Reported
 from stations.ocpp.frames import OcppError
 
 Kind = Deviation.Kind
 Key = tuple[int, str, str]  # station, kind, action
+
+IN_A_ROW = 3  # from how many on the very same report on one connection is told
+SOON = timedelta(minutes=1)  # after a connect another one
+SOON_STARTED = timedelta(minutes=5)  # after a start another one, on another connection
+STARTS, STARTS_WITHIN = 3, timedelta(minutes=10)  # on the same connection: one may have been asked for
+# What carries a time of its own: said again, it is no news
+TIMED = (events.Started, events.Ended, events.Metered, events.TransactionReport, events.SecurityNotice, events.Noticed)
 
 
 class Noticed(NamedTuple):
@@ -32,6 +39,9 @@ class Notebook:
 
     def __init__(self) -> None:
         self._noticed: dict[Key, Noticed] = {}
+        # What `remember` applies after the commit
+        self._said: dict[tuple[StationState, str], tuple[int, int]] = {}
+        self._boots: dict[StationState, tuple[datetime, ...]] = {}
 
     def note(self, station: int, kind: str, action: str, detail: str, at: datetime) -> None:
         key = (station, kind, action if schemas.known_anywhere(action) else "")
@@ -54,6 +64,38 @@ class Notebook:
                 self.note(station, Kind.CLOCK, entry.action, reported.text, entry.at)
             if answer and answer.startswith("[4,"):
                 self.note(station, Kind.REFUSED, entry.action, str(orjson.loads(answer)[2]), entry.at)
+            if isinstance(event, TIMED):
+                self._said_again(entry)
+            elif isinstance(event, events.Boot):
+                self._started_again(entry)
+
+    def connected(self, station: int, before: datetime | None, at: datetime) -> None:
+        """Stations that are connected anew; `before`: when they were connected last."""
+        if before is not None and at - before < SOON:
+            self.note(station, Kind.RECONNECTS, "", "", at)
+
+    def _said_again(self, entry: Received) -> None:
+        key = (entry.state, entry.action)
+        said = hash(entry.text.partition(entry.action)[2])  # without its number
+        before, times = self._said.get(key) or entry.state.said.get(entry.action) or (0, 0)
+        times = times + 1 if before == said else 1
+        self._said[key] = (said, times)
+        if times >= IN_A_ROW:
+            self.note(entry.state.station_id, Kind.REPEATED, entry.action, "", entry.at)
+
+    def _started_again(self, entry: Received) -> None:
+        state = entry.state
+        boots = tuple(at for at in self._boots.get(state, state.boots) if entry.at - at < STARTS_WITHIN)
+        elsewhere = not boots and state.started_before is not None and entry.at - state.started_before < SOON_STARTED
+        self._boots[state] = boots = (*boots, entry.at)[-STARTS:]
+        if elsewhere or len(boots) >= STARTS:
+            self.note(state.station_id, Kind.BOOTS, entry.action, "", entry.at)
+
+    def remember(self) -> None:
+        for (state, action), said in self._said.items():
+            state.said[action] = said
+        for state, boots in self._boots.items():
+            state.boots = boots
 
     def write(self) -> None:
         if not self._noticed:

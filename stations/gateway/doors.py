@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from stations import certificates, credentials, security_changes
 from stations.gateway import bulk, periods
+from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Refused, StationState
 from stations.models import Connector, Knock, SecurityProfile, Station, Transaction
 
@@ -19,7 +20,7 @@ OPEN_FIELDS = (
 STATUS_FIELDS = ("status", "error_code", "vendor_error_code", "info", "vendor_id")
 
 
-def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, Attached | Refused]]:
+def connect(entries: Sequence[Connect], changed: set[int], manners: Notebook) -> list[tuple[Entry, Attached | Refused]]:
     """Grant or refuse upgrades. The same work is done for an unknown identity as for a wrong password."""
     if not entries:
         return []
@@ -48,7 +49,9 @@ def connect(entries: Sequence[Connect], changed: set[int]) -> list[tuple[Entry, 
         outcomes.append((entry, (station.pk, generation)))
     memory = states(granted)
     for pk, one in granted.items():
-        memory[pk].clock_wrong = stations[one.entry.identity].clock_offset is not None
+        before = stations[one.entry.identity]
+        memory[pk].clock_wrong, memory[pk].started_before = before.clock_offset is not None, before.booted_at
+        manners.connected(pk, before.connected_at, one.entry.at)
     bulk.update(
         Station,
         ("connected", "generation", "gateway", "address", "connected_at", "ocpp_version", "disconnected_at", "last_message_at",

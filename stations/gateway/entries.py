@@ -29,11 +29,12 @@ class ConnectorState:
 class OpenTransaction:
     """A running transaction of a connected station."""
 
-    __slots__ = ("card", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "verdict")
+    __slots__ = ("card", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "reported_at", "verdict")
 
     def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
         self.metered = True  # whether a register was seen at all
+        self.reported_at: datetime | None = None  # the station's time of the latest report; None: not told since it is connected
         self.follow("", "", "", None, ())
 
     def follow(self, card: str, verdict: str, charging: str, last_report: int | None, missing: Iterable[int]) -> None:
@@ -81,7 +82,7 @@ KNOWN_FIELDS = (
 class StationState:
     """What the ledger remembers of a connected station, so that the everyday messages need no query."""
 
-    __slots__ = ("clock_wrong", "connectors", "open", "station_id", "written_at")
+    __slots__ = ("boots", "clock_wrong", "connectors", "open", "said", "started_before", "station_id", "written_at")
 
     def __init__(self, station_id: int) -> None:
         self.station_id = station_id
@@ -89,6 +90,10 @@ class StationState:
         self.open: dict[str, OpenTransaction] = {}
         self.written_at: datetime | None = None
         self.clock_wrong = False  # by the last message that carried a time
+        # For how it keeps to OCPP: by action what it said last and how often in a row; when it has started, here and before it connected
+        self.said: dict[str, tuple[int, int]] = {}
+        self.boots: tuple[datetime, ...] = ()
+        self.started_before: datetime | None = None
 
 
 class Entry:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stations import hooks
 from stations.gateway import bulk, cards
 from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Received, StationState
-from stations.models import Connector, Transaction
+from stations.models import Connector, Deviation, Transaction
 from stations.ocpp import numbering, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.ocpp.replies import Card, Judged
@@ -29,6 +29,7 @@ NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the statio
 STOP_AUTHORIZED = "StopAuthorized"
 TO_START, TO_STOP = "StartTransaction", "StopTransaction"  # as CardOffer.action says it of every version
 
+Kind = Deviation.Kind
 Problem = Transaction.Problem
 Status = Connector.Status
 
@@ -40,6 +41,7 @@ STATUS_OF = {
     "SuspendedEVSE": Status.SUSPENDED_EVSE,
 }
 IN_USE = frozenset({*STATUS_OF.values(), Status.FINISHING})
+CONNECT_TIMEOUT = "EVConnectTimeout"  # trigger: no car came in time
 NOT_YET = frozenset({"EVConnected", "Idle"})  # no energy flows, and it is known that none flows
 
 _ROW_FIELDS = (
@@ -55,7 +57,7 @@ _Key = tuple[int, str]  # station, transaction id
 class Course:
     """A transaction while a batch is booked. `row` is None where nothing but its state and its values change."""
 
-    __slots__ = ("changed", "charging", "last", "missing", "new", "over", "row", "running", "states")
+    __slots__ = ("changed", "charging", "last", "missing", "new", "over", "row", "running", "seen", "states")
 
     def __init__(self, running: OpenTransaction, row: Transaction | None, *, new: bool = False) -> None:
         self.running, self.row, self.new = running, row, new
@@ -66,6 +68,7 @@ class Course:
                 row.meter_last = row.meter_start
         self.over = row is not None and row.ended_at is not None
         self.changed = False
+        self.seen = running.reported_at
         self.states: set[StationState] = set()
 
     def count(self, report: TransactionReport) -> tuple[bool, bool]:
@@ -84,6 +87,14 @@ class Course:
             self.missing = [*self.missing, *range(max(since, number - MOST_MISSING), number)][-MOST_MISSING:]
         self.last, self.changed = number, True
         return False, False
+
+    def is_news(self, report: TransactionReport) -> bool:
+        """Whether it is of a later time than all that came since the station is connected, as far as its clock can be believed."""
+        return report.kind == UPDATED and self.seen is not None and report.at.at is not None and report.at.at > self.seen
+
+    def see(self, report: TransactionReport) -> None:
+        if report.at.at is not None and (self.seen is None or report.at.at > self.seen):
+            self.seen = report.at.at
 
 
 class Reports:
@@ -163,17 +174,29 @@ class Reports:
             self.courses[key] = self._begin(entry, report)
         course = self.courses[key]
         course.states.add(entry.state)
+        before_it = course.last
         had, old = course.count(report)
         row = course.row
+        if had and course.is_news(report):  # its number is wrong: what it tells counts all the same
+            had = old = False
+            self._note(entry, Kind.NUMBERING)
+        course.see(report)
         if row is None:
-            if not had:
-                self._follow(entry, report, course, old=old)
+            self._follow(entry, report, course, old=old, had=had)
             return Judged(Card(course.running.verdict) if _card(report) else None)
         if report.kind == ENDED and course.over and not (row.closed_by_hand and key not in self.ended):
             self._contradict(entry, report, row)
             return self._say(entry, report, row)
-        if (report.kind == STARTED and row.reported_start) or (report.kind == UPDATED and had):
-            return self._say(entry, report, row)  # the station did not get our answer the first time
+        if report.kind == STARTED and row.reported_start:
+            if course.over and report.at.text != row.reported_start:
+                book.keep_unmatched(entry, row.transaction_id, kind=Kind.REUSED_ID)
+            return self._say(entry, report, row)  # else the station did not get our answer the first time
+        if report.kind == UPDATED and had:  # nor here; but what it measured is no less true
+            if not course.over:
+                self._follow(entry, report, course, old=True, had=True)
+            return self._say(entry, report, row)
+        if course.over and report.kind == UPDATED and (before_it is None or report.number > before_it):
+            self._note(entry, Kind.AFTER_END)
         course.changed = True
         before = course.charging
         self._place(entry, report, row, course)
@@ -192,6 +215,9 @@ class Reports:
         if report.kind == ENDED:
             self._end(entry, report, row, course, before)
         return answer
+
+    def _note(self, entry: Received, kind: Kind) -> None:
+        self.book_of_all.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
 
     def _begin(self, entry: Received, report: TransactionReport) -> Course:
         """The row of a transaction of which this is the first report that comes, whichever it is."""
@@ -242,6 +268,7 @@ class Reports:
                 over.add(course.row.pk)
         others -= {*over, row.pk}
         if others:
+            self._note(entry, Kind.NO_END)
             self.book_of_all.problems.setdefault(max(others), set()).add(Problem.NOT_ENDED)
 
     def _known_place(self, entry: Received, pk: int) -> bool:
@@ -304,8 +331,16 @@ class Reports:
             row.meter_last = row.meter_start
             self.book_of_all.meters[course.running] = row.meter_start
 
-    def _follow(self, entry: Received, report: TransactionReport, course: Course, *, old: bool) -> None:
-        """Its values, and what the car does."""
+    def _follow(self, entry: Received, report: TransactionReport, course: Course, *, old: bool, had: bool = False) -> None:
+        """Its values, and what the car does. Of a number that was `had` before the values alone are taken, which are kept once."""
+        if had:
+            samples = [one for one in report.samples if not one[1].context.startswith("Transaction.")]
+            self.book_of_all.measure(
+                entry, self._connector(course, entry), course.running, samples, [], course.running.pk, live=False, sure=False
+            )
+            if course.row is not None and course.running in self.book_of_all.meters:
+                course.row.meter_last = self.book_of_all.meters[course.running]
+            return
         if report.charging and not old and report.charging != course.charging:
             course.charging, course.changed = report.charging, True
         self._measure(entry, report, course, None if old else course.running, live=not (old or report.offline))
@@ -342,7 +377,8 @@ class Reports:
             meter = row.meter_last
         if meter is None:  # not one register has come
             meter = row.meter_start
-            if row.verdict == "Accepted" or before not in NOT_YET:
+            no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
+            if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
                 _flag(row, Problem.NO_START_METER)
                 _flag(row, Problem.NO_END_METER)
         row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
@@ -431,6 +467,7 @@ class Reports:
         for (station, transaction_id), course in self.courses.items():
             running, row = course.running, course.row
             running.last_report, running.missing, running.charging = course.last, tuple(course.missing), course.charging
+            running.reported_at = course.seen
             if row is not None:
                 running.connector_pk, running.card, running.verdict = row.connector_id, row.id_tag, row.verdict
                 running.metered = row.meter_last is not None

@@ -20,6 +20,14 @@ class Deviation(models.Model):
         UNKNOWN_TRANSACTION = "unknown_transaction", _("Names a transaction that it never began")
         CLOCK = "clock", _("Its time is impossible or has no zone")
         BAD_ANSWER = "bad_answer", _("Its answer makes no sense")
+        REPEATED = "repeated", _("Sends the same report again and again")
+        RECONNECTS = "reconnects", _("Connects anew within a minute")
+        BOOTS = "boots", _("Starts again and again")
+        OTHER_ID = "other_id", _("Reports a charge under a wrong id, or none")
+        REUSED_ID = "reused_id", _("Begins a charge with the id of one that is over")
+        NUMBERING = "numbering", _("Numbers its reports wrongly")
+        AFTER_END = "after_end", _("Goes on with a charge that it has ended")
+        NO_END = "no_end", _("Begins a charge without ending the one before")
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"

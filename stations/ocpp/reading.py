@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +42,12 @@ def whole(value: Any) -> Any:
 def clean(text: Any, longest: int) -> str:
     """Text of a station as we keep it: no control characters, not longer than `longest`."""
     return _CONTROL.sub("", str(text)).strip()[:longest]
+
+
+def spelled_as(word: str, known: Iterable[str]) -> str:
+    """One of `known` that is the same word but for capitals and blanks around it; empty where none is."""
+    folded = word.strip().casefold()
+    return next((one for one in known if one.casefold() == folded), "")
 
 
 def reported(text: str) -> Reported:

@@ -8,6 +8,7 @@ same kWh again and again.
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,21 @@ from stations.ocpp.events import (
 )
 from stations.ocpp.frames import NO_CALL, OcppError
 from stations.ocpp.numbering import MOST_EVSES
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, register, reported, vendor_data, whole
+from stations.ocpp.reading import (
+    LARGEST,
+    channel,
+    clean,
+    drop_unknown,
+    fault,
+    iso,
+    number,
+    refusal,
+    register,
+    reported,
+    spelled_as,
+    vendor_data,
+    whole,
+)
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply, StartBooked
 
 VERSION = "v16"
@@ -87,7 +102,7 @@ def _mend(action: str, payload: Payload) -> Payload:
         _mend_stop(payload)
     if action == "StatusNotification":
         _mend_status(payload)
-    if action == "MeterValues" and isinstance(payload.get("meterValue"), list) and payload["meterValue"]:
+    if action == "MeterValues" and isinstance(payload.get("meterValue"), list | dict) and payload["meterValue"]:
         payload["meterValue"] = _good_values(payload["meterValue"])
         if not payload["meterValue"]:
             payload["meterValue"] = [{"timestamp": "", "sampledValue": []}]
@@ -107,7 +122,7 @@ def _mend(action: str, payload: Payload) -> Payload:
 def _mend_stop(payload: Payload) -> None:
     """The end of a transaction is worth more than what is said beside it."""
     data = payload.pop("transactionData", None)
-    if isinstance(data, list) and (good := _good_values(data)):
+    if isinstance(data, list | dict) and (good := _good_values(data)):
         payload["transactionData"] = good
     reason = payload.get("reason")
     if not reason:
@@ -121,10 +136,13 @@ def _mend_stop(payload: Payload) -> None:
 
 def _mend_status(payload: Payload) -> None:
     """A fault is worth more than how it is spelled: a code outside the standard is an OtherError, and its word is kept beside it."""
+    status, states = payload.get("status"), schemas.choices(VERSION, "StatusNotification", "status")
+    if isinstance(status, str) and status not in states:
+        payload["status"] = spelled_as(status, states) or status
     code, known = payload.get("errorCode"), schemas.choices(VERSION, "StatusNotification", "errorCode")
     if not isinstance(code, str) or code not in known:
         word = "" if code is None or isinstance(code, (dict, list, bool)) else clean(code, 50)
-        standard = next((one for one in known if one.casefold() == word.casefold()), "")
+        standard = spelled_as(word, known)
         payload["errorCode"] = standard or ("OtherError" if word or payload.get("status") == "Faulted" else "NoError")
         if word and not standard:
             name = "info" if payload.get("vendorErrorCode") else "vendorErrorCode"
@@ -140,22 +158,27 @@ def _mend_status(payload: Payload) -> None:
         payload.pop("timestamp")
 
 
-def _good_values(entries: list[Any]) -> list[Any]:
-    """MeterValue entries with the sampled values that are malformed left out; numbers become text, as the schema wants them."""
+def _good_values(entries: Any) -> list[Any]:
+    """MeterValue entries with the sampled values that are malformed left out; numbers become text, as the schema wants them. One that
+    stands without its list is taken as a list of one."""
     checker = schemas.validator(VERSION, "MeterValues")
     assert checker is not None
     kept = []
-    for entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("sampledValue"), list):
+    for entry in entries if isinstance(entries, list) else [entries]:
+        samples = entry.get("sampledValue") if isinstance(entry, dict) else None
+        if not isinstance(samples, list | dict):
             continue
         good = []
-        for sampled in entry["sampledValue"]:
+        for sampled in samples if isinstance(samples, list) else [samples]:
             if not isinstance(sampled, dict):
                 continue
             value = sampled.get("value")
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 sampled["value"] = str(value)
             sampled = {key: item for key, item in sampled.items() if key == "value" or (key in _SAMPLED_FIELDS and item not in ("", None))}
+            sampled = {
+                key: _as_listed(key, item) for key, item in sampled.items() if key not in _BESIDE or _as_listed(key, item) in _listed(key)
+            }
             if checker.is_valid({"connectorId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}):
                 good.append(sampled)
         if good:
@@ -164,6 +187,20 @@ def _good_values(entries: list[Any]) -> list[Any]:
     return kept
 
 
+@functools.cache
+def _listed(name: str) -> frozenset[str]:
+    """What a field of a sampled value may say."""
+    entry = schemas.schema(VERSION, "MeterValues")["properties"]["meterValue"]["items"]["properties"]
+    return frozenset(entry["sampledValue"]["items"]["properties"][name].get("enum", ()))
+
+
+def _as_listed(name: str, word: Any) -> Any:
+    """A word of a sampled value as OCPP spells it, where it has it."""
+    return spelled_as(word, _listed(name)) or word if isinstance(word, str) else word
+
+
+# What tells nothing of the number itself: where it is a word that OCPP does not have, it is left out
+_BESIDE = frozenset({"context", "location", "format"})
 _SAMPLED_FIELDS = frozenset({"value", "context", "format", "measurand", "phase", "location", "unit"})
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema_rs
 import orjson
 
 from stations.ocpp import commands, device_model, schemas, smart201
@@ -39,7 +40,7 @@ from stations.ocpp.events import (
 )
 from stations.ocpp.frames import OcppError
 from stations.ocpp.numbering import number as connector_number
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, reported, vendor_data, whole
+from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, reported, spelled_as, vendor_data, whole
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply
 
 # Actions that we send; everything else in the schemas comes from stations.
@@ -91,6 +92,9 @@ class V201:
             if key in payload and number(payload[key]) == whole(payload[key]):
                 payload[key] = whole(payload[key])
         drop_unknown(checker, payload)
+        _respell(checker, payload)
+        if action == "TransactionEvent":
+            _mend_transaction(checker, payload)
         if action in ("MeterValues", "TransactionEvent") and "meterValue" in payload:
             kept = self._good_values(payload["meterValue"])
             payload["meterValue"] = kept or [{"timestamp": "", "sampledValue": [{"value": 0}]}]
@@ -108,11 +112,12 @@ class V201:
         checker = schemas.validator(self.VERSION, "MeterValues")
         assert checker is not None
         kept = []
-        for entry in entries if isinstance(entries, list) else ():
-            if not isinstance(entry, dict) or not isinstance(entry.get("sampledValue"), list):
+        for entry in entries if isinstance(entries, list) else [entries]:
+            samples = entry.get("sampledValue") if isinstance(entry, dict) else None
+            if not isinstance(samples, list | dict):
                 continue
             good = []
-            for sampled in entry["sampledValue"]:
+            for sampled in samples if isinstance(samples, list) else [samples]:
                 if not isinstance(sampled, dict):
                     continue
                 sampled = {key: value for key, value in sampled.items() if value not in (None, "")} | {
@@ -154,6 +159,44 @@ class V201:
 
     def accepted(self, answer: Payload) -> bool:
         return commands.says_yes(answer)
+
+
+def _respell(checker: jsonschema_rs.Validator, payload: Payload) -> None:
+    """Words that OCPP has with other capitals, at any depth."""
+    for error in list(itertools.islice(checker.iter_errors(payload), MOST_MENDED)):
+        word, path = error.instance, list(error.instance_path)
+        if error.kind.name == "enum" and isinstance(word, str) and path:
+            known = error.kind.as_dict()["options"]
+            if right := spelled_as(word, known):
+                _holder(payload, path)[path[-1]] = right
+
+
+def _mend_transaction(checker: jsonschema_rs.Validator, payload: Payload) -> None:
+    """A report of a transaction is worth more than what is said beside it: what breaks the schema there is left out, and why it is sent
+    may be anything."""
+    for error in list(itertools.islice(checker.iter_errors(payload), MOST_MENDED)):
+        path = list(error.instance_path)
+        if path[:1] == ["triggerReason"] or (not path and "triggerReason" not in payload):
+            payload["triggerReason"] = "AbnormalCondition"
+        elif path[:2] == ["transactionInfo", "stoppedReason"]:
+            payload["transactionInfo"]["stoppedReason"] = "Other"
+        elif path[:1] and path[0] in _BESIDE:
+            payload.pop(str(path[0]), None)
+        elif path[:1] == ["transactionInfo"] and path[1:2] and path[1] in _BESIDE_INFO:
+            payload["transactionInfo"].pop(str(path[1]), None)
+
+
+def _holder(payload: Payload, path: list[Any]) -> Any:
+    found: Any = payload
+    for step in path[:-1]:
+        found = found[step]
+    return found
+
+
+# Fields of a TransactionEvent, and of its transactionInfo, without which it still tells what was charged
+_BESIDE = frozenset({"offline", "numberOfPhasesUsed", "cableMaxCurrent", "reservationId", "idToken", "evse"})
+_BESIDE_INFO = frozenset({"chargingState", "timeSpentCharging", "remoteStartId"})
+MOST_MENDED = 100  # faults of one message
 
 
 def id_token_info(card: Card) -> Payload:

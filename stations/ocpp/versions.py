@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from stations.ocpp import calls16, calls201, registers, schemas, v16
-from stations.ocpp.events import Ended, Event, TransactionReport
+from stations.ocpp.events import STARTED, Ended, Event, TransactionReport
 from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Installed, Intent, ReadRoots
 from stations.ocpp.profiles import Schedule
@@ -168,6 +168,11 @@ def messages_of_stations() -> frozenset[str]:
     """The names of the messages that stations send, in any version."""
     found = (schemas.names(one.reader.VERSION) - frozenset(one.reader.COMMANDS) for one in VERSIONS.values())
     return frozenset().union(*found)
+
+
+def begins(action: str, payload: Any) -> bool:
+    """Whether a message of a station says that a transaction has begun."""
+    return isinstance(payload, dict) and (action == "StartTransaction" or payload.get("eventType") == STARTED)
 
 
 def ended_of(action: str, payload: Any) -> Ended | None:

@@ -54,6 +54,38 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("It answered a command in a way that says neither yes nor no. The command counts as failed."),
         lazy("Look whether the command did something all the same, then report it to the manufacturer."),
     ),
+    Kind.REPEATED: (
+        lazy("It sent the very same report three times and more, although it was answered. It is booked once."),
+        lazy("It does not understand the answers, or loses them: reset the station, then update its firmware."),
+    ),
+    Kind.RECONNECTS: (
+        lazy("It connected although it had connected less than a minute before. Nothing is lost, but commands may come late."),
+        lazy("If it goes on: look at its modem or network, and whether two stations use the same id."),
+    ),
+    Kind.BOOTS: (
+        lazy("It started several times within minutes, or says so again and again. Running charges may be cut off by it."),
+        lazy("Look at its supply of power and its log. Do not ask it for anything while it starts; then update its firmware."),
+    ),
+    Kind.OTHER_ID: (
+        lazy("Its meter values name no charge, or a wrong one. They count for the only one that runs at their connector."),
+        lazy("Nothing needs to be done; the end of a charge counts only under its own id. Newer firmware may put it right."),
+    ),
+    Kind.REUSED_ID: (
+        lazy("The earlier charge stays as it is booked. What the station tells of the new one is kept in the inbox, so that no energy is lost."),
+        lazy("Compare both in the inbox. Report it to the manufacturer: ids of charges must never come twice."),
+    ),
+    Kind.NUMBERING: (
+        lazy("Reports of a charge came under numbers that were used before. They count all the same, by their time."),
+        lazy("Nothing needs to be done. Missing reports cannot be noticed at this station: newer firmware may put it right."),
+    ),
+    Kind.AFTER_END: (
+        lazy("The end stands as it was reported; what was measured after it is kept with the connector."),
+        lazy("Compare the meter at the end with the values after it. If they go on, correct the charge."),
+    ),
+    Kind.NO_END: (
+        lazy("The charge before stays open and waits in the inbox, until its end comes or somebody puts it in."),
+        lazy("Look in the inbox. If it happens often, the station loses its memory: check its supply of power."),
+    ),
 }
 KEYWORDS: dict[str, Text] = {
     "type": lazy("is of another type"),

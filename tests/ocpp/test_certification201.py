@@ -104,12 +104,12 @@ class Point:
     def event(self, kind: str, trigger: str, **more: Any) -> Any:
         return self.call("TransactionEvent", self.told(kind, trigger, **more))
 
-    def charge(self, *, began: str = "Authorized") -> None:
+    def charge(self, *, ago: float = 0) -> None:
         """State: EnergyTransferStarted."""
-        said = self.event("Started", began, evse=EVSE, idToken=TOKEN, **state("EVConnected"), **metered(1000, BEGIN))
+        said = self.event("Started", "Authorized", ago=ago, evse=EVSE, idToken=TOKEN, **state("EVConnected"), **metered(1000, BEGIN))
         assert said == {"idTokenInfo": said["idTokenInfo"]}
         assert said["idTokenInfo"]["status"] == "Accepted"
-        assert self.event("Updated", "ChargingStateChanged", **state("Charging")) == {}
+        assert self.event("Updated", "ChargingStateChanged", ago=ago, **state("Charging")) == {}
 
     def end(self, trigger: str, reason: str, **more: Any) -> Any:
         info = {"transactionInfo": {"chargingState": "Idle", "stoppedReason": reason}}
@@ -395,7 +395,7 @@ def test_e04_e08_e11_a_whole_transaction_while_offline(point: Point) -> None:
 
 @pytest.mark.parametrize("before_boot", [True, False])
 def test_e16_power_failure_with_a_transaction(before_boot: bool, point: Point) -> None:
-    point.charge()
+    point.charge(ago=20)
     point.wire.close()
     point.connect()
     report = point.told(

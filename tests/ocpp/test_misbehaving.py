@@ -1,0 +1,237 @@
+"""Stations that misbehave as back offices and makers of firmware report it: no kWh is lost, nothing else is harmed, and what they do is told
+apart on their page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from stations.models import Connector, Deviation, MeterSample, Transaction, UnmatchedMessage
+from stations.pages.manners import MEANINGS
+from tests.conftest import CARD, Tree
+from tests.ocpp.conftest import Gateway, Wire
+from tests.ocpp.test_messages import meter, now, start, stop
+from tests.ocpp.test_transactions201 import EVSE, TOKEN, one, payload, tell, value
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def wire201(gateway: Gateway) -> Wire:
+    return gateway.connect(subprotocols=["ocpp2.0.1"])
+
+
+def noticed() -> dict[str, int]:
+    return {row.kind: row.count for row in Deviation.objects.filter(station__identity="LUM-0001")}
+
+
+def connector() -> Connector:
+    return Connector.objects.get(station__identity="LUM-0001", number=1)
+
+
+def test_every_kind_has_words() -> None:
+    assert MEANINGS.keys() == set(Deviation.Kind)
+
+
+# -- OCPP 1.6 -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 4711, 2**63 - 1, None, "earlier"])
+def test_values_under_a_wrong_id_are_of_the_only_charge_at_their_connector(wrong: Any, wire: Wire) -> None:
+    earlier = start(wire, at=now(hours=-3))["transactionId"]
+    stop(wire, earlier, 1000, at=now(hours=-2))
+    number = start(wire)["transactionId"]
+    meter(wire, {"value": "1500"}, transaction=earlier if wrong == "earlier" else wrong)
+    meter(wire, {"value": "1400"}, {"value": "7.4", "measurand": "Power.Active.Import", "unit": "kW"}, transaction=wrong and 4711)
+    row = Transaction.objects.get(transaction_id=str(number))
+    assert (row.meter_last, row.problems, connector().power) == (1500, [], 7400)
+    assert Transaction.objects.get(transaction_id=str(earlier)).meter_stop == 1000
+    assert noticed() == {"other_id": 2}
+    assert not UnmatchedMessage.objects.exists()
+    stop(wire, number, 2000)
+    row.refresh_from_db()
+    assert (row.energy_wh, row.problems) == (1000, [])
+
+
+def test_values_under_a_wrong_id_are_nobodys_where_it_is_not_clear(wire: Wire) -> None:
+    """None runs at the connector, or two do, or they are measured by the clock."""
+    first = start(wire)["transactionId"]
+    wire.call("MeterValues", {"connectorId": 2, "transactionId": 0, "meterValue": [{"timestamp": now(), "sampledValue": [{"value": "9"}]}]})
+    meter(wire, {"value": "1800", "context": "Sample.Clock"})
+    assert UnmatchedMessage.objects.get().transaction_id == "0"
+    start(wire, meter=1300)
+    meter(wire, {"value": "1700"}, transaction=0)
+    assert Transaction.objects.get(transaction_id=str(first)).meter_last is None
+    assert UnmatchedMessage.objects.get().count == 2
+    assert noticed() == {"unknown_transaction": 2, "no_end": 1}
+    assert MeterSample.objects.count() == 3, "the numbers are kept with the connector"
+
+
+@pytest.mark.parametrize(
+    ("sampled", "kept"),
+    [
+        ({"value": "1.5", "unit": "kwh"}, 1500),
+        ({"value": "1500", "measurand": "energy.active.import.register", "unit": "WH"}, 1500),
+        ({"value": "1500", "context": "Periodic"}, 1500),
+        ({"value": "1500", "location": "Cable", "format": "raw"}, 1500),
+        ({"value": "1500", "unit": "MJ"}, None),
+        ({"value": "1500", "phase": "A"}, None),
+    ],
+)
+def test_words_of_meter_values_as_stations_spell_them(sampled: dict[str, Any], kept: int | None, wire: Wire) -> None:
+    number = start(wire)["transactionId"]
+    assert meter(wire, sampled, {"value": "230", "measurand": "Voltage"}, transaction=number) == {}
+    assert Transaction.objects.get().meter_last == kept
+    assert noticed() == {"mended": 1}
+
+
+def test_one_value_without_its_list(wire: Wire) -> None:
+    number = start(wire)["transactionId"]
+    body = {"timestamp": "2024-04-16T17:28:55.000000001+02", "sampledValue": {"value": "1.5", "unit": "kWh"}}
+    assert wire.call("MeterValues", {"connectorId": 1, "transactionId": str(number), "meterValue": body}) == {}
+    assert Transaction.objects.get().meter_last == 1500
+    assert stop(wire, number, 2000, transactionData=body) == {}
+    assert Transaction.objects.get().energy_wh == 1000
+
+
+def test_a_status_before_the_start_in_small_letters(wire: Wire) -> None:
+    assert wire.call("StatusNotification", {"connectorId": 1, "status": "charging", "errorCode": "noerror"}) == {}
+    assert (connector().status, connector().error_code) == ("Charging", "NoError")
+
+
+def test_an_end_that_comes_again_and_again(wire: Wire) -> None:
+    number, at = start(wire)["transactionId"], now()
+    for reason in ("Local", "Remote", "Local", "Local", "Local"):
+        assert stop(wire, number, 3000, at, reason=reason, idTag="") == {}
+    row = Transaction.objects.get()
+    assert (row.energy_wh, row.stop_reason, row.problems) == (2000, "Local", [])
+    assert noticed() == {"repeated": 1}
+
+
+def test_an_end_whose_meter_is_nothing(wire: Wire) -> None:
+    number = start(wire)["transactionId"]
+    meter(wire, {"value": "2500"}, transaction=number)
+    stop(wire, number, 0)
+    row = Transaction.objects.get()
+    assert (row.billable, row.to_review, row.meter_last) == (False, True, 2500), "what was measured is there for who corrects it"
+
+
+def test_starts_of_the_same_charge_with_other_times(wire: Wire, tree: Tree) -> None:
+    numbers = {start(wire, at=now(seconds=-9 + each))["transactionId"] for each in range(3)}
+    assert stop(wire, max(numbers), 3000) == {}
+    rows = Transaction.objects.order_by("pk")
+    assert [(row.running, row.problems) for row in rows] == [(True, ["not_ended"]), (True, ["not_ended"]), (False, [])]
+    assert sum(row.energy_wh for row in rows) == 2000
+    assert noticed() == {"no_end": 2}
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_boots_in_a_loop(anew: bool, gateway: Gateway, tree: Tree, as_bob: Client) -> None:
+    wire = gateway.connect()
+    for _ in range(4):
+        assert wire.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
+        if anew:
+            wire = gateway.connect()
+    assert noticed() == ({"boots": 3, "reconnects": 4} if anew else {"boots": 2})
+    page = as_bob.get(reverse("station_manners", args=[tree.station.pk])).content.decode()
+    assert "Starts again and again" in page
+    assert "Look at its supply of power" in page
+
+
+# -- OCPP 2.0.1 -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers", [(0, 0, 0, 0), (4, 0, 1, 2), (0, 1, 1, 1)], ids=["constant", "restart", "stuck"])
+def test_reports_that_are_numbered_wrongly_count_by_their_time(numbers: tuple[int, ...], wire201: Wire) -> None:
+    tell(wire201, "Started", numbers[0], value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
+    for each, wh in ((1, 1500), (2, 2000)):
+        tell(wire201, "Updated", numbers[each], value(wh), state="Charging", at=now(minutes=-9 + each))
+        assert one().meter_last == wh
+    assert one().charging_state == "Charging"
+    tell(wire201, "Ended", numbers[3], at=now())
+    assert (one().energy_wh, one().running) == (1000, False)
+    assert noticed()["numbering"] >= 1
+
+
+def test_a_repeated_report_is_no_wrong_number(wire201: Wire, gateway: Gateway) -> None:
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN)
+    again = payload("Updated", 1, value(1500), state="Charging")
+    later = payload("Updated", 2, value(1600), state="SuspendedEV")
+    for each in (again, later, again):
+        wire201.call("TransactionEvent", each)
+    assert (one().meter_last, one().charging_state, noticed()) == (1600, "SuspendedEV", {})
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    lost = payload("Updated", 2, value(1700))
+    wire.call("TransactionEvent", lost)
+    assert one().meter_last == 1700, "what was measured is true, whatever its number"
+
+
+def test_the_id_of_an_earlier_charge_loses_neither(wire201: Wire, as_ada: Client) -> None:
+    for wh in (1000, 5000):
+        at = now(minutes=wh / 1000 - 9)
+        tell(wire201, "Started", 0, value(wh, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, at=at)
+        tell(wire201, "Ended", 1, value(wh + 2000, "Transaction.End"), at=now(minutes=wh / 1000 - 8))
+    assert (one().energy_wh, one().problems) == (2000, [])
+    kept = UnmatchedMessage.objects.order_by("pk")
+    assert [(row.payload["eventType"], row.payload["meterValue"][0]["sampledValue"][0]["value"]) for row in kept] == [
+        ("Started", 5000), ("Ended", 7000),
+    ]  # fmt: skip
+    assert noticed()["reused_id"] == 1
+    assert "began another charge as transaction T-1" in as_ada.get(reverse("inbox"), {"show": "messages"}).content.decode()
+
+
+def test_what_comes_after_the_end_changes_nothing(wire201: Wire) -> None:
+    tell(wire201, "Ended", 0, value(2000, "Transaction.End"), evse=EVSE, idToken=TOKEN)
+    assert tell(wire201, "Updated", 1, value(2500), state="Charging") == {}
+    assert tell(wire201, "Ended", 1, value(2000, "Transaction.End")) == {}
+    assert (one().running, one().meter_stop) == (False, 2000)
+    assert connector().status != "Charging"
+    assert noticed() == {"after_end": 1}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"triggerReason": "cablepluggedin"}, {"triggerReason": "Because"}, {"triggerReason": None}, {"evse": {"id": "one"}},
+        {"info": {"chargingState": "CHARGING"}}, {"info": {"stoppedReason": "Kicked", "timeSpentCharging": "5 min"}},
+        {"cableMaxCurrent": "32 A", "numberOfPhasesUsed": "three"}, {"offline": "no"}, {"idToken": {"idToken": CARD}},
+        {"idToken": {"idToken": CARD, "type": "iso14443"}}, {"idToken": {"idToken": "", "type": "NoAuthorization"}},
+    ],
+)  # fmt: skip
+def test_a_report_is_worth_more_than_what_stands_beside_it(more: dict[str, Any], wire201: Wire) -> None:
+    assert isinstance(tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), **{"evse": EVSE} | more), dict)
+    assert isinstance(tell(wire201, "Ended", 1, value(3000, "Transaction.End"), **more), dict)
+    assert (one().energy_wh, one().running) == (2000, False)
+
+
+def test_what_names_no_place_and_no_card(wire201: Wire) -> None:
+    assert wire201.call("StatusNotification", {"timestamp": now(), "connectorStatus": "available", "evseId": 0, "connectorId": 0}) == {}
+    assert wire201.call("Authorize", {"idToken": {"idToken": "", "type": "NoAuthorization"}})["idTokenInfo"]["status"]
+    body = {"requestId": 7, "generatedAt": now(), "seqNo": 0, "reportData": []}
+    assert isinstance(wire201.call("NotifyReport", body), dict | str)
+    assert "currentTime" in wire201.call("Heartbeat")
+
+
+def test_a_huge_event_harms_nobody(wire201: Wire, gateway: Gateway) -> None:
+    told = {
+        "eventId": 1, "timestamp": now(), "trigger": "Delta", "actualValue": "x" * 2500, "eventNotificationType": "HardWiredNotification",
+        "component": {"name": "Made-up"}, "variable": {"name": "Thing"}, "techInfo": "y" * 500,
+    }  # fmt: skip
+    body = {"generatedAt": now(), "seqNo": 0, "eventData": [told | {"eventId": number} for number in range(80)]}
+    assert wire201.call("NotifyEvent", body) == {}
+    assert "currentTime" in gateway.connect("LUM-0002").call("Heartbeat")
+
+
+def test_a_station_that_keeps_to_ocpp_is_told_nothing_of(wire: Wire, tree: Tree) -> None:
+    number = start(wire, at=now(minutes=-20))["transactionId"]
+    for minutes in (15, 10, 5):
+        meter(wire, {"value": str(4000 - minutes * 100)}, transaction=number, at=now(minutes=-minutes))
+    stop(wire, number, 4000, at=now())
+    row = Transaction.objects.get()
+    assert row.ended_at
+    assert row.ended_at - row.started_at > timedelta(minutes=19)
+    assert not Deviation.objects.exists()
