@@ -40,7 +40,20 @@ from stations.ocpp.events import (
 )
 from stations.ocpp.frames import OcppError
 from stations.ocpp.numbering import number as connector_number
-from stations.ocpp.reading import LARGEST, channel, clean, drop_unknown, fault, iso, number, refusal, reported, spelled_as, vendor_data, whole
+from stations.ocpp.reading import (
+    LARGEST,
+    channel,
+    clean,
+    drop_unknown,
+    fault,
+    iso,
+    number,
+    refusal,
+    reported,
+    spelled_as,
+    vendor_data,
+    whole,
+)
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply
 
 # Actions that we send; everything else in the schemas comes from stations.

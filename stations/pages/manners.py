@@ -71,7 +71,7 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("Nothing needs to be done; the end of a charge counts only under its own id. Newer firmware may put it right."),
     ),
     Kind.REUSED_ID: (
-        lazy("The earlier charge stays as it is booked. What the station tells of the new one is kept in the inbox, so that no energy is lost."),
+        lazy("The earlier charge stays as it is booked. What it tells of the new one is kept in the inbox, so that no energy is lost."),
         lazy("Compare both in the inbox. Report it to the manufacturer: ids of charges must never come twice."),
     ),
     Kind.NUMBERING: (

@@ -1,7 +1,9 @@
 """The test cases that a certified OCPP 1.6 server passes, each by its name and number with the alliance, seen from the station's end.
 
-Here: Core. Further cases stand with their part: test_reservations, test_local_lists, test_station_files, test_operations, test_capacity,
-test_certificates, test_security_profiles.
+Here: Core, Remote Trigger, and what of the other profiles is one message and its answer. Further cases stand with their part: lists (042,
+043) in test_local_lists, firmware and diagnostics (044, 045) and the security log (079) in test_station_files, secure firmware (080, 081)
+in test_operations, reservations (046-053) in test_reservations, charging profiles (056-067) in test_smart_charging, certificates (074-078)
+in test_certificates, the upgrade of the security profile (083) in test_security_changes, TLS (086, 087) in test_security_profiles.
 """
 
 from __future__ import annotations
@@ -12,13 +14,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from passes.actions import create_pass
 from passes.models import ChargePass, PassGroup
-from stations.actions import ask
-from stations.models import Command, ConfigurationKey, Connector, Station, Transaction
-from stations.ocpp.intents import ClearCache, Configure, Intent, ReadConfiguration, Reset, Start, Stop, Unlock
-from tests.conftest import CARD, Tree
+from stations.actions import ask, send_new_password
+from stations.models import Command, ConfigurationKey, Connector, Frame, Station, Transaction
+from stations.ocpp.intents import (
+    LOG_STATUS,
+    AskListVersion,
+    ClearCache,
+    Configure,
+    Intent,
+    ReadConfiguration,
+    Reset,
+    Start,
+    Stop,
+    Switch,
+    TellVendor,
+    Trigger,
+    Unlock,
+)
+from tests.conftest import CARD, STATION_PASSWORD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
 pytestmark = pytest.mark.engines
@@ -285,10 +302,55 @@ def test_tc_039_a_whole_transaction_while_offline(point: Point) -> None:
     assert timedelta(minutes=29) < found.ended_at - found.started_at < timedelta(minutes=31)
 
 
+@pytest.mark.parametrize(
+    ("version", "told"), [(7, "accepted"), (0, "accepted"), (-1, "accepted")], ids=["tc_042_2", "tc_042_1", "not_supported"]
+)
+def test_tc_042_local_list_version(version: int, told: str, point: Point) -> None:
+    action, payload, command = point.asked(AskListVersion(), {"listVersion": version})
+    assert (action, payload, command.state, command.answer) == ("GetLocalListVersion", {}, told, {"listVersion": version})
+
+
+def measured(point: Point) -> Any:
+    value = {"value": "5", "context": "Trigger", "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
+    return point.wire.call("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": at(), "sampledValue": [value]}]})
+
+
+@pytest.mark.parametrize(
+    ("wish", "name", "then"),
+    [
+        (Trigger("MeterValues", 1), "MeterValues", measured),
+        (Trigger("Heartbeat"), "Heartbeat", lambda point: point.wire.call("Heartbeat")),
+        (Trigger("StatusNotification", 1), "StatusNotification", lambda point: point.status(1, "Available")),
+        (Trigger(LOG_STATUS), "DiagnosticsStatusNotification", lambda p: p.wire.call("DiagnosticsStatusNotification", {"status": "Idle"})),
+        (
+            Trigger("FirmwareStatusNotification"), "FirmwareStatusNotification",
+            lambda point: point.wire.call("FirmwareStatusNotification", {"status": "Idle"}),
+        ),
+        (Trigger("BootNotification"), "BootNotification", lambda point: point.boot()),
+    ],
+)  # fmt: skip
+def test_tc_054_trigger_message(wish: Trigger, name: str, then: Callable[[Point], Any], point: Point) -> None:
+    action, payload, command = point.asked(wish, {"status": "Accepted"})
+    named = {"connectorId": wish.connector} if wish.connector else {}
+    assert (action, payload, command.state) == ("TriggerMessage", {"requestedMessage": name} | named, "accepted")
+    assert not isinstance(then(point), str), "no error"
+
+
+def test_tc_055_trigger_message_is_rejected(point: Point) -> None:
+    for word in ("Rejected", "NotImplemented"):
+        assert point.asked(Trigger("MeterValues", 1), {"status": word})[2].state == "rejected"
+
+
 @pytest.mark.parametrize(("word", "state"), [("Accepted", "accepted"), ("Rejected", "rejected")])
 def test_tc_061_clear_cache(word: str, state: str, point: Point) -> None:
     action, payload, command = point.asked(ClearCache(), {"status": word})
     assert (action, payload, command.state) == ("ClearCache", {}, state)
+
+
+@pytest.mark.parametrize(("word", "state"), [("Accepted", "accepted"), ("Rejected", "rejected"), ("UnknownVendorId", "rejected")])
+def test_tc_062_data_transfer_to_a_charge_point(word: str, state: str, point: Point) -> None:
+    action, payload, command = point.asked(TellVendor("org.example", "m", "x"), {"status": word})
+    assert (action, payload, command.state) == ("DataTransfer", {"vendorId": "org.example", "messageId": "m", "data": "x"}, state)
 
 
 def test_tc_064_data_transfer_to_the_server(point: Point) -> None:
@@ -307,6 +369,40 @@ def test_tc_068_a_card_of_the_same_group_stops(point: Point, tree: Tree) -> None
     point.stop(transaction, tag="11223344")
     charged(transaction, "Local")
     assert row(transaction).stop_id_tag == "11223344"
+
+
+@pytest.mark.parametrize(("connector", "answer"), [(1, "Accepted"), (0, "Accepted"), (1, "Scheduled"), (1, "Rejected")])
+def test_change_availability(connector: int, answer: str, point: Point) -> None:
+    if answer == "Scheduled":
+        point.start()
+    action, payload, command = point.asked(Switch(False, connector), {"status": answer})
+    assert (action, payload) == ("ChangeAvailability", {"connectorId": connector, "type": "Inoperative"})
+    assert command.state == ("rejected" if answer == "Rejected" else "accepted")
+    kept = {"Accepted": "Inoperative", "Scheduled": "Scheduled", "Rejected": "Operative"}[answer]
+    assert Connector.objects.get(station__identity="LUM-0001", number=1).availability == kept
+
+
+@pytest.mark.parametrize("word", ["Accepted", "Rejected"])
+def test_tc_073_update_password(word: str, point: Point, tree: Tree) -> None:
+    send_new_password(actor=tree.bob, station=Station.objects.get(identity="LUM-0001"))
+    message_id, action, payload = point.wire.expect_call()
+    assert (action, payload["key"]) == ("ChangeConfiguration", "AuthorizationKey")
+    point.wire.answer(message_id, {"status": word})
+    until(lambda: Command.objects.get().answered_at)
+    point.wire.close()
+    secret = bytes.fromhex(payload["value"]) if len(payload["value"]) == 40 else payload["value"].encode()
+    right = payload["value"] if word == "Accepted" else STATION_PASSWORD
+    assert len(secret) >= 16
+    assert "currentTime" in point.gateway.connect(password=right).call("Heartbeat")
+    assert payload["value"] not in str(list(Frame.objects.values_list("call", "answer")))
+
+
+def test_tc_085_basic_authentication(gateway: Gateway) -> None:
+    Point(gateway).boot()
+    for options in ({"user": "LUM-0002"}, {"password": "wrong-password-0123"}, {"headers": {}}):
+        with pytest.raises(InvalidStatus) as refused:
+            gateway.connect(**options)
+        assert refused.value.response.status_code == 401
 
 
 def test_tc_088_only_a_common_subprotocol_is_agreed_upon(gateway: Gateway) -> None:

@@ -309,24 +309,32 @@ def test_tc_e_38_the_car_is_not_ready(point: Point) -> None:
     assert row().running
 
 
-@pytest.mark.parametrize(
-    ("trigger", "reason", "more"),
-    [
-        ("StopAuthorized", "Local", {"idToken": TOKEN}), ("StopAuthorized", "Local", {"idToken": TOKEN}),
-        ("EVCommunicationLost", "EVDisconnected", {}), ("StopAuthorized", "Local", {"idToken": TOKEN}),
-        ("EVDeparted", "Local", {}), ("EVCommunicationLost", "EVDisconnected", {}),
-        ("ChargingStateChanged", "StoppedByEV", {}), ("RemoteStop", "Remote", {}), ("EVConnectTimeout", "Timeout", {}),
-        ("AbnormalCondition", "EmergencyStop", {}), ("EnergyLimitReached", "EnergyLimitReached", {}), ("TimeLimitReached", "TimeLimitReached", {}),
-    ],
-    ids=["tc_e_07", "tc_e_08", "tc_e_14", "tc_e_15", "tc_e_19", "tc_e_20", "tc_e_22", "tc_e_21", "tc_e_39", "e07_emergency", "e07_energy",
-         "e07_time"],
-)  # fmt: skip
-def test_tc_e_07_stop_options(trigger: str, reason: str, more: dict[str, Any], point: Point) -> None:
+CARD_STOPS: Step = ("StopAuthorized", {"reason": "Local", "idToken": TOKEN})
+CABLE_STOPS: Step = ("EVCommunicationLost", {"reason": "EVDisconnected"})
+LAST: dict[str, Step] = {
+    "tc_e_07_power_path_closed": CARD_STOPS,
+    "tc_e_08_energy_transfer_stopped": CARD_STOPS,
+    "tc_e_14_ev_disconnected": CABLE_STOPS,
+    "tc_e_15_stop_authorized": CARD_STOPS,
+    "tc_e_19_parking_bay_unoccupied": ("EVDeparted", {"reason": "Local"}),
+    "tc_e_20_ev_disconnected_at_the_car": CABLE_STOPS,
+    "tc_e_21_remote": ("RemoteStop", {"reason": "Remote"}),
+    "tc_e_22_suspended_by_the_car": ("ChargingStateChanged", {"reason": "StoppedByEV"}),
+    "tc_e_39_deauthorized_timeout": ("EVConnectTimeout", {"reason": "Timeout"}),
+    "e07_emergency": ("AbnormalCondition", {"reason": "EmergencyStop"}),
+    "e07_energy": ("EnergyLimitReached", {"reason": "EnergyLimitReached"}),
+    "e07_time": ("TimeLimitReached", {"reason": "TimeLimitReached"}),
+}
+
+
+@pytest.mark.parametrize("step", LAST.values(), ids=LAST)
+def test_tc_e_07_stop_options(step: Step, point: Point) -> None:
     point.charge()
-    said = point.end(trigger, reason, **more)
+    trigger, more = step
+    said = point.end(trigger, **more)
     assert said.keys() <= {"idTokenInfo", "totalCost"}
-    assert ("idTokenInfo" in said) == bool(more)
-    point.charged(reason)
+    assert ("idTokenInfo" in said) == ("idToken" in more)
+    point.charged(more["reason"])
 
 
 @pytest.mark.parametrize("pulled", [False, True], ids=["tc_e_16", "tc_e_17"])
@@ -452,7 +460,12 @@ def test_tc_f_05_remote_stop(point: Point) -> None:
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("Unlocked", "accepted"), ("UnlockFailed", "rejected"), ("OngoingAuthorizedTransaction", "rejected"), ("UnknownConnector", "rejected")],
+    [
+        ("Unlocked", "accepted"),
+        ("UnlockFailed", "rejected"),
+        ("OngoingAuthorizedTransaction", "rejected"),
+        ("UnknownConnector", "rejected"),
+    ],
     ids=["tc_f_06", "tc_f_07", "f05_running", "f05_unknown"],
 )
 def test_tc_f_06_unlock(word: str, told: str, point: Point) -> None:

@@ -1,4 +1,5 @@
-"""Two stations can never touch each other's rows, whatever ids they send: transactions, reservations, profiles, reports, monitors, requests."""
+"""Two stations can never touch each other's rows, whatever ids they send: of transactions, reservations, profiles, reports, monitors and
+requests."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ from tests.ocpp.conftest import Gateway, Wire, until
 pytestmark = pytest.mark.engines
 
 ROUND = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "25")), deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate],
-    database=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "25")), deadline=None, suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate], database=None,
 )  # fmt: skip
 OTHER = "VOLT-0001"  # of another tenant
 AT = "2026-01-02T03:04:05Z"
