@@ -148,7 +148,8 @@ ENDING: list[threading.Thread] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
-def every_server_ends() -> Iterator[None]:
+def every_server_ends(django_db_setup: None) -> Iterator[None]:
+    """Before the database of the tests is taken down: they have connections to it."""
     yield
     for thread in ENDING:
         thread.join(20)
