@@ -120,7 +120,10 @@ def _mend(action: str, payload: Payload) -> Payload:
 
 
 def _mend_stop(payload: Payload) -> None:
-    """The end of a transaction is worth more than what is said beside it."""
+    """The end of a transaction is worth more than what is said beside it, and than which one it is: without a number it is sorted out by
+    people."""
+    if payload.get("transactionId") in (None, ""):
+        payload["transactionId"] = 0
     data = payload.pop("transactionData", None)
     if isinstance(data, list | dict) and (good := _good_values(data)):
         payload["transactionData"] = good
