@@ -141,7 +141,7 @@ def test_every_answer_that_the_schemas_allow_gives_its_command_an_outcome(versio
         for action in sorted(reader.COMMANDS):
             payload = data.draw(payloads(reader.VERSION, action), action)
             answer = data.draw(payloads(reader.VERSION, f"{action}Response"), f"{action}Response")
-            if not (fits(reader.VERSION, action, payload) and _kept(payload) and _kept(answer)):
+            if not (fits(reader.VERSION, action, payload) and _kept(payload) and _kept(answer)) or "\\u0000" in json.dumps(payload):
                 continue
             assert speaker.check(action, payload) == ""
             speaker.intent(action, payload), speaker.connector_named(action, payload), speaker.outcome(answer)
@@ -159,7 +159,8 @@ def test_every_answer_that_the_schemas_allow_gives_its_command_an_outcome(versio
 
 
 def _kept(payload: Any) -> bool:
-    """Whether a database can hold it: a number beyond 64 bits is refused when a frame is read or a command is asked for."""
+    """Whether a database can hold it: a number beyond 64 bits is refused when a frame is read or a command is asked for, and so is
+    U+0000 in what we send."""
     if isinstance(payload, dict | list):
         return all(_kept(one) for one in (payload.values() if isinstance(payload, dict) else payload))
     return not isinstance(payload, int) or abs(payload) < 2**63
