@@ -8,11 +8,13 @@ ask these (stations.gateway.responders); else we say that we do not know.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from cryptography import x509
 from cryptography.x509 import ocsp
 
 from stations import hooks
@@ -26,6 +28,7 @@ from stations.pki.signing import HashData, Revoked
 from tenancy import sealing
 
 MOST_RESULT = 5500  # characters of ocspResult
+LONGEST_CHAIN = 10  # certificates
 GOOD, REVOKED, UNKNOWN = "good", "revoked", "unknown"
 
 
@@ -129,8 +132,9 @@ HANDLERS: dict[type[Any], Callable[[Sequence[Received], set[int]], dict[Entry, R
 def judge(offered: Sequence[Received]) -> dict[Received, str]:
     """What is said of the certificates that came with an Authorize (AuthorizeCertificateStatusEnumType, C07); nothing of one without.
 
-    The card itself, an eMAID, is decided on like any other. CertChainError is also said where nobody can tell whether it is revoked: a
-    certificate that was not looked at is not called good.
+    The card itself, an eMAID, is decided on like any other. A certificate counts only for the eMAID that it names, under an authority of
+    contracts. CertChainError is also said where nobody can tell whether it is revoked: a certificate that was not looked at is not called
+    good.
     """
     came = {
         entry: entry.event for entry in offered if isinstance(entry.event, CardOffered) and (entry.event.certificate or entry.event.chain)
@@ -142,23 +146,60 @@ def judge(offered: Sequence[Received]) -> dict[Received, str]:
     ours = _ours([one for event in came.values() for one in event.chain])
     found = {}
     for entry, event in came.items():
-        states = {ours[one].status if one in ours else _told(entry.responses.get(one)) for one in event.chain}
+        # What our own authorities have signed are certificates of stations: none of them is a contract
+        states = {
+            one: (REVOKED if ours[one].revoked else UNKNOWN) if one in ours else _told(entry.responses.get(one)) for one in event.chain
+        }
         found[entry] = _verdict(event, roots, states, entry.at)
     return found
 
 
-def _verdict(event: CardOffered, roots: Sequence[Any], states: set[str], at: datetime) -> str:
+def _verdict(event: CardOffered, roots: Sequence[x509.Certificate], states: Mapping[AskedCertificate, str], at: datetime) -> str:
+    """`states`: whether each certificate that the station asks about is revoked."""
+    asked = {hashes: state for one, state in states.items() if (hashes := _hashes(one))}
+    whole = len(asked) == len(states)
     if event.certificate:
         chain = reading.read_pem(event.certificate)
-        if not chain:
+        if not chain or len(chain) > LONGEST_CHAIN:
             return "CertChainError"
         if at > chain[0].not_valid_after_utc:
             return "CertificateExpired"
         if not reading.chains(chain[0], chain[1:], roots, at):
             return "CertChainError"
-    if REVOKED in states:
+        if not any(same_contract(name, event.id_tag) for name in reading.common_names(chain[0])):
+            return "NoCertificateAvailable"
+        named = {one: _names_of(one, [*chain[1:], *roots], {hashes.algorithm for hashes in asked}) for one in chain}
+        # They must be about what was sent, and at least about the contract itself
+        whole = whole and asked.keys() <= set().union(*named.values()) and not asked.keys().isdisjoint(named[chain[0]])
+    else:  # the station has looked at the chain itself
+        known = {_issuer(signing.hash_data(root, root, hashes.algorithm)) for root in roots for hashes in asked}
+        whole = whole and any(_issuer(hashes) in known for hashes in asked)
+    if REVOKED in states.values():
         return "CertificateRevoked"
-    return "CertChainError" if UNKNOWN in states else "Accepted"
+    return "Accepted" if whole and set(states.values()) == {GOOD} else "CertChainError"
+
+
+def _names_of(one: x509.Certificate, signers: Sequence[x509.Certificate], algorithms: Collection[str]) -> set[HashData]:
+    """As a station may name it."""
+    above = [signer for signer in signers if signer.subject == one.issuer and reading.signed(reading.der(one), reading.der(signer))]
+    return {signing.hash_data(one, signer, algorithm).folded for signer in above for algorithm in algorithms}
+
+
+def _issuer(hashes: HashData) -> tuple[str, str, str]:
+    return hashes.algorithm, hashes.name_hash.lower(), hashes.key_hash.lower()
+
+
+_SIGNS = re.compile(r"[^0-9A-Za-z]")
+_WITHOUT_CHECK_DIGIT = (11, 14)  # characters of an id of a contract by DIN 91286, and of an eMAID by ISO 15118-1
+
+
+def same_contract(one: str, other: str) -> bool:
+    """Whether two eMAIDs are the same: capitals, what stands between the parts, and a check digit that only one of them has do not
+    matter."""
+    short, long = sorted((_SIGNS.sub("", text).upper() for text in (one, other)), key=len)
+    if short == long:
+        return bool(short)
+    return len(short) in _WITHOUT_CHECK_DIGIT and len(long) == len(short) + 1 and long.startswith(short)
 
 
 def _told(response: bytes | None) -> str:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from websockets.exceptions import InvalidStatus
 
 from stations import actions, certificate_jobs, certificates
+from stations.gateway import contracts
 from stations.models import (
     Authority,
     CertificateRequest,
@@ -29,6 +30,7 @@ from stations.models import (
     Station,
     StationCertificate,
 )
+from stations.ocpp.events import AskedCertificate, CardOffered
 from stations.pki import reading, signing
 from stations.security_events import meaning
 from tests import csr
@@ -373,21 +375,44 @@ def test_c07_authorize_with_a_contract(gateway: Gateway, tree: Tree, authority: 
 
     def contract(days: int = 30) -> str:
         own = ec.generate_private_key(ec.SECP256R1())
-        return csr.certificate("NLLUMC0001", own, (root, key), days).public_bytes(serialization.Encoding.PEM).decode()
+        return csr.certificate(CARD, own, (root, key), days).public_bytes(serialization.Encoding.PEM).decode()
 
     assert said() == ("Accepted", None)
     assert said(certificate=contract()) == ("Accepted", "CertChainError"), "its root is not known"
     actions.import_authority(actor=None, name="Mobility", use="mo", certificate=pem, trusted=False)
-    assert said(certificate=contract()) == ("Accepted", "Accepted")
+    assert said(certificate=contract()) == ("Accepted", "CertChainError"), "nobody can tell whether it is revoked"
     assert said(certificate=contract(-1)) == ("Accepted", "CertificateExpired")
     assert said(certificate="nonsense") == ("Accepted", "CertChainError")
     assert said(iso15118CertificateHashData=[asked(root, 7)]) == ("Accepted", "CertChainError"), "nobody can tell whether it is revoked"
     asks(wire)
     row = receives(wire)[1]
     ours = asked(reading.kept(authority.certificate), int(row.serial, 16))
-    assert said(iso15118CertificateHashData=[ours]) == ("Accepted", "Accepted")
+    assert said(iso15118CertificateHashData=[ours]) == ("Accepted", "CertChainError"), "what stations have is no contract"
     actions.revoke_certificate(actor=None, certificate=row, reason="keyCompromise")
     assert said(iso15118CertificateHashData=[ours]) == ("Accepted", "CertificateRevoked")
+
+
+def test_a_contract_counts_for_the_emaid_that_it_names_and_for_its_own_chain() -> None:
+    root, key, _pem = csr.new_root("Mobility Root")
+    own, now = ec.generate_private_key(ec.SECP256R1()), timezone.now()
+    leaf = csr.certificate("NL-LUM-C00000001-7", own, (root, key))
+    other_root = csr.new_root("Stations")[0]
+
+    def of(issuer: x509.Certificate, serial: int) -> AskedCertificate:
+        data = asked(issuer, serial)
+        return AskedCertificate("SHA256", data["issuerNameHash"], data["issuerKeyHash"], data["serialNumber"], "")
+
+    def said(card: str, state: str = "good", about: AskedCertificate | None = None, certificate: bool = True) -> str:
+        one = about or of(root, leaf.serial_number)
+        pem = leaf.public_bytes(serialization.Encoding.PEM).decode() if certificate else ""
+        return contracts._verdict(CardOffered(card, "eMAID", certificate=pem, chain=(one,)), [root], {one: state}, now)
+
+    assert [said(card) for card in ("nllumc000000017", "NL-LUM-C00000001")] == ["Accepted"] * 2
+    assert said("NL-LUM-C00000002") == "NoCertificateAvailable"
+    assert (said("NLLUMC000000017", "unknown"), said("NLLUMC000000017", "revoked")) == ("CertChainError", "CertificateRevoked")
+    assert said("NLLUMC000000017", about=of(root, 4711)) == "CertChainError", "of another certificate"
+    assert said("NLLUMC000000017", certificate=False) == "Accepted"
+    assert said("NLLUMC000000017", about=of(other_root, 1), certificate=False) == "CertChainError"
 
 
 def test_invalid_certificate_events_in_words(wire: Wire, tree: Tree) -> None:
