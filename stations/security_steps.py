@@ -20,7 +20,7 @@ from stations.actions.commands import CommandRefused, ask
 from stations.models import Command, SecurityChange, Station, Transaction
 from stations.ocpp.intents import REBOOT_REQUIRED, ReadConfiguration, Reset
 from stations.ocpp.versions import speaker
-from stations.security_changes import AT_ONCE, Kind, State, end, take_over
+from stations.security_changes import AT_ONCE, DEADLINE, Kind, State, end
 
 PATIENCE = 120  # seconds for the delivery of a command, and again for its answer
 PAUSE = timedelta(seconds=60)  # between tries of a step that was not answered
@@ -65,19 +65,21 @@ def _advance_password(change: SecurityChange, now: datetime) -> None:
     if state == Command.State.ACCEPTED and command:
         if change.accepted_at is None:
             _wait(change, command.answered_at or now)
-    elif state == Command.State.TIMED_OUT:
+    elif state == Command.State.TIMED_OUT or (command is None and change.state == State.WAITING):
         if change.state == State.ASKING:
             _wait(change, None, _("It has not answered, so nobody knows which password it has: both let it in."))
     else:
         _fail(change, now, _why_refused(command))
         return
-    if now < change.deadline:
+    if now < change.deadline or not change.accepted_at:
         return
+    # After a yes nobody knows with which password it comes next: some take the new one only with their next restart. So neither is dropped
+    change.deadline = now + DEADLINE
+    change.save(update_fields=["deadline"])
     if change.fell_back_at:
-        _fail(change, now, _("It goes on with its old password, which stays in force."))
-    elif change.accepted_at:
-        note = _("It said yes and has not connected anew since. The old password no longer lets it in.")
-        take_over([change], {change.station_id: now}, note)
+        _say(change, _("It said yes and still comes with its old password. Both let it in until it comes with the new one."))
+    else:
+        _say(change, _("It said yes and has not connected anew since. Both passwords let it in until it comes with the new one."))
 
 
 def _advance_profile(change: SecurityChange, now: datetime) -> None:

@@ -228,7 +228,7 @@ def test_a_key_in_hexadecimal_may_be_sent_as_the_bytes_it_stands_for(gateway: Ga
     assert refused(gateway.connect)
 
 
-def test_after_the_deadline_the_old_password_ends_where_the_station_said_yes(gateway: Gateway, tree: Tree) -> None:
+def test_after_a_yes_both_passwords_count_until_the_new_one_was_used(gateway: Gateway, tree: Tree) -> None:
     wire = gateway.connect(subprotocols=["ocpp2.0.1"])
     online()
     send_new_password(actor=tree.bob, station=station())
@@ -239,9 +239,15 @@ def test_after_the_deadline_the_old_password_ends_where_the_station_said_yes(gat
     wire.answer(message_id, {"setVariableResult": [result]})
     in_state("waiting")
     SecurityChange.objects.update(deadline=timezone.now())
-    in_state("done")
-    assert refused(gateway.connect)
+    security_steps.advance()
+    assert "Both passwords let it in" in change().note
+    gateway.connect(subprotocols=["ocpp2.0.1"]).close()  # with the old one: it was only away for a moment
+    SecurityChange.objects.update(deadline=timezone.now())
+    security_steps.advance()
+    assert "still comes with its old password" in change().note
     gateway.connect(password=wanted["attributeValue"])
+    assert change().state == "done"
+    assert refused(gateway.connect)
 
 
 def test_profile_0_is_the_platforms_to_allow(tree: Tree) -> None:

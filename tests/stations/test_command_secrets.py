@@ -15,6 +15,7 @@ from stations.actions import request_command
 from stations.actions.configuration import check_entries
 from stations.configuration.values import check
 from stations.gateway import doors, hub, outbound
+from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Answered, Attached, Connect, StationState
 from stations.models import Command, ConfigurationChange, ConfigurationKey, Frame, Station
 from stations.ocpp import frames, masking
@@ -56,7 +57,7 @@ def knocks(station: Station, password: str) -> bool:
         version="1.6", gateway="g",
     )  # fmt: skip
     with transaction.atomic():
-        ((_entry, outcome),) = doors.connect([entry], set())
+        ((_entry, outcome),) = doors.connect([entry], set(), Notebook())
     return isinstance(outcome, Attached)
 
 
