@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from stations.action_words import TITLES
 from stations.explain import AVAILABLE, BUSY, FAULT, WAITING
 from stations.models import Command, ConfigurationKey
-from stations.ocpp import commands, intents, numbering, profiles
+from stations.ocpp import commands, intents, masking, numbering, profiles
 from stations.ocpp.intents import (
     LOG_STATUS,
     SECURITY_LOG_STATUS,
@@ -144,7 +144,7 @@ def title_of(command: Command, *, values: bool) -> str:
         case Switch():
             return (_("Put %s in service") if wanted.operative else _("Take %s out of service")) % where
         case Configure():
-            if not values:
+            if not values or masking.is_personal(wanted.key):
                 return _("Change %s in the configuration") % wanted.key
             key = wanted.key if wanted.attribute == "Actual" else f"{wanted.key} ({wanted.attribute})"
             return _("Change %(key)s to “%(value)s”") % {"key": key, "value": wanted.value}

@@ -20,7 +20,11 @@ from stations.ocpp import commands, masking
 SHORT = 160  # characters of a summary
 NOISE = ("Heartbeat", "MeterValues")
 
-_ANY_VALUE = re.compile(r'"value\\*"\s*:.*', re.DOTALL)
+# What may stand for a value in raw text, in any message: "value", "attributeValue", "apnPassword", "vpn"
+_ANY_VALUE = re.compile(
+    r'"(\w{0,40}(?:value|passw\w{0,20}|pwd|pin|psk|secret|techinfo)|\w{1,40}key|vpn|apn)\\*"\s*:.*', re.DOTALL | re.IGNORECASE
+)
+_WITHOUT_NAME = ('"vpn', '"writeonly"', "\\u00")  # a secret whose name says nothing, or is written so that it is not found
 
 
 class Message(NamedTuple):
@@ -95,8 +99,9 @@ def mask_raw(text: str, cards: bool) -> str:
     """Raw text, perhaps cut off, without secrets; without `cards` nothing of it where it may hold the number of a card."""
     if not cards and masking.names_cards(text):
         return masking.MASK
-    if masking.is_secret(text):
-        text = _ANY_VALUE.sub(f'"value":{masking.MASK}', text)  # to the end: where a value ends is not certain in such text
+    folded = text.lower()
+    if masking.is_secret(text) or any(sign in folded for sign in _WITHOUT_NAME):
+        text = _ANY_VALUE.sub(rf'"\1":{masking.MASK}', text)  # to the end: where a value ends is not certain in such text
     return masking.without_url_passwords(text)
 
 

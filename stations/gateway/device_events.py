@@ -34,8 +34,8 @@ def noticed(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply
                     station_id=station, event_id=one.id, at=effective(one.at.at, entry.at) or entry.at, received_at=entry.at,
                     trigger=one.trigger, kind=one.kind, key=str(variable), component=variable.component, evse=variable.evse,
                     connector=variable.connector, value=shown(variable, one.value), cause=one.cause, tech_code=one.tech_code,
-                    tech_info=one.tech_info, cleared=one.cleared, transaction_id=one.transaction_id, monitor_id=one.monitor,
-                    severity=one.severity,
+                    tech_info=shown(variable, one.tech_info), cleared=one.cleared, transaction_id=one.transaction_id,
+                    monitor_id=one.monitor, severity=one.severity,
                 )))  # fmt: skip
     if found:
         _learn_of_monitors(found)

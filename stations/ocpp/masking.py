@@ -8,10 +8,14 @@ from typing import Any
 from stations.ocpp.events import Payload
 
 MASK = "****"
-_SECRET_KEY = re.compile(r"authorizationkey|passw|passphrase|passcode|secret|privatekey|psk$|pincode|(?:^|[._\-]|sim)pin$", re.IGNORECASE)
-
-
-_NAMES = re.compile(r"[/:@]")  # between the names in that of a variable
+# Names of keys of 1.6 and of variables; also found in raw text. A public key is no secret.
+_SECRET_KEY = re.compile(
+    r"authorizationkey|passw|pwd|passphrase|passcode|secret|pincode|(?:^|[._\-\"]|sim)pin(?![a-z0-9])|psk(?![a-z])"
+    r"|(?:wlan|wi-?fi|wpa[23]?|wep|vpn|apn|network|pre-?shared|shared|private|api|access|session|ssh|aes|hmac|encrypt(?:ion)?)"
+    r"[._\-]?key(?!pad|board)",
+    re.IGNORECASE,
+)
+_NAMES = re.compile(r"[/:@\s]")  # between the names in that of a variable
 
 
 def is_secret(key: str) -> bool:
@@ -45,8 +49,12 @@ def without_secrets(action: str, payload: Payload, *, every_value: bool = False)
 
 # 2.0.1: what carries values of variables, from us or from the station
 _VARIABLES = frozenset({"GetVariables", "SetVariables", "NotifyReport", "NotifyEvent"})
-_VALUES = ("attributeValue", "actualValue", "value")
+_VALUES = ("attributeValue", "actualValue", "value", "techInfo")
+WRITE_ONLY = "WriteOnly"  # MutabilityEnumType: it is never to be shown, whatever its name says
 _SECRET_FIELDS = frozenset({"password", "apnPassword", "simPin", "key"})  # of SetNetworkProfile
+
+
+_PARTS = ("name", "instance")
 
 
 def _without_variables(payload: Payload, every_value: bool = False) -> Payload:
@@ -57,7 +65,10 @@ def _without_variables(payload: Payload, every_value: bool = False) -> Payload:
             return without_url_passwords(value) if isinstance(value, str) else value
         variable = value.get("variable")
         component = value.get("component")
-        secret = secret or any(is_secret(str(one.get("name", ""))) for one in (variable, component) if isinstance(one, dict))
+        secret = secret or value.get("mutability") == WRITE_ONLY
+        secret = secret or any(
+            is_secret(str(one.get(name, ""))) for one in (variable, component) if isinstance(one, dict) for name in _PARTS
+        )
         return {name: MASK if secret and name in _VALUES and one else shown(one, secret) for name, one in value.items()}
 
     changed: Payload = shown(payload, every_value)
@@ -90,6 +101,7 @@ def _without_tokens(payload: Payload) -> Payload:
 _FREE_TEXT = frozenset({"DataTransfer", "NotifyCustomerInformation"})
 # A contract for plug and charge names who has it
 _OF_CONTRACTS: dict[str, tuple[str, ...]] = {"Authorize": ("certificate",), "Get15118EVCertificate": ("exiRequest", "exiResponse")}
+_KEYS = frozenset({"ChangeConfiguration", "GetConfiguration"})  # 1.6: values of keys
 _CARD_KEY = re.compile(r"id_?(tag|token)$", re.IGNORECASE)
 
 
@@ -100,13 +112,16 @@ def names_cards(text: str) -> bool:
     return any(sign in folded for sign in CARD_SIGNS)
 
 
-# Variables that hold the number of a card, or tell whose car it is
-_PERSONAL_VARIABLE = re.compile(r"token$|vehicleid$", re.IGNORECASE)
+# Keys and variables that hold the number of a card or of a contract, or tell whose car it is
+_PERSONAL_KEY = re.compile(
+    r"(?:tokens?|tags?|tag_?u?id|vehicle_?id|evcc_?id|emaid|contract_?cert(?:ificate)?s?|passgroup_?id|card_?(?:u?id|number)|^vin|vehicle_?vin)$",
+    re.IGNORECASE,
+)
 
 
-def is_personal(variable: str) -> bool:
-    """Whether a variable of this name tells of a person: the card that was read, the car that is connected."""
-    return bool(_PERSONAL_VARIABLE.search(variable))
+def is_personal(key: str) -> bool:
+    """Whether a key or a variable of this name tells of a person: the card that was read, the car that is connected."""
+    return any(_PERSONAL_KEY.search(part) for part in _NAMES.split(key))
 
 
 CARD_SIGNS = (
@@ -119,7 +134,25 @@ CARD_SIGNS = (
     "datatransfer",
     "notifycustomer",
     'token"',
+    'tokens"',
+    'tag"',
+    'tags"',
+    "tagid",
+    "tag_id",
+    "taguid",
     "vehicleid",
+    "vehicle_id",
+    "evccid",
+    "evcc_id",
+    "emaid",
+    'contractcertificate"',
+    'contractcert"',
+    "passgroupid",
+    "cardid",
+    "carduid",
+    "card_id",
+    "cardnumber",
+    'vin"',
     "exirequest",
     "exiresponse",
     "\\u00",
@@ -136,6 +169,8 @@ def without_cards(action: str, payload: Any) -> Any:
     signed = payload.get("format") == "SignedData"
     if action in _VARIABLES and isinstance(payload.get("variable"), dict) and is_personal(str(payload["variable"].get("name", ""))):
         payload = _valueless(payload)
+    if action in _KEYS and payload.get("value") and is_personal(str(payload.get("key", ""))):
+        payload = {**payload, "value": MASK}
     contract = _OF_CONTRACTS.get(action, ())
     return {
         key: MASK
@@ -152,7 +187,7 @@ def _valueless(value: Any) -> Any:
         return [_valueless(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name: MASK if name in (*_VALUES, "techInfo") and one else _valueless(one) for name, one in value.items()}
+    return {name: MASK if name in _VALUES and one else _valueless(one) for name, one in value.items()}
 
 
 # A password may hold anything but blanks. Bounded, so that a long text takes no longer than its length.

@@ -18,9 +18,10 @@ from stations.configuration.catalogue import known
 from stations.configuration.values import MASK, hides, in_words, is_secret, shown
 from stations.controls import Situation
 from stations.models import ConfigurationChange, Station
+from stations.ocpp import masking
 from stations.ocpp.intents import Configure, ConfigureMany
 from stations.pages.command_rows import CommandRow
-from stations.pages.configuration_rows import is_personal, rows_of, station_of
+from stations.pages.configuration_rows import rows_of, station_of
 from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
 from tenancy.rights import PERSONAL_DATA
@@ -75,7 +76,7 @@ class ChangeTable(Table):
             return "", _("no such key")
         if is_secret(record.key, self.station.ocpp_version):
             return MASK if value else "", _("secret: never shown")
-        if value and is_personal(record.key) and not self.situation.may(PERSONAL_DATA):
+        if value and masking.is_personal(record.key) and not self.situation.may(PERSONAL_DATA):
             return MASK, _("tells of a person")
         value = shown(record.key, value, self.station.ocpp_version)
         return value, in_words(known(record.key, self.station.ocpp_version), value) or ("" if value else _("empty"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -13,13 +13,12 @@ from stations.configuration.catalogue import DECIMAL, NUMBER, Known, Text
 from stations.configuration.characteristics import Row, entry_of
 from stations.configuration.compare import in_order
 from stations.configuration.explained import takes
-from stations.configuration.values import MASK, in_words, is_secret, shown
+from stations.configuration.values import MASK, hides, in_words, is_secret, shown
 from stations.controls import Situation
 from stations.models import Command, ConfigurationKey, DeviceVariable, Station
 from stations.models.device import ACTUAL
 from stations.ocpp import masking
 from stations.ocpp.intents import Configure, ConfigureMany
-from stations.ocpp.variables import Variable
 from stations.ocpp.versions import actions, has_variables
 from stations.pages.command_rows import CommandRow, command_rows
 from tenancy.links import link
@@ -85,7 +84,7 @@ class Key:
 
     def holds(self, text: str) -> bool:
         entry = self.entry
-        said = [self.key, "" if self.secret else self.value, self.words, *((entry.name, entry.text) if entry else ())]
+        said = [self.key, "" if hides(self.value) else self.value, self.words, *((entry.name, entry.text) if entry else ())]
         return any(text in str(one).casefold() for one in said)
 
 
@@ -102,7 +101,8 @@ def rows_of(request: HttpRequest, station: Station) -> dict[str, Row]:
         rows = DeviceVariable.objects.visible_to(request.user).filter(station=station, attribute=ACTUAL)
         found = {row.key: row for row in impersonal(request, station, rows)}
     else:
-        found = {row.key: row for row in ConfigurationKey.objects.visible_to(request.user).filter(station=station)}
+        keys = ConfigurationKey.objects.visible_to(request.user).filter(station=station)
+        found = {row.key: row for row in impersonal(request, station, keys)}
     return {key: found[key] for key in in_order(found, station.ocpp_version)}
 
 
@@ -110,21 +110,20 @@ def row_of(request: HttpRequest, station: Station, key: str, attribute: str = AC
     if has_variables(station.ocpp_version):
         rows = DeviceVariable.objects.visible_to(request.user).filter(station=station, key=key, attribute=attribute)
         return next(iter(impersonal(request, station, rows)), None)
-    return ConfigurationKey.objects.visible_to(request.user).filter(station=station, key=key).first()
+    keys = ConfigurationKey.objects.visible_to(request.user).filter(station=station, key=key)
+    return next(iter(impersonal(request, station, keys)), None)
 
 
-def impersonal(request: HttpRequest, station: Station, rows: Iterable[DeviceVariable]) -> list[DeviceVariable]:
+_Row = TypeVar("_Row", ConfigurationKey, DeviceVariable)
+
+
+def impersonal(request: HttpRequest, station: Station, rows: Iterable[_Row]) -> list[_Row]:
     """What tells of a person is masked for who may not see that: the card that was read, the car that is connected."""
     found, whole = list(rows), may(request.user, PERSONAL_DATA, station)
     for row in found:
-        if row.value and not whole and is_personal(row.key):
+        if row.value and not whole and masking.is_personal(row.key):
             row.value = MASK
     return found
-
-
-def is_personal(key: str) -> bool:
-    variable = Variable.parse(key)
-    return variable is not None and masking.is_personal(variable.name)
 
 
 def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, CommandRow]:

@@ -22,8 +22,9 @@ from stations.configuration.values import MASK, in_words, is_secret, shown
 from stations.controls import Situation
 from stations.models import ConfigurationChange, DeviceEvent, DeviceReport, DeviceVariable, Severity, Station
 from stations.models.device import ACTUAL
+from stations.ocpp import masking
 from stations.ocpp.intents import Configure
-from stations.pages.configuration_rows import is_personal, station_of
+from stations.pages.configuration_rows import station_of
 from stations.pages.device_model import Progress, subpages
 from stations.pages.device_monitors import severity_state, severity_words
 from stations.pages.sheet_head import sheet_context
@@ -103,7 +104,7 @@ class EventTable(Table):
         return record.key
 
     def value_value(self, record: DeviceEvent) -> str:
-        if is_secret(record.key) or (not self.cards and is_personal(record.key)):
+        if is_secret(record.key) or (not self.cards and masking.is_personal(record.key)):
             return MASK if record.value else ""
         return shown(record.key, record.value)
 
@@ -132,7 +133,7 @@ class EventTable(Table):
         return format_html("{} {}{}", said, more[0] if more else "", sub)
 
     def value_code(self, record: DeviceEvent) -> str:
-        info = "" if not self.cards and is_personal(record.key) else record.tech_info
+        info = "" if is_secret(record.key) or (not self.cards and masking.is_personal(record.key)) else record.tech_info
         return ": ".join(part for part in (record.tech_code, info) if part)
 
     def render_code(self, record: DeviceEvent) -> str:
@@ -210,7 +211,7 @@ def changes_between(request: HttpRequest, situation: Situation, since: datetime,
         entry = known(key)
 
         def told(value: str | None, key: str = key) -> str:
-            if value and (is_secret(key) or (not cards and is_personal(key))):
+            if value and (is_secret(key) or (not cards and masking.is_personal(key))):
                 return MASK
             return shown(key, value or "")
 

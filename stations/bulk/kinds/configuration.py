@@ -19,24 +19,27 @@ from stations.configuration import compare
 from stations.configuration.catalogue import SECRET, Known, catalogue, known
 from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, readings
 from stations.configuration.setting import attempts, cut, named, needs_reset, outcome_of, summary
-from stations.configuration.values import LONGEST, LONGEST_KEY, check, fits_version, in_words, is_secret, same, shown
+from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, check, fits_version, in_words, is_secret, same, shown
 from stations.controls import Situation
 from stations.models import BulkItem, Command, ConfigurationTemplate
 from stations.models.shared import above, matches
-from stations.ocpp import intents
+from stations.ocpp import intents, masking
 from stations.ocpp.intents import Configure, Reset
 from tenancy.models import User
-from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, RESET_STATIONS
+from tenancy.rights import CHANGE_CONFIGURATION, PERSONAL_DATA, READ_CONFIGURATION, RESET_STATIONS
 
 GROUP = lazy("Configuration")
 OTHER = "*"  # another key than those of the catalogue
 
 
 def reading_of(situation: Situation) -> Reading:
-    """As it was last read; nothing for who may not read it."""
+    """As it was last read; nothing for who may not read it. What tells of a person is masked for who may not see that."""
     if not situation.may(READ_CONFIGURATION):
         return {}
-    return situation.together.read(readings).get(situation.station.pk, {})
+    found = situation.together.read(readings).get(situation.station.pk, {})
+    if situation.may(PERSONAL_DATA):
+        return found
+    return {key: one._replace(value=MASK) if one.value and masking.is_personal(key) else one for key, one in found.items()}
 
 
 # -- one key ------------------------------------------------------------------------------------------------------------------------------
