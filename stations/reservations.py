@@ -45,6 +45,9 @@ _WORDS: dict[tuple[str, str], Text] = {
     (State.REFUSED, intents.NOT_SUPPORTED): lazy("The station does not know reservations."),
     (State.REFUSED, "undelivered"): lazy("The station was not reached in time: nothing is kept."),
     (State.REMOVED, intents.REJECTED): lazy("When it was to be cancelled the station said that it has no such reservation."),
+    (State.CANCELLED, Reservation.HERE_ALONE): lazy(
+        "Cancelled here alone: the station had no connection, so it keeps the connector all the same until the time is over."
+    ),
     (State.EXPIRED, "NoTransaction"): lazy("The card was shown, but no charge began."),
 }
 

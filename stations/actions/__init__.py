@@ -112,6 +112,7 @@ from stations.actions.reservations import cancel_reservation, reserve, why_not_c
 from stations.actions.security import (
     cancel_security_change,
     demand_security_profile,
+    has_certificate,
     raise_security_profile,
     send_new_password,
     why_not_profile,
@@ -182,6 +183,7 @@ __all__ = [
     "end_maintenance",
     "fetch_log",
     "give_up_update",
+    "has_certificate",
     "import_authority",
     "install_root",
     "let_authority_sign",

@@ -57,14 +57,19 @@ def reserve(
 
 @transaction.atomic
 def cancel_reservation(*, actor: User | None, reservation: Reservation) -> None:
-    """Ask the station to give it free; its answer says whether it did. ValidationError where it is over already or was never answered,
-    CommandRefused where the station cannot be asked."""
+    """Ask the station to give it free; its answer says whether it did. One without a connection cannot be asked and keeps it until it
+    expires: it is cancelled in the portal's own record alone. ValidationError where it is over already or was never answered,
+    CommandRefused where the station cannot be asked all the same."""
     row = Reservation.objects.select_for_update(of=("self",)).get(pk=reservation.pk)
     station = reservation.station
     if why := why_not_cancelled(row):
         raise ValidationError(why)
-    row.command = ask(actor=actor, station=station, intent=CancelReservation(row.key), recorded=False)
-    row.save(update_fields=["command"])
+    if station.connected:
+        row.command = ask(actor=actor, station=station, intent=CancelReservation(row.key), recorded=False)
+        row.save(update_fields=["command"])
+    else:
+        row.state, row.word, row.ended_at = Reservation.State.CANCELLED, Reservation.HERE_ALONE, timezone.now()
+        row.save(update_fields=["state", "word", "ended_at"])
     _record(actor, "cancel_reservation", row, station)
     nudges.stations_changed(station.pk)
 

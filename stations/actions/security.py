@@ -24,7 +24,16 @@ def why_not_profile(actor: User | None, station: Station, profile: int) -> str:
     """Why `actor` may not demand this profile of the station; empty when they may."""
     if profile == SecurityProfile.NONE and actor is not None and not at_platform(actor, MANAGE_STATIONS):
         return _("Without a password anybody could speak for the station. Only the administrators of the platform can allow that.")
+    if profile >= SecurityProfile.TLS and profile > station.security_profile:
+        return why_no_tls(station)
     return ""
+
+
+def why_no_tls(station: Station) -> str:
+    """Why the station can come with neither profile 2 nor 3; empty where it finds the portal with TLS."""
+    if addresses.tls_url(station) or (station.connected and station.connected_tls):
+        return ""
+    return _("This portal has no TLS for stations yet. The operator of the platform sets it up: OCPP_TLS_PORT, or a proxy with HTTPS.")
 
 
 @transaction.atomic
@@ -55,15 +64,15 @@ def why_not_raised(station: Station, profile: int) -> str:
     if SecurityChange.objects.filter(station=station, kind=SecurityChange.Kind.PROFILE, ended_at=None).exists():
         return _("A change of its profile is under way. Cancel that first.")
     if not addresses.tls_url(station):
-        return _("This portal has no TLS for stations yet. The operator of the platform sets it up: OCPP_TLS_PORT, or a proxy with HTTPS.")
-    if profile == SecurityProfile.CERTIFICATE and not _has_certificate(station) and not settings.OCPP_TLS_CLIENT_CA:
+        return why_no_tls(station) or _("Nobody has told by which address stations find TLS here: OCPP_TLS_URL.")
+    if profile == SecurityProfile.CERTIFICATE and not has_certificate(station) and not settings.OCPP_TLS_CLIENT_CA:
         return _("No certificate of it is known with which it could come back. Have one signed for it first.")
     if not station.connected:
         return _("%s is not connected, so it cannot be asked anything now.") % station
     return ""
 
 
-def _has_certificate(station: Station) -> bool:
+def has_certificate(station: Station) -> bool:
     """Whether it has one that we have signed, or met, and that is good now."""
     good = StationCertificate.objects.filter(
         station=station, use=StationCertificate.Use.STATION, state=StationCertificate.State.INSTALLED, not_after__gt=timezone.now()

@@ -38,6 +38,7 @@ class Reservation(models.Model):
     STANDING = (State.MADE, State.UNCERTAIN)
     OPEN = (State.ASKED, *STANDING)
     LARGEST_KEY = 2**31 - 1
+    HERE_ALONE = "HereAlone"  # `word` of one that was cancelled while its station had no connection
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"

@@ -227,10 +227,13 @@ def reservation_cancel(request: HttpRequest, pk: int) -> HttpResponse:
         request, act, title=_("Cancel this reservation?"),
         consequences=[
             _("%(where)s is reserved for %(card)s until %(until)s.") % words,
-            _("The station is asked to give it free. Then whoever comes may charge."),
+            _("The station is asked to give it free. Then whoever comes may charge.")
+            if station.connected
+            else _("The station has no connection, so it cannot be asked: it keeps it until then. Only the record here is cancelled."),
         ],
-        refusal=why_not_cancelled(row) or situation.unreachable(), submit_label=_("Cancel reservation"), cancel_url=back,
-        done=_("Asked %s to cancel the reservation.") % station, done_url=back, breadcrumbs=trail(station),
+        refusal=why_not_cancelled(row) or (situation.unreachable() if station.connected else ""),
+        submit_label=_("Cancel reservation"), cancel_url=back, done_url=back, breadcrumbs=trail(station),
+        done=_("Asked %s to cancel the reservation.") % station if station.connected else _("Cancelled here."),
     )  # fmt: skip
 
 

@@ -50,6 +50,7 @@ class Change(NamedTuple):
     word: explain.Text
     by: str
     cancel_url: str
+    why: str  # it fell back
 
 
 class DemandForm(forms.Form):
@@ -102,10 +103,11 @@ def security_context(request: HttpRequest, situation: Situation) -> dict[str, An
         "past": [one for one in shown if one.row.ended_at is not None],
         "may_manage": situation.may(MANAGE_STATIONS),
         "raises": [
-            (profile, SecurityProfile(profile).label, link("station_security_raise", station.pk, profile=str(profile)))
+            (profile, actions.why_not_raised(station, profile), link("station_security_raise", station.pk, profile=str(profile)))
             for profile in (SecurityProfile.TLS, SecurityProfile.CERTIFICATE)
             if profile > max(station.security_profile, station.connected_profile or 0)
         ],
+        "lacks_certificate": not actions.has_certificate(station),
         "demand_url": link("station_security_demand", station.pk),
         "password_url": link("station_security_password", station.pk),
         "by_hand_url": link("station_password", station.pk),
@@ -134,7 +136,23 @@ def _shown(request: HttpRequest, situation: Situation, row: SecurityChange) -> C
     what = _("New password") if row.kind == SecurityChange.Kind.PASSWORD else _("Raise to profile %s") % word(row.profile)
     by = person(user_of(request), row.actor, station.location.organization.path, station.location_id) if row.actor else _("the portal")
     cancel = link("station_security_cancel", station.pk, row.pk) if row.ended_at is None and situation.may(MANAGE_STATIONS) else ""
-    return Change(row, what, STATES[SecurityChange.State(row.state)], row.get_state_display(), by, cancel)
+    return Change(row, what, STATES[SecurityChange.State(row.state)], row.get_state_display(), by, cancel, _why_fallen(row, station))
+
+
+def _why_fallen(row: SecurityChange, station: Station) -> str:
+    """Why it has likely come back in the old way, and what to do."""
+    if row.kind != SecurityChange.Kind.PROFILE or row.fell_back_at is None or row.state == SecurityChange.State.DONE:
+        return ""
+    url = addresses.tls_url(station)
+    if station.ocpp_version == "1.6":
+        return _(
+            "Likely it does not know the address, %s, because OCPP 1.6 cannot tell it, or it does not trust the certificate shown there. "
+            "Set both at the station, and raise it again."
+        ) % url  # fmt: skip
+    return _(
+        "Likely it cannot reach %s, or does not trust the certificate shown there. Install its root certificate on the station, and raise "
+        "it again."
+    ) % url  # fmt: skip
 
 
 def security(request: HttpRequest, pk: int) -> HttpResponse:
@@ -159,15 +177,48 @@ def demand(request: HttpRequest, pk: int) -> HttpResponse:
     field = form.fields["profile"]
     assert isinstance(field, forms.TypedChoiceField)
     refusal = actions.why_not_profile(user, station, SecurityProfile.NONE)
+    no_tls = actions.why_not_profile(user, station, SecurityProfile.CERTIFICATE)
     choices = [one for one in SecurityProfile.choices if one[0] != SecurityProfile.NONE or not refusal or station.security_profile == 0]
     field.choices = [(number, f"{label}. {PROFILES[number]}") for number, label in choices]
     said = _("With less it is refused from its next connection on. If it is connected with less now, it is disconnected at once.")
     if station.connected_profile is not None:
         said += " " + _("It last came with profile %s.") % word(station.connected_profile)
+    if request.method == "POST" and form.is_valid():
+        profile = form.cleaned_data["profile"]
+        if profile > max(station.security_profile, station.connected_profile or 0) and station.connected_profile is not None:
+            return _sure(request, station, profile)
     return form_page(
         request, form, lambda data: actions.demand_security_profile(actor=user, station=station, profile=data["profile"]),
         title=_("Security profile of %s") % station, submit_label=_("Save"), cancel_url=back(request, station),
-        done=_("Saved."), done_url=back(request, station), breadcrumbs=trail(station), intro=f"{said} {refusal}".strip(),
+        done=_("Saved."), done_url=back(request, station), breadcrumbs=trail(station),
+        intro=" ".join(part for part in (said, refusal, no_tls) if part),
+    )  # fmt: skip
+
+
+def _sure(request: HttpRequest, station: Station, profile: int) -> HttpResponse:
+    """The second question, where the station comes with less than what is to be demanded: it is cut off by that."""
+    name = word(profile)
+    if station.connected:
+        first = _("It is connected with profile %(has)s, which is less: it is cut off now, and can be asked nothing any more.")
+    else:
+        first = _("It last came with profile %(has)s, which is less: so it does not get in any more.")
+    consequences = [
+        first % {"has": word(station.connected_profile)},
+        _("It gets back in with profile %(profile)s at %(url)s: that must be set at the station itself, or be ready there.")
+        % {"profile": name, "url": addresses.tls_url(station)} if profile >= SecurityProfile.TLS
+        else _("It gets back in with its password: that must be set at the station itself."),
+        _("Or demand here again what is demanded now, %s: then it gets in as before.") % word(station.security_profile),
+    ]  # fmt: skip
+    if profile == SecurityProfile.CERTIFICATE and not actions.has_certificate(station):
+        consequences.insert(1, _("No certificate of it is known here with which it could come back."))
+    if profile >= SecurityProfile.TLS:
+        consequences.append(_("“Raise” is the safer way: it tells the station first, and lets it in by the old until it has come back."))
+    return confirm_page(
+        request, lambda: actions.demand_security_profile(actor=user_of(request), station=station, profile=profile),
+        title=_("Demand profile %(profile)s of %(station)s?") % {"profile": name, "station": station}, consequences=consequences,
+        refusal=actions.why_not_profile(user_of(request), station, profile), submit_label=_("Demand it"),
+        cancel_url=back(request, station), done=_("Saved."), done_url=back(request, station), breadcrumbs=trail(station),
+        hidden=[("profile", profile), ("sure", "1")],
     )  # fmt: skip
 
 
@@ -176,14 +227,22 @@ def raise_profile(request: HttpRequest, pk: int) -> HttpResponse:
     wanted = request.GET.get("profile", "")
     profile = int(wanted) if wanted in ("2", "3") else max(2, min(3, station.security_profile + 1))
     url = addresses.tls_url(station)
+    if station.ocpp_version == "1.6":  # no message of it carries an address
+        where = _(
+            "OCPP 1.6 cannot tell it an address: it makes it from its own, with wss:// in place of ws://, or it must be set at the station "
+            "first. This portal has TLS at %s."
+        )
+    else:
+        where = _("It is told that this portal has TLS at %s.")
     consequences = [
         _("The station is told to connect with profile %s.") % SecurityProfile(profile).label,
-        _("It finds this portal with TLS at %s. It must trust the certificate shown there: see to its root certificate first.") % url,
+        where % url,
+        _("It must trust the certificate shown there: see to its root certificate first."),
         _("Until it has come back so, the old profile lets it in too. If it cannot, it falls back, and nothing is lost."),
         _("Once it has come back so, less is no longer enough. It cannot be lowered from here again."),
     ]
     if profile == SecurityProfile.CERTIFICATE:
-        consequences.insert(2, _("It shows the certificate that was signed for it; without one it cannot come back."))
+        consequences.insert(3, _("It shows the certificate that was signed for it; without one it cannot come back."))
     return confirm_page(
         request, lambda: actions.raise_security_profile(actor=user_of(request), station=station, profile=profile),
         title=_("Raise %(station)s to security profile %(profile)d?") % {"station": station, "profile": profile},

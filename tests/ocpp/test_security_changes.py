@@ -273,8 +273,11 @@ def test_the_page_shows_it_and_offers_what_can_be_done(tree: Tree, as_bob: Clien
     assert "0: its id alone" in as_ada.get(f"{url}demand/").content.decode()
     assert "Only the administrators of the platform" in as_bob.post(f"{url}demand/", {"profile": "0"}).content.decode()
     assert "This portal has no TLS for stations yet." in as_bob.get(f"{url}raise/?profile=2").content.decode()
+    assert "This portal has no TLS for stations yet." in as_bob.post(f"{url}demand/", {"profile": "2", "sure": "1"}).content.decode()
     Station.objects.filter(pk=tree.station.pk).update(origin="https://portal.example.org")
     assert "No certificate of it is known" in as_bob.get(f"{url}raise/?profile=3").content.decode()
+    assert "it is cut off now" in as_bob.post(f"{url}demand/", {"profile": "2"}).content.decode()
+    assert station().security_profile == 1, "only asked"
     assert as_bob.post(f"{url}raise/?profile=2", {"confirmed": "1"}).status_code == 302
     assert "A change of its profile is under way" in as_bob.get(f"{url}raise/?profile=3").content.decode()
     assert as_bob.post(f"{url}{change().pk}/cancel/", {"confirmed": "1"}).status_code == 302

@@ -137,7 +137,8 @@ def test_profile_0_needs_no_password_and_is_throttled_like_all(gateway: Gateway)
 
 def test_a_higher_demand_disconnects_who_is_in_with_less(gateway: Gateway, folder: Path, tree: Tree) -> None:
     wire = gateway.connect()
-    demand_security_profile(actor=tree.bob, station=Station.objects.get(identity="LUM-0001"), profile=2)
+    with override_settings(OCPP_TLS_URL="wss://portal.example.org"):
+        demand_security_profile(actor=tree.bob, station=Station.objects.get(identity="LUM-0001"), profile=2)
     assert wire.closed() == 1008
     assert refused(gateway.connect)[2] == "no_tls"
 

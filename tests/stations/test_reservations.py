@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stations.models import CardOffer, Command, Connector, Reservation, Transaction, VendorMessage
+from stations.reservations import meaning
 from tenancy.rights import RIGHTS
 from tests.conftest import CARD, Tree
 from tests.stations.sheets import online
@@ -85,6 +86,16 @@ def test_who_may_not_see_names_sees_that_it_is_reserved(as_cy: Client, client_of
     assert "Nothing is reserved" not in viewer.get(reverse("reservations")).content.decode()
     found = viewer.get(reverse("reservations"), {"q": CARD}).content.decode()
     assert "LUM-0001" not in found, "what is masked is not found"
+
+
+def test_without_a_connection_only_the_record_is_cancelled(as_bob: Client, tree: Tree) -> None:
+    row = kept(tree)
+    url = reverse("reservation_cancel", args=[row.pk])
+    assert "it keeps it until then" in as_bob.get(url).content.decode()
+    assert as_bob.post(url, {"confirmed": "1"}).status_code == 302
+    row.refresh_from_db()
+    assert row.state == State.CANCELLED
+    assert "keeps the connector all the same" in str(meaning(row).sentence)
 
 
 def test_cancelled_by_its_page(as_bob: Client, as_cy: Client, as_dan: Client, tree: Tree) -> None:

@@ -87,7 +87,7 @@ READ_ONLY = {
     "stations.version_of", "stations.power_of", "stations.what_is_wrong_with_values", "stations.more_than_possible", "stations.end_of",
     "stations.too_long", "stations.new_end",
     "stations.what_is_wrong_with_window", "stations.what_goes_with_station", "stations.overlapping", "stations.of_place",
-    "stations.said", "stations.read_root", "stations.sets_hidden", "stations.said_of_hours",
+    "stations.said", "stations.read_root", "stations.sets_hidden", "stations.said_of_hours", "stations.has_certificate",
     "passes.what_moves", "passes.own_listings", "passes.differences",
 }  # fmt: skip
 
@@ -395,7 +395,7 @@ WRITES: dict[str, Callable[[Tree], Any]] = {
         actor=t.ada, contact=fleet.add_contact(actor=None, location=t.location, name="Jan")
     ),
     "stations.renew_password": lambda t: fleet.renew_password(actor=t.ada, station=t.station),
-    "stations.demand_security_profile": lambda t: fleet.demand_security_profile(actor=t.ada, station=t.station, profile=2),
+    "stations.demand_security_profile": lambda t: fleet.demand_security_profile(actor=t.ada, station=t.station, profile=0),
     "stations.raise_security_profile": lambda t: raised(t, t.ada),
     "stations.send_new_password": lambda t: fleet.send_new_password(actor=t.ada, station=online(t.station)),
     "stations.cancel_security_change": lambda t: fleet.cancel_security_change(actor=t.ada, change=raised(t)),

@@ -46,6 +46,10 @@ class Command(BaseCommand):
             help="0 no password, 1 password, 2 password and TLS, 3 client certificate; default: 1, or 2 with a --url of wss://",
         )  # fmt: skip
         parser.add_argument(
+            "--secure-url", metavar="URL",
+            help="where it finds TLS when its profile is raised to 2 or 3, as it were set at the station; default: --url with wss://",
+        )  # fmt: skip
+        parser.add_argument(
             "--trust", metavar="FILE", help="the root (PEM) that signed the portal's certificate; default: the system's roots"
         )
         parser.add_argument("--certificate", metavar="FILE", help="the client certificate (PEM, with its chain) of your one station")
@@ -57,6 +61,8 @@ class Command(BaseCommand):
         url = options["url"] if options["url"].endswith("/") else options["url"] + "/"
         if not url.startswith(("ws://", "wss://")):
             raise CommandError("--url must begin with ws:// or wss://.")
+        if options["secure_url"] and not options["secure_url"].startswith("wss://"):
+            raise CommandError("--secure-url must begin with wss://.")
         if options["speed"] <= 0:
             raise CommandError("--speed must be above 0.")
         if options["stations"] < 0 or options["idle"] < 0 or not 0 <= options["connectors"] <= 32:
@@ -109,6 +115,8 @@ def security(options: dict[str, Any]) -> dict[str, Any]:
         raise CommandError("--certificate and --key belong together.")
     if options["security_profile"] == 3 and not options["certificate"]:
         raise CommandError("Security profile 3 needs --certificate and --key.")
+    if options["secure_url"]:
+        found["secure_url"] = options["secure_url"].rstrip("/") + "/"
     try:
         if options["trust"]:
             found["tls"] = ssl.create_default_context(cafile=options["trust"])
