@@ -22,11 +22,14 @@ from tenancy.rights import MANAGE_STATIONS, at_platform
 
 def why_not_profile(actor: User | None, station: Station, profile: int) -> str:
     """Why `actor` may not demand this profile of the station; empty when they may."""
-    if profile == SecurityProfile.NONE and actor is not None and not at_platform(actor, MANAGE_STATIONS):
+    if profile > station.security_profile:
+        return why_no_tls(station) if profile >= SecurityProfile.TLS else ""
+    if profile == station.security_profile or actor is None or at_platform(actor, MANAGE_STATIONS):
+        return ""
+    if profile == SecurityProfile.NONE:
         return _("Without a password anybody could speak for the station. Only the administrators of the platform can allow that.")
-    if profile >= SecurityProfile.TLS and profile > station.security_profile:
-        return why_no_tls(station)
-    return ""
+    less = _("With less than profile %d it is easier to speak for the station. Only the administrators of the platform can allow that.")
+    return less % station.security_profile
 
 
 def why_no_tls(station: Station) -> str:

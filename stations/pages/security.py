@@ -22,7 +22,7 @@ from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.personal import person
-from tenancy.rights import MANAGE_STATIONS, READ_CONFIGURATION, get_for
+from tenancy.rights import MANAGE_STATIONS, READ_CONFIGURATION, at_platform, get_for
 from ui.forms import confirm_page, form_page
 
 MOST_PAST = 10
@@ -187,6 +187,10 @@ def demand(request: HttpRequest, pk: int) -> HttpResponse:
         profile = form.cleaned_data["profile"]
         if profile > max(station.security_profile, station.connected_profile or 0) and station.connected_profile is not None:
             return _sure(request, station, profile)
+        if profile < station.security_profile:
+            if not (reason := actions.why_not_profile(user, station, profile)):
+                return _lower(request, station, profile)
+            form.add_error("profile", reason)
     return form_page(
         request, form, lambda data: actions.demand_security_profile(actor=user, station=station, profile=data["profile"]),
         title=_("Security profile of %s") % station, submit_label=_("Save"), cancel_url=back(request, station),
@@ -207,7 +211,9 @@ def _sure(request: HttpRequest, station: Station, profile: int) -> HttpResponse:
         _("It gets back in with profile %(profile)s at %(url)s: that must be set at the station itself, or be ready there.")
         % {"profile": name, "url": addresses.tls_url(station)} if profile >= SecurityProfile.TLS
         else _("It gets back in with its password: that must be set at the station itself."),
-        _("Or demand here again what is demanded now, %s: then it gets in as before.") % word(station.security_profile),
+        (_("Or demand here again what is demanded now, %s: then it gets in as before.")
+         if at_platform(user_of(request), MANAGE_STATIONS)
+         else _("Less again, such as %s as now, only the administrators of the platform can demand.")) % word(station.security_profile),
     ]  # fmt: skip
     if profile == SecurityProfile.CERTIFICATE and not actions.has_certificate(station):
         consequences.insert(1, _("No certificate of it is known here with which it could come back."))
@@ -219,6 +225,25 @@ def _sure(request: HttpRequest, station: Station, profile: int) -> HttpResponse:
         refusal=actions.why_not_profile(user_of(request), station, profile), submit_label=_("Demand it"),
         cancel_url=back(request, station), done=_("Saved."), done_url=back(request, station), breadcrumbs=trail(station),
         hidden=[("profile", profile), ("sure", "1")],
+    )  # fmt: skip
+
+
+def _lower(request: HttpRequest, station: Station, profile: int) -> HttpResponse:
+    """Asked for by itself: it takes protection away."""
+    consequences = [
+        _("From now on the station, or whoever gives itself out as it, is let in with less: %s.") % SecurityProfile(profile).label,
+        str(PROFILES[profile]),
+        _("The station itself is not changed. It goes on as it is, until somebody changes it there."),
+    ]
+    if profile < SecurityProfile.TLS <= station.security_profile:
+        consequences.insert(1, _("Without TLS, whoever listens on the way can read its password, and what people charge."))
+    return confirm_page(
+        request, lambda: actions.demand_security_profile(actor=user_of(request), station=station, profile=profile),
+        title=_("Demand less of %(station)s: profile %(profile)d in place of %(before)d?") % {
+            "station": station, "profile": profile, "before": station.security_profile,
+        },
+        consequences=consequences, submit_label=_("Demand less"), cancel_url=back(request, station), done=_("Saved."),
+        done_url=back(request, station), breadcrumbs=trail(station), hidden=[("profile", profile), ("less", "1")],
     )  # fmt: skip
 
 
@@ -239,7 +264,7 @@ def raise_profile(request: HttpRequest, pk: int) -> HttpResponse:
         where % url,
         _("It must trust the certificate shown there: see to its root certificate first."),
         _("Until it has come back so, the old profile lets it in too. If it cannot, it falls back, and nothing is lost."),
-        _("Once it has come back so, less is no longer enough. It cannot be lowered from here again."),
+        _("Once it has come back so, less is no longer enough. Only the administrators of the platform can demand less again."),
     ]
     if profile == SecurityProfile.CERTIFICATE:
         consequences.insert(3, _("It shows the certificate that was signed for it; without one it cannot come back."))

@@ -262,6 +262,18 @@ def test_profile_0_is_the_platforms_to_allow(tree: Tree) -> None:
     assert (station().open_since, station().open_by) == (None, None)
 
 
+def test_less_is_demanded_by_the_platform_alone_and_asked_for_by_itself(tree: Tree, as_bob: Client, as_ada: Client) -> None:
+    Station.objects.filter(pk=tree.station.pk).update(security_profile=3)
+    url = f"/stations/{tree.station.pk}/security/demand/"
+    assert "Only the administrators of the platform" in as_bob.post(url, {"profile": "1", "less": "1"}).content.decode()
+    with pytest.raises(ValidationError):
+        demand_security_profile(actor=tree.bob, station=station(), profile=2)
+    assert "can read its password" in as_ada.post(url, {"profile": "1"}).content.decode()
+    assert station().security_profile == 3
+    assert as_ada.post(url, {"profile": "1", "less": "1"}).status_code == 302
+    assert station().security_profile == 1
+
+
 def test_the_page_shows_it_and_offers_what_can_be_done(tree: Tree, as_bob: Client, as_ada: Client) -> None:
     known = {"connected": True, "connected_profile": 1, "ocpp_version": "1.6", "gateway": "g"}
     Station.objects.filter(pk=tree.station.pk).update(**known)
