@@ -27,7 +27,7 @@ log = logging.getLogger("energycloud.server")
 LINGER = 1.0  # seconds a closed socket may take to send what waits
 HEAD_TIMEOUT = 10.0  # seconds for the head of a request, from the connection or from its first byte
 MAX_HEAD_BYTES = 64 * 1024  # nginx and browsers stay far below
-LOOK_AGAIN = 100  # ticks of 0.1 s after which files and authorities of the TLS port are looked at again
+LOOK_AGAIN = 20  # ticks of 0.1 s after which files and authorities of the TLS port are looked at again
 
 
 class Http(HttpToolsProtocol):

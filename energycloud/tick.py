@@ -71,6 +71,7 @@ JOBS: list[tuple[float, Callable[[], object]]] = [
     (15, imports.enqueue_due),
     (15, exports.enqueue_due),
     (3600, enqueue_purge),
+    (60, upkeep.purge_security_events),
     (5, firmware_jobs.advance),
     (2, capacity.run),
     (30, capacity.release),

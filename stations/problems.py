@@ -101,6 +101,8 @@ def what_is(entry: UnmatchedMessage) -> str:
         else:
             text = _("The station ended transaction %s, which it never started here or ended before otherwise.") % entry.transaction_id
         return f"{text} {_('Its meter stood at %s Wh.') % meter}" if meter is not None else text
+    if versions.begins(entry.action, entry.payload) and known_elsewhere:
+        return _("The station begins charges without end: more go on at once than can be. The rest is counted here; what ends is booked.")
     if versions.begins(entry.action, entry.payload):
         return _("The station began another charge as transaction %s, which is over. What it charges is told with its end.") % (
             entry.transaction_id

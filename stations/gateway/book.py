@@ -285,6 +285,9 @@ class Book:
             return Done()
         if isinstance(event, events.SecurityNotice):
             at = effective(event.at.at, entry.at) or entry.at
+            if sum(one.station_id == entry.state.station_id for one in self.security) >= SecurityEvent.MOST_AT_ONCE:
+                self.manners.note(entry.state.station_id, Deviation.Kind.REPEATED, entry.action, "", entry.at)
+                return Done()
             self.security.append(
                 SecurityEvent(station_id=entry.state.station_id, at=at, received_at=entry.at, type=event.type, info=event.info)
             )

@@ -22,6 +22,7 @@ from stations.plausible import at_the_end, effective
 if TYPE_CHECKING:
     from stations.gateway.book import Book
 
+MOST_OPEN, MOST_OPEN_OF_STATION = 20, 500  # transactions that go on at once at a connector, and at a station
 MOST_MISSING = 100  # numbers of reports that are remembered as missing
 LARGEST_NUMBER = 2**31 - 1
 LARGEST_START = 2**63 - 1
@@ -171,7 +172,11 @@ class Reports:
             return Judged(cards.said(book.verdicts[entry]) if entry in book.verdicts else None)
         key = (entry.state.station_id, report.transaction_id)
         if key not in self.courses:
-            self.courses[key] = self._begin(entry, report)
+            begun = self._begin(entry, report)
+            if report.kind != ENDED and self._too_many(entry, begun):  # its end is booked all the same
+                book.keep_unmatched(entry, "", kind=Kind.NO_END)
+                return Judged(cards.said(book.verdicts[entry]) if entry in book.verdicts else None)
+            self.courses[key] = begun
         course = self.courses[key]
         course.states.add(entry.state)
         before_it = course.last
@@ -215,6 +220,18 @@ class Reports:
         if report.kind == ENDED:
             self._end(entry, report, row, course, before)
         return answer
+
+    def _too_many(self, entry: Received, begun: Course) -> bool:
+        """Whether the station makes up transactions: more go on than can be."""
+        station = entry.state.station_id
+        places = {key: one.connector_pk for key, one in entry.state.open.items()}
+        for (at, transaction_id), course in self.courses.items():
+            if at == station and course.row is not None:
+                places.pop(transaction_id, None)
+                if not course.over:
+                    places[transaction_id] = course.row.connector_id
+        here = sum(pk == begun.running.connector_pk for pk in places.values())
+        return here >= MOST_OPEN or len(places) >= MOST_OPEN_OF_STATION
 
     def _note(self, entry: Received, kind: Kind) -> None:
         self.book_of_all.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)

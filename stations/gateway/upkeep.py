@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from stations import nudges
 from stations.gateway import outbound, periods
-from stations.models import Frame, GatewayProcess, Station
+from stations.models import Frame, GatewayProcess, SecurityEvent, Station
 
 log = logging.getLogger("stations.upkeep")
 
@@ -67,3 +67,16 @@ def purge_frames() -> int:
         total += Frame.objects.filter(pk__in=old).delete()[0]
         if len(old) < PURGE_CHUNK:
             return total
+
+
+def purge_security_events() -> int:
+    """Of each station the newest stay; returns how many went. Stations tell what they like, as often as they like."""
+    gone, most = 0, SecurityEvent.MOST
+    many = SecurityEvent.objects.order_by().values_list("station").annotate(count=Count("pk")).filter(count__gt=most)
+    for station, count in list(many[:SWEPT_AT_ONCE]):
+        rows = SecurityEvent.objects.filter(station=station).order_by("received_at", "pk")
+        left = count - most
+        while left > 0 and (old := list(rows.values_list("pk", flat=True)[: min(left, PURGE_CHUNK)])):
+            gone += SecurityEvent.objects.filter(pk__in=old).delete()[0]
+            left -= len(old)
+    return gone

@@ -164,6 +164,9 @@ class StatusChange(models.Model):
 class SecurityEvent(models.Model):
     """SecurityEventNotification (OCPP 1.6 security extension)."""
 
+    MOST = 2000  # kept per station, the newest
+    MOST_AT_ONCE = 30  # of a station in one batch; the rest is counted as a deviation
+
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
     read_right = READ_LOGS

@@ -167,7 +167,7 @@ def add(request: HttpRequest) -> HttpResponse:
         request, NewAuthorityForm(request.POST or None),
         lambda values: actions.create_authority(actor=user_of(request), **values), title=_("Create an authority"),
         submit_label=_("Create the authority"), cancel_url=link("authorities"),
-        done=_("The authority is created. Its key is sealed in the database and shown to nobody."),
+        done=_("The authority is created. Its key is shown to nobody. Its certificates count after some seconds."),
         done_url=lambda made: link("authority", made.pk), breadcrumbs=trail(),
         intro=_("Its key is made here and never leaves the portal. The first authority signs at once; a later one when you say so."),
     )  # fmt: skip
@@ -178,7 +178,8 @@ def import_one(request: HttpRequest) -> HttpResponse:
     return form_page(
         request, ImportAuthorityForm(request.POST or None, request.FILES or None),
         lambda values: actions.import_authority(actor=user_of(request), **values), title=_("Import an authority"),
-        submit_label=_("Import the authority"), cancel_url=link("authorities"), done=_("The authority is imported."),
+        submit_label=_("Import the authority"), cancel_url=link("authorities"),
+        done=_("The authority is imported. Its certificates count after some seconds."),
         done_url=lambda made: link("authority", made.pk), breadcrumbs=trail(),
         intro=_("Its certificate alone, never a key: to let stations in with what it signed, or to install it on stations."),
     )  # fmt: skip

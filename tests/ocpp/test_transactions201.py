@@ -182,6 +182,17 @@ def test_e11_two_stations_with_the_same_id_have_two_transactions(wire: Wire, gat
     assert Transaction.objects.filter(transaction_id="T-1").count() == 2
 
 
+def test_made_up_charges_are_counted_and_not_kept_and_their_ends_are(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stations.gateway.reports.MOST_OPEN", 3)
+    for number in range(6):
+        assert "idTokenInfo" in tell(wire, "Started", 0, tx=f"X-{number}", evse=EVSE, idToken=TOKEN)
+    assert Transaction.objects.filter(ended_at=None).count() == 3
+    waiting = UnmatchedMessage.objects.get()
+    assert (waiting.transaction_id, waiting.count) == ("", 3)
+    tell(wire, "Ended", 1, value(1000, "Transaction.Begin"), value(2500, "Transaction.End"), tx="X-5", evse=EVSE)
+    assert one("X-5").meter_stop == 2500
+
+
 def test_e12_offline_reports_do_not_move_a_connector_that_is_free_now(wire: Wire) -> None:
     occupied(wire, "Available")
     tell(wire, "Started", 0, value(0, "Transaction.Begin"), evse=EVSE, offline=True, state="Charging", at=now(hours=-2))

@@ -9,7 +9,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from stations.gateway import upkeep
-from stations.models import Command, Frame, GatewayProcess, Station
+from stations.models import Command, Frame, GatewayProcess, SecurityEvent, Station
 from tests.conftest import Tree
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
@@ -58,3 +58,13 @@ def test_old_messages_are_dropped_and_younger_ones_kept(tree: Tree, monkeypatch:
         assert upkeep.purge_frames() == 4
         assert upkeep.purge_frames() == 0
     assert Frame.objects.count() == 2
+
+
+def test_of_security_events_the_newest_stay(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SecurityEvent, "MOST", 3)
+    now = timezone.now()
+    SecurityEvent.objects.bulk_create(
+        SecurityEvent(station=tree.station, at=now, received_at=now + timedelta(seconds=n), type=str(n)) for n in range(5)
+    )
+    assert upkeep.purge_security_events() == 2
+    assert set(SecurityEvent.objects.values_list("type", flat=True)) == {"2", "3", "4"}
