@@ -51,23 +51,30 @@ class CapacityForm(forms.ModelForm):  # type: ignore[type-arg]
         elif max(limits) - margin < minimum:
             self.add_error("limit_l1", _("Nobody could charge: the minimum current is %d A.") % minimum)
         if safe:
-            if safe < minimum:
-                self.add_error("safe", _("With less than the minimum current, %d A, a car does not charge. Enter that, or 0.") % minimum)
-            elif reason := self._too_much(safe, limits, margin):
+            if reason := self._too_much(max(safe, minimum), limits, margin, minimum):
                 self.add_error("safe", reason)
+            elif safe < minimum:
+                self.add_error("safe", _("With less than the minimum current, %d A, a car does not charge. Enter that, or 0.") % minimum)
         return values
 
-    def _too_much(self, safe: int, limits: list[int], margin: int) -> str:
+    def _too_much(self, safe: int, limits: list[int], margin: int, minimum: int) -> str:
+        """Why not every connector can have `safe` at once, by the fullest phase; empty where it fits."""
         rules = [row.rule for row in self.instance.hours.all()] if self.instance.pk else []
         lowest = hours.lowest_ever((limits[0] - margin, limits[1] - margin, limits[2] - margin), rules)
-        for phase, limit in zip(("l1", "l2", "l3"), lowest, strict=True):
-            count = self.count.get(phase, 0)
-            if count and safe * count > limit:
-                return _(
-                    "Without any connection %(count)d connectors on %(phase)s would take %(sum)d A, and %(limit)d A is the lowest limit "
-                    "of the week. At most %(most)d A fits; or 0: cars wait then."
-                ) % {"count": count, "phase": phase.upper(), "sum": safe * count, "limit": limit, "most": limit // count}  # fmt: skip
-        return ""
+        counted = [(int(limit) // self.count[phase], phase, limit) for phase, limit in zip(("l1", "l2", "l3"), lowest, strict=True)
+                   if self.count.get(phase)]  # fmt: skip
+        most, phase, limit = min(counted, default=(safe, "", 0))
+        if safe <= most:
+            return ""
+        count = self.count[phase]
+        why = _(
+            "Without any connection %(count)d connectors on %(phase)s would take %(sum)d A, and %(limit)d A is the lowest limit of the "
+            "week."
+        ) % {"count": count, "phase": phase.upper(), "sum": safe * count, "limit": limit}  # fmt: skip
+        if most < minimum:
+            only = _("Each could have %(most)d A, less than the minimum of %(minimum)d A: only 0 is possible, and cars wait then.")
+            return f"{why} {only % {'most': most, 'minimum': minimum}}"
+        return f"{why} {_('At most %d A fits; or 0: cars wait then.') % most}"
 
 
 class HoursForm(forms.Form):
@@ -118,9 +125,11 @@ class ProfileForm(forms.Form):
         label=lazy("Phases"), required=False, coerce=int, empty_value=None, choices=[("", lazy("as the station likes")), (1, "1"), (3, "3")]
     )
     kind = forms.ChoiceField(
-        label=lazy("When"), choices=[
-            (profiles.ABSOLUTE, lazy("From now on")), (profiles.RELATIVE, lazy("From the start of each charge")),
-            (profiles.DAILY, lazy("Every day, from the time below")), (profiles.WEEKLY, lazy("Every week, from the time below")),
+        label=lazy("When"), widget=forms.RadioSelect, initial=profiles.ABSOLUTE, choices=[
+            (profiles.ABSOLUTE, lazy("Once, from now on or from the time below. Hours, where entered, count from there.")),
+            (profiles.RELATIVE, lazy("With each charge, from its start. Hours, where entered, count from that; no time is entered.")),
+            (profiles.DAILY, lazy("Every day, from the time below, for so many hours (24 at most).")),
+            (profiles.WEEKLY, lazy("Every week, from the day and time below, for so many hours.")),
         ],
     )  # fmt: skip
     starts_at = WallField(label=lazy("From"), required=False)
@@ -130,8 +139,11 @@ class ProfileForm(forms.Form):
     )  # fmt: skip
     valid_until = WallField(label=lazy("Valid until"), required=False, help_text=lazy("Empty: until it is cleared."))
     level = forms.IntegerField(
-        label=lazy("Stack level"), min_value=0, max_value=1000, initial=1,
-        help_text=lazy("Of several profiles for the same the highest level counts."),
+        label=lazy("Rank"), min_value=0, max_value=1000, initial=1,
+        help_text=lazy(
+            "Where the station has several limits for the same, the one with the highest rank counts. Leave it at 1 otherwise. In OCPP: "
+            "stack level."
+        ),
     )  # fmt: skip
 
     def __init__(self, data: Any, *, station: Station, connectors: list[Connector], running: dict[int, Transaction], now: datetime) -> None:
@@ -152,6 +164,10 @@ class ProfileForm(forms.Form):
             self.add_error("starts_at", _("Say from when it is repeated."))
         if purpose == profiles.STATION and values.get("kind") == profiles.RELATIVE:
             self.add_error("kind", _("A limit of the station does not begin with a charge. Choose another one."))
+        if values.get("kind") == profiles.RELATIVE and values.get("starts_at"):
+            self.add_error("starts_at", _("It begins with each charge and has no time of its own. Empty this, or choose another “When”."))
+        if values.get("kind") == profiles.DAILY and (values.get("hours") or 0) > 24:
+            self.add_error("hours", _("A day has 24 hours. Enter fewer, or choose every week."))
         until = values.get("valid_until")
         if until and at_location(until, self.station.location.zone) <= self.now:
             self.add_error("valid_until", _("That is over already."))

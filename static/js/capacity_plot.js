@@ -3,8 +3,9 @@
 
 (() => {
   const HEIGHT = 320;
-  const LIGHT = ["#1765b8", "#0b7a53", "#9a5b00", "#8a3ab9", "#b3261e", "#00707f", "#5d6b00", "#a3326e", "#6b7280"];
-  const DARK = ["#5ea8ff", "#4fd1a5", "#f2b84b", "#c79bff", "#ff8a80", "#55d3e3", "#c6d64a", "#ff9bcb", "#a3adb8"];
+  const LEAST = 3600; // seconds that are drawn
+  const LIGHT = ["#1765b8", "#0b7a53", "#9a5b00", "#8a3ab9", "#7a4a2b", "#00707f", "#5d6b00", "#3f4fa8", "#6b7280"];
+  const DARK = ["#5ea8ff", "#4fd1a5", "#f2b84b", "#c79bff", "#d2a27d", "#55d3e3", "#c6d64a", "#9aa8ff", "#a3adb8"];
 
   const dark = () => document.documentElement.getAttribute("data-bs-theme") === "dark";
 
@@ -28,6 +29,13 @@
     return answer;
   }
 
+  // What is recorded of the day, at least an hour of it.
+  function recorded(answer) {
+    const first = answer.t[0], last = answer.t[answer.t.length - 1];
+    const from = Math.max(answer.start, Math.min(first, last - LEAST));
+    return [from, Math.min(answer.end, Math.max(last, from + LEAST))];
+  }
+
   function options(holder, answer) {
     const colours = dark() ? DARK : LIGHT;
     const text = getComputedStyle(holder).color;
@@ -44,18 +52,18 @@
       series.push({ label: answer.names[row], scale: "a", stroke: colour, fill: colour, width: 1, paths: stepped, points: { show: false }, value: own(row) });
     }
     series.push({ label: holder.dataset.granted, scale: "a", stroke: text, width: 1.5, dash: [3, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });
-    series.push({ label: holder.dataset.limit, scale: "a", stroke: danger, width: 2, dash: [8, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });
+    series.push({ label: holder.dataset.limit, scale: "a", stroke: danger, width: 2.5, dash: [10, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });
     const axis = { stroke: text, font: "12px sans-serif", grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     return {
       width: Math.max(holder.clientWidth, 240), height: HEIGHT, series,
       axes: [{ ...axis, space: 70 }, { ...axis, scale: "a", label: "A", size: 50, labelSize: 18, labelFont: "12px sans-serif" }],
       scales: {
-        x: { time: true, range: () => [answer.start, answer.end] },
+        x: { time: true, range: (_plot, low, high) => high - low < answer.t[answer.t.length - 1] - answer.t[0] ? [low, high] : recorded(answer) },
         a: { range: (_plot, _low, high) => [0, Math.max(high || 0, 6) * 1.08] },
       },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), answer.zone),
       fmtDate: (template) => uPlot.fmtDate(template.replaceAll("{h}", "{HH}").replaceAll("{aa}", "").replaceAll("{M}/{D}/{YY}", "{YYYY}-{MM}-{DD}").replaceAll("{M}/{D}", "{MM}-{DD}")),
-      legend: { live: true },
+      legend: { live: true, markers: { width: 2, dash: (plot, index) => plot.series[index].dash ? "dashed" : "solid" } },
       cursor: { drag: { x: true, y: false } },
     };
   }

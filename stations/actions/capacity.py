@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stations import nudges
+from stations.capacity import picture
 from stations.models import CapacityHours, CapacityPlan, CapacityShare, Connector, Location, Station
 from tenancy import audit
 from tenancy.models import User
@@ -27,6 +28,7 @@ def set_capacity(*, actor: User | None, location: Location, **fields: Any) -> Ca
     """The capacity of `location`, new or changed. Switched off, the portal takes its profiles away from the stations."""
     plan = CapacityPlan.objects.filter(location=location).first() or CapacityPlan(location=location)
     before = {name: getattr(plan, name, None) for name in fields} if plan.pk else {}
+    was_active = plan.pk is not None and plan.active
     for name, value in fields.items():
         setattr(plan, name, value)
     plan.full_clean(exclude=["location", "seen"])
@@ -34,6 +36,9 @@ def set_capacity(*, actor: User | None, location: Location, **fields: Any) -> Ca
         plan.save(update_fields=list(fields))
     else:
         plan.save()
+    if plan.active:  # what was seen before it was switched on tells nothing; the safe value is known at once
+        plan.seen = {**(plan.seen if was_active else {}), "safe": picture.take(plan, timezone.now()).safe}
+        plan.save(update_fields=["seen"])
     if changed := audit.differences(before, fields):
         audit.record(actor, "set_capacity", location, location.organization, changed)
     _look_soon(plan)

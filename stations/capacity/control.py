@@ -369,8 +369,10 @@ def _write(seen: Picture) -> None:
             rows.append(share)
             changed.add(seat.station.pk)
     CapacityShare.objects.bulk_update(rows, SEEN, batch_size=200)
+    kept = seen.plan.seen
+    begun = kept.get("begun") or (seen.plan.ran_at if "limit" in kept and seen.plan.ran_at else seen.now).isoformat()
     told = {
-        "limit": seen.limits, "bound": [round(one, 1) for one in seen.total("bound")], "safe": seen.safe,
+        "begun": begun, "limit": seen.limits, "bound": [round(one, 1) for one in seen.total("bound")], "safe": seen.safe,
         "measured": [round(one, 1) for one in seen.total("measured")],
     }  # fmt: skip
     CapacityPlan.objects.filter(pk=seen.plan.pk).update(ran_at=seen.now, seen=told)

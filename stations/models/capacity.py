@@ -54,7 +54,7 @@ class CapacityPlan(models.Model):
     next_at = models.DateTimeField(default=timezone.now, editable=False)
     ran_at = models.DateTimeField(null=True, editable=False)
     recorded_at = models.DateTimeField(null=True, editable=False)
-    # Of the last look, by phase: limit, bound (what all may take), measured; and the safe value that holds
+    # Of the last look, by phase: limit, bound (what all may take), measured; the safe value that holds; since when it shares
     seen = models.JSONField(default=dict, editable=False)
 
     objects = VisibleQuerySet.as_manager()

@@ -193,7 +193,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
         told += [
             _("%s no longer signs. What it has signed stays good until it ends, and it stays trusted.") % before,
             _("Stations get a certificate of the new one when theirs is renewed, or when they are asked to in the list of certificates."),
-            _("Does nginx or another proxy check certificates for the portal, give it the new one too, before the first station has one."),
+            _("If nginx or another proxy checks certificates for the portal, give it the new one too, before the first station has one."),
         ]
     return confirm_page(
         request, lambda: actions.let_authority_sign(actor=user_of(request), authority=row), title=_("Let %s sign?") % row,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -19,7 +19,19 @@ from stations.capacity import charts, hours, picture, words
 from stations.capacity_forms import CapacityForm, HoursForm, ShareForm
 from stations.cards import Face, Faces
 from stations.forms import Part
-from stations.models import CapacityHours, CapacityPlan, CapacityShare, Connector, CurrentType, Location, Priority, Station, Transaction
+from stations.models import (
+    CapacityHours,
+    CapacityPlan,
+    CapacityShare,
+    CapacityStation,
+    Command,
+    Connector,
+    CurrentType,
+    Location,
+    Priority,
+    Station,
+    Transaction,
+)
 from stations.pages.fleet import trail
 from stations.pages.locations import located, path_below
 from tenancy.history import last_change
@@ -33,6 +45,8 @@ from ui.lists import Action, csv_of
 
 MOST_SHOWN = 300  # connectors
 LATE = timedelta(minutes=2)  # since the controller has looked
+# Since it began to share: until the first answers are in, and until those count as missing
+FIRST_ANSWERS, ANSWERS_LATE = timedelta(seconds=60), timedelta(seconds=180)
 
 
 class Line(NamedTuple):
@@ -45,6 +59,7 @@ class Line(NamedTuple):
     why: words.Why
     refusal: str
     url: str
+    until: str = ""  # of a silent one: how long it keeps what it was granted
 
     @property
     def asked(self) -> float | None:
@@ -82,8 +97,11 @@ def capacity(request: HttpRequest, pk: int) -> HttpResponse:
     rows = charts.uses(user, found, day)
     today = timezone.now().astimezone(found.zone).date()
     phase = phase_of(request)
+    got = charts.who(user, rows)
     context |= {
-        "got": charts.who(user, rows), "day": day, "phase": phase, "phases": [(one, one.upper()) for one in picture.PHASES],
+        "energy": sum(one.energy for one in got),
+        "none_yet": day == today and plan.active and (context["begins"] or any(line.transaction for line in context["lines"])),
+        "got": got, "day": day, "phase": phase, "phases": [(one, one.upper()) for one in picture.PHASES],
         "plot_url": link("location_capacity_plot", pk, day=str(day), phase=phase),
         "csv_url": link("location_capacity_csv", pk, day=str(day)),
         "before_url": link("location_capacity", pk, day=str(day - timedelta(days=1)), phase=phase),
@@ -162,6 +180,7 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
     }
     faces = Faces(user, ((row.id_tag, location) for row in running.values()))
     lines, free = [], 0
+    begins = is_begun(location, plan, now)
     for share in rows[:MOST_SHOWN]:
         connector = share.connector
         transaction = running.get(connector.pk)
@@ -172,8 +191,10 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
         refusal = share.refusal or (default.refusal if default and share.why == picture.REFUSED else "")
         url = link("connector_capacity", connector.station_id, connector.pk)
         face = faces.of(transaction.id_tag, location) if transaction else None
-        code = picture.SETTING if share.why == picture.FREE else share.why  # it has begun since the last look
-        lines.append(Line(share, connector, face, transaction, words.why(code), refusal, url))
+        new = transaction is not None and (begins or now - transaction.start_received_at < FIRST_ANSWERS)
+        # It has begun since the last look, or others have not yet given free what it gets
+        code = picture.SETTING if share.why == picture.FREE or (new and share.why == picture.PAUSED) else share.why
+        lines.append(Line(share, connector, face, transaction, words.why(code), refusal, url, _until(share, location, now)))
     seen = plan.seen
     tiles = []
     limits = hours.limit_at(plan.limits, [row.rule for row in plan.hours.all()], now, location.zone)
@@ -187,10 +208,33 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
     counted = Counter(line.share.why for line in lines)
     problems = [(words.why(code), count) for code, count in counted.items() if code in (picture.REFUSED, picture.UNSEEN, picture.DISOBEYS)]
     return {
-        "lines": lines, "free": free, "more": len(rows) > MOST_SHOWN, "tiles": tiles, "problems": problems, "now": now,
-        "over": any(tile["over"] for tile in tiles), "late": plan.active and (plan.ran_at is None or now - plan.ran_at > LATE),
+        "begins": begins, "lines": lines, "free": free, "more": len(rows) > MOST_SHOWN, "tiles": tiles, "problems": problems,
+        "now": now, "over": not begins and any(tile["over"] for tile in tiles),
+        "late": plan.active and (plan.ran_at is None or now - plan.ran_at > LATE),
         "priorities": Priority,
     }  # fmt: skip
+
+
+def is_begun(location: Location, plan: CapacityPlan, now: datetime) -> bool:
+    """Whether it has been sharing for so short a time that its stations have not answered yet."""
+    if not plan.active:
+        return False
+    since = datetime.fromisoformat(plan.seen["begun"]) if plan.seen.get("begun") else None
+    if since is None:
+        return "limit" not in plan.seen and (plan.ran_at is None or now - plan.ran_at < LATE)
+    if now - since < FIRST_ANSWERS:
+        return True
+    asked = CapacityStation.objects.filter(station__location=location, safe=None, refused_at=None)
+    return now - since < ANSWERS_LATE and asked.filter(command__state__in=Command.OPEN).exists()
+
+
+def _until(share: CapacityShare, location: Location, now: datetime) -> str:
+    if share.why != picture.SILENT or share.granted is None or share.expires_at is None:
+        return ""
+    told = {"granted": f"{share.granted:g}", "at": f"{share.expires_at.astimezone(location.zone):%H:%M}", "rest": f"{share.fallback:g}"}
+    if share.expires_at > now:
+        return _("It keeps %(granted)s A until %(at)s; then it has %(rest)s A at most, and the others get the rest.") % told
+    return _("Since %(at)s it has %(rest)s A at most, and the others have the rest.") % told
 
 
 def capacity_plot(request: HttpRequest, pk: int) -> JsonResponse:

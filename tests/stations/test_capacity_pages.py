@@ -46,6 +46,8 @@ def test_the_limit_is_set_and_what_does_not_fit_is_said_beside_its_field(as_bob:
     refused = post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"safe": "25"})
     assert "2 connectors on L3 would take 50 A, and 37 A is the lowest limit of the week. At most 18 A fits" in refused
     assert 'value="25"' in refused
+    one = post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"limit_l3": "10", "safe": "10"})
+    assert "only 0 is possible" in one
     assert "With less than the minimum current" in post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"safe": "4"})
     assert "nothing is left" in post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"margin": "40"})
     assert not CapacityPlan.objects.exists()
@@ -69,6 +71,9 @@ def test_who_gets_what_and_why(as_bob: Client, tree: Tree) -> None:
     control.look(plan.pk, timezone.now())
     shown = page(as_bob, "location_capacity", tree.location.pk)
     assert "No limit yet" in shown
+    assert "Being set up" in shown
+    assert "more than the limit" not in shown, "nobody has answered yet"
+    assert "Nothing has been recorded yet." in shown or "in all" in shown
     assert Command.objects.filter(origin=control.ORIGIN).exists()
     Command.objects.filter(action="SetChargingProfile").update(
         state="rejected", answer={"status": "NotSupported"}, answered_at=timezone.now()
