@@ -221,7 +221,7 @@ def is_begun(location: Location, plan: CapacityPlan, now: datetime) -> bool:
         return False
     since = datetime.fromisoformat(plan.seen["begun"]) if plan.seen.get("begun") else None
     if since is None:
-        return "limit" not in plan.seen and (plan.ran_at is None or now - plan.ran_at < LATE)
+        return "limit" not in plan.seen and now - plan.next_at < LATE
     if now - since < FIRST_ANSWERS:
         return True
     asked = CapacityStation.objects.filter(station__location=location, safe=None, refused_at=None)
