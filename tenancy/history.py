@@ -175,7 +175,8 @@ FIELD_RIGHTS = (
     | dict.fromkeys(("note", "document", "contact"), PERSONAL_DATA)
 )
 ROLE_FIELDS = {"role", "roles", "rights"}  # for those who see roles
-CARD = "idTag"  # in the payload of a command
+CARDS = ("idTag", "idToken")  # in the payload of a command, by version
+TIMES = frozenset({"until", "since", "ended_at", "created_at"})  # of what is no field of its own
 
 
 class Line(NamedTuple):
@@ -335,7 +336,8 @@ class Reader:
         payload = payload if isinstance(payload, dict) else {}
         values = self.holds(READ_CONFIGURATION, entry)
         title = next((words for say in hooks.command_words if (words := say(action, payload, values))), action)
-        card = str(payload.get(CARD, ""))
+        told = next((payload[name] for name in CARDS if payload.get(name)), "")
+        card = str(told.get("idToken", "") if isinstance(told, dict) else told)
         if not card:
             return Line(title, "", "")
         return Line(title, "", _("card %s") % (card if self.sees_people(entry) else MASK))
@@ -366,7 +368,7 @@ class Reader:
         choices = dict(getattr(field, "flatchoices", ()))
         if value in choices:
             return str(choices[value])
-        if isinstance(field, models.DateTimeField) and isinstance(value, str) and (moment := _moment(value)):
+        if (isinstance(field, models.DateTimeField) or name in TIMES) and isinstance(value, str) and (moment := _moment(value)):
             return exact(moment - timedelta(seconds=1) if name == "ends_at" else moment, self.zone)  # the last day, not the first without
         return str(value)
 

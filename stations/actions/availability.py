@@ -14,6 +14,7 @@ from stations import nudges
 from stations.actions.commands import ask
 from stations.actions.infrastructure import edit_station
 from stations.models import BulkItem, Command, OutOfService, Station
+from stations.ocpp import numbering
 from stations.ocpp.intents import Switch
 from tenancy import audit
 from tenancy.models import User
@@ -96,5 +97,5 @@ def _iso(at: datetime | None) -> str | None:
 
 def _record(actor: User | None, verb: str, row: OutOfService, changes: dict[str, Any]) -> None:
     """In the history of the station, which stays."""
-    number = {"connector": [None, row.connector_number]} if row.connector_number else {}
+    number = {"connector": [None, numbering.shown(row.connector_number)]} if row.connector_number else {}
     audit.record(actor, verb, row.station, row.station.location.organization, number | changes)

@@ -283,6 +283,6 @@ def delete_connector(*, actor: User | None, connector: Connector) -> None:
         raise ValidationError(reason)
     # In the history of the station, which stays
     station = connector.station
-    audit.record(actor, "delete_connector", station, station.location.organization, {"number": [connector.number, None]})
+    audit.record(actor, "delete_connector", station, station.location.organization, {"number": [connector.shown, None]})
     nudges.stations_changed(station.pk)
     connector.delete()

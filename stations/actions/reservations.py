@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from stations import nudges
 from stations.actions.commands import CommandRefused, ask
 from stations.models import Reservation, Station
+from stations.ocpp import numbering
 from stations.ocpp.intents import CancelReservation, Reserve
 from tenancy import audit
 from tenancy.models import User
@@ -85,5 +86,6 @@ def why_not_cancelled(row: Reservation) -> str:
 
 def _record(actor: User | None, verb: str, row: Reservation, station: Station) -> None:
     """For which card is in the reservation, for those who may see it there."""
-    told: dict[str, Any] = {"reservation": row.key, "connector": row.connector_number or None, "until": row.until.isoformat()}
+    where = numbering.shown(row.connector_number) if row.connector_number else None
+    told: dict[str, Any] = {"reservation": row.key, "connector": where, "until": row.until.isoformat()}
     audit.record(actor, verb, station, station.location.organization, {name: [None, value] for name, value in told.items() if value})

@@ -155,6 +155,14 @@ def speakers() -> tuple[Speaker, ...]:
     return tuple({id(one.speaker): one.speaker for one in VERSIONS.values()}.values())
 
 
+def said_in(action: str, payload: dict[str, Any]) -> str:
+    """The version in which a CALL of ours was said, as its words tell; one of them where both say it alike."""
+    having = [name for name, one in VERSIONS.items() if action in one.reader.COMMANDS]
+    if len(having) == 1:
+        return having[0]
+    return next((name for name in having if not speaker(name).check(action, payload)), having[0] if having else "1.6")
+
+
 def reader(version: str) -> Reader:
     return _version(version).reader
 

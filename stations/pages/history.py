@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 
 from stations import command_words
 from stations.models import Command, Connector, Location, Station, UnmatchedMessage
+from stations.ocpp import numbering, versions
 from stations.pages.sheet_head import sheet_context
 from tenancy.models import ServiceAccess
 from tenancy.pages.history import ObjectHistory
@@ -56,10 +57,10 @@ BELONGING: dict[str, Callable[[Any], Q]] = {"stations.station": of_station, "sta
 
 
 def audited_words(action: str, payload: dict[str, Any], values: bool) -> str:
-    number = payload.get("connectorId")
-    return command_words.title_of(
-        Command(action=action, payload=payload, connector_number=number if isinstance(number, int) else None), values=values
-    )
+    version = versions.said_in(action, payload)
+    number = versions.speaker(version).connector_named(action, payload)
+    known = number if number is not None and numbering.possible(number) else None
+    return command_words.title_of(Command(action=action, payload=payload, version=version, connector_number=known), values=values)
 
 
 class StationHistory(ObjectHistory):
