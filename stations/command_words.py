@@ -138,7 +138,9 @@ def title_of(command: Command, *, values: bool) -> str:
             return _("Stop charging, transaction %s") % wanted.transaction_id
         case Reset():
             title = _("Hard reset") if wanted.hard else _("Soft reset")
-            return _("%(reset)s of %(where)s") % {"reset": title, "where": where} if command.connector_number else title
+            if not command.connector_number:
+                return title
+            return _("%(reset)s of charging point (EVSE) %(evse)d") % {"reset": title, "evse": numbering.evse_of(command.connector_number)}
         case Unlock():
             return _("Unlock %s") % where
         case Switch():

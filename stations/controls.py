@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations import reservations
+from stations import explain, reservations
 from stations.models import (
     AccessMode,
     Availability,
@@ -207,6 +208,15 @@ class Situation:
         """What the codes of its make mean."""
         return Codes(self.station)
 
+    def status(self, connector: Connector) -> explain.Meaning:
+        """What it reports, as its whole EVSE allows it."""
+        return explain.TAKEN_BESIDE if self.taken_beside(connector) else explain.status(connector.status, connector.number)
+
+    def taken_beside(self, connector: Connector) -> bool:
+        """Whether nobody can charge here because of another plug of the same EVSE: one car at a time."""
+        charging = [one for one in self.of_evse(connector) if one.pk in self.running and one is not connector]
+        return bool(charging and connector.pk not in self.running) or explain.taken_beside(connector, self.connectors)
+
     @property
     def availability(self) -> str:
         """Our switch of the whole station."""
@@ -246,6 +256,14 @@ class Situation:
     def of_evse(self, connector: Connector) -> list[Connector]:
         """The connectors that are reset along with this one."""
         return [one for one in self.connectors if numbering.evse_of(one.number) == numbering.evse_of(connector.number)]
+
+    def named(self, connector: Connector) -> str:
+        """What is reset with it: one EVSE is, with all that hangs on it."""
+        plugs = self.of_evse(connector)
+        if len(plugs) < 2:
+            return _("connector %s") % connector.shown
+        told = {"evse": numbering.evse_of(connector.number), "connectors": get_text_list([one.shown for one in plugs], _("and"))}
+        return _("charging point (EVSE) %(evse)d, with connectors %(connectors)s") % told
 
     def may(self, right: str) -> bool:
         return may(self.user, right, self.station)
@@ -317,6 +335,8 @@ class Situation:
             return reasons[0] if len(reasons) == 1 else _("No connector is free.")
         if self.transaction_at(connector):
             return _("A car charges here already.")
+        if self.taken_beside(connector):
+            return str(explain.TAKEN_BESIDE.sentence)
         if connector.availability == Availability.INOPERATIVE or self.availability == Availability.INOPERATIVE:
             return _("Out of service. Put it in service first.")
         match connector.status:
@@ -360,7 +380,8 @@ class Situation:
         if connector.format == Connector.Format.CABLE:
             return _("The cable is fixed here: there is no lock to open. Use reset.")
         charge = self.transaction_at(connector)
-        if charge and charge.id_tag and not self.speaker.UNLOCK_ENDS_CHARGE:
+        accepted = charge is not None and charge.id_tag and charge.verdict == "Accepted"
+        if accepted and not self.speaker.UNLOCK_ENDS_CHARGE:
             return _("A car is charging here, and the station does not unlock meanwhile. Stop the charge first.")
         return ""
 
@@ -430,12 +451,14 @@ class Situation:
             sentences = [said % len(here)]
         else:
             sentences = self._cars_end(here)
+        if one:
+            sentences += [self._so_far(found) for car in here if (found := self.running.get(car.pk))]
         if hard and waits:
             sentences.append(_("The station does it at once and waits for nothing."))
         elif hard:
             sentences.append(_("The station is switched off and on without ending its work in good order."))
         if one:
-            return [*sentences, _("Connector %s starts anew; the rest of the station goes on.") % one.shown]
+            return [*sentences, _("%s starts anew; the rest of the station goes on.") % capfirst(self.named(one))]
         return [*sentences, _("The station is away for a few minutes and then connects again.")]
 
     def _cars_end(self, here: Sequence[Connector]) -> list[str]:

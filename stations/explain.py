@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.contrib.auth.models import AnonymousUser
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Availability, Connection, Connector, Settlement
+from stations.ocpp.numbering import evse_of
 from tenancy.models import User
 
 Text = str | Promise
@@ -78,6 +80,11 @@ STATUSES: dict[str, Meaning] = {
     Connector.Status.UNAVAILABLE: Meaning(OFF, lazy("Unavailable"), lazy("Out of service: nobody can charge here now.")),
     Connector.Status.FAULTED: Meaning(FAULT, lazy("Faulted"), lazy("A fault keeps drivers from charging here.")),
 }
+# Of a plug that shares its EVSE with one that is used: one car at a time
+TAKEN_BESIDE = Meaning(
+    BUSY, lazy("Other plug in use"), lazy("The other plug of this charging point is in use: only one car at a time can charge.")
+)
+_TAKES_ALL = Connector.CAR_CHARGES | {Connector.Status.PREPARING, Connector.Status.FINISHING, Connector.Status.RESERVED}
 # Connector 0 is the station as a whole.
 _WHOLE: dict[str, Meaning] = {
     "": Meaning(OFF, lazy("Not reported"), lazy("The station reports its connectors only; that is allowed.")),
@@ -90,6 +97,19 @@ _WHOLE: dict[str, Meaning] = {
 def status(value: str, number: int = 1) -> Meaning:
     """Of a connector, or with `number` 0 of the whole station."""
     return (number == 0 and _WHOLE.get(value)) or STATUSES.get(value) or Meaning(OFF, value, "")
+
+
+def taken_beside(connector: Connector, among: Iterable[Connector]) -> bool:
+    """Whether it is free itself, but another plug of its EVSE is not, by what `among` report."""
+    if connector.status not in {"", Connector.Status.AVAILABLE} or not connector.number:
+        return False
+    evse = evse_of(connector.number)
+    return any(one.number != connector.number and evse_of(one.number) == evse and one.status in _TAKES_ALL for one in among)
+
+
+def status_among(connector: Connector, among: Iterable[Connector]) -> Meaning:
+    """Of a connector, as the plugs beside it allow."""
+    return TAKEN_BESIDE if taken_beside(connector, among) else status(connector.status, connector.number)
 
 
 # -- availability (our switch) ----------------------------------------------------------------------------------------------------------

@@ -247,6 +247,11 @@ FORMS: dict[str, type[ControlForm]] = {
 }  # fmt: skip
 
 
+def _named(slug: str, situation: Situation, connector: Connector) -> str:
+    """What is asked of: a reset is of the whole EVSE."""
+    return situation.named(connector) if slug.startswith("reset") and connector.number else _("connector %s") % connector.shown
+
+
 def connector_name(connector: Connector) -> str:
     parts = [_("Connector %s") % connector.shown, connector.plug, connector.evse_id, str(explain.status(connector.status).word)]
     return " · ".join(part for part in parts if part)
@@ -299,7 +304,7 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        where = _("connector %s") % connector.shown if connector and connector.number else _("the station")
+        where = _named(slug, situation, connector) if connector and connector.number else _("the station")
         if slug == "reserve" and connector is None:
             where = _("any of its connectors")
         messages.success(request, ASKED[slug] % {"station": station, "where": where, "key": form.cleaned_data.get("key", "")})
@@ -371,7 +376,7 @@ def _ask(
     station = situation.station
     title = str(control.label)
     if connector is not None:
-        title = f"{title} · {_('connector %s') % connector.shown}"
+        title = f"{title} · {_named(control.slug, situation, connector)}"
     context = {
         "title": title,
         "station": station,

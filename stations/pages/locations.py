@@ -173,7 +173,7 @@ def _row(station: Any) -> Row:
     connectors = []
     for connector in station.connectors.all():
         if connector.number:
-            meaning = explain.status(connector.status, connector.number)
+            meaning = explain.status_among(connector, station.connectors.all())
             connectors.append((connector, explain.OFF if absent else meaning.state, meaning.word, meaning.sentence))
     return Row(station, explain.connection(station.connection), connectors, absent)
 

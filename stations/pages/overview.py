@@ -209,7 +209,7 @@ def _tile(
             grouped.setdefault(one.reason, []).append(str(one.label))
     return Tile(
         connector=connector,
-        status=explain.status(connector.status),
+        status=situation.status(connector),
         switch=None if in_service else explain.availability(situation.availability if own_switch else connector.availability),
         last_known=not situation.station.connected and situation.connection != Connection.NEVER,
         fault=fault,

@@ -186,7 +186,7 @@ class StationTable(Table):
         words, absent = [], record.connection in ABSENT  # type: ignore[attr-defined]
         for connector in record.connectors.all():
             if connector.number or connector.status == Connector.Status.FAULTED:
-                meaning = explain.status(connector.status, connector.number)
+                meaning = explain.status_among(connector, record.connectors.all())
                 code = connector.error_code if connector.error_code != "NoError" else ""
                 shown = state(explain.OFF if absent else meaning.state, str(meaning.word), str(meaning.sentence))
                 words.append((connector.shown if connector.number else _("station"), shown, code))
@@ -197,7 +197,7 @@ class StationTable(Table):
 
     def value_connectors(self, record: Station) -> str:
         shown = [c for c in record.connectors.all() if c.number or c.status == Connector.Status.FAULTED]
-        return ", ".join(f"{c.number}: {explain.status(c.status, c.number).word}" for c in shown)
+        return ", ".join(f"{c.shown}: {explain.status_among(c, shown).word}" for c in shown)
 
     def render_model(self, record: Station) -> SafeString | str:
         if not record.model:
