@@ -104,6 +104,8 @@ def what_is(entry: UnmatchedMessage) -> str:
     if versions.begins(entry.action, entry.payload) and known_elsewhere:
         return _("The station begins charges without end: more go on at once than can be. The rest is counted here; what ends is booked.")
     if versions.begins(entry.action, entry.payload):
+        if known_elsewhere:
+            return _("The station began a charge, but gave it no number: what follows cannot be told apart from other charges.")
         return _("The station began another charge as transaction %s, which is over. What it charges is told with its end.") % (
             entry.transaction_id
         )

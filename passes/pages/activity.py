@@ -340,6 +340,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Card %(card)s at %(station)s") % {"card": face.name or face.number, "station": station},
         "breadcrumbs": [(_("Cards offered"), link("card_offers")), (str(station), link("station_activity", station.pk, kind="card"))],
         "offer": row,
+        "connector_shown": numbering.shown(row.connector_number) if row.connector_number else "",
         "station": station,
         "location": location,
         "zone": location.zone,

@@ -26,6 +26,7 @@ from passes.trial import Trial, attempt, numbered, whitelisted
 from stations import explain, hooks
 from stations.models import Station
 from stations.models.infrastructure import MAX_CONNECTORS
+from stations.ocpp import numbering
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.pages.shared import user_of
@@ -145,6 +146,7 @@ def result(user: User, trial: Trial) -> dict[str, Any]:
     return {
         "trial": trial,
         "station": station,
+        "connector_shown": numbering.shown(trial.connector) if trial.connector else "",
         "zone": station.location.zone,
         "card_name": known.name if known else "",
         "card_url": known.url if known else "",

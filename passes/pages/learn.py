@@ -24,6 +24,7 @@ from passes.models import ChargePass, Listing, normalize_uid
 from passes.pages.sheet import name_of
 from passes.uid_check import PUBLIC, Look, looks, refused
 from stations.models import CardOffer, Connection, Station
+from stations.ocpp import numbering
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.pages.shared import user_of
@@ -62,6 +63,10 @@ class Seen(NamedTuple):
     problem: str  # why it cannot be a pass
     hints: tuple[str, ...]  # what to look at before it becomes one
     use_url: str
+
+    @property
+    def connector_shown(self) -> str:
+        return numbering.shown(self.connector) if self.connector else ""
 
 
 def window_of(request: HttpRequest, user: User) -> Window | None:

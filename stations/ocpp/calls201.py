@@ -96,6 +96,7 @@ _KEYS = {
     "LocalPreAuthorize": "AuthCtrlr/LocalPreAuthorize",
     "AllowOfflineTxForUnknownId": "AuthCtrlr/OfflineTxForUnknownIdEnabled",
     "AuthorizationCacheEnabled": "AuthCacheCtrlr/Enabled",
+    "MeterValueSampleInterval": "SampledDataCtrlr/TxUpdatedInterval",
     "SendLocalListMaxLength": "LocalAuthListCtrlr/ItemsPerMessage",
     "LocalAuthListMaxLength": "LocalAuthListCtrlr/Entries",  # its limit: its value is how many there are
 }

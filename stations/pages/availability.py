@@ -33,6 +33,7 @@ from stations.availability import (
 )
 from stations.controls import Situation
 from stations.models import MaintenanceWindow, OutOfService, Station
+from stations.ocpp import numbering
 from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
 from tenancy.rights import READ, get_for
@@ -122,6 +123,10 @@ class Bar:
     running: bool  # the last piece goes on now
 
     @property
+    def shown(self) -> str:
+        return numbering.shown(self.number)
+
+    @property
     def honest(self) -> str:
         return share(self.sums.usable, self.sums.seconds)
 
@@ -146,6 +151,10 @@ class Outage(NamedTuple):
     earlier: bool
     going_on: bool
     comment: str
+
+    @property
+    def shown(self) -> str:
+        return ", ".join(map(numbering.shown, self.connectors))
 
 
 def station_availability(request: HttpRequest, pk: int) -> HttpResponse:

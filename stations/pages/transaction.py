@@ -16,6 +16,7 @@ from stations import explain, hooks, plots, problems
 from stations.cards import Faces
 from stations.controls import Situation
 from stations.models import CardOffer, Command, Correction, SignedMeterValue, Transaction
+from stations.ocpp.versions import speaker
 from stations.pages import correct, transaction_files, transaction_reports
 from stations.pages.command_rows import command_rows
 from stations.pages.sheet_head import action
@@ -127,6 +128,7 @@ def _facts(request: HttpRequest, row: Transaction) -> dict[str, Any]:
         "close_url": link("transaction_close", row.pk),
         "correct_url": link("transaction_correct", row.pk),
         "here": row.get_absolute_url(),
+        "interval_key": speaker(station.ocpp_version).key_of("MeterValueSampleInterval"),
     }
 
 
