@@ -59,13 +59,14 @@ from stations.models import (
     StatusChange,
     Transaction,
 )
-from stations.ocpp import events, frames, masking, numbering
+from stations.ocpp import events, frames, masking, numbering, registers
 from stations.ocpp.events import Sample, Signed
-from stations.ocpp.registers import register_wh
 from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
 from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
+
+START_AGAIN = timedelta(minutes=15)  # for how long a start with another time may be the same one
 
 STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
 CARD_OFFER_FIELDS = (
@@ -227,19 +228,27 @@ class Book:
         stations: set[int] = set()
         times: set[datetime] = set()
         timeless: set[int] = set()
+        self.running: dict[tuple[Any, ...], Transaction] = {}  # of those at the same connectors, by what they began with
         for entry in entries:
+            event = entry.event
+            assert isinstance(event, events.Started)
             stations.add(entry.state.station_id)
-            if at := effective(entry.event.at.at, entry.at):  # type: ignore[union-attr]
+            if at := effective(event.at.at, entry.at):
                 times.add(at)
             else:
                 timeless.update(running.pk for running in entry.state.open.values())
+            place = self.connector(entry.state, event.connector)
+            timeless.update(running.pk for running in entry.state.open.values() if place and running.connector_pk == place.pk)
         rows: list[Transaction] = []
         if times:
             rows += Transaction.objects.filter(station__in=stations, started_at__in=times).order_by()
         if timeless:
             rows += Transaction.objects.filter(pk__in=timeless).order_by()
         for row in rows:
-            self.starts[(row.station_id, row.connector_id, row.id_tag, row.meter_start, row.reported_start)] = row
+            key = (row.station_id, row.connector_id, row.id_tag, row.meter_start)
+            self.starts[(*key, row.reported_start)] = row
+            if row.running:
+                self.running[key] = row
 
     def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
         """Connectors that stations have and we did not know of."""
@@ -380,6 +389,11 @@ class Book:
         if connector is None:
             return self._no_connector(entry, event.connector)
         of = whose.values(entry.state, connector, event, self.known, self.stopped)
+        if of.running is None and (one := whose.of_evse(entry.state, connector, self.of_transactions.ending())):
+            # 2.0.1 tells an EVSE: it is of the connector at which a transaction runs, which may go on by it
+            connector = next((known for known in entry.state.connectors.values() if known.pk == one.connector_pk), connector)
+            self.measure(entry, connector, one if one.metered else None, event.samples, event.signed, None, sure=False)
+            return Done()
         if of.named and of.running:
             self.opened.append((entry.state, event.transaction_id, of.running))
         if of.guessed:
@@ -394,7 +408,7 @@ class Book:
 
     def measured_late(self, row: Known | Transaction, samples: list[Sample]) -> None:
         """Values of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
-        meters = [round(wh) for _at, channel, value in samples if (wh := register_wh(channel, value)) is not None]
+        meters = [round(wh) for _context, wh in registers.readings(samples)]
         stands = max(row.meter_stop or 0, row.meter_start)
         if not meters or max(meters) <= stands + 1:
             return
@@ -420,7 +434,7 @@ class Book:
         received = entry.at
         phases: float | None = None
         latest: dict[str, Any] = {}
-        for at, channel, value in samples:
+        for at, channel, value in registers.in_order(samples):
             when = effective(at, received) or received
             self.series.samples.append((connector, channel, when, value))
             if channel.context.startswith("Transaction."):
@@ -432,17 +446,17 @@ class Book:
                     latest["power"] = watts
                 elif len(channel.phase) == 2 and channel.phase != "N":
                     phases = (phases or 0.0) + watts
-            elif (register := register_wh(channel, value)) is not None:
-                latest["energy_register"] = register
             elif measurand == "SoC":
                 latest["state_of_charge"] = value
         if phases is not None and "power" not in latest:
             latest["power"] = phases
+        if (register := registers.between(samples)) is not None:
+            latest["energy_register"] = register
         if latest and live:
             self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)
             self.changed.add(entry.state.station_id)
         if running is not None and "energy_register" in latest:
-            meter, before = round(latest["energy_register"]), self.meters.get(running, running.meter)
+            meter, before = latest["energy_register"], self.meters.get(running, running.meter)
             if meter < before - 1 and sure:
                 self.problems.setdefault(running.pk, set()).add(Transaction.Problem.METER_FELL)
             self.meters[running] = max(meter, before)
@@ -466,8 +480,11 @@ class Book:
         if same is not None and (same.running or effective(event.at.at, entry.at)):
             # The station did not get our answer the first time: what we have said of the card stands.
             return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
-        self.offer(entry, event.id_tag, event.connector)
         started = effective(event.at.at, entry.at)
+        if (same := self._said_anew(entry, connector, event, started or entry.at)) is not None:
+            self.manners.note(entry.state.station_id, Deviation.Kind.REPEATED, entry.action, "", entry.at)
+            return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
+        self.offer(entry, event.id_tag, event.connector)
         problems = []
         if started is None or not event.at.exact:
             problems.append(Transaction.Problem.CLOCK)
@@ -482,9 +499,18 @@ class Book:
         if still_open and max(still_open) not in self.stopped:
             self.manners.note(entry.state.station_id, Deviation.Kind.NO_END, entry.action, "", entry.at)
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
-        self.starts[key] = row
+        self.starts[key] = self.running[key[:-1]] = row
         self.new.append((row, entry))
         return _Begun(row, cards.said(verdict))
+
+    def _said_anew(self, entry: Received, connector: ConnectorState, event: events.Started, started: datetime) -> Transaction | None:
+        """What this start begins with another time: it has begun just before and nothing has flowed since."""
+        same = self.running.get((entry.state.station_id, connector.pk, event.id_tag, event.meter_start))
+        if same is None or not same.running or same.pk in self.stopped or abs(started - same.started_at) > START_AGAIN:
+            return None
+        open_now = next((one for one in entry.state.open.values() if one.pk == same.pk), None)
+        meter = max(same.meter_last or 0, self.meters.get(open_now, open_now.meter) if open_now else 0)
+        return same if meter <= same.meter_start else None
 
     def _ended(self, entry: Received, event: events.Ended) -> Judged:
         answer = Judged(cards.said(self.verdicts[entry]) if event.id_tag else None)
@@ -495,9 +521,12 @@ class Book:
         if (row.ended_at and not row.closed_by_hand) or row.pk in self.stopped:
             booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
             corrected = row.reviewed_at is not None and row.reported_end == event.at.text  # what it says was booked, and then corrected
-            if booked != event.meter_stop and not corrected:
-                self.keep_unmatched(entry, event.transaction_id, row.pk)
+            if event.metered and booked != event.meter_stop and not corrected:
+                self.keep_unmatched(entry, event.transaction_id, row.pk, Deviation.Kind.OTHER_END)
             return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
+        if not event.metered:
+            event = event._replace(meter_stop=self._last_known(entry, event, row))
+            self.problems.setdefault(row.pk, set()).add(Transaction.Problem.NO_END_METER)
         self.stopped[row.pk] = (row, event, entry)
         self.closed.append((entry.state, event.transaction_id))
         connector = next((c for c in entry.state.connectors.values() if c.pk == row.connector_id), None)
@@ -506,6 +535,12 @@ class Book:
         self.live.setdefault(connector.pk, {}).update(power=0.0, energy_register=float(event.meter_stop), measured_at=entry.at)
         self.changed.add(entry.state.station_id)
         return answer
+
+    def _last_known(self, entry: Received, event: events.Ended, row: Known) -> int:
+        """The meter of what ends without it."""
+        running = entry.state.open.get(event.transaction_id)
+        known = (registers.last(event.samples), row.meter_last, self.meters.get(running, running.meter) if running else None)
+        return max([row.meter_start, *(one for one in known if one is not None)])
 
     def keep_unmatched(
         self, entry: Received, transaction_id: str, about: int | None = None, kind: str = Deviation.Kind.UNKNOWN_TRANSACTION

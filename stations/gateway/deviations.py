@@ -53,7 +53,7 @@ class Notebook:
         station, event = entry.state.station_id, entry.event
         if isinstance(event, OcppError):
             kind = Kind.REFUSED if entry.action else Kind.UNREADABLE
-            self.note(station, kind, entry.action, event.code, entry.at)
+            self.note(station, kind, entry.action, entry.reader.spelled(event.code), entry.at)
         elif event is None:
             self.note(station, Kind.STRAY, "", "", entry.at)
         else:

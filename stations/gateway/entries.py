@@ -82,12 +82,13 @@ KNOWN_FIELDS = (
 class StationState:
     """What the ledger remembers of a connected station, so that the everyday messages need no query."""
 
-    __slots__ = ("boots", "clock_wrong", "connectors", "open", "said", "started_before", "station_id", "written_at")
+    __slots__ = ("boots", "clock_wrong", "connectors", "open", "reused", "said", "started_before", "station_id", "written_at")
 
     def __init__(self, station_id: int) -> None:
         self.station_id = station_id
         self.connectors: dict[int, ConnectorState] = {}
         self.open: dict[str, OpenTransaction] = {}
+        self.reused: set[str] = set()  # ids of charges that are over, under which another goes on
         self.written_at: datetime | None = None
         self.clock_wrong = False  # by the last message that carried a time
         # For how it keeps to OCPP: by action what it said last and how often in a row; when it has started, here and before it connected

@@ -8,7 +8,11 @@ database.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from stations import hooks
 from stations.gateway import bulk, cards
@@ -107,6 +111,8 @@ class Reports:
         self.courses: dict[_Key, Course] = {}
         self.ended: dict[_Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
         self.mended: set[_Key] = set()  # ended before, and now more is known of their start
+        self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
+        self.unended: set[_Key] = set()  # ended after another had begun at their connector
         self.keys: dict[_Key, int] = {}  # primary keys of rows to come
         self.uncarded: dict[int, hooks.Verdict] = {}
         self.charges: set[Received] = set()  # whose card would be the one that charges
@@ -179,7 +185,7 @@ class Reports:
             self.courses[key] = begun
         course = self.courses[key]
         course.states.add(entry.state)
-        before_it = course.last
+        before_it, stood = course.last, (course.last, list(course.missing), course.changed)
         had, old = course.count(report)
         row = course.row
         if had and course.is_news(report):  # its number is wrong: what it tells counts all the same
@@ -190,25 +196,35 @@ class Reports:
             self._follow(entry, report, course, old=old, had=had)
             return Judged(Card(course.running.verdict) if _card(report) else None)
         if report.kind == ENDED and course.over and not (row.closed_by_hand and key not in self.ended):
+            if self._of_another(entry, report, row):
+                return self._keep_other(entry, report, row, course, stood)
             self._contradict(entry, report, row)
             return self._say(entry, report, row)
+        if report.kind == STARTED and course.over and self._begins_another(report, row):
+            self.reused[(entry.state, row.transaction_id)] = True
+            return self._keep_other(entry, report, row, course, stood)
         if report.kind == STARTED and row.reported_start:
-            if course.over and report.at.text != row.reported_start:
-                book.keep_unmatched(entry, row.transaction_id, kind=Kind.REUSED_ID)
-            return self._say(entry, report, row)  # else the station did not get our answer the first time
+            return self._say(entry, report, row)  # the station did not get our answer the first time
         if report.kind == UPDATED and had:  # nor here; but what it measured is no less true
+            if course.over and self._of_another(entry, report, row):
+                return self._keep_other(entry, report, row, course, stood)
             if not course.over:
                 self._follow(entry, report, course, old=True, had=True)
             return self._say(entry, report, row)
-        if course.over and report.kind == UPDATED and (before_it is None or report.number > before_it):
-            self._note(entry, Kind.AFTER_END)
+        if course.over and report.kind == UPDATED:
+            if self._of_another(entry, report, row):
+                return self._keep_other(entry, report, row, course, stood)
+            if before_it is None or report.number > before_it:
+                self._note(entry, Kind.AFTER_END)
+            else:
+                self._mend_end(report, row, course)
         course.changed = True
         before = course.charging
         self._place(entry, report, row, course)
         if report.kind == STARTED:
             self._start(entry, report, row, course)
         answer = self._judge(entry, report, row)
-        self._read_meter(report, row, course, before)
+        self._read_meter(report, row, course, before, old=old)
         if report.remote_start is not None and 0 <= report.remote_start <= LARGEST_START:
             row.remote_start = report.remote_start
         if course.over and report.kind != ENDED:
@@ -232,6 +248,67 @@ class Reports:
                     places[transaction_id] = course.row.connector_id
         here = sum(pk == begun.running.connector_pk for pk in places.values())
         return here >= MOST_OPEN or len(places) >= MOST_OPEN_OF_STATION
+
+    def ending(self) -> set[int]:
+        """Those that are over, among those that this batch tells of."""
+        return {course.running.pk for course in self.courses.values() if course.over}
+
+    def _ended_at(self, row: Transaction) -> datetime | None:
+        before = self.ended.get((row.station_id, row.transaction_id))
+        return effective(before[0].at.at, before[1].at) or before[1].at if before else row.ended_at
+
+    def _begins_another(self, report: TransactionReport, row: Transaction) -> bool:
+        """Whether this start has the id of a charge that is over, and is not its own."""
+        if row.reported_start:
+            return report.at.text != row.reported_start
+        over = self._ended_at(row)
+        return report.at.at is not None and over is not None and report.at.at > over and not row.closed_by_hand
+
+    def _of_another(self, entry: Received, report: TransactionReport, row: Transaction) -> bool:
+        """Whether it is of a charge that goes on under the id of one that is over."""
+        over = self._ended_at(row)
+        told = report.at.at is not None and over is not None and report.at.at > over
+        return told and self.reused.get((entry.state, row.transaction_id), row.transaction_id in entry.state.reused)
+
+    def _keep_other(
+        self, entry: Received, report: TransactionReport, row: Transaction, course: Course, stood: tuple[int | None, list[int], bool]
+    ) -> Judged:
+        """A charge under the id of one that is over: nothing of it is put on that one. Its begin and its end are kept for people; the
+        connector shows what goes on."""
+        book = self.book_of_all
+        course.last, course.missing, course.changed = stood  # its numbers are of the other one
+        if report.kind != UPDATED:
+            book.keep_unmatched(entry, row.transaction_id, kind=Kind.REUSED_ID)
+        number = report.connector
+        connector = book.connector(entry.state, number) if number is not None and numbering.possible(number) else None
+        connector = connector or self._connector(course, entry)
+        book.measure(entry, connector, None, report.samples, report.signed, None, live=not report.offline)
+        if report.kind == ENDED:
+            self.reused[(entry.state, row.transaction_id)] = False
+            self._show(entry, report, connector, Status.FINISHING)
+        else:
+            self._show(entry, report, connector, STATUS_OF.get(report.charging))
+        return self._say(entry, report, row)
+
+    def _mend_end(self, report: TransactionReport, row: Transaction, course: Course) -> None:
+        """A value from before the end that came after it: the end, where the station did not tell its meter there; else the values
+        contradict each other, which is flagged."""
+        key = (row.station_id, row.transaction_id)
+        meter, over = registers.last(report.samples), self._ended_at(row)
+        if meter is None or over is None or report.at.at is None or report.at.at > over or row.closed_by_hand or row.reviewed_at:
+            return
+        stands = self.ended[key][2] if key in self.ended else row.meter_stop
+        if Problem.NO_END_METER in row.problems:
+            if course.last is not None and course.last - 1 not in course.missing:
+                row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
+            if stands is None or meter > stands:
+                row.meter_stop = meter
+                if key in self.ended:
+                    self.ended[key] = (*self.ended[key][:2], meter)
+            self.mended.add(key)
+        if stands is not None and meter > stands + 1:
+            row.meter_last = max(meter, row.meter_last or 0)
+            self.mended.add(key)
 
     def _note(self, entry: Received, kind: Kind) -> None:
         self.book_of_all.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
@@ -327,7 +404,7 @@ class Reports:
             return Judged(cards.said(verdict))
         return Judged(cards.said(verdict)._replace(status=row.verdict) if verdict else Card(row.verdict))
 
-    def _read_meter(self, report: TransactionReport, row: Transaction, course: Course, before: str) -> None:
+    def _read_meter(self, report: TransactionReport, row: Transaction, course: Course, before: str, *, old: bool) -> None:
         """The meter at the start: as it is reported, else the first value that comes, which is as good where nothing has flowed before."""
         if row.reviewed_at is not None or row.closed_by_hand:
             return
@@ -340,8 +417,19 @@ class Reports:
                 self.mended.add((row.station_id, row.transaction_id))
         elif told is None and not seen and (value := registers.first(report.samples)) is not None:
             row.meter_start = value
-            if not row.reported_start or before not in NOT_YET:
+            if not row.reported_start or before not in NOT_YET or any(number < report.number for number in course.missing):
                 _flag(row, Problem.NO_START_METER)
+        elif told is None and old and Problem.NO_START_METER in row.problems and report.kind == UPDATED:
+            # Values from before the first that came: they were missing. Where nothing can have flowed before, all is known.
+            value = registers.first(report.samples)
+            if value is None or value >= row.meter_start:
+                return
+            row.meter_start = value
+            begins = report.charging in NOT_YET or (report.charging == "Charging" and report.trigger == "ChargingStateChanged")
+            if begins and row.reported_start and not course.missing:
+                row.problems = [one for one in row.problems if one != Problem.NO_START_METER]
+            if course.over:
+                self.mended.add((row.station_id, row.transaction_id))
         else:
             return
         if not seen:
@@ -392,12 +480,16 @@ class Reports:
         meter = registers.last(report.samples)
         if meter is None:
             meter = row.meter_last
+            if meter is not None and report.number - 1 in course.missing:  # what is missing may tell more
+                _flag(row, Problem.NO_END_METER)
         if meter is None:  # not one register has come
             meter = row.meter_start
             no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
             if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
                 _flag(row, Problem.NO_START_METER)
                 _flag(row, Problem.NO_END_METER)
+        if Problem.NOT_ENDED in row.problems or Problem.NOT_ENDED in self.book_of_all.problems.get(row.pk, ()):
+            self.unended.add(key)
         row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
         self.book_of_all.problems.get(row.pk, set()).discard(Problem.NOT_ENDED)
         self.ended[key] = (report, entry, meter)
@@ -415,7 +507,7 @@ class Reports:
         meter = registers.last(report.samples)
         corrected = row.reviewed_at is not None and row.reported_end == report.at.text  # what it says was booked, and then corrected
         if meter is not None and meter != booked and not corrected:
-            self.book_of_all.keep_unmatched(entry, row.transaction_id, row.pk)
+            self.book_of_all.keep_unmatched(entry, row.transaction_id, row.pk, Kind.OTHER_END)
 
     def _connector(self, course: Course, entry: Received) -> ConnectorState:
         pk = course.row.connector_id if course.row is not None else course.running.connector_pk
@@ -445,6 +537,9 @@ class Reports:
         names = ["connector_id" if name == "connector" else name for name in _ROW_FIELDS]
         known = [row for course, row in rows if course.changed and not course.new]
         bulk.update(Transaction, _ROW_FIELDS, [(row.pk, *(getattr(row, name) for name in names)) for row in known])
+        self._flag_overlapping()
+        ends = [(row.pk, row.meter_stop) for course, row in rows if (row.station_id, row.transaction_id) in self.mended]
+        bulk.update(Transaction, ("meter_stop",), ends)
         over = {course.row.pk: key for key, course in self.courses.items() if course.row and (key in self.ended or key in self.mended)}
         if not over:
             return
@@ -459,6 +554,31 @@ class Reports:
                 assert end is not None
                 self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
         bulk.update(Transaction, ("problems",), [(one.pk, _judged_again(one)) for one in found if over[one.pk] not in self.ended])
+
+    def _flag_overlapping(self) -> None:
+        """What ends after another began at its connector is in order where its meter says so: then its end came late. Else the same
+        energy would be settled twice."""
+        spans = Q()
+        for key in self.unended:
+            row, meter = self.courses[key].row, self.ended[key][2]
+            assert row is not None
+            spans |= Q(connector=row.connector_id, meter_start__lt=meter - 1, stands__gt=row.meter_start + 1) & ~Q(pk=row.pk)
+        if not spans:
+            return
+        others = Transaction.objects.annotate(stands=Coalesce("meter_stop", "meter_last", "meter_start")).filter(spans).order_by()
+        # What ends in this batch too is not written yet
+        found = [*others.values_list("connector_id", "pk", "meter_start", "stands"), *(
+            (course.row.connector_id, course.row.pk, course.row.meter_start, self.ended[key][2])
+            for key, course in self.courses.items() if key in self.ended and course.row is not None
+        )]  # fmt: skip
+        for key in self.unended:
+            row, meter = self.courses[key].row, self.ended[key][2]
+            assert row is not None
+            if any(
+                connector == row.connector_id and pk != row.pk and start < meter - 1 and stands > row.meter_start + 1
+                for connector, pk, start, stands in found
+            ):
+                self.book_of_all.problems.setdefault(row.pk, set()).add(Problem.NOT_ENDED)
 
     def costs(self) -> dict[Received, float]:
         """What those that have ended cost, by their last report; nothing where nobody says so."""
@@ -481,6 +601,8 @@ class Reports:
 
     def remember(self, attached: dict[int, StationState]) -> None:
         """After the commit. `attached` has the states of stations that have connected anew in the same batch."""
+        for (state, transaction_id), goes_on in self.reused.items():
+            (state.reused.add if goes_on else state.reused.discard)(transaction_id)
         for (station, transaction_id), course in self.courses.items():
             running, row = course.running, course.row
             running.last_report, running.missing, running.charging = course.last, tuple(course.missing), course.charging
@@ -507,6 +629,8 @@ def open_of(row: Transaction) -> OpenTransaction:
 def _everyday(report: TransactionReport, running: OpenTransaction, state: StationState) -> bool:
     """Whether it says nothing of a running transaction that must be looked up."""
     if report.kind != UPDATED or report.id_type == NO_AUTHORIZATION:
+        return False
+    if report.number in running.missing and report.samples:  # it may tell how the transaction began
         return False
     if _card(report) and (report.id_tag != running.card or running.verdict != "Accepted"):
         return False

@@ -26,9 +26,11 @@ class Message(NamedTuple):
 
 
 def which_end(event: Any) -> str:
-    """Tells an end from others of the same transaction id; empty for what is no end."""
+    """Tells an end, or a begin that names its transaction, from others of the same transaction id; empty for what is neither."""
     if isinstance(event, events.TransactionReport):
-        event = registers.as_end(event)
+        if event.kind == events.STARTED:
+            return hashlib.sha256(f"{event.kind}|{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest()[:32]
+        event = registers.as_end(event, -1)  # which may be without a meter
     if not isinstance(event, events.Ended):
         return ""
     return hashlib.sha256(f"{event.meter_stop}|{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest()[:32]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from stations.gateway.entries import ConnectorState, Known, OpenTransaction, StationState
+from stations.ocpp import numbering
 from stations.ocpp.events import Metered
 
 PERIODIC = "Sample.Periodic"  # what a station measures while it charges; by the clock it measures always
@@ -44,6 +45,15 @@ def _the_one(state: StationState, connector: ConnectorState, stopped: Collection
     (2.0.1) tells its values itself."""
     found = [one for one in state.open.values() if one.connector_pk == connector.pk and one.pk not in stopped]
     return found[0] if connector.number and len(found) == 1 and found[0].last_report is None else None
+
+
+def of_evse(state: StationState, connector: ConnectorState, ended: Collection[int]) -> OpenTransaction | None:
+    """The only one with an id of the station's own (2.0.1) that runs at the EVSE which this connector stands for."""
+    if not connector.number:
+        return None
+    places = {state.connectors[number].pk for number in numbering.of_same_evse(connector.number) if number in state.connectors}
+    found = [one for one in state.open.values() if one.connector_pk in places and one.pk not in ended]
+    return found[0] if len(found) == 1 and found[0].last_report is not None else None
 
 
 def _after_its_end(row: Known, event: Metered) -> bool:

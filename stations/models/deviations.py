@@ -28,6 +28,7 @@ class Deviation(models.Model):
         NUMBERING = "numbering", _("Numbers its reports wrongly")
         AFTER_END = "after_end", _("Goes on with a charge that it has ended")
         NO_END = "no_end", _("Begins a charge without ending the one before")
+        OTHER_END = "other_end", _("Ends a charge again, with another meter")
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"

@@ -102,6 +102,7 @@ class Ended(NamedTuple):
     reason: str
     samples: list[Sample]
     signed: list[Signed]
+    metered: bool = True  # else the station did not say its meter: `meter_stop` is nothing
 
 
 class TransactionReport(NamedTuple):

@@ -50,6 +50,14 @@ def spelled_as(word: str, known: Iterable[str]) -> str:
     return next((one for one in known if one.casefold() == folded), "")
 
 
+def energy(unit: str, value: float) -> tuple[str, float]:
+    """A unit of energy as OCPP spells it, with the value in it: MWh is not of OCPP. Other units stay as they are."""
+    folded = unit.casefold()
+    if folded == "mwh":
+        return "kWh", value * 1000
+    return {"wh": "Wh", "kwh": "kWh"}.get(folded, unit), value
+
+
 def reported(text: str) -> Reported:
     """An ISO 8601 time; without a zone it is taken as UTC and marked as inexact."""
     text = clean(text, 100)

@@ -8,35 +8,62 @@ from stations.ocpp.events import ENDED as _ENDED
 from stations.ocpp.events import Channel, Ended, Sample, TransactionReport
 
 BEGIN, END = "Transaction.Begin", "Transaction.End"
+REGISTER = "Energy.Active.Import.Register"
+_WH = {"wh": 1, "kwh": 1000, "mwh": 1_000_000}  # however it is spelled; in other units it is no register
+# Where it is measured: what the car gets counts, what the station draws only where nothing else is told
+_PLACES = ("Outlet", "Cable", "EV", "Body", "Inlet", "Upstream")
 
 
 def register_wh(channel: Channel, value: float) -> float | None:
     """Wh, where it is the meter of the whole connector."""
-    if channel.measurand != "Energy.Active.Import.Register" or channel.phase:
+    if channel.measurand != REGISTER or channel.phase:
         return None
-    return value * 1000 if channel.unit == "kWh" else value
+    factor = _WH.get(channel.unit) or _WH.get(channel.unit.casefold())
+    return value * factor if factor else None
+
+
+def readings(samples: Iterable[Sample]) -> list[tuple[str, float]]:
+    """The registers among values, each with its context: those of one place, in order of time."""
+    found = [one for one in samples if register_wh(one[1], one[2]) is not None]
+    if len(found) > 1:
+        best = min(_rank(channel) for _at, channel, _value in found)
+        found = in_order([one for one in found if _rank(one[1]) == best])
+    return [(channel.context, wh) for _at, channel, value in found if (wh := register_wh(channel, value)) is not None]
+
+
+def in_order(samples: list[Sample]) -> list[Sample]:
+    """By their times, which stations do not always keep to; as they came where one has none."""
+    timed = [(at, number) for number, (at, _channel, _value) in enumerate(samples) if at is not None]
+    return [samples[number] for _at, number in sorted(timed)] if len(timed) == len(samples) else samples
+
+
+def _rank(channel: Channel) -> int:
+    return _PLACES.index(channel.location) if channel.location in _PLACES else 0
 
 
 def at(samples: Iterable[Sample], context: str) -> int | None:
     """The register when the transaction began, or ended; None where no value says so."""
-    found = [wh for _at, channel, value in samples if channel.context == context and (wh := register_wh(channel, value)) is not None]
+    found = [wh for of, wh in readings(samples) if of == context]
     return round(found[-1]) if found else None
 
 
 def first(samples: Iterable[Sample]) -> int | None:
-    """As it stood at the begin, else the first value that came."""
-    begin = at(samples, BEGIN)
-    if begin is not None:
-        return begin
-    return next((round(wh) for _at, channel, value in samples if (wh := register_wh(channel, value)) is not None), None)
+    """As it stood at the begin, else the first value that was measured."""
+    found = readings(samples)
+    begin = [wh for of, wh in found if of == BEGIN]
+    return round(begin[-1]) if begin else round(found[0][1]) if found else None
 
 
 def last(samples: Iterable[Sample]) -> int | None:
-    """As it stood at the end, else the last value that came."""
-    end = at(samples, END)
-    if end is not None:
-        return end
-    found = [wh for _at, channel, value in samples if (wh := register_wh(channel, value)) is not None]
+    """As it stood at the end, else the last value that was measured."""
+    found = readings(samples)
+    end = [wh for of, wh in found if of == END]
+    return round(end[-1]) if end else round(found[-1][1]) if found else None
+
+
+def between(samples: Iterable[Sample]) -> int | None:
+    """The last value that is neither of the begin nor of the end."""
+    found = [wh for of, wh in readings(samples) if not of.startswith("Transaction.")]
     return round(found[-1]) if found else None
 
 

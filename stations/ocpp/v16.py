@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from stations.ocpp import commands, schemas
+from stations.ocpp import commands, registers, schemas
 from stations.ocpp.events import (
     Boot,
     CardOffered,
@@ -38,6 +38,7 @@ from stations.ocpp.reading import (
     channel,
     clean,
     drop_unknown,
+    energy,
     fault,
     iso,
     number,
@@ -53,6 +54,7 @@ from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply, Star
 VERSION = "v16"
 NAME = "OCPP 1.6"
 SUBPROTOCOL = "ocpp1.6"
+NOT_METERED = -(2**62)  # as meterStop, where a station does not tell it
 
 # Actions that we send; everything else in the schemas comes from stations.
 COMMANDS = frozenset({
@@ -124,6 +126,8 @@ def _mend_stop(payload: Payload) -> None:
     people."""
     if payload.get("transactionId") in (None, ""):
         payload["transactionId"] = 0
+    if payload.get("meterStop") in (None, ""):
+        payload["meterStop"] = NOT_METERED
     data = payload.pop("transactionData", None)
     if isinstance(data, list | dict) and (good := _good_values(data)):
         payload["transactionData"] = good
@@ -179,6 +183,7 @@ def _good_values(entries: Any) -> list[Any]:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 sampled["value"] = str(value)
             sampled = {key: item for key, item in sampled.items() if key == "value" or (key in _SAMPLED_FIELDS and item not in ("", None))}
+            sampled = _in_kwh(sampled)
             sampled = {
                 key: _as_listed(key, item) for key, item in sampled.items() if key not in _BESIDE or _as_listed(key, item) in _listed(key)
             }
@@ -188,6 +193,15 @@ def _good_values(entries: Any) -> list[Any]:
             timestamp = entry.get("timestamp")
             kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
     return kept
+
+
+def _in_kwh(sampled: Payload) -> Payload:
+    """MWh is not of OCPP, but of real meters."""
+    unit, value = sampled.get("unit"), number(sampled.get("value"))
+    if not isinstance(unit, str) or unit.casefold() != "mwh" or not isinstance(value, float):
+        return sampled
+    unit, value = energy(unit, value)
+    return sampled | {"unit": unit, "value": str(value)}
 
 
 @functools.cache
@@ -268,9 +282,12 @@ def _started(p: Payload) -> Event:
 
 
 def _ended(p: Payload) -> Event:
+    samples, signed = _meter(p.get("transactionData") or [])
+    metered = p["meterStop"] != NOT_METERED
+    meter = register(p, "meterStop") if metered else registers.at(samples, registers.END)
     return Ended(
-        str(p["transactionId"]), clean(p.get("idTag", ""), 36), register(p, "meterStop"), reported(p["timestamp"]),
-        p.get("reason") or "Local", *_meter(p.get("transactionData") or []),
+        str(p["transactionId"]), clean(p.get("idTag", ""), 36), meter or 0, reported(p["timestamp"]), p.get("reason") or "Local", samples,
+        signed, meter is not None,
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ from stations.ocpp.reading import (
     channel,
     clean,
     drop_unknown,
+    energy,
     fault,
     iso,
     number,
@@ -106,6 +107,7 @@ class V201:
                 payload[key] = whole(payload[key])
         drop_unknown(checker, payload)
         _respell(checker, payload)
+        why = payload.get("triggerReason") if action == "TransactionEvent" else None
         if action == "TransactionEvent":
             _mend_transaction(checker, payload)
         if action in ("MeterValues", "TransactionEvent") and "meterValue" in payload:
@@ -117,7 +119,7 @@ class V201:
         else:
             worst = next(checker.iter_errors(payload), None)
         if worst is None:
-            return payload
+            return payload | ({"triggerReason": clean(why, 50)} if isinstance(why, str) else {})
         raise refusal(action, worst)
 
     def _good_values(self, entries: Any) -> list[Payload]:
@@ -193,10 +195,21 @@ def _mend_transaction(checker: jsonschema_rs.Validator, payload: Payload) -> Non
             payload["triggerReason"] = "AbnormalCondition"
         elif path[:2] == ["transactionInfo", "stoppedReason"]:
             payload["transactionInfo"]["stoppedReason"] = "Other"
+        elif path[:1] == ["idToken"] and _is_token(payload.get("idToken")) and _lacks_type(payload["idToken"], path):
+            payload["idToken"]["type"] = "Central"
         elif path[:1] and path[0] in _BESIDE:
             payload.pop(str(path[0]), None)
         elif path[:1] == ["transactionInfo"] and path[1:2] and path[1] in _BESIDE_INFO:
             payload["transactionInfo"].pop(str(path[1]), None)
+
+
+def _is_token(token: Any) -> bool:
+    return isinstance(token, dict) and isinstance(token.get("idToken"), str) and len(token["idToken"]) <= 36
+
+
+def _lacks_type(token: Payload, path: list[Any]) -> bool:
+    """Whether what is wrong with it is the word for its kind."""
+    return path == ["idToken", "type"] or (path == ["idToken"] and "type" not in token)
 
 
 def _holder(payload: Payload, path: list[Any]) -> Any:
@@ -254,7 +267,7 @@ def _meter(entries: list[Payload]) -> tuple[list[Sample], list[Signed]]:
             if of := get("unitOfMeasure"):
                 unit = of.get("unit") or ""
                 if unit not in _USUAL_UNITS:
-                    unit = clean(unit, 16)
+                    unit, value = energy(clean(unit, 16), value)
                 if power := of.get("multiplier"):
                     value = value * 10.0**power if -30 <= power <= 30 else math.inf
             if evidence := get("signedMeterValue"):

@@ -192,4 +192,5 @@ def ended_of(action: str, payload: Any) -> Ended | None:
         event = reader(version).read(action, payload)
     except (OcppError, KeyError, TypeError, ValueError):
         return None
-    return registers.as_end(event) if isinstance(event, TransactionReport) else event if isinstance(event, Ended) else None
+    end = registers.as_end(event) if isinstance(event, TransactionReport) else event
+    return end if isinstance(end, Ended) and end.metered else None

@@ -82,6 +82,10 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("The end stands as it was reported; what was measured after it is kept with the connector."),
         lazy("Compare the meter at the end with the values after it. If they go on, correct the charge."),
     ),
+    Kind.OTHER_END: (
+        lazy("The end that it told first stands. The other one waits in the inbox."),
+        lazy("Compare both in the inbox, and correct the charge where the second is right."),
+    ),
     Kind.NO_END: (
         lazy("The charge before stays open and waits in the inbox, until its end comes or somebody puts it in."),
         lazy("Look in the inbox. If it happens often, the station loses its memory: check its supply of power."),

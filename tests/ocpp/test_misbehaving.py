@@ -132,11 +132,24 @@ def test_an_end_whose_meter_is_nothing(wire: Wire) -> None:
 
 def test_starts_of_the_same_charge_with_other_times(wire: Wire, tree: Tree) -> None:
     numbers = {start(wire, at=now(seconds=-9 + each))["transactionId"] for each in range(3)}
+    row = Transaction.objects.get()
+    assert (numbers, row.problems, noticed()) == ({int(row.transaction_id)}, [], {"repeated": 2})
+    meter(wire, {"value": "1500"}, transaction=row.pk)
+    assert start(wire)["transactionId"] not in numbers, "energy has flowed: it is another one"
     assert stop(wire, max(numbers), 3000) == {}
-    rows = Transaction.objects.order_by("pk")
-    assert [(row.running, row.problems) for row in rows] == [(True, ["not_ended"]), (True, ["not_ended"]), (False, [])]
-    assert sum(row.energy_wh for row in rows) == 2000
-    assert noticed() == {"no_end": 2}
+    assert noticed()["no_end"] == 1
+
+
+def test_an_end_that_does_not_tell_its_meter(wire: Wire) -> None:
+    number = start(wire)["transactionId"]
+    meter(wire, {"value": "2500"}, transaction=number)
+    body = {"transactionId": number, "timestamp": now()}
+    for _ in range(2):
+        assert wire.call("StopTransaction", body) == {}
+    row = Transaction.objects.get()
+    assert (row.running, row.energy_wh, row.problems) == (False, 1500, ["no_end_meter"])
+    assert stop(wire, number, 2600) == {}
+    assert noticed() == {"mended": 2, "other_end": 1}
 
 
 @pytest.mark.parametrize("anew", [False, True])
@@ -191,8 +204,66 @@ def test_the_id_of_an_earlier_charge_loses_neither(wire201: Wire, as_ada: Client
     assert [(row.payload["eventType"], row.payload["meterValue"][0]["sampledValue"][0]["value"]) for row in kept] == [
         ("Started", 5000), ("Ended", 7000),
     ]  # fmt: skip
-    assert noticed()["reused_id"] == 1
+    assert noticed() == {"reused_id": 2}
     assert "began another charge as transaction T-1" in as_ada.get(reverse("inbox"), {"show": "messages"}).content.decode()
+
+
+def test_a_charge_under_the_id_of_an_earlier_one_is_shown_and_nothing_of_it_counts_for_that(wire201: Wire) -> None:
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
+    tell(wire201, "Ended", 2, at=now(minutes=-8))
+    other: dict[str, Any] = {"evse": EVSE, "idToken": {"idToken": "SOMEBODY", "type": "ISO14443"}}
+    tell(wire201, "Started", 0, value(5000, "Transaction.Begin"), state="Charging", at=now(minutes=-3), **other)
+    tell(wire201, "Updated", 1, value(6000), state="SuspendedEV", at=now(minutes=-2))
+    assert (connector().status, connector().energy_register) == ("SuspendedEV", 6000)
+    assert (one().energy_wh, one().id_tag, one().problems, one().missing_reports) == (0, CARD, ["no_end_meter"], [1])
+    tell(wire201, "Ended", 2, at=now(minutes=-1))
+    assert [row.payload["eventType"] for row in UnmatchedMessage.objects.order_by("pk")] == ["Started", "Ended"]
+    assert connector().status == "Finishing"
+
+
+def test_what_was_missing_mends_both_ends(wire201: Wire) -> None:
+    tell(wire201, "Started", 0, state="EVConnected", evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
+    tell(wire201, "Updated", 2, value(4000), state="Charging", at=now(minutes=-7))
+    assert (one().meter_start, one().problems) == (4000, ["no_start_meter"])
+    tell(wire201, "Ended", 4, at=now(minutes=-1))
+    assert one().problems == ["no_end_meter", "no_start_meter"]
+    tell(wire201, "Updated", 3, value(6000), at=now(minutes=-5), offline=True)
+    assert one().problems == ["no_start_meter"]
+    first = {"state": "Charging", "triggerReason": "ChargingStateChanged", "offline": True}
+    tell(wire201, "Updated", 1, value(1000), at=now(minutes=-8), **first)
+    assert (one().energy_wh, one().problems, one().running) == (5000, [], False)
+
+
+def test_a_late_value_above_the_end_is_flagged(wire201: Wire) -> None:
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
+    tell(wire201, "Ended", 2, value(5000, "Transaction.End"), at=now(minutes=-1))
+    tell(wire201, "Updated", 1, value(6000), at=now(minutes=-5), offline=True)
+    assert (one().meter_stop, one().problems) == (5000, ["meter_fell"])
+
+
+@pytest.mark.parametrize(("end", "problems"), [(101000, []), (105000, ["not_ended"])])
+def test_no_energy_is_settled_twice_at_a_connector(end: int, problems: list[str], wire201: Wire) -> None:
+    tell(wire201, "Started", 0, value(100000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, tx="D1", at=now(minutes=-9))
+    tell(wire201, "Started", 0, value(101000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, tx="D2", at=now(minutes=-8))
+    tell(wire201, "Ended", 1, value(105000, "Transaction.End"), tx="D2", at=now(minutes=-1))
+    tell(wire201, "Ended", 1, value(end, "Transaction.End"), tx="D1", at=now(minutes=-1))
+    assert (one("D1").problems, one("D2").problems, one("D1").running) == (problems, [], False)
+
+
+def test_which_register_counts(wire201: Wire) -> None:
+    """That of the outlet, the latest by its time, in any unit of energy that OCPP has or meters know."""
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
+    inlet, mwh = value(900000, location="Inlet"), value(0.003, unitOfMeasure={"unit": "MWH"}, at=now(minutes=-5))
+    tell(wire201, "Updated", 1, inlet, mwh, value(2000, at=now(minutes=-6)), value(7, unitOfMeasure={"unit": "MJ"}))
+    assert (one().meter_last, one().problems, connector().energy_register) == (3000, [], 3000)
+
+
+def test_values_of_an_evse_are_of_the_connector_that_charges(wire201: Wire) -> None:
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse={"id": 1, "connectorId": 2}, idToken=TOKEN)
+    wire201.call("MeterValues", {"evseId": 1, "meterValue": [value(3000, "Sample.Clock")]})
+    wire201.call("MeterValues", {"evseId": 1, "meterValue": [value(2000, "Sample.Clock")]})
+    assert (one().meter_last, one().problems) == (3000, [])
+    assert MeterSample.objects.exclude(series__connector__number=101).count() == 0
 
 
 def test_what_comes_after_the_end_changes_nothing(wire201: Wire) -> None:
@@ -218,6 +289,7 @@ def test_a_report_is_worth_more_than_what_stands_beside_it(wire201: Wire) -> Non
         assert isinstance(tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), tx=tx, **{"evse": EVSE} | more), dict), more
         assert isinstance(tell(wire201, "Ended", 1, value(3000, "Transaction.End"), tx=tx, **more), dict), more
         assert (one(tx).energy_wh, one(tx).running) == (2000, False), more
+        assert one(tx).id_tag == (CARD if more.get("idToken", {}).get("idToken") else ""), more
 
 
 def test_what_names_no_place_and_no_card(wire201: Wire) -> None:
