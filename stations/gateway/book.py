@@ -238,7 +238,8 @@ class Book:
             else:
                 timeless.update(running.pk for running in entry.state.open.values())
             place = self.connector(entry.state, event.connector)
-            timeless.update(running.pk for running in entry.state.open.values() if place and running.connector_pk == place.pk)
+            here = [running.pk for running in entry.state.open.values() if place and running.connector_pk == place.pk]
+            timeless.update([max(here)] if here else ())  # the latest: there may be thousands that never end
         rows: list[Transaction] = []
         if times:
             rows += Transaction.objects.filter(station__in=stations, started_at__in=times).order_by()
