@@ -41,6 +41,7 @@ GRID_VOLTAGE, EFFICIENCY = 230.0, 0.93  # what a DC station takes for what it gi
 PHASES = ("l1", "l2", "l3")
 FIRST_PHASE = {"R": "l1", "S": "l2", "T": "l3"}
 MOST = 2000  # connectors of a location
+MOST_REPORTED = 2  # of a station that count beside those of which people have entered something: it can make up as many as it likes
 
 # The status of a connector where a transaction wants current; empty: not told yet
 WANTS = frozenset({*Connector.CAR_CHARGES, Connector.Status.PREPARING, "Occupied", ""})
@@ -106,6 +107,17 @@ class Picture:
         for station, _default in self.stations.values():
             if station.max_current and station.current_type == CurrentType.AC:
                 found |= {(station.pk, phase): float(station.max_current) for phase in PHASES}
+        reported: dict[int, int] = {}
+        for seat in self.seats:
+            one, station = seat.connector, seat.station
+            if station.max_current or not any(isinstance(resource, tuple) for resource in seat.resources):
+                continue
+            if not (one.max_current or one.plug or one.evse_key):
+                reported[station.pk] = reported.get(station.pk, 0) + 1
+                if reported[station.pk] > MOST_REPORTED:
+                    continue
+            for phase in PHASES:
+                found[(station.pk, phase)] = found.get((station.pk, phase), 0.0) + _maximum(seat)
         return found
 
     def total(self, name: str) -> Phases:
@@ -162,7 +174,7 @@ def _seat(
     dc = connector_is_dc(connector, station)
     phases = PHASES if dc or station.phases == 3 else (FIRST_PHASE[share.rotation[0]],)
     resources: tuple[Hashable, ...] = tuple(phases)
-    if station.max_current and not dc:
+    if not dc:
         resources += tuple((station.pk, phase) for phase in phases)
     maximum = maximum_of(connector, station, dc)
     seat = Seat(connector, station, share, default, transaction, resources, maximum, not station.connected, weight=own or share.priority)

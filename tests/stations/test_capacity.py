@@ -311,3 +311,11 @@ def test_whatever_happens_the_limit_holds(tree: Tree, seed: int) -> None:
     world.run(900)
     assert sum(world.shares()) == 60, "and when all is well again everybody charges"
     assert min(world.shares()) >= 6
+
+
+def test_what_a_station_makes_up_counts_as_two_connectors(world: World) -> None:
+    row = world.posts[0].row
+    Station.objects.filter(pk=row.pk).update(max_current=None)
+    Connector.objects.bulk_create(Connector(station=row, number=number) for number in range(2, 30))
+    seen = picture.take(world.plan, world.now)
+    assert seen.capacities[(row.pk, "l1")] == 32 + 2 * picture.UNKNOWN_MAXIMUM
