@@ -32,7 +32,7 @@
   // What is recorded of the day, at least an hour of it.
   function recorded(answer) {
     const first = answer.t[0], last = answer.t[answer.t.length - 1];
-    const from = Math.max(answer.start, Math.min(first, last - LEAST));
+    const from = Math.max(answer.start, Math.min(first, answer.end - LEAST));
     return [from, Math.min(answer.end, Math.max(last, from + LEAST))];
   }
 
