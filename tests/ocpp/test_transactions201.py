@@ -187,8 +187,7 @@ def test_made_up_charges_are_counted_and_not_kept_and_their_ends_are(wire: Wire,
     for number in range(6):
         assert "idTokenInfo" in tell(wire, "Started", 0, tx=f"X-{number}", evse=EVSE, idToken=TOKEN)
     assert Transaction.objects.filter(ended_at=None).count() == 3
-    waiting = UnmatchedMessage.objects.get()
-    assert (waiting.transaction_id, waiting.count) == ("", 3)
+    assert sum(UnmatchedMessage.objects.filter(transaction_id="").values_list("count", flat=True)) == 3
     tell(wire, "Ended", 1, value(1000, "Transaction.Begin"), value(2500, "Transaction.End"), tx="X-5", evse=EVSE)
     assert one("X-5").meter_stop == 2500
 
