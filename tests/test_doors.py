@@ -20,6 +20,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 DOORS = {"visible_to", "get_for"}
 
 PASSED = {
+    "stations/pages/capacity.py:is_begun": "only whether any is open, of a location that was read through the door",
     "energycloud/tick.py:enqueue_letters": "the clock's, for nobody who looks",
     "energycloud/live.py:_heard_since": "of stations that were read through the door",
     "energycloud/attention.py:concerns": "a later command joins to rows read through the door; who knocks is the platform's",
