@@ -176,7 +176,7 @@ def test_a_station_that_never_ends_anything_costs_the_others_no_time(gateway: Ga
     )  # fmt: skip
     wire, began, first = gateway.connect(), time.monotonic(), now()
     for n in range(20):
-        start(wire, at=first if n == 0 else now())
+        start(wire, meter=1000 + n, at=first if n == 0 else now())
     assert time.monotonic() - began < 1
     assert Transaction.objects.filter(problems=["not_ended"]).count() == 20, "each left the one before without an end"
     assert start(wire, at=first)["transactionId"] == int(Transaction.objects.get(reported_start=first).transaction_id)
