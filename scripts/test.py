@@ -11,7 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
@@ -19,10 +23,9 @@ sys.path[:0] = [str(ROOT)]
 from bench.engines import engines  # noqa: E402
 from tests.programs import PROGRAMS, missing  # noqa: E402
 
-RUNS = {
-    "Parts": ("--ignore=tests/e2e", "--numprocesses=auto"),
-    "Whole portals": ("tests/e2e",),  # one after the other: they watch the clock
-}
+PARTS = ("--ignore=tests/e2e",)
+PORTALS = ("tests/e2e",)  # one after the other: they watch the clock
+ENGINES = ("-m", "engines")
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -42,6 +45,31 @@ def pytest(*arguments: str, environment: dict[str, str] | None = None) -> int:
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
 
 
+@dataclass
+class Beside:
+    """A run of pytest that goes on beside another; known when it is over."""
+
+    code: int = -1
+    output: str = ""
+
+
+@contextmanager
+def beside(*arguments: str, environment: dict[str, str]) -> Iterator[Beside]:
+    found = Beside()
+    with TemporaryFile("w+") as out:
+        command = [sys.executable, "-m", "pytest", *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            yield found
+            found.code = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+        out.seek(0)
+        found.output = out.read()
+
+
 def main() -> int:
     if sys.argv[1:]:
         return pytest(*sys.argv[1:])
@@ -49,17 +77,24 @@ def main() -> int:
     lacking = missing()
     results: dict[str, int] = {}
     subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"], cwd=ROOT, check=True)
-    print("\n== On the embedded default: SQLite and memory", flush=True)
-    for name, arguments in RUNS.items():
-        results[f"{name}, on the embedded default"] = pytest(*arguments)
+    print("\n== Parts, on the embedded default: SQLite and memory", flush=True)
+    results["Parts, on the embedded default"] = pytest(*PARTS, "--numprocesses=auto")
     if {"PostgreSQL", "Redis"} & set(lacking):
         print("\n== PostgreSQL and Redis: NOT RUN", flush=True)
+        print("\n== Whole portals, on the embedded default", flush=True)
+        results["Whole portals, on the embedded default"] = pytest(*PORTALS)
     else:
-        print("\n== On PostgreSQL and Redis", flush=True)
         with engines("fsync=off", "full_page_writes=off") as started:  # a test survives no power cut
-            url = {"DATABASE_URL": started.database_url, "REDIS_URL": started.redis_url}
-            for name, arguments in RUNS.items():
-                results[f"{name}, on PostgreSQL and Redis"] = pytest(*arguments, "-m", "engines", environment=os.environ | url)
+            both = os.environ | {"DATABASE_URL": started.database_url, "REDIS_URL": started.redis_url}
+            # Whole portals mostly wait, and so do databases: together they take little longer than the longer of the two.
+            with beside(*PARTS, *ENGINES, environment=both) as parts:
+                print("\n== Whole portals, on the embedded default; beside them parts, on PostgreSQL and Redis", flush=True)
+                results["Whole portals, on the embedded default"] = pytest(*PORTALS)
+            print("\n== Parts, on PostgreSQL and Redis", flush=True)
+            print(parts.output, flush=True)
+            results["Parts, on PostgreSQL and Redis"] = parts.code
+            print("\n== Whole portals, on PostgreSQL and Redis", flush=True)
+            results["Whole portals, on PostgreSQL and Redis"] = pytest(*PORTALS, *ENGINES, environment=both)
     print()
     for name, code in results.items():
         print(f"{name}: {'passed' if code == 0 else f'FAILED (pytest says {code})'}")

@@ -142,6 +142,8 @@ class LocationTable(Table):
         plan = getattr(record, "capacity", None)
         if plan is None or not plan.active or not plan.seen:
             return ""
+        if "measured" not in plan.seen:
+            return _("being set up")
         measured, limit = min(zip(plan.seen["measured"], plan.seen["limit"], strict=True), key=lambda one: one[1] - one[0])
         return _("%(measured)d of %(limit)d A") % {"measured": round(measured), "limit": limit}
 
