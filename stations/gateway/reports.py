@@ -7,6 +7,7 @@ database.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ class Reports:
     write, and `remember` is called after the commit."""
 
     def __init__(self, book: Book) -> None:
-        self.book_of_all = book
+        self.book_of_all: Book = weakref.proxy(book)  # no cycle: the collector would stop the process to free every batch
         self.courses: dict[_Key, Course] = {}
         self.ended: dict[_Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
         self.mended: set[_Key] = set()  # ended before, and now more is known of their start
