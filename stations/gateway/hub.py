@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ BEAT = 10.0
 LONGEST_INQUIRY = 12.0  # seconds; each provider has a shorter deadline of its own
 COMPARE_EVERY = 3  # beats between looks at which of our sockets are still rightful
 ANNOUNCE_EVERY = 0.2
+DELIVERERS = 2  # threads
 PATIENCE = 5.0  # seconds that the end of the process waits for the database
 START_AGAIN = 2.0  # seconds after a start that failed
 REPLACED, CLOSED_BY_US, RESTART = 4001, 1008, 1012  # close codes
@@ -61,7 +63,7 @@ class Hub:
         self._announcing = False
         self._tasks: set[asyncio.Task[Any]] = set()
         # Delivery must not wait behind the pages' database work or behind a batch of the ledger.
-        self._delivery = ThreadPoolExecutor(2, "delivery")
+        self._delivery = ThreadPoolExecutor(DELIVERERS, "delivery")
 
     async def start(self) -> None:
         try:
@@ -69,7 +71,7 @@ class Hub:
             for identity, address in await self._in_delivery(_last_seen):
                 self.throttle.admitted(address, identity)
         except BaseException:
-            self._delivery.shutdown(wait=False)
+            self._end_delivery()
             raise
         self.ledger.start()
         for worker in (self._deliver, self._expire, self._listen, self._keep_beating):
@@ -309,6 +311,12 @@ class Hub:
         await self.loop.run_in_executor(None, self.ledger.stop)
         if not self.ledger.abandoned:
             await self._in_delivery(_farewell, self.name)
+        self._end_delivery()
+
+    def _end_delivery(self) -> None:
+        everyone = threading.Barrier(DELIVERERS)
+        for _each in range(DELIVERERS):
+            self._delivery.submit(_give_back, everyone)
         self._delivery.shutdown(wait=False)
 
 
@@ -355,7 +363,15 @@ def _put_back(command_id: int) -> None:
 
 def _farewell(name: str) -> None:
     GatewayProcess.objects.filter(pk=name).delete()
+
+
+def _give_back(everyone: threading.Barrier) -> None:
+    """Each thread its own connection: the pool never hears of one that ends with its thread."""
     connection.close()
+    try:
+        everyone.wait(PATIENCE)
+    except threading.BrokenBarrierError:
+        pass  # the other one still waits for the database
 
 
 _hub: Hub | None = None

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from stations import nudges
 from stations.actions import delete_station, edit_station
@@ -229,6 +230,23 @@ def test_who_knocks_while_the_process_ends_is_sent_away_for_a_moment(gateway: Ga
     with pytest.raises(Exception, match="503"):
         gateway.connect("LUM-0002")
     running().draining = False
+
+
+@pytest.mark.postgresql
+def test_every_connection_of_the_pool_is_given_back(transactional_db: None, tree: Tree) -> None:
+    def lent() -> int:
+        stats = connection.pool.get_stats()
+        return int(stats["pool_size"] - stats["pool_available"])
+
+    before = lent()
+    gateway = Gateway()
+    gateway.start()
+    gateway.connect().call("Heartbeat")
+    both = threading.Barrier(2)
+    for done in [running()._delivery.submit(lambda: (connection.ensure_connection(), both.wait(5))) for _ in range(2)]:
+        done.result(10)
+    gateway.stop()
+    until(lambda: lent() == before)
 
 
 def test_an_end_in_the_moment_of_the_start_is_an_end(transactional_db: None, tree: Tree) -> None:
