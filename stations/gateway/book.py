@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from stations import file_progress, plausible
+from stations import file_progress
 from stations.gateway import (
-    bulk,
     cards,
     contracts,
+    courses,
     deviations,
     device_events,
     doors,
     outbound,
-    periods,
     rare,
     reports,
     reserved,
     unmatched,
     whose,
+    writing,
 )
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import (
@@ -44,39 +44,14 @@ from stations.gateway.entries import (
     StationState,
 )
 from stations.gateway.series import Series
-from stations.models import (
-    Availability,
-    AvailabilityChange,
-    CardOffer,
-    Connector,
-    Correction,
-    Deviation,
-    Frame,
-    MeterSample,
-    SecurityEvent,
-    SignedMeterValue,
-    Station,
-    StatusChange,
-    Transaction,
-)
+from stations.models import Connector, Correction, Deviation, Frame, SecurityEvent, SignedMeterValue, Transaction
 from stations.ocpp import events, frames, masking, numbering, registers
 from stations.ocpp.events import Sample, Signed
 from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
 from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
-
 START_AGAIN = timedelta(minutes=15)  # for how long a start with another time may be the same one
-
-STATUS_CHANGE_FIELDS = ("connector", "at", "received_at", "status", "error_code", "vendor_error_code", "info")
-CARD_OFFER_FIELDS = (
-    "station", "connector_number", "at", "id_tag", "holder", "verdict", "reason", "action", "settlement", "pass_key", "token_key", "steps",
-    "id_type", "additional",
-)  # fmt: skip
-CLOSING_FIELDS = (
-    "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
-    "reviewed_at", "closed_by_hand", "void",
-)  # fmt: skip
 
 _Stopped = tuple[Known, events.Ended, Received]
 
@@ -100,9 +75,8 @@ class Book:
         self.meters: dict[OpenTransaction, int] = {}
         self.opened: list[tuple[StationState, str, OpenTransaction]] = []
         self.closed: list[tuple[StationState, str]] = []
-        self.energies: dict[ConnectorState, float] = {}
         self.clocks: dict[StationState, bool] = {}
-        # What `_write` writes
+        # What `writing` writes
         self.frames: list[tuple[Any, ...]] = []
         self.series = Series()
         self.signed: list[SignedMeterValue] = []
@@ -143,7 +117,7 @@ class Book:
             self._hear(entry.state, entry.at)
             answers[entry] = self._one(entry)
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
-        self._write_transactions()
+        writing.transactions(self)
         costs = self.of_transactions.costs()
         reserved.used(received, {entry: row.pk for row, entry in self.new}, self.changed)
         for entry in received:
@@ -161,7 +135,7 @@ class Book:
         outbound.answered([entry for entry in self.batch if isinstance(entry, Answered)], self.changed, self.manners)
         self.closed += [(one.state, key) for one in self.batch if isinstance(one, Closed) for key in one.transactions]
         doors.disconnect([entry for entry in self.batch if isinstance(entry, Disconnect)], self.changed)
-        self._write()
+        writing.rest(self)
         return [(entry, outcomes.get(entry)) for entry in self.batch]
 
     def remember(self) -> None:
@@ -172,8 +146,6 @@ class Book:
         for connector, status in self.statuses.items():
             connector.status = status
         self.series.remember()
-        for connector, energy in self.energies.items():
-            connector.energy = energy
         for state, at in self.heard.items():
             state.written_at = at
         for state, wrong in self.clocks.items():
@@ -381,9 +353,9 @@ class Book:
     def _finer(self, state: StationState, connector: ConnectorState) -> str:
         """The status of a connector of which its station only says that it is in use."""
         now = self.status_now(connector)
-        if now in reports.IN_USE:
+        if now in courses.IN_USE:
             return now
-        return str(reports.STATUS_OF.get(self.of_transactions.charging_at(state, connector), Connector.Status.PREPARING))
+        return str(courses.STATUS_OF.get(self.of_transactions.charging_at(state, connector), Connector.Status.PREPARING))
 
     def _metered(self, entry: Received, event: events.Metered) -> Reply | str:
         connector = self.connector(entry.state, event.connector)
@@ -561,108 +533,6 @@ class Book:
         text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[: settings.OCPP_MAX_FRAME_BYTES]
         self.frames.append((entry.state.station_id, entry.at, "in", entry.action, text, answer or "", entry.at if answer else None, failed))
 
-    # -- writing ---------------------------------------------------------------------------------------------------------------------
-
-    def _write_transactions(self) -> None:
-        """Starts get their ids, which their answers carry; stops are closed."""
-        self.of_transactions.write_rows()
-        if self.new:
-            for (row, entry), pk in zip(self.new, bulk.next_keys(Transaction, len(self.new)), strict=True):
-                row.pk, row.transaction_id = pk, str(pk)
-                self.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start)))
-            columns = [field.attname for field in Transaction._meta.concrete_fields]
-            bulk.insert(Transaction, columns, [[getattr(row, column) for column in columns] for row, _entry in self.new])
-        for known, event, entry in self.stopped.values():
-            ended = effective(event.at.at, entry.at)
-            problems = {*known.problems, *(str(p) for p in self.problems.pop(known.pk, ()))}
-            clock_wrong = ended is None or not event.at.exact
-            # A station without a clock: our time of the report is the best there is.
-            ended = ended or entry.at
-            problems |= plausible.at_the_end(
-                started=known.started_at, ended=ended, meter_start=known.meter_start, meter_last=known.meter_last,
-                meter_stop=event.meter_stop, power=known.power, clock_wrong=clock_wrong or Transaction.Problem.CLOCK in known.problems,
-            )  # fmt: skip
-            if known.closed_by_hand:
-                # It has ended, after all, and there; a decision that nothing is settled was made without knowing that.
-                problems -= {str(Transaction.Problem.NOT_ENDED), str(Transaction.Problem.BEYOND_END)}
-                problems |= {str(Transaction.Problem.AFTER_DECISION)} if known.void else set()
-                self.corrections.append(_reported_after_all(known, event, ended, entry.at))
-            # What somebody has decided stands as long as nothing new is wrong.
-            reviewed = known.reviewed_at if problems <= set(known.problems) and not known.closed_by_hand else None
-            self.closing.append((
-                known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems), reviewed, False,
-                known.void and not known.closed_by_hand,
-            ))  # fmt: skip
-
-    def _write(self) -> None:
-        bulk.insert(Frame, ("station", "at", "direction", "action", "call", "answer", "answered_at", "failed"), self.frames)
-        samples = self.series.rows()
-        with bulk.together():
-            bulk.insert_missing(MeterSample, ("series", "at", "value"), samples)
-            self.of_transactions.write_everyday()
-            self._write_everyday()
-        resting = [pk for pk, row in self.status_rows.items() if row[0] == Connector.Status.UNAVAILABLE]
-        if resting:
-            # "Out of service after this transaction" has come true.
-            self._write_resting(resting)
-        if self.signed:
-            SignedMeterValue.objects.bulk_create(self.signed)
-        if self.security:
-            SecurityEvent.objects.bulk_create(self.security)
-        periods.was_silent(self.silences)
-        if self.reports:
-            file_progress.reported(self.reports)
-        if self.corrections:
-            Correction.objects.bulk_create(self.corrections)
-        if self.problems:
-            self._write_problems()
-        if self.unmatched:
-            unmatched.write(self.unmatched)
-        self.manners.write()
-
-    def _write_resting(self, connectors: list[int]) -> None:
-        scheduled = Connector.objects.filter(pk__in=connectors, availability=Availability.SCHEDULED)
-        AvailabilityChange.objects.bulk_create(
-            [
-                AvailabilityChange(connector_id=pk, at=self.status_rows[pk][-1], availability=Availability.INOPERATIVE)
-                for pk in scheduled.values_list("pk", flat=True)
-            ]
-        )
-        scheduled.update(availability=Availability.INOPERATIVE)
-
-    def _write_everyday(self) -> None:
-        """What nearly every batch has; nothing is read."""
-        bulk.update(Transaction, CLOSING_FIELDS, self.closing)
-        bulk.update(
-            Transaction, ("meter_last",), [(running.pk, meter) for running, meter in self.meters.items() if running.pk not in self.stopped]
-        )
-        bulk.insert_missing(StatusChange, STATUS_CHANGE_FIELDS, self.changes)
-        bulk.insert_missing(CardOffer, CARD_OFFER_FIELDS, self.offers)
-        bulk.update(Connector, (*STATUS_FIELDS, "status_at"), [(pk, *row) for pk, row in self.status_rows.items()])
-        for names, rows in _alike(self.live).items():
-            bulk.update(Connector, names, rows)
-        bulk.update(Station, ("last_message_at",), [(state.station_id, at) for state, at in self.heard.items()])
-        if self.boots:
-            names = tuple(next(iter(self.boots.values()))[0])
-            bulk.update(Station, (*names, "booted_at"), [(pk, *fields.values(), at) for pk, (fields, at) in self.boots.items()])
-        for names, rows in _alike(self.notes).items():
-            bulk.update(Station, names, rows)
-
-    def _write_problems(self) -> None:
-        rows, again = [], []
-        found = Transaction.objects.filter(pk__in=self.problems)
-        for pk, known, by_hand in found.values_list("pk", "problems", "closed_by_hand"):
-            added = {str(problem) for problem in self.problems[pk]}
-            if by_hand:  # closed here: what comes of it now is its end, or that it went on
-                added &= {str(Transaction.Problem.BEYOND_END)}
-                again += [(pk, None)] if added else []
-            both = sorted({*known, *added})
-            if both != known:
-                rows.append((pk, both))
-        bulk.update(Transaction, ("problems",), rows)
-        bulk.update(Transaction, ("reviewed_at",), again)
-        bulk.update(Transaction, ("meter_last",), list(self.late.items()))
-
     # -- for entries that cannot be booked -----------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -687,26 +557,3 @@ class Book:
 
 def _missing(state: StationState, number: int) -> bool:
     return number not in state.connectors and numbering.possible(number)
-
-
-def _reported_after_all(known: Known, event: events.Ended, ended: datetime, at: datetime) -> Correction:
-    """What somebody had put in for the end, and what the station says of it now."""
-
-    def told(ended: datetime | None, meter: int | None, reason: str) -> dict[str, Any]:
-        return {"ended_at": ended.isoformat() if ended else None, "meter_stop": meter, "stop_reason": reason}
-
-    was, now = told(known.ended_at, known.meter_stop, known.stop_reason), told(ended, event.meter_stop, event.reason)
-    if known.void:
-        was, now = was | {"void": True}, now | {"void": False}
-    return Correction(
-        transaction_id=known.pk, kind=Correction.Kind.REPORTED, at=at,
-        before=was, after=now,
-    )  # fmt: skip
-
-
-def _alike(rows: dict[int, dict[str, Any]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Rows grouped by the fields they set, so that each group is one statement."""
-    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
-    for pk, fields in rows.items():
-        groups.setdefault(tuple(fields), []).append((pk, *fields.values()))
-    return groups

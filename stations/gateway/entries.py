@@ -18,11 +18,10 @@ from stations.plausible import most_power
 class ConnectorState:
     """A connector as the database has it; only the ledger writes here, after its commit."""
 
-    __slots__ = ("energy", "number", "pk", "series", "status")
+    __slots__ = ("number", "pk", "series", "status")
 
     def __init__(self, pk: int, number: int, status: tuple[str, ...]) -> None:
         self.pk, self.number, self.status = pk, number, status
-        self.energy: float | None = None
         self.series: dict[Channel, int] | None = None  # None: not loaded yet
 
 
@@ -38,7 +37,7 @@ class OpenTransaction:
         self.follow("", "", "", None, ())
 
     def follow(self, card: str, verdict: str, charging: str, last_report: int | None, missing: Iterable[int]) -> None:
-        """What more there is to know of one that has the station's own id: see `stations.gateway.reports`."""
+        """What more there is to know of one that has the station's own id: see `stations.gateway.courses`."""
         self.card, self.verdict, self.charging, self.last_report, self.missing = card, verdict, charging, last_report, tuple(missing)
 
 

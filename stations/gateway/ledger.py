@@ -44,7 +44,6 @@ class Ledger:
         self._abandon = threading.Event()
         self._changed = changed
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
-        self.batches = self.booked = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -116,8 +115,6 @@ class Ledger:
                 return
             self._poison(batch[0], error)
             return
-        self.batches += 1
-        self.booked += len(batch)
         _settle(outcomes)
         if changed and self._changed:
             self._changed(changed)

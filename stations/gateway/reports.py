@@ -16,91 +16,47 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from stations import hooks
-from stations.gateway import bulk, cards
+from stations.gateway import bulk, cards, writing
+from stations.gateway.courses import (
+    IN_USE,
+    NO_AUTHORIZATION,
+    NOT_YET,
+    STATUS_OF,
+    STOP_AUTHORIZED,
+    Course,
+    card,
+    everyday,
+    flag,
+    judged_again,
+    open_of,
+    settle,
+)
 from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Received, StationState
 from stations.models import Connector, Deviation, Transaction
 from stations.ocpp import numbering, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.ocpp.replies import Card, Judged
-from stations.plausible import at_the_end, effective
+from stations.plausible import effective
 
 if TYPE_CHECKING:
     from stations.gateway.book import Book
 
 MOST_OPEN, MOST_OPEN_OF_STATION = 20, 500  # transactions that go on at once at a connector, and at a station
-MOST_MISSING = 100  # numbers of reports that are remembered as missing
-LARGEST_NUMBER = 2**31 - 1
 LARGEST_START = 2**63 - 1
-NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the station lets everybody charge
-STOP_AUTHORIZED = "StopAuthorized"
 TO_START, TO_STOP = "StartTransaction", "StopTransaction"  # as CardOffer.action says it of every version
+CONNECT_TIMEOUT = "EVConnectTimeout"  # trigger: no car came in time
 
 Kind = Deviation.Kind
 Problem = Transaction.Problem
 Status = Connector.Status
-
-# What the car does -> the status of its connector, which 2.0.1 calls "Occupied" in all of these
-STATUS_OF = {
-    "EVConnected": Status.PREPARING,
-    "Charging": Status.CHARGING,
-    "SuspendedEV": Status.SUSPENDED_EV,
-    "SuspendedEVSE": Status.SUSPENDED_EVSE,
-}
-IN_USE = frozenset({*STATUS_OF.values(), Status.FINISHING})
-CONNECT_TIMEOUT = "EVConnectTimeout"  # trigger: no car came in time
-NOT_YET = frozenset({"EVConnected", "Idle"})  # no energy flows, and it is known that none flows
 
 _ROW_FIELDS = (
     "connector", "id_tag", "stop_id_tag", "verdict", "settlement", "pass_key", "token_key", "started_at", "reported_start",
     "start_received_at", "meter_start", "meter_last", "charging_state", "remote_start", "last_report", "missing_reports", "problems",
 )  # fmt: skip
 _FOLLOWED_FIELDS = ("charging_state", "last_report", "missing_reports")
-_COLUMNS = [field.attname for field in Transaction._meta.concrete_fields]
 
 _Key = tuple[int, str]  # station, transaction id
-
-
-class Course:
-    """A transaction while a batch is booked. `row` is None where nothing but its state and its values change."""
-
-    __slots__ = ("changed", "charging", "last", "missing", "new", "over", "row", "running", "seen", "states")
-
-    def __init__(self, running: OpenTransaction, row: Transaction | None, *, new: bool = False) -> None:
-        self.running, self.row, self.new = running, row, new
-        self.last, self.missing, self.charging = running.last_report, list(running.missing), running.charging
-        if row is not None:
-            self.last, self.missing, self.charging = row.last_report, list(row.missing_reports), row.charging_state
-            if not new and row.last_report is None and row.meter_last is None:  # begun in another version
-                row.meter_last = row.meter_start
-        self.over = row is not None and row.ended_at is not None
-        self.changed = False
-        self.seen = running.reported_at
-        self.states: set[StationState] = set()
-
-    def count(self, report: TransactionReport) -> tuple[bool, bool]:
-        """Enter the report's number: whether it was had before, and whether later ones were."""
-        number, last = report.number, self.last
-        if not 0 <= number <= LARGEST_NUMBER:
-            return False, False
-        if last is not None and number <= last:
-            if number not in self.missing:
-                return True, number < last
-            self.missing.remove(number)
-            self.changed = True
-            return False, True
-        if last is not None or report.kind != STARTED:
-            since = 0 if last is None else last + 1
-            self.missing = [*self.missing, *range(max(since, number - MOST_MISSING), number)][-MOST_MISSING:]
-        self.last, self.changed = number, True
-        return False, False
-
-    def is_news(self, report: TransactionReport) -> bool:
-        """Whether it is of a later time than all that came since the station is connected, as far as its clock can be believed."""
-        return report.kind == UPDATED and self.seen is not None and report.at.at is not None and report.at.at > self.seen
-
-    def see(self, report: TransactionReport) -> None:
-        if report.at.at is not None and (self.seen is None or report.at.at > self.seen):
-            self.seen = report.at.at
 
 
 class Reports:
@@ -124,12 +80,12 @@ class Reports:
         """Find the transactions that these reports are of; the cards in them that nobody has judged yet."""
         every = [(entry, entry.event) for entry in entries if isinstance(entry.event, TransactionReport)]
         reports = [(entry, report) for entry, report in every if report.transaction_id]
-        offered = [(entry, report.id_tag) for entry, report in every if _card(report) and not report.transaction_id]
+        offered = [(entry, report.id_tag) for entry, report in every if card(report) and not report.transaction_id]
         whole: dict[_Key, Received] = {}
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
             running = entry.state.open.get(report.transaction_id)
-            if running is None or not _everyday(report, running, entry.state):
+            if running is None or not everyday(report, running, entry.state):
                 whole[key] = entry
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
@@ -150,11 +106,11 @@ class Reports:
         self._read_uncarded(reports)
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
-            if not _card(report) or key not in whole:
+            if not card(report) or key not in whole:
                 continue
             known = self.courses.get(key)
             settled = known is not None and known.row is not None and known.row.verdict == "Accepted" and report.kind != STARTED
-            if known is None or known.row is None or known.row.id_tag != _card(report) or not settled:
+            if known is None or known.row is None or known.row.id_tag != card(report) or not settled:
                 offered.append((entry, report.id_tag))
                 if report.trigger != STOP_AUTHORIZED and (report.kind != ENDED or known is None or not known.row or not known.row.id_tag):
                     self.charges.add(entry)
@@ -165,7 +121,7 @@ class Reports:
         stations = set()
         for entry, report in reports:
             course = self.courses.get((entry.state.station_id, report.transaction_id))
-            if report.kind == ENDED and not _card(report) and (course is None or (course.row and not course.row.id_tag)):
+            if report.kind == ENDED and not card(report) and (course is None or (course.row and not course.row.id_tag)):
                 stations.add(entry.state.station_id)
         self.uncarded = cards.without_card(stations)
 
@@ -195,7 +151,7 @@ class Reports:
         course.see(report)
         if row is None:
             self._follow(entry, report, course, old=old, had=had)
-            return Judged(Card(course.running.verdict) if _card(report) else None)
+            return Judged(Card(course.running.verdict) if card(report) else None)
         if report.kind == ENDED and course.over and not (row.closed_by_hand and key not in self.ended):
             if self._of_another(entry, report, row):
                 return self._keep_other(entry, report, row, course, stood)
@@ -343,7 +299,7 @@ class Reports:
         if row.reviewed_at is None and not row.closed_by_hand:
             started = effective(report.at.at, entry.at)
             if started is None or not report.at.exact:
-                _flag(row, Problem.CLOCK)
+                flag(row, Problem.CLOCK)
             row.started_at = started or row.started_at
         if course.over:
             self.mended.add((row.station_id, row.transaction_id))
@@ -373,21 +329,21 @@ class Reports:
     def _judge(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:
         """The card, which may come with any report; the first that was accepted is the one that charges."""
         if report.id_type == NO_AUTHORIZATION and not row.verdict:
-            _settle(row, "", cards.FREE)
+            settle(row, "", cards.FREE)
             return Judged(Card("Accepted"))
         verdict = self.book_of_all.verdicts.get(entry)
         same = row.id_tag == report.id_tag and (row.verdict == "Accepted" or (verdict is not None and verdict.status != "Accepted"))
-        if not _card(report) or verdict is None or same:
+        if not card(report) or verdict is None or same:
             return self._say(entry, report, row)
         number = report.connector
         where = number if number is not None and numbering.possible(number) else None
         self.book_of_all.offer(entry, report.id_tag, where, TO_START if entry in self.charges else TO_STOP)
         first = not row.id_tag
         if first or (row.verdict != "Accepted" and verdict.status == "Accepted" and report.kind != ENDED):
-            _settle(row, report.id_tag, verdict)
+            settle(row, report.id_tag, verdict)
             row.problems = [one for one in row.problems if one not in (Problem.REFUSED_CARD, Problem.NO_CARD)]
             if verdict.status != "Accepted":
-                _flag(row, Problem.REFUSED_CARD)
+                flag(row, Problem.REFUSED_CARD)
         if report.trigger == STOP_AUTHORIZED:
             row.stop_id_tag = report.id_tag
         return Judged(cards.said(verdict))
@@ -396,7 +352,7 @@ class Reports:
         """Of a card that was judged before what was said then."""
         if report.id_type == NO_AUTHORIZATION:
             return Judged(Card("Accepted"))
-        if not _card(report):
+        if not card(report):
             return Judged(None)
         if report.trigger == STOP_AUTHORIZED and row.id_tag == report.id_tag:
             row.stop_id_tag = report.id_tag
@@ -419,7 +375,7 @@ class Reports:
         elif told is None and not seen and (value := registers.first(report.samples)) is not None:
             row.meter_start = value
             if not row.reported_start or before not in NOT_YET or any(number < report.number for number in course.missing):
-                _flag(row, Problem.NO_START_METER)
+                flag(row, Problem.NO_START_METER)
         elif told is None and old and Problem.NO_START_METER in row.problems and report.kind == UPDATED:
             # Values from before the first that came: they were missing. Where nothing can have flowed before, all is known.
             value = registers.first(report.samples)
@@ -440,12 +396,9 @@ class Reports:
     def _follow(self, entry: Received, report: TransactionReport, course: Course, *, old: bool, had: bool = False) -> None:
         """Its values, and what the car does. Of a number that was `had` before the values alone are taken, which are kept once."""
         if had:
-            samples = [one for one in report.samples if not one[1].context.startswith("Transaction.")]
-            self.book_of_all.measure(
-                entry, self._connector(course, entry), course.running, samples, [], course.running.pk, live=False, sure=False
-            )
-            if course.row is not None and course.running in self.book_of_all.meters:
-                course.row.meter_last = self.book_of_all.meters[course.running]
+            values = [one for one in report.samples if not one[1].context.startswith("Transaction.")]
+            again = report._replace(samples=values, signed=[])
+            self._measure(entry, again, course, course.running, live=False, sure=False)
             return
         if report.charging and not old and report.charging != course.charging:
             course.charging, course.changed = report.charging, True
@@ -454,10 +407,17 @@ class Reports:
             self._show(entry, report, self._connector(course, entry), STATUS_OF.get(report.charging))
 
     def _measure(
-        self, entry: Received, report: TransactionReport, course: Course, running: OpenTransaction | None, *, live: bool
-    ) -> None:  # fmt: skip
-        book = self.book_of_all
-        book.measure(entry, self._connector(course, entry), running, report.samples, report.signed, course.running.pk, live=live)
+        self,
+        entry: Received,
+        report: TransactionReport,
+        course: Course,
+        running: OpenTransaction | None,
+        *,
+        live: bool,
+        sure: bool = True,
+    ) -> None:
+        book, connector = self.book_of_all, self._connector(course, entry)
+        book.measure(entry, connector, running, report.samples, report.signed, course.running.pk, live=live, sure=sure)
         if course.row is not None and course.running in book.meters:
             course.row.meter_last = book.meters[course.running]
 
@@ -475,20 +435,20 @@ class Reports:
         key = (row.station_id, row.transaction_id)
         if not row.verdict and not row.id_tag:
             verdict = self.uncarded.get(row.station_id, cards.NO_CARD)
-            _settle(row, "", verdict)
+            settle(row, "", verdict)
             if verdict is cards.NO_CARD:
-                _flag(row, Problem.NO_CARD)
+                flag(row, Problem.NO_CARD)
         meter = registers.last(report.samples)
         if meter is None:
             meter = row.meter_last
             if meter is not None and report.number - 1 in course.missing:  # what is missing may tell more
-                _flag(row, Problem.NO_END_METER)
+                flag(row, Problem.NO_END_METER)
         if meter is None:  # not one register has come
             meter = row.meter_start
             no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
             if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
-                _flag(row, Problem.NO_START_METER)
-                _flag(row, Problem.NO_END_METER)
+                flag(row, Problem.NO_START_METER)
+                flag(row, Problem.NO_END_METER)
         if Problem.NOT_ENDED in row.problems or Problem.NOT_ENDED in self.book_of_all.problems.get(row.pk, ()):
             self.unended.add(key)
         row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
@@ -511,7 +471,7 @@ class Reports:
             self.book_of_all.keep_unmatched(entry, row.transaction_id, row.pk, Kind.OTHER_END)
 
     def _connector(self, course: Course, entry: Received) -> ConnectorState:
-        pk = course.row.connector_id if course.row is not None else course.running.connector_pk
+        pk = course.connector_pk
         known = next((one for one in entry.state.connectors.values() if one.pk == pk), None)
         grown = (one for (station, _number), one in self.book_of_all.connectors.items() if station == entry.state.station_id)
         return known or next((one for one in grown if one.pk == pk), None) or ConnectorState(pk, 0, ())
@@ -519,10 +479,8 @@ class Reports:
     def charging_at(self, state: StationState, connector: ConnectorState) -> str:
         """What the car at this connector does, as far as a running transaction tells; empty where none does."""
         for key, course in self.courses.items():
-            if key[0] == state.station_id and not course.over:
-                pk = course.row.connector_id if course.row is not None else course.running.connector_pk
-                if pk == connector.pk:
-                    return course.charging
+            if key[0] == state.station_id and not course.over and course.connector_pk == connector.pk:
+                return course.charging
         keys = {key for station, key in self.courses if station == state.station_id}
         return next((one.charging for key, one in state.open.items() if one.connector_pk == connector.pk and key not in keys), "")
 
@@ -534,7 +492,7 @@ class Reports:
         for course, row in rows:
             row.charging_state, row.last_report, row.missing_reports = course.charging, course.last, course.missing
         if new := [row for course, row in rows if course.new]:
-            bulk.insert(Transaction, _COLUMNS, [[getattr(row, column) for column in _COLUMNS] for row in new])
+            writing.insert(new)
         names = ["connector_id" if name == "connector" else name for name in _ROW_FIELDS]
         known = [row for course, row in rows if course.changed and not course.new]
         bulk.update(Transaction, _ROW_FIELDS, [(row.pk, *(getattr(row, name) for name in names)) for row in known])
@@ -554,7 +512,7 @@ class Reports:
                 end = registers.as_end(report, meter)
                 assert end is not None
                 self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
-        bulk.update(Transaction, ("problems",), [(one.pk, _judged_again(one)) for one in found if over[one.pk] not in self.ended])
+        bulk.update(Transaction, ("problems",), [(one.pk, judged_again(one)) for one in found if over[one.pk] not in self.ended])
 
     def _flag_overlapping(self) -> None:
         """What ends after another began at its connector is in order where its meter says so: then its end came late. Else the same
@@ -617,54 +575,3 @@ class Reports:
                     state.open.pop(transaction_id, None)
                 elif row is not None or transaction_id in state.open:  # else somebody has closed it here
                     state.open[transaction_id] = running
-
-
-def open_of(row: Transaction) -> OpenTransaction:
-    """As the memory of a station has it."""
-    found = OpenTransaction(row.pk, row.connector_id, row.meter_last if row.meter_last is not None else row.meter_start)
-    found.follow(row.id_tag, row.verdict, row.charging_state, row.last_report, row.missing_reports)
-    found.metered = row.meter_last is not None
-    return found
-
-
-def _everyday(report: TransactionReport, running: OpenTransaction, state: StationState) -> bool:
-    """Whether it says nothing of a running transaction that must be looked up."""
-    if report.kind != UPDATED or report.id_type == NO_AUTHORIZATION:
-        return False
-    if report.number in running.missing and report.samples:  # it may tell how the transaction began
-        return False
-    if _card(report) and (report.id_tag != running.card or running.verdict != "Accepted"):
-        return False
-    if report.remote_start is not None or report.trigger == STOP_AUTHORIZED:
-        return False
-    if report.connector is not None:
-        said = state.connectors.get(report.connector)
-        if said is None or said.pk != running.connector_pk:
-            return False
-    if any(channel.context == registers.BEGIN for _at, channel, _value in report.samples):
-        return False
-    return running.metered or registers.first(report.samples) is None
-
-
-def _card(report: TransactionReport) -> str:
-    return "" if report.id_type == NO_AUTHORIZATION else report.id_tag
-
-
-def _flag(row: Transaction, problem: Problem) -> None:
-    row.problems = sorted({*row.problems, str(problem)})
-
-
-def _settle(row: Transaction, id_tag: str, verdict: hooks.Verdict) -> None:
-    row.id_tag, row.verdict, row.settlement = id_tag, verdict.status, verdict.settlement
-    row.pass_key, row.token_key = verdict.pass_key, verdict.token_key
-
-
-def _judged_again(known: Known) -> list[str]:
-    """The problems of a transaction that had ended before its start was known."""
-    assert known.ended_at is not None
-    kept = set(known.problems) - {str(Problem.TOO_MUCH), str(Problem.NEGATIVE), str(Problem.ENDS_BEFORE_START)}
-    return sorted(kept | at_the_end(
-        started=known.started_at, ended=known.ended_at, meter_start=known.meter_start, meter_last=known.meter_last,
-        meter_stop=known.meter_stop if known.meter_stop is not None else known.meter_start, power=known.power,
-        clock_wrong=Problem.CLOCK in known.problems,
-    ))  # fmt: skip

@@ -1,0 +1,131 @@
+"""A transaction that has the station's own id (OCPP 2.0.1) while a batch is booked: how far it is, and what is still to be known of it.
+
+What the batch then writes and remembers of it is up to `stations.gateway.reports`.
+"""
+
+from __future__ import annotations
+
+from stations import hooks
+from stations.gateway.entries import Known, OpenTransaction, StationState
+from stations.models import Connector, Transaction
+from stations.ocpp import registers
+from stations.ocpp.events import STARTED, UPDATED, TransactionReport
+from stations.plausible import at_the_end
+
+MOST_MISSING = 100  # numbers of reports that are remembered as missing
+LARGEST_NUMBER = 2**31 - 1
+NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the station lets everybody charge
+STOP_AUTHORIZED = "StopAuthorized"
+
+Problem = Transaction.Problem
+Status = Connector.Status
+
+# What the car does -> the status of its connector, which 2.0.1 calls "Occupied" in all of these
+STATUS_OF = {
+    "EVConnected": Status.PREPARING,
+    "Charging": Status.CHARGING,
+    "SuspendedEV": Status.SUSPENDED_EV,
+    "SuspendedEVSE": Status.SUSPENDED_EVSE,
+}
+IN_USE = frozenset({*STATUS_OF.values(), Status.FINISHING})
+NOT_YET = frozenset({"EVConnected", "Idle"})  # no energy flows, and it is known that none flows
+
+
+class Course:
+    """A transaction while a batch is booked. `row` is None where nothing but its state and its values change."""
+
+    __slots__ = ("changed", "charging", "last", "missing", "new", "over", "row", "running", "seen", "states")
+
+    def __init__(self, running: OpenTransaction, row: Transaction | None, *, new: bool = False) -> None:
+        self.running, self.row, self.new = running, row, new
+        self.last, self.missing, self.charging = running.last_report, list(running.missing), running.charging
+        if row is not None:
+            self.last, self.missing, self.charging = row.last_report, list(row.missing_reports), row.charging_state
+            if not new and row.last_report is None and row.meter_last is None:  # begun in another version
+                row.meter_last = row.meter_start
+        self.over = row is not None and row.ended_at is not None
+        self.changed = False
+        self.seen = running.reported_at
+        self.states: set[StationState] = set()
+
+    @property
+    def connector_pk(self) -> int:
+        return self.row.connector_id if self.row is not None else self.running.connector_pk
+
+    def count(self, report: TransactionReport) -> tuple[bool, bool]:
+        """Enter the report's number: whether it was had before, and whether later ones were."""
+        number, last = report.number, self.last
+        if not 0 <= number <= LARGEST_NUMBER:
+            return False, False
+        if last is not None and number <= last:
+            if number not in self.missing:
+                return True, number < last
+            self.missing.remove(number)
+            self.changed = True
+            return False, True
+        if last is not None or report.kind != STARTED:
+            since = 0 if last is None else last + 1
+            self.missing = [*self.missing, *range(max(since, number - MOST_MISSING), number)][-MOST_MISSING:]
+        self.last, self.changed = number, True
+        return False, False
+
+    def is_news(self, report: TransactionReport) -> bool:
+        """Whether it is of a later time than all that came since the station is connected, as far as its clock can be believed."""
+        return report.kind == UPDATED and self.seen is not None and report.at.at is not None and report.at.at > self.seen
+
+    def see(self, report: TransactionReport) -> None:
+        if report.at.at is not None and (self.seen is None or report.at.at > self.seen):
+            self.seen = report.at.at
+
+
+def open_of(row: Transaction) -> OpenTransaction:
+    """As the memory of a station has it."""
+    found = OpenTransaction(row.pk, row.connector_id, row.meter_last if row.meter_last is not None else row.meter_start)
+    found.follow(row.id_tag, row.verdict, row.charging_state, row.last_report, row.missing_reports)
+    found.metered = row.meter_last is not None
+    return found
+
+
+def everyday(report: TransactionReport, running: OpenTransaction, state: StationState) -> bool:
+    """Whether it says nothing of a running transaction that must be looked up."""
+    if report.kind != UPDATED or report.id_type == NO_AUTHORIZATION:
+        return False
+    if report.number in running.missing and report.samples:  # it may tell how the transaction began
+        return False
+    if card(report) and (report.id_tag != running.card or running.verdict != "Accepted"):
+        return False
+    if report.remote_start is not None or report.trigger == STOP_AUTHORIZED:
+        return False
+    if report.connector is not None:
+        said = state.connectors.get(report.connector)
+        if said is None or said.pk != running.connector_pk:
+            return False
+    if any(channel.context == registers.BEGIN for _at, channel, _value in report.samples):
+        return False
+    return running.metered or registers.first(report.samples) is None
+
+
+def card(report: TransactionReport) -> str:
+    """Empty where none was held to the station."""
+    return "" if report.id_type == NO_AUTHORIZATION else report.id_tag
+
+
+def flag(row: Transaction, problem: Problem) -> None:
+    row.problems = sorted({*row.problems, str(problem)})
+
+
+def settle(row: Transaction, id_tag: str, verdict: hooks.Verdict) -> None:
+    """What was decided on the card that charges."""
+    row.id_tag, row.verdict, row.settlement = id_tag, verdict.status, verdict.settlement
+    row.pass_key, row.token_key = verdict.pass_key, verdict.token_key
+
+
+def judged_again(known: Known) -> list[str]:
+    """The problems of a transaction that had ended before its start was known."""
+    assert known.ended_at is not None
+    kept = set(known.problems) - {str(Problem.TOO_MUCH), str(Problem.NEGATIVE), str(Problem.ENDS_BEFORE_START)}
+    return sorted(kept | at_the_end(
+        started=known.started_at, ended=known.ended_at, meter_start=known.meter_start, meter_last=known.meter_last,
+        meter_stop=known.meter_stop if known.meter_stop is not None else known.meter_start, power=known.power,
+        clock_wrong=Problem.CLOCK in known.problems,
+    ))  # fmt: skip
