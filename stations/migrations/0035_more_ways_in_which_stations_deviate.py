@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                     ("numbering", "Numbers its reports wrongly"),
                     ("after_end", "Goes on with a charge that it has ended"),
                     ("no_end", "Begins a charge without ending the one before"),
+                    ("other_end", "Ends a charge again, with another meter"),
                 ],
                 max_length=20,
             ),
