@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 import time
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from energycloud.simulator.cars import Car, ac_power, dc_power
 from energycloud.simulator.certificates import Certificates
 from energycloud.simulator.link import Link, NotConnected
 from energycloud.simulator.makes import MAKES, Make
-from energycloud.simulator.profiles import LEAST_AC, Limit, Profiles
+from energycloud.simulator.profiles import LEAST_AC, Limit, Profile, Profiles
 
 log = logging.getLogger("energycloud.simulator")
 
@@ -84,7 +85,7 @@ class Reservation:
 class Station(Link):
     """One simulated station; what it says is up to its version."""
 
-    version = ""
+    version: str
     most_profiles, highest_level, most_periods = 40, 99, 24
 
     def __init__(
@@ -109,21 +110,22 @@ class Station(Link):
         self.firmware, self.firmware_status, self.log_status = make.firmware, "Idle", "Idle"
         self.attended: set[int] = set()  # connectors at which a behaviour.Driver acts
         self.profiles = Profiles()
+        self.pending_profiles: dict[int, Profile] = {}  # outlet to what came with a remote start
         self.reservations: dict[int, Reservation] = {}
         self.certificates = Certificates(self.identity, make.vendor)
         self._aligned: asyncio.Task[None] | None = None
 
     # -- what each version does in its own way ----------------------------------------------------------------------------------------
 
+    @abstractmethod
     async def status(
         self, number: int, status: str | None = None, error_code: str = "NoError", *, vendor_error_code: str = "", info: str = "",
     ) -> None:  # fmt: skip
         """Take and report a status; without one, report the present one again."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def authorize(self, tag: str) -> str:
         """The server's verdict over a card, such as "Accepted" or "Invalid"; that of the local list while there is no connection."""
-        raise NotImplementedError
 
     async def present(self, number: int, tag: str) -> bool:
         """A card is held up at an outlet: whether it may charge."""
@@ -135,51 +137,51 @@ class Station(Link):
         if self.outlets[number].session is None:
             await self.show(number, "Preparing")
 
+    @abstractmethod
     async def start(self, number: int, tag: str, *, car: Car | None = None, soc: float = 40.0, authorize: bool = False) -> Any:
         """Let energy flow; the transaction id, or something false when the verdict was not "Accepted": it is ended again."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def meter(self, number: int, *, seconds: float = 0.0, context: str = "Sample.Periodic") -> None:
         """Let energy flow for `seconds`, then send meter values."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stop(self, number: int, reason: str = "Local", *, tag: str | None = None) -> None:
         """End the transaction of an outlet; nothing when there is none. `reason` in the words of OCPP 1.6."""
-        raise NotImplementedError
 
     async def full(self, number: int) -> None:
         """The car takes no more."""
         await self.show(number, "SuspendedEV")
 
+    @abstractmethod
     async def security_event(self, kind: str, info: str = "") -> None:
         """Tell of something that concerns security, such as "StartupOfTheDevice"."""
-        raise NotImplementedError
 
     async def reservation_ended(self, reservation: Reservation, how: str) -> None:
         """`how`: "Expired" or "Removed"."""
 
+    @abstractmethod
     async def restart(self, reason: str) -> None:
         """End what runs, close the socket, come back with a BootNotification. Faults are cured, as they often are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settings(self) -> dict[str, str]:
         """How it is set, without secrets."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def sample_interval(self) -> int:
         """Seconds between meter values of a transaction."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def aligned_interval(self) -> int:
         """Seconds between meter values by the clock; 0: none."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def asks_for_remote_starts(self) -> bool:
         """Whether a card is asked about although the server itself started the charge."""
-        raise NotImplementedError
 
     # -- statuses ---------------------------------------------------------------------------------------------------------------------
 
@@ -428,9 +430,9 @@ class Station(Link):
                 if kept["transaction"]:
                     self.left_open(outlet, kept)
 
+    @abstractmethod
     def left_open(self, outlet: Outlet, kept: dict[str, Any]) -> None:
         """A transaction that the loss of power ended: `kept` as `state` has it."""
-        raise NotImplementedError
 
 
 def now() -> str:

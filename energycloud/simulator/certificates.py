@@ -96,9 +96,6 @@ class Certificates:
     def ids(self, kinds: list[str] | None) -> list[tuple[str, dict[str, str]]]:
         return [(kind, hash_data(one, self._issuer(one)).told()) for kind, one in self.installed if not kinds or kind in kinds]
 
-    def chain_ids(self) -> list[dict[str, str]]:
-        return [hash_data(one, self._issuer(one)).told() for one in self.chain]
-
     def delete(self, told: dict[str, str]) -> str:
         """The DeleteCertificateStatus. Its own certificate cannot be deleted (OCPP 2.0.1 M04.FR.06)."""
         for one in self.chain[:1]:

@@ -8,6 +8,7 @@ import logging
 import random
 import ssl
 import tempfile
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
@@ -38,14 +39,14 @@ class Speaker(Protocol):
     async def start(self) -> None: ...
 
 
-class Link:
+class Link(ABC):
     """`url` ends where the identity begins, as in ws://127.0.0.1:8000/ocpp/. `speed` 60 makes an hour last a minute; energy follows.
 
     `security_profile`: 0 no password, 1 password, 2 password over TLS, 3 client certificate. `secure_url` is where it connects with 2 and 3
     (default: `url` with wss). `tls` says whom it trusts; `client_certificate` is (key, chain), both PEM.
     """
 
-    subprotocol = "ocpp1.6"
+    subprotocol: str
 
     def __init__(
         self, url: str, identity: str, password: str, *, speed: float = 1.0, rng: random.Random | None = None, secure_url: str = "",
@@ -70,16 +71,17 @@ class Link:
         self._heart: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @abstractmethod
     def speaker(self, connection: ClientConnection) -> Speaker:
         """What speaks this station's version of OCPP over `connection`."""
-        raise NotImplementedError
 
-    async def boot(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    async def boot(self) -> bool: ...
 
-    async def report(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def report(self) -> None: ...
 
+    @abstractmethod
     async def catch_up(self) -> None:
         """Send what waited for the connection."""
 
@@ -234,11 +236,11 @@ class Link:
     # -- the heart ------------------------------------------------------------------------------------------------------------------
 
     @property
-    def heartbeat_interval(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def heartbeat_interval(self) -> int: ...
 
-    async def heartbeat(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def heartbeat(self) -> None: ...
 
     def _start_heart(self) -> None:
         if self._heart:

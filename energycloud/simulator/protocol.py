@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ocpp.charge_point import snake_to_camel_case
-from ocpp.exceptions import NotImplementedError
+from ocpp.exceptions import NotImplementedError as NotHere
 from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call, call_result
 
@@ -141,7 +141,7 @@ class Protocol(Smart, Security, ChargePoint):
     @on("GetLocalListVersion")
     def on_get_local_list_version(self, **_rest: Any) -> Any:
         if self.station.make.local_list == "unknown":
-            raise NotImplementedError(description="GetLocalListVersion")
+            raise NotHere(description="GetLocalListVersion")
         return call_result.GetLocalListVersion(list_version=-1 if self.station.make.local_list == "no" else self.station.local_list_version)
 
     @on("SendLocalList")
@@ -149,7 +149,7 @@ class Protocol(Smart, Security, ChargePoint):
         self, list_version: int, update_type: str, local_authorization_list: list[dict[str, Any]] | None = None, **_rest: Any
     ) -> Any:
         if self.station.make.local_list == "unknown":
-            raise NotImplementedError(description="SendLocalList")
+            raise NotHere(description="SendLocalList")
         return call_result.SendLocalList(self.station.take_local_list(list_version, update_type, local_authorization_list or []))
 
     @on("UpdateFirmware")

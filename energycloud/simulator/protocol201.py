@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from ocpp.exceptions import NotImplementedError, NotSupportedError, OCPPError
+from ocpp.exceptions import NotImplementedError as NotHere
+from ocpp.exceptions import NotSupportedError, OCPPError
 from ocpp.messages import Call, MessageType, validate_payload
 from ocpp.v201 import ChargePoint
 from ocpp.v201.enums import Action
@@ -44,7 +45,7 @@ class Protocol201(ChargePoint):
         handler = HANDLERS.get(msg.action)
         if handler is None:
             known = msg.action in Action.__members__.values()
-            raise (NotSupportedError if known else NotImplementedError)(details={"cause": f"{msg.action} is not here."})
+            raise (NotSupportedError if known else NotHere)(details={"cause": f"{msg.action} is not here."})
         await validate_payload(msg, "2.0.1")
         answer = handler(self.station, msg.payload)
         payload, then = answer if isinstance(answer, tuple) else (answer, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ocpp.exceptions import NotImplementedError
+from ocpp.exceptions import NotImplementedError as NotHere
 from ocpp.routing import after, on
 from ocpp.v16 import call, call_result
 
@@ -26,7 +26,7 @@ class Security:
 
     def _must_have(self, action: str) -> None:
         if not self.station.make.security_log:
-            raise NotImplementedError(description=action)
+            raise NotHere(description=action)
 
     def may_change_profile(self, value: str) -> bool:
         """Upwards only; 2 wants a root to trust, 3 a certificate of its own (white paper A05)."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ocpp.charge_point import snake_to_camel_case
-from ocpp.exceptions import NotImplementedError
+from ocpp.exceptions import NotImplementedError as NotHere
 from ocpp.routing import after, on
 from ocpp.v16 import call_result
 
@@ -80,7 +80,7 @@ class Smart:
     def on_get_composite_schedule(self, connector_id: int, duration: int, charging_rate_unit: str | None = None, **_rest: Any) -> Any:
         station, make = self.station, self.station.make
         if not make.smart:
-            raise NotImplementedError(description="GetCompositeSchedule")
+            raise NotHere(description="GetCompositeSchedule")
         if station.outlets_at(connector_id) is None:
             return call_result.GetCompositeSchedule("Rejected")
         unit = charging_rate_unit or ("W" if make.current_type == "DC" else "A")

@@ -120,21 +120,3 @@ def get_composite_schedule(station: SimulatedStation201, payload: Payload) -> An
     schedule = {"evseId": evse, "duration": payload["duration"], "scheduleStart": now(), "chargingRateUnit": unit}
     schedule["chargingSchedulePeriod"] = periods
     return {"status": "Accepted", "schedule": schedule}
-
-
-async def limit_from_outside(station: SimulatedStation201, *, amps: float | None, evse: int = 0) -> None:
-    """Somebody else than the server limits the station, such as the grid's operator (K12, K13); None ends that."""
-    station.profiles.every = [one for one in station.profiles.every if one.purpose != profiles.EXTERNAL]
-    if amps is None:
-        await station.call("ClearedChargingLimit", {"chargingLimitSource": "SO"} | ({"evseId": evse} if evse else {}))
-    else:
-        schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amps}]}
-        told = {
-            "id": 9001, "stackLevel": 0, "chargingProfilePurpose": profiles.EXTERNAL, "chargingProfileKind": "Absolute",
-            "chargingSchedule": [schedule | {"startSchedule": now()}],
-        }  # fmt: skip
-        station.profiles.put(profiles.read(told, evse, identity="id"))
-        await station.call("NotifyChargingLimit", {
-            "chargingLimit": {"chargingLimitSource": "SO", "isGridCritical": True}, "chargingSchedule": [schedule],
-        } | ({"evseId": evse} if evse else {}))  # fmt: skip
-    await station.limits_changed()

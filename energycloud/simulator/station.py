@@ -15,12 +15,9 @@ from energycloud.simulator import configuration
 from energycloud.simulator.base import Outlet, Session, Station, now
 from energycloud.simulator.cars import CARS, Car
 from energycloud.simulator.link import NotConnected, quiet
-from energycloud.simulator.profiles import Profile
 from energycloud.simulator.protocol import Protocol
 
 log = logging.getLogger("energycloud.simulator")
-
-__all__ = ["NotConnected", "Outlet", "Session", "SimulatedStation", "now"]
 
 
 class SimulatedStation(Station):
@@ -33,7 +30,6 @@ class SimulatedStation(Station):
         self.configuration = configuration.keys(len(self.outlets), make)
         if "SecurityProfile" in self.configuration:
             self.configuration["SecurityProfile"].value = str(self.security_profile)
-        self.pending_profiles: dict[int, Profile] = {}  # outlet to what came with a remote start
         self._left_open: list[Any] = []  # transactions that an earlier run of the program could not end
 
     def speaker(self, connection: ClientConnection) -> Protocol:

@@ -92,7 +92,6 @@ class SimulatedStation201(Station):
         self.admitted: dict[int, Admitted] = {}  # by outlet
         self.lingering: dict[int, Session201] = {}  # transactions that only wait for their car to leave
         self.heat: dict[int, float] = {}  # EVSE to a temperature that a test wants
-        self.pending_profiles: dict[int, Profile] = {}  # outlet to what came with a remote start
         self.networks: dict[int, Payload] = {}  # configuration slot to NetworkConnectionProfile
         self.boot_reason = "PowerUp"
         self.booted = False  # since the program began

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import intents, masking, profile_reading, profiles, roots, schemas, v16
+from stations.ocpp import calls, intents, masking, profile_reading, profiles, roots, schemas, v16
+from stations.ocpp.calls import Call, moment
+from stations.ocpp.events import Payload
 from stations.ocpp.intents import (
     AskForRequest,
     AskListVersion,
     CancelReservation,
-    ClearCache,
     ClearProfile,
     Configure,
     GetProfiles,
@@ -32,16 +33,14 @@ from stations.ocpp.intents import (
     Start,
     Stop,
     Switch,
-    TellVendor,
     Trigger,
     Unlock,
     UpdateFirmware,
 )
-
-Payload = dict[str, Any]
-Call = tuple[str, Payload]
+from stations.ocpp.profiles import iso
 
 schedule = profile_reading.composed  # what an answer to GetSchedule says
+without_secrets = masking.without_secrets  # of a CALL of ours, or of its answer, as it may be shown
 
 LONGEST_TAG = 20  # characters of an idTag (CiString20Type)
 # Feature profiles (§3.3.1) of what is not Core
@@ -88,7 +87,7 @@ def raising(profile: int, url: str, wireless: bool, known: Mapping[str, str]) ->
 
 def reserves_any(configuration: Mapping[str, str]) -> bool | None:
     """Whether the station takes a reservation of no certain connector (§9.3); None where it never said."""
-    return {"true": True, "false": False}.get(configuration.get(ANY_KEY, "").strip().lower())
+    return calls.flag(configuration, ANY_KEY)
 
 
 def key_of(name: str) -> str:
@@ -140,7 +139,7 @@ def _clear_profile(intent: ClearProfile) -> Call:
         "id": intent.id, "connectorId": intent.connector, "stackLevel": intent.level,
         "chargingProfilePurpose": profiles.purpose16(intent.purpose) if intent.purpose else None,
     }  # fmt: skip
-    return "ClearChargingProfile", {name: value for name, value in said.items() if value is not None}
+    return "ClearChargingProfile", calls.given(said)
 
 
 def _get_schedule(intent: GetSchedule) -> Call:
@@ -185,11 +184,6 @@ def check(action: str, payload: Payload) -> str:
     return v16.check_command(action, payload)
 
 
-def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:
-    """The payload of a CALL of ours, or of its answer, as it may be shown."""
-    return masking.without_secrets(action, payload, every_value=every_value)
-
-
 def _trigger(intent: Trigger) -> Call:
     action, message = "TriggerMessage", _MESSAGES.get(intent.message, intent.message)
     if intent.message in _EXTENDED:
@@ -202,25 +196,20 @@ def _update(intent: UpdateFirmware) -> Call:
         return "SignedUpdateFirmware", {
             "requestId": intent.key, "retries": intent.retries, "retryInterval": intent.retry_interval,
             "firmware": {
-                "location": intent.url, "retrieveDateTime": _iso(intent.at), "signingCertificate": intent.certificate,
+                "location": intent.url, "retrieveDateTime": iso(intent.at), "signingCertificate": intent.certificate,
                 "signature": intent.signature,
             },
         }  # fmt: skip
     return "UpdateFirmware", {
-        "location": intent.url, "retrieveDate": _iso(intent.at), "retries": intent.retries, "retryInterval": intent.retry_interval,
+        "location": intent.url, "retrieveDate": iso(intent.at), "retries": intent.retries, "retryInterval": intent.retry_interval,
     }  # fmt: skip
 
 
 def _send_log(intent: SendLog) -> Call:
-    again = {"retries": intent.retries, "retryInterval": intent.retry_interval}
     if intent.security:
-        span = _span(intent, "oldestTimestamp", "latestTimestamp")
-        return "GetLog", {"logType": "SecurityLog", "requestId": intent.key, "log": {"remoteLocation": intent.url, **span}, **again}
-    return "GetDiagnostics", {"location": intent.url, **_span(intent, "startTime", "stopTime"), **again}
-
-
-def _span(intent: SendLog, since: str, until: str) -> Payload:
-    return ({since: _iso(intent.since)} if intent.since else {}) | ({until: _iso(intent.until)} if intent.until else {})
+        return calls.log(intent)
+    again = {"retries": intent.retries, "retryInterval": intent.retry_interval}
+    return "GetDiagnostics", {"location": intent.url, **calls.span(intent, "startTime", "stopTime"), **again}
 
 
 def _reserve(intent: Reserve) -> Call:
@@ -230,7 +219,7 @@ def _reserve(intent: Reserve) -> Call:
         raise NotPossible(_("OCPP 1.6 knows cards of at most %d characters.") % LONGEST_TAG)
     group = {"parentIdTag": intent.group_id} if intent.group_id else {}
     return "ReserveNow", {
-        "connectorId": intent.connector, "expiryDate": _iso(intent.until), "idTag": intent.uid, "reservationId": intent.key, **group,
+        "connectorId": intent.connector, "expiryDate": iso(intent.until), "idTag": intent.uid, "reservationId": intent.key, **group,
     }  # fmt: skip
 
 
@@ -254,16 +243,8 @@ def _read_card(item: Payload) -> ListedCard:
     return ListedCard(item["idTag"], info.get("status", ""), info.get("expiryDate", ""), info.get("parentIdTag", ""))
 
 
-def _tell(intent: TellVendor) -> Call:
-    said = {"messageId": intent.message_id, "data": intent.data}
-    return "DataTransfer", {"vendorId": intent.vendor_id} | {name: text for name, text in said.items() if text}
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
+    **calls.CALLS,
     **roots.CALLS16,
     Start: _start,
     Stop: _stop,
@@ -273,7 +254,6 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
         "ChangeAvailability", {"connectorId": intent.connector, "type": "Operative" if intent.operative else "Inoperative"},
     ),
     Trigger: _trigger,
-    ClearCache: lambda intent: ("ClearCache", {}),
     ReadConfiguration: lambda intent: ("GetConfiguration", {"key": list(intent.keys)} if intent.keys else {}),
     Configure: lambda intent: ("ChangeConfiguration", {"key": intent.key, "value": intent.value}),
     UpdateFirmware: _update,
@@ -283,20 +263,13 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     GetSchedule: _get_schedule,
     GetProfiles: _get_profiles,
     Reserve: _reserve,
-    CancelReservation: lambda intent: ("CancelReservation", {"reservationId": intent.key}),
     SendList: _list,
-    AskListVersion: lambda intent: ("GetLocalListVersion", {}),
-    TellVendor: _tell,
 }  # fmt: skip
 
 
 def intent(action: str, payload: Payload) -> Intent | None:
     """What a CALL of ours wanted; None where that is no intent."""
-    reader = _READERS.get(action)
-    try:
-        return reader(payload) if reader else None
-    except (KeyError, TypeError, ValueError):
-        return None
+    return calls.read(_READERS, action, payload)
 
 
 def connector_named(action: str, payload: Payload) -> int | None:
@@ -318,10 +291,6 @@ def log_name(action: str, answer: Payload) -> str | None:
     return str(answer.get("filename") or "").strip()
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
 _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "RemoteStartTransaction": lambda p: Start(
         p["idTag"], p.get("connectorId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
@@ -331,23 +300,16 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "UnlockConnector": lambda p: Unlock(p["connectorId"]),
     "ChangeAvailability": lambda p: Switch(p["type"] == "Operative", p["connectorId"]),
     "TriggerMessage": lambda p: Trigger(_our_message(p["requestedMessage"]), p.get("connectorId", 0)),
-    "ClearCache": lambda p: ClearCache(),
     "GetConfiguration": lambda p: ReadConfiguration(tuple(p.get("key", ()))),
     "ChangeConfiguration": lambda p: Configure(p["key"], p["value"]),
     "UpdateFirmware": lambda p: UpdateFirmware(
         p["location"], datetime.fromisoformat(p["retrieveDate"]), 0, "", "", p.get("retries", 0), p.get("retryInterval", 0)
     ),
-    "SignedUpdateFirmware": lambda p: UpdateFirmware(
-        p["firmware"]["location"], datetime.fromisoformat(p["firmware"]["retrieveDateTime"]), p["requestId"], p["firmware"]["signature"],
-        p["firmware"]["signingCertificate"], p.get("retries", 0), p.get("retryInterval", 0),
-    ),
+    "SignedUpdateFirmware": calls.signed_update,
     "ExtendedTriggerMessage": lambda p: roots.triggered16(p) or Trigger(_our_extended(p["requestedMessage"]), p.get("connectorId", 0)),
+    **calls.READERS,
     **roots.READERS16,
-    "GetDiagnostics": lambda p: SendLog(p["location"], 0, False, _time(p.get("startTime")), _time(p.get("stopTime"))),
-    "GetLog": lambda p: SendLog(
-        p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
-        _time(p["log"].get("latestTimestamp")),
-    ),
+    "GetDiagnostics": lambda p: SendLog(p["location"], 0, False, moment(p.get("startTime")), moment(p.get("stopTime"))),
     "SetChargingProfile": lambda p: SetProfile(p["connectorId"], profile_reading.read(p["csChargingProfiles"])),
     "ClearChargingProfile": lambda p: ClearProfile(
         p.get("id"), p.get("connectorId"), profile_reading.purpose_of(p.get("chargingProfilePurpose")), p.get("stackLevel")
@@ -356,43 +318,17 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "ReserveNow": lambda p: Reserve(
         p["reservationId"], p["idTag"], datetime.fromisoformat(p["expiryDate"]), p["connectorId"], p.get("parentIdTag", "")
     ),
-    "CancelReservation": lambda p: CancelReservation(p["reservationId"]),
     "SendLocalList": lambda p: SendList(
         p["listVersion"], p["updateType"] == "Full", tuple(_read_card(item) for item in p.get("localAuthorizationList") or ())
     ),
-    "GetLocalListVersion": lambda p: AskListVersion(),
-    "DataTransfer": lambda p: TellVendor(p["vendorId"], p.get("messageId", ""), p.get("data", "")),
 }  # fmt: skip
-
-
-_OUTCOMES = {
-    "Accepted": intents.ACCEPTED,
-    "AcceptedCanceled": intents.ACCEPTED,
-    "Unlocked": intents.ACCEPTED,
-    "Scheduled": intents.SCHEDULED,
-    "RebootRequired": intents.REBOOT_REQUIRED,
-    "Rejected": intents.REJECTED,
-    "NotFound": intents.REJECTED,
-    "InvalidCertificate": intents.REJECTED,
-    "RevokedCertificate": intents.REJECTED,
-    "UnlockFailed": intents.FAILED,
-    "Failed": intents.FAILED,
-    "NotSupported": intents.NOT_SUPPORTED,
-    "NotImplemented": intents.NOT_SUPPORTED,
-    "Occupied": intents.OCCUPIED,
-    "Faulted": intents.FAULTED,
-    "Unavailable": intents.UNAVAILABLE,
-    "VersionMismatch": intents.MISMATCH,
-    "UnknownVendorId": intents.NOT_SUPPORTED,
-    "UnknownMessageId": intents.NOT_SUPPORTED,
-}
 
 
 def outcome(answer: Payload) -> str:
     """What a CALLRESULT says, in a word of `intents`. An answer without a status is a yes."""
     if "status" not in answer:
         return intents.ACCEPTED
-    return _OUTCOMES.get(str(answer["status"]), intents.UNKNOWN)
+    return calls.OUTCOMES.get(str(answer["status"]), intents.UNKNOWN)
 
 
 def keys_unknown(answer: Payload) -> list[str]:
@@ -416,11 +352,7 @@ def keys_told(answer: Payload) -> int:
 
 def list_version(answer: Payload) -> int | None:
     """The version of the local list that an answer to AskListVersion tells; -1: the station has none (§5.10). None where it tells none."""
-    return _whole(answer.get("listVersion"))
-
-
-def _whole(told: Any) -> int | None:
-    return told if isinstance(told, int) and not isinstance(told, bool) else None
+    return calls.whole(answer.get("listVersion"))
 
 
 ROOTS = roots.USES16  # for what certificates can be installed

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations.ocpp import commands, intents, masking, profile_reading, profiles, roots, schemas
+from stations.ocpp import calls, commands, intents, masking, profile_reading, profiles, roots, schemas
+from stations.ocpp.calls import Call
+from stations.ocpp.events import Payload
 from stations.ocpp.intents import (
     AskForRequest,
     AskListVersion,
@@ -46,19 +48,17 @@ from stations.ocpp.intents import (
     Stop,
     Switch,
     TellCost,
-    TellVendor,
     Trigger,
     Unlock,
     UpdateFirmware,
 )
 from stations.ocpp.numbering import connector_of, evse_of, number
+from stations.ocpp.profiles import iso
 from stations.ocpp.v201 import V201
 from stations.ocpp.variables import Variable
 
-Payload = dict[str, Any]
-Call = tuple[str, Payload]
-
 schedule = profile_reading.composed  # what an answer to GetSchedule says
+without_secrets = masking.without_secrets  # of a CALL of ours, or of its answer, as it may be shown
 
 SOFT_RESET_WAITS = True  # until no charge runs (B12)
 UNLOCK_ENDS_CHARGE = False  # it is refused as long as a charge runs that was authorized (F05)
@@ -162,7 +162,7 @@ def _group(group_id: str) -> Payload:
 
 def reserves_any(configuration: Mapping[str, str]) -> bool | None:
     """Whether the station takes a reservation of no certain EVSE (H01.FR.19); None where it never said."""
-    return {"true": True, "false": False}.get(configuration.get(ANY_KEY, "").strip().lower())
+    return calls.flag(configuration, ANY_KEY)
 
 
 def key_of(name: str) -> str:
@@ -200,16 +200,6 @@ def _monitor(intent: SetMonitor) -> Call:
     return "SetVariableMonitoring", {"setMonitoringData": [{**number, **told, **_variable(intent.key).payload()}]}
 
 
-def _log(intent: SendLog) -> Call:
-    span = ({"oldestTimestamp": _iso(intent.since)} if intent.since else {}) | (
-        {"latestTimestamp": _iso(intent.until)} if intent.until else {}
-    )
-    return "GetLog", {
-        "logType": "SecurityLog" if intent.security else "DiagnosticsLog", "requestId": intent.key,
-        "log": {"remoteLocation": intent.url, **span}, "retries": intent.retries, "retryInterval": intent.retry_interval,
-    }  # fmt: skip
-
-
 def _start(intent: Start) -> Call:
     found: Payload = {"idToken": id_token(intent.uid), "remoteStartId": new_id()}
     if intent.connector:
@@ -227,7 +217,7 @@ def _clear_profile(intent: ClearProfile) -> Call:
         "evseId": None if intent.connector is None else evse_of(intent.connector), "stackLevel": intent.level,
         "chargingProfilePurpose": profiles.purpose201(intent.purpose) if intent.purpose else None,
     }  # fmt: skip
-    fits = {name: value for name, value in said.items() if value is not None}
+    fits = calls.given(said)
     return "ClearChargingProfile", {"chargingProfileCriteria": fits} if fits else {}
 
 
@@ -245,7 +235,7 @@ def _get_profiles(intent: GetProfiles) -> Call:
 def _reserve(intent: Reserve) -> Call:
     at = {"evseId": evse_of(intent.connector)} if intent.connector else {"connectorType": intent.plug} if intent.plug else {}
     return "ReserveNow", {
-        "id": intent.key, "expiryDateTime": _iso(intent.until), "idToken": id_token(intent.uid), **at, **_group(intent.group_id),
+        "id": intent.key, "expiryDateTime": iso(intent.until), "idToken": id_token(intent.uid), **at, **_group(intent.group_id),
     }  # fmt: skip
 
 
@@ -270,11 +260,6 @@ def _read_card(item: Payload) -> ListedCard:
     return ListedCard(item["idToken"]["idToken"], info.get("status", ""), info.get("cacheExpiryDateTime", ""), group)
 
 
-def _tell(intent: TellVendor) -> Call:
-    said = {"messageId": intent.message_id, "data": intent.data}
-    return "DataTransfer", {"vendorId": intent.vendor_id} | {name: text for name, text in said.items() if text}
-
-
 # What a TriggerMessage must name a connector for (F06.FR.12)
 _OF_A_CONNECTOR = frozenset({"StatusNotification"})
 
@@ -292,11 +277,8 @@ def _trigger(intent: Trigger) -> Call:
     return "TriggerMessage", {"requestedMessage": intent.message} | ({"evse": evse(intent.connector)} if intent.connector else {})
 
 
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 _CALLS: dict[type[Any], Callable[[Any], Call]] = {
+    **calls.CALLS,
     **roots.CALLS201,
     Start: _start,
     AskTransaction: lambda intent: (
@@ -315,7 +297,6 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
         | ({"evse": {"id": evse_of(intent.connector)} if intent.whole else evse(intent.connector)} if intent.connector else {}),
     ),
     Trigger: _trigger,
-    ClearCache: lambda intent: ("ClearCache", {}),
     ReadConfiguration: _read,
     NetworkProfile: lambda intent: ("SetNetworkProfile", {
         "configurationSlot": intent.slot, "connectionData": {
@@ -333,13 +314,13 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     SetMonitoringLevel: lambda intent: ("SetMonitoringLevel", {"severity": intent.severity}),
     UpdateFirmware: lambda intent: ("UpdateFirmware", {
         "requestId": intent.key or new_id(), "retries": intent.retries, "retryInterval": intent.retry_interval,
-        "firmware": {"location": intent.url, "retrieveDateTime": _iso(intent.at)}
+        "firmware": {"location": intent.url, "retrieveDateTime": iso(intent.at)}
         | ({"signingCertificate": intent.certificate, "signature": intent.signature} if intent.signature else {}),
     }),
     CustomerInformation: lambda intent: ("CustomerInformation", {
         "requestId": intent.key, "report": intent.report, "clear": intent.clear, "idToken": id_token(intent.uid),
     }),
-    SendLog: _log,
+    SendLog: calls.log,
     SetProfile: lambda intent: (
         "SetChargingProfile", {"evseId": evse_of(intent.connector), "chargingProfile": profiles.made201(intent.profile)},
     ),
@@ -347,24 +328,13 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     GetSchedule: _get_schedule,
     GetProfiles: _get_profiles,
     Reserve: _reserve,
-    CancelReservation: lambda intent: ("CancelReservation", {"reservationId": intent.key}),
     SendList: _list,
-    AskListVersion: lambda intent: ("GetLocalListVersion", {}),
-    TellVendor: _tell,
 }  # fmt: skip
 
 
 def intent(action: str, payload: Payload) -> Intent | None:
     """What a CALL of ours wanted; None where that is no intent."""
-    reader = _READERS.get(action)
-    try:
-        return reader(payload) if reader else None
-    except (KeyError, TypeError, ValueError, IndexError):
-        return None
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return calls.read(_READERS, action, payload)
 
 
 def _at(evse: Payload | None) -> int:
@@ -402,8 +372,8 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
         p["operationalStatus"] == "Operative", _at(p.get("evse")), "connectorId" not in (p.get("evse") or {"connectorId": 0})
     ),
     "TriggerMessage": lambda p: roots.triggered201(p) or Trigger(p["requestedMessage"], _at(p.get("evse"))),
+    **calls.READERS,
     **roots.READERS201,
-    "ClearCache": lambda p: ClearCache(),
     "GetBaseReport": lambda p: ReadConfiguration() if p["reportBase"] == "FullInventory" else ReadReport(p["reportBase"]),
     "SetVariableMonitoring": _watch,
     "ClearVariableMonitoring": lambda p: ClearMonitors(tuple(p["id"])),
@@ -412,15 +382,8 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
     "SetMonitoringLevel": lambda p: SetMonitoringLevel(p["severity"]),
     "GetVariables": lambda p: ReadConfiguration(tuple(str(Variable.read(one)) for one in p["getVariableData"])),
     "SetVariables": _configure,
-    "UpdateFirmware": lambda p: UpdateFirmware(
-        p["firmware"]["location"], datetime.fromisoformat(p["firmware"]["retrieveDateTime"]), p["requestId"],
-        p["firmware"].get("signature", ""), p["firmware"].get("signingCertificate", ""), p.get("retries", 0), p.get("retryInterval", 0),
-    ),
+    "UpdateFirmware": calls.signed_update,
     "CustomerInformation": lambda p: CustomerInformation(p["idToken"]["idToken"], p["requestId"], p["report"], p["clear"]),
-    "GetLog": lambda p: SendLog(
-        p["log"]["remoteLocation"], p["requestId"], p["logType"] == "SecurityLog", _time(p["log"].get("oldestTimestamp")),
-        _time(p["log"].get("latestTimestamp")),
-    ),
     "SetChargingProfile": lambda p: SetProfile(p["evseId"], profile_reading.read(p["chargingProfile"])),
     "ClearChargingProfile": _cleared,
     "GetCompositeSchedule": lambda p: GetSchedule(p["evseId"], p["duration"], p.get("chargingRateUnit", "")),
@@ -431,12 +394,9 @@ _READERS: dict[str, Callable[[Payload], Intent | None]] = {
         p["id"], p["idToken"]["idToken"], datetime.fromisoformat(p["expiryDateTime"]), p.get("evseId", 0),
         (p.get("groupIdToken") or {}).get("idToken", ""), p.get("connectorType", ""),
     ),
-    "CancelReservation": lambda p: CancelReservation(p["reservationId"]),
     "SendLocalList": lambda p: SendList(
         p["versionNumber"], p["updateType"] == "Full", tuple(_read_card(item) for item in p.get("localAuthorizationList") or ())
     ),
-    "GetLocalListVersion": lambda p: AskListVersion(),
-    "DataTransfer": lambda p: TellVendor(p["vendorId"], p.get("messageId", ""), str(p.get("data", ""))),
 }  # fmt: skip
 
 
@@ -472,41 +432,17 @@ def check(action: str, payload: Payload) -> str:
     return _V201.check_command(action, payload)
 
 
-def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:
-    """The payload of a CALL of ours, or of its answer, as it may be shown."""
-    return masking.without_secrets(action, payload, every_value=every_value)
-
-
-_OUTCOMES = {
-    "Accepted": intents.ACCEPTED,
-    "AcceptedCanceled": intents.ACCEPTED,
-    "Unlocked": intents.ACCEPTED,
+_OUTCOMES = calls.OUTCOMES | {
     "EmptyResultSet": intents.ACCEPTED,
     "NoProfiles": intents.ACCEPTED,
-    "Scheduled": intents.SCHEDULED,
-    "RebootRequired": intents.REBOOT_REQUIRED,
-    "Rejected": intents.REJECTED,
-    "NotFound": intents.REJECTED,
     "OngoingAuthorizedTransaction": intents.REJECTED,
-    "InvalidCertificate": intents.REJECTED,
-    "RevokedCertificate": intents.REJECTED,
     "Invalid": intents.REJECTED,
-    "UnlockFailed": intents.FAILED,
-    "Failed": intents.FAILED,
     "UnknownConnector": intents.REJECTED,
     "UnknownComponent": intents.NOT_SUPPORTED,
     "UnknownVariable": intents.NOT_SUPPORTED,
     "NotSupportedAttributeType": intents.NOT_SUPPORTED,
     "UnsupportedMonitorType": intents.NOT_SUPPORTED,
     "Duplicate": intents.REJECTED,
-    "NotSupported": intents.NOT_SUPPORTED,
-    "NotImplemented": intents.NOT_SUPPORTED,
-    "Occupied": intents.OCCUPIED,
-    "Faulted": intents.FAULTED,
-    "Unavailable": intents.UNAVAILABLE,
-    "VersionMismatch": intents.MISMATCH,
-    "UnknownVendorId": intents.NOT_SUPPORTED,
-    "UnknownMessageId": intents.NOT_SUPPORTED,
 }
 
 
@@ -539,8 +475,7 @@ def _results(answer: Payload) -> list[Payload]:
 
 def list_version(answer: Payload) -> int | None:
     """The version of the local list that an answer to AskListVersion tells; 0: it has none (D02.FR.03). None where it tells none."""
-    told = answer.get("versionNumber")
-    return told if isinstance(told, int) and not isinstance(told, bool) else None
+    return calls.whole(answer.get("versionNumber"))
 
 
 ROOTS = roots.USES201  # for what certificates can be installed

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema_rs
 import orjson
 
+from stations.ocpp import schemas
 from stations.ocpp.events import Channel, Payload, Reported, VendorData
 from stations.ocpp.frames import OcppError
 
@@ -116,6 +117,28 @@ def fault(action: str, error: jsonschema_rs.ValidationError) -> str:
 
 def _path(action: str, error: jsonschema_rs.ValidationError) -> str:
     return "/".join(map(str, error.instance_path)) or action
+
+
+def not_here(version: str, name: str, action: str) -> OcppError:
+    """What an action is answered with that stations may not send here, or that the version does not have; `name` is its name for people."""
+    if action in schemas.names(version):
+        return OcppError("NotSupported", f"{action} is known, but not supported here.")
+    return OcppError("NotImplemented", f"There is no {action[:40]} in {name}.")
+
+
+def good_values(entries: Any, mended: Callable[[Payload], Payload], fits: Callable[[Payload], bool]) -> list[Payload]:
+    """MeterValue entries with the sampled values that are malformed left out: those that do not fit even when they are mended. One that
+    stands without its list is taken as a list of one."""
+    kept = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        samples = entry.get("sampledValue") if isinstance(entry, dict) else None
+        if not isinstance(samples, list | dict):
+            continue
+        told = samples if isinstance(samples, list) else [samples]
+        if good := [one for one in (mended(sampled) for sampled in told if isinstance(sampled, dict)) if fits(one)]:
+            timestamp = entry.get("timestamp")
+            kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
+    return kept
 
 
 def channel(measurand: str | None, unit: str | None, phase: str | None, context: str | None, location: str | None) -> Channel:

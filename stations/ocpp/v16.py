@@ -40,7 +40,9 @@ from stations.ocpp.reading import (
     drop_unknown,
     energy,
     fault,
+    good_values,
     iso,
+    not_here,
     number,
     refusal,
     register,
@@ -73,9 +75,7 @@ def read(action: str, payload: Payload, faults: list[str] | None = None) -> Even
     """The event in a CALL of a station; what had to be mended for it goes into `faults`. Raises OcppError (OCPP-J 1.6 §4.2.3)."""
     reader = _READERS.get(action)
     if reader is None:
-        if action in schemas.names(VERSION):
-            raise OcppError("NotSupported", f"{action} is known, but not supported here.")
-        raise OcppError("NotImplemented", f"There is no {action[:40]} in OCPP 1.6.")
+        raise not_here(VERSION, NAME, action)
     checker = schemas.validator(VERSION, action)
     assert checker is not None
     try:
@@ -165,34 +165,22 @@ def _mend_status(payload: Payload) -> None:
         payload.pop("timestamp")
 
 
-def _good_values(entries: Any) -> list[Any]:
-    """MeterValue entries with the sampled values that are malformed left out; numbers become text, as the schema wants them. One that
-    stands without its list is taken as a list of one."""
+def _good_values(entries: Any) -> list[Payload]:
     checker = schemas.validator(VERSION, "MeterValues")
     assert checker is not None
-    kept = []
-    for entry in entries if isinstance(entries, list) else [entries]:
-        samples = entry.get("sampledValue") if isinstance(entry, dict) else None
-        if not isinstance(samples, list | dict):
-            continue
-        good = []
-        for sampled in samples if isinstance(samples, list) else [samples]:
-            if not isinstance(sampled, dict):
-                continue
-            value = sampled.get("value")
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                sampled["value"] = str(value)
-            sampled = {key: item for key, item in sampled.items() if key == "value" or (key in _SAMPLED_FIELDS and item not in ("", None))}
-            sampled = _in_kwh(sampled)
-            sampled = {
-                key: _as_listed(key, item) for key, item in sampled.items() if key not in _BESIDE or _as_listed(key, item) in _listed(key)
-            }
-            if checker.is_valid({"connectorId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}):
-                good.append(sampled)
-        if good:
-            timestamp = entry.get("timestamp")
-            kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
-    return kept
+    return good_values(
+        entries, _mend_sampled, lambda one: checker.is_valid({"connectorId": 1, "meterValue": [{"timestamp": "", "sampledValue": [one]}]})
+    )
+
+
+def _mend_sampled(sampled: Payload) -> Payload:
+    """Numbers become text, as the schema wants them; words that OCPP does not have are left out where the number means the same without."""
+    value = sampled.get("value")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        sampled["value"] = str(value)
+    sampled = {key: item for key, item in sampled.items() if key == "value" or (key in _SAMPLED_FIELDS and item not in ("", None))}
+    sampled = _in_kwh(sampled)
+    return {key: _as_listed(key, item) for key, item in sampled.items() if key not in _BESIDE or _as_listed(key, item) in _listed(key)}
 
 
 def _in_kwh(sampled: Payload) -> Payload:

@@ -47,7 +47,9 @@ from stations.ocpp.reading import (
     drop_unknown,
     energy,
     fault,
+    good_values,
     iso,
+    not_here,
     number,
     refusal,
     reported,
@@ -80,13 +82,9 @@ class V201:
     def read(self, action: str, payload: Payload, faults: list[str] | None = None) -> Event:
         """The event in a CALL of a station; what had to be mended for it goes into `faults`. Raises OcppError, spelled as in 1.6."""
         reader = _READERS.get(action)
-        if reader is None:
-            if action in schemas.names(self.VERSION):
-                raise OcppError("NotSupported", f"{action} is known, but not supported here.")
-            raise OcppError("NotImplemented", f"There is no {action[:40]} in {self.NAME}.")
-        checker = schemas.validator(self.VERSION, action)
-        if checker is None:
-            raise OcppError("NotImplemented", f"There is no {action[:40]} in {self.NAME}.")
+        checker = schemas.validator(self.VERSION, action) if reader else None  # which remembers each name that it was asked for
+        if reader is None or checker is None:
+            raise not_here(self.VERSION, self.NAME, action)
         try:
             if not checker.is_valid(payload):
                 if faults is not None:
@@ -123,27 +121,11 @@ class V201:
         raise refusal(action, worst)
 
     def _good_values(self, entries: Any) -> list[Payload]:
-        """MeterValue entries with the sampled values that are malformed left out."""
         checker = schemas.validator(self.VERSION, "MeterValues")
         assert checker is not None
-        kept = []
-        for entry in entries if isinstance(entries, list) else [entries]:
-            samples = entry.get("sampledValue") if isinstance(entry, dict) else None
-            if not isinstance(samples, list | dict):
-                continue
-            good = []
-            for sampled in samples if isinstance(samples, list) else [samples]:
-                if not isinstance(sampled, dict):
-                    continue
-                sampled = {key: value for key, value in sampled.items() if value not in (None, "")} | {
-                    "value": number(sampled.get("value"))
-                }
-                if checker.is_valid({"evseId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}):
-                    good.append(sampled)
-            if good:
-                timestamp = entry.get("timestamp")
-                kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
-        return kept
+        return good_values(
+            entries, _mend_sampled, lambda one: checker.is_valid({"evseId": 1, "meterValue": [{"timestamp": "", "sampledValue": [one]}]})
+        )
 
     # -- what we answer, what we send --------------------------------------------------------------------------------------------------
 
@@ -174,6 +156,10 @@ class V201:
 
     def accepted(self, answer: Payload) -> bool:
         return commands.says_yes(answer)
+
+
+def _mend_sampled(sampled: Payload) -> Payload:
+    return {key: value for key, value in sampled.items() if value not in (None, "")} | {"value": number(sampled.get("value"))}
 
 
 def _respell(checker: jsonschema_rs.Validator, payload: Payload) -> None:

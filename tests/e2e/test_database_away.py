@@ -15,7 +15,7 @@ from ocpp.v16 import call
 from websockets.exceptions import InvalidStatus
 
 from energycloud.simulator import SimulatedStation
-from energycloud.simulator.station import NotConnected
+from energycloud.simulator.link import NotConnected
 from tests.e2e.portal import Portal, database, free_port
 
 pytestmark = [pytest.mark.engines, pytest.mark.postgresql]

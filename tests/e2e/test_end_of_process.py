@@ -14,7 +14,8 @@ from ocpp.v16 import call
 from websockets.exceptions import WebSocketException
 
 from energycloud.simulator import SimulatedStation
-from energycloud.simulator.station import NotConnected, now
+from energycloud.simulator.base import now
+from energycloud.simulator.link import NotConnected
 from tests.e2e.portal import Portal
 from tests.e2e.portal import portal as run_portal
 
