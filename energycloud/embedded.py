@@ -5,13 +5,10 @@ The queue carries only nudges to work that is a row, so losing it with the proce
 
 from __future__ import annotations
 
-import logging
 import threading
 
 import fakeredis
 from django.core.cache.backends.locmem import LocMemCache
-
-log = logging.getLogger("energycloud.jobs")
 
 _server = fakeredis.FakeServer()
 

@@ -129,11 +129,6 @@ class Reach(NamedTuple):
     others: list[Works] = []
 
     @property
-    def free_stations(self) -> int:
-        """At how many it charges free because it is whitelisted."""
-        return sum(one.number for at in self.at for one in at.works if one.form == Settlement.WHITELIST)
-
-    @property
     def stations(self) -> int:
         """At how many it charges at all."""
         return sum(one.number for works in (*(at.works for at in self.at), self.others) for one in works if one.form)

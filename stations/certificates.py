@@ -16,7 +16,7 @@ from stations.models import Authority, Station, StationCertificate
 from stations.pki import reading
 from stations.pki.reading import common_names, fingerprint
 
-__all__ = ["Shown", "Trust", "authorities", "common_names", "fingerprint", "seen", "serial_of", "trust", "verdict"]
+__all__ = ["Shown", "Trust", "authorities", "common_names", "fingerprint", "seen", "serial_of", "trust"]
 
 # Why a certificate is not good enough; the reasons of Knock
 OTHER_STATION, EXPIRED, EARLY, REVOKED, UNTRUSTED = "other", "expired", "early", "revoked", "untrusted"
@@ -76,10 +76,6 @@ def trust(certificates: Sequence[bytes]) -> Trust:
         {one for _pem, one, key in kept if key},
         {one: identity for one, _state, identity in known},
     )
-
-
-def verdict(der: bytes, identity: str, at: datetime) -> str:
-    return trust([der]).verdict(der, identity, at)
 
 
 def authorities() -> list[bytes]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.contrib.auth.models import AnonymousUser
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import Availability, Connection, Connector, Settlement
 from stations.ocpp.numbering import evse_of
-from tenancy.models import User
 
 Text = str | Promise
-Viewer = User | AnonymousUser
 
 # The six states that every page shows as dot and word
 CHARGING, AVAILABLE, BUSY, WAITING, FAULT, OFF = "charging", "available", "busy", "waiting", "fault", "off"

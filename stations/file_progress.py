@@ -6,7 +6,6 @@ is kept as a word with a detail (`told` says it to people), because who reads it
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -25,14 +24,11 @@ from stations.models import Command, Connector, FirmwareUpdate, StationUpload, T
 from stations.ocpp import intents, versions
 from stations.ocpp.events import Boot, DiagnosticsStatus, FirmwareStatus
 
-log = logging.getLogger("stations.files")
-
 Update, Upload = FirmwareUpdate.State, StationUpload.State
 RUNNING = (Update.SENT, Update.DOWNLOADING, Update.DOWNLOADED, Update.INSTALLING)
 NEWS_EVERY = timedelta(seconds=30)  # as often a download that goes on is written down, at most
 ARRIVES_WITHIN = timedelta(minutes=5)  # what a station says it has uploaded
 REMEMBERED = timedelta(days=1)  # after which a restart says nothing of an update any more
-WITH_A_CAR = (Connector.Status.CHARGING, Connector.Status.SUSPENDED_EV, Connector.Status.SUSPENDED_EVSE)
 REPLACES = "AcceptedCanceled"  # the answer that drops what the station was at before
 BY_STATION = ("status", "other_version")  # words of `problem`: it failed as the station itself tells
 
@@ -338,8 +334,8 @@ def follow_up() -> None:
 def charging(stations: Collection[int]) -> set[int]:
     """Those of the stations at which a car charges: a transaction runs, or the station reports one that is not known here."""
     running = Transaction.objects.filter(station__in=stations, ended_at=None).order_by().values_list("station_id", flat=True)
-    reported = Connector.objects.filter(station__in=stations, status__in=WITH_A_CAR).order_by().values_list("station_id", flat=True)
-    return {*running, *reported}
+    reported = Connector.objects.filter(station__in=stations, status__in=Connector.CAR_CHARGES).order_by()
+    return {*running, *reported.values_list("station_id", flat=True)}
 
 
 def purge_uploads() -> int:

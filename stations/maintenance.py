@@ -24,7 +24,7 @@ Windows = dict[int, list[MaintenanceWindow]]
 
 def in_maintenance(stations: Collection[int], at: datetime) -> Windows:
     """The windows that are open at `at`, by the key of their station; the one that ends last comes first. One query, whatever their number.
-    A window with connector 0 is one of the whole station; `covers` says whether it holds of a connector."""
+    A window with connector 0 is one of the whole station."""
     return windows_between(stations, at, at)
 
 
@@ -35,11 +35,6 @@ def windows_between(stations: Collection[int], since: datetime, until: datetime)
     for window in rows.order_by("-ends_at", "pk"):
         found.setdefault(window.station_id, []).append(window)
     return found
-
-
-def covers(window: MaintenanceWindow, connector: int) -> bool:
-    """Whether the window holds of this connector (0: of the station as a whole)."""
-    return window.connector_number in {0, connector}
 
 
 def open_now(situation: Situation) -> list[MaintenanceWindow]:

@@ -10,7 +10,6 @@ from django import forms
 from django.utils.translation import gettext as _
 
 FORMAT = "%Y-%m-%dT%H:%M"
-BAD = "not a time"
 
 
 class WallField(forms.CharField):

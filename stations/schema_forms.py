@@ -26,7 +26,6 @@ MAX_ROWS = 100  # of a list in a form
 MAX_FIELDS = 600  # of a form; browsers' forms are read up to 1000
 MAX_DEPTH = 12
 EMPTY = '""'  # what is typed for an empty text; an empty field is left out
-LONG = 100  # characters from which a text gets several lines
 
 OBJECT, ARRAY, TEXT, LINES, INTEGER, NUMBER, BOOLEAN, CHOICE, TIME, JSON = (
     "object", "array", "text", "lines", "integer", "number", "boolean", "choice", "time", "json",

@@ -14,7 +14,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -46,11 +46,6 @@ class Refused(Exception):
     def __init__(self, status: int, reason: str, **headers: str) -> None:
         super().__init__(reason)
         self.status, self.reason, self.headers = status, reason, headers
-
-
-class Body(NamedTuple):
-    file: IO[bytes]
-    size: int
 
 
 class StationFiles:

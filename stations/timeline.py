@@ -86,10 +86,6 @@ class Happening(NamedTuple):
     def at(self) -> datetime:
         return self.mark.at
 
-    @property
-    def kind_label(self) -> str | Promise:
-        return KINDS[self.kind]
-
 
 def happenings(
     user: User | AnonymousUser,

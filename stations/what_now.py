@@ -28,9 +28,6 @@ STUCK: dict[str, timedelta] = {
 }
 
 
-WITH_A_CAR = frozenset({Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE})
-
-
 class Seen(NamedTuple):
     """A connector as it was last reported (number 0: the station as a whole), `since` so long. `code` explains its vendor code."""
 
@@ -249,7 +246,7 @@ def _staying_out(connectors: tuple[Seen, ...]) -> Seen | None:
     """What is to be put in service again: the station, where it says so of itself or of more than one connector. While a car charges at
     one connector the others of some stations say that they are unavailable; nothing is wrong then."""
     out = [seen for seen in connectors if seen.stays_out]
-    if not out or any(seen.status in WITH_A_CAR for seen in connectors):
+    if not out or any(seen.status in Connector.CAR_CHARGES for seen in connectors):
         return None
     return out[0] if len(out) == 1 or not out[0].number else out[0]._replace(number=0)
 

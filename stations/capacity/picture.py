@@ -50,8 +50,6 @@ WANTS = frozenset({*Connector.CAR_CHARGES, Connector.Status.PREPARING, "Occupied
 ALL, SHARED, PAUSED, RESTS, FREE, SILENT, NO_LIMIT, REFUSED, SETTING, DISOBEYS, NO_ROOM, UNSEEN = (
     "all", "shared", "paused", "rests", "free", "silent", "no_limit", "refused", "setting", "disobeys", "no_room", "unseen",
 )  # fmt: skip
-# What is counted with its maximum because nothing bounds it
-UNBOUNDED = frozenset({NO_LIMIT, REFUSED, UNSEEN})
 
 
 @dataclass

@@ -18,7 +18,6 @@ EXTERNAL = "ExternalConstraints"  # set by others, such as an energy manager bes
 PURPOSES = (DEFAULT, TRANSACTION, STATION)
 # From when its steps count
 ABSOLUTE, RELATIVE, DAILY, WEEKLY = "absolute", "relative", "daily", "weekly"  # RELATIVE: from the start of each transaction
-KINDS = (ABSOLUTE, RELATIVE, DAILY, WEEKLY)
 AMPERES, WATTS = "A", "W"
 UNITS = (AMPERES, WATTS)
 MOST_STEPS = 1024  # read of what a station says

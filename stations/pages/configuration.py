@@ -37,7 +37,6 @@ from ui.lists import csv_of
 from ui.templatetags.ui import exact
 
 MOST_READS = 20  # readings that are looked at for the latest of all keys
-MOST_TRIES = 200  # commands that are looked at for the latest of each key
 
 
 def _keys_read(command: Command) -> tuple[str, ...]:

@@ -106,11 +106,6 @@ def common_names(named: x509.Certificate | x509.CertificateSigningRequest) -> li
     return [str(one.value) for one in named.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
 
-def name_of(certificate: x509.Certificate) -> str:
-    """For people: its common name, else all of its subject."""
-    return (next(iter(common_names(certificate)), "") or certificate.subject.rfc4514_string())[:80]
-
-
 def chains(leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], at: datetime) -> bool:
     """Whether signatures lead from `leaf`, over some of `between`, to one of `roots`, all valid at `at`."""
     found, left = leaf, list(between)
