@@ -552,6 +552,4 @@ def intent_of(slug: str, situation: Situation, connector: Connector | None, data
             return ClearCache()
         case "get-configuration":
             return ReadConfiguration()
-        case "change-configuration":
-            return Configure(data["key"], data["value"])
     raise ValueError(slug)

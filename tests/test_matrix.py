@@ -56,6 +56,7 @@ from stations.models import (
     UnmatchedMessage,
     VendorCode,
 )
+from stations.pages.commands import ASKED
 from tenancy import actions
 from tenancy.models import AuditEntry, Import, Invitation, Letter, Logo, Organization, Role, ServiceAccess, Team, User
 from tenancy.rights import RIGHTS
@@ -564,7 +565,7 @@ def test_every_page_for_every_person(route: str, method: str, world: Tree, clien
             assert status in {200, 302, 400, 405} | ({404} if route in GONE and name == "above" else set()), (name, status)
 
 
-@pytest.mark.parametrize("slug", sorted(CONTROLS))
+@pytest.mark.parametrize("slug", sorted(ASKED))
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_every_command_for_every_person(slug: str, method: str, world: Tree, client_of: Callable[[User | Member], Client]) -> None:
     url = reverse("station_command", args=[world.station.pk, slug])

@@ -22,7 +22,6 @@ from django.views.decorators.http import require_http_methods
 from stations import command_words, controls, explain, hooks, reservations
 from stations.actions import CommandRefused, ask, put_in_service, reserve, take_out_of_service
 from stations.actions.reservations import LONGEST
-from stations.configuration import values
 from stations.controls import CONTROLS, Control, Situation
 from stations.models import Command, Connector, Reservation, Station, Transaction
 from stations.pages.endings import Ending, PlaceTimeField
@@ -48,14 +47,11 @@ ASKED = {
     "trigger": lazy("Asked %(station)s for a message."),
     "clear-cache": lazy("Asked %(station)s to clear its card cache."),
     "get-configuration": lazy("Asked %(station)s for its configuration."),
-    "change-configuration": lazy("Asked %(station)s to change %(key)s."),
 }
 
 
 class ControlForm(forms.Form):
     """The inputs of a control; most have none. `connector` is given where the page has chosen one already."""
-
-    connector_choices: list[tuple[str, str]]
 
     def __init__(self, data: Any = None, *, slug: str, situation: Situation, connector: Connector | None, **options: Any) -> None:
         super().__init__(data, **options)
@@ -215,25 +211,6 @@ class TriggerForm(ControlForm):
         self.fields["message"].choices = self.situation.triggers  # type: ignore[attr-defined]
 
 
-class ChangeConfigurationForm(ControlForm):
-    key = forms.CharField(label=lazy("Key"), max_length=50)
-    value = forms.CharField(label=lazy("Value"), max_length=500, required=False, strip=False)
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        if values.is_secret(str(self["key"].value() or "")):
-            self.fields["value"].widget = forms.PasswordInput(attrs={"autocomplete": "off"})  # never written into the page again
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        key, value = cleaned.get("key", ""), cleaned.get("value", "")
-        try:
-            values.check(key, value, self.situation.station.ocpp_version, strict=False)
-        except ValidationError as error:
-            raise ValidationError({"value": error.messages}) from error
-        return cleaned
-
-
 class OutOfServiceForm(Ending, ControlForm):
     """Until when, and why."""
 
@@ -243,7 +220,7 @@ class OutOfServiceForm(Ending, ControlForm):
 
 FORMS: dict[str, type[ControlForm]] = {
     "inoperative": OutOfServiceForm, "start": StartForm, "reserve": ReserveForm, "reset-soft": ResetForm, "reset-hard": ResetForm,
-    "trigger": TriggerForm, "change-configuration": ChangeConfigurationForm,
+    "trigger": TriggerForm,
 }  # fmt: skip
 
 
@@ -272,9 +249,9 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     Parameters of both: `connector` (number; 0 or none is the station), `transaction` (pk, with stop: finds the connector), `next`, and
     the control's own inputs. `confirmed` in a POST says that the person has read what happens.
     """
-    control = CONTROLS.get(slug)
-    if control is None:
+    if slug not in ASKED:
         raise Http404
+    control = CONTROLS[slug]
     station = get_for(request.user, Station.objects.select_related("location__organization"), control.right, pk=pk)
     situation = Situation(request.user, station)
     given = request.POST if request.method == "POST" else request.GET
@@ -307,7 +284,7 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
         where = _named(slug, situation, connector) if connector and connector.number else _("the station")
         if slug == "reserve" and connector is None:
             where = _("any of its connectors")
-        messages.success(request, ASKED[slug] % {"station": station, "where": where, "key": form.cleaned_data.get("key", "")})
+        messages.success(request, ASKED[slug] % {"station": station, "where": where})
     return redirect(back)
 
 
@@ -356,7 +333,7 @@ def _connector(given: Any, situation: Situation) -> tuple[Connector | None, str]
 
 
 def _initial(given: Any) -> dict[str, str]:
-    return {name: given[name] for name in ("charge_pass", "uid", "message", "key") if name in given}
+    return {name: given[name] for name in ("charge_pass", "uid", "message") if name in given}
 
 
 def _again(posted: Any, connector: Connector | None, back: str) -> dict[str, str]:

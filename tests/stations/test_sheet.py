@@ -145,7 +145,7 @@ def test_without_the_right_the_buttons_are_grey_and_the_address_is_closed(
 def test_configuring_needs_its_own_right(station: Station, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, rights.CHANGE_CONFIGURATION)
     assert "Your role does not give you the right “Change the configuration” here." in text(page(as_bob, station, "station_configuration"))
-    url = reverse("station_command", args=[station.pk, "change-configuration"])
+    url = reverse("station_configuration_change", args=[station.pk])
     assert as_bob.post(url, {"key": "HeartbeatInterval", "value": "60"}).status_code == 403
     assert ask(as_bob, station, "reset-soft", confirmed="1").status_code == 200
     assert [command.action for command in Command.objects.all()] == ["Reset"]
@@ -344,13 +344,17 @@ def test_keys_show_their_value_and_what_became_of_the_latest_change(station: Sta
     assert 'value="300"' in form
 
 
+def configure(client: Client, station: Station, key: str, value: str) -> Any:
+    return client.post(reverse("station_configuration_change", args=[station.pk]), {"key": key, "value": value}, follow=True)
+
+
 def test_secrets_are_shown_nowhere(station: Station, as_bob: Client) -> None:
     secret = "Correct-Horse-Battery-Staple"
     for key in ("AuthorizationKey", "vendor.WifiPassword", "modem.simPin"):
         ConfigurationKey.objects.create(station=station, key=key, value=secret)
         command(station, "ChangeConfiguration", {"key": key, "value": secret}, state="rejected", answer={"status": "Rejected"})
-    answer = ask(as_bob, station, "change-configuration", key="vendor.WifiPassword", value=secret)
-    assert said(answer) == ["Asked Gate to change vendor.WifiPassword."]
+    answer = configure(as_bob, station, "vendor.WifiPassword", secret)
+    assert said(answer) == ["Asked Gate to change vendor.WifiPassword. Its answer appears beside the key."]
     for name in PAGES:
         assert secret not in page(as_bob, station, name), name
     assert secret not in page(as_bob, station, "station_configuration_change", "?key=AuthorizationKey")
@@ -361,7 +365,7 @@ def test_secrets_are_shown_nowhere(station: Station, as_bob: Client) -> None:
     ("value", "why"), [("short", "16 to 40"), ("0123456789abcdef0123", "G to Z"), ("with spaces in it ....", "16 to 40")]
 )
 def test_a_password_that_stations_would_read_differently_is_refused(value: str, why: str, station: Station, as_bob: Client) -> None:
-    answer = ask(as_bob, station, "change-configuration", key="AuthorizationKey", value=value)
+    answer = configure(as_bob, station, "AuthorizationKey", value)
     assert why in text(answer.content.decode())
     assert f'value="{value}"' not in answer.content.decode()
     assert not Command.objects.exists()

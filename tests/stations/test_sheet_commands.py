@@ -43,8 +43,6 @@ def station(tree: Tree) -> Station:
         ("trigger", {"message": "MeterValues", "connector": "1"}, "TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1}),
         ("clear-cache", {}, "ClearCache", {}),
         ("get-configuration", {}, "GetConfiguration", {}),
-        ("change-configuration", {"key": "HeartbeatInterval", "value": "60"}, "ChangeConfiguration",
-         {"key": "HeartbeatInterval", "value": "60"}),
         ("start", {"connector": "1", "charge_pass": CARD}, "RemoteStartTransaction", {"connectorId": 1, "idTag": CARD}),
         ("start", {"connector": "1", "uid": "04:a2:b3:c4:d5:e6:80"}, "RemoteStartTransaction", {"connectorId": 1, "idTag": CARD}),
     ],
