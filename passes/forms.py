@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from passes.models import ChargePass, PassGroup, normalize_uid
 from passes.uid_check import PUBLIC, Look, Offered, look, refused
 from stations.models import Priority
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.models import Organization, User
 from tenancy.names import NameField
 from tenancy.personal import MASK, sees, where_seen
@@ -134,10 +134,7 @@ class PassForm(forms.ModelForm):  # type: ignore[type-arg]
         )
 
     def _organization(self) -> None:
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
-        field.queryset = Organization.objects.visible_to(self.user, MANAGE_PASSES).in_tree_order()
-        field.top = self.user.organization.depth
+        field = choose_among(self, self.user, Organization.objects.visible_to(self.user, MANAGE_PASSES))
         field.empty_label = _("Choose one")
         field.help_text = lazy("The pass is on the list of this organization, and works at its stations.")
 

@@ -10,36 +10,14 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.models import FirmwareFile, FirmwareUpdate
-from tenancy.forms import ParentChoice
+from stations.moments import PlaceTimeField
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.models import Organization, User
 from tenancy.rights import UPDATE_FIRMWARE
-
-
-class Moment(forms.DateTimeField):
-    """A date and time as the clock in `zone` shows it."""
-
-    zone: ZoneInfo
-
-    def __init__(self, *, zone: ZoneInfo, **options: Any) -> None:
-        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        super().__init__(widget=widget, **options)
-        self.zone = zone
-
-    def prepare_value(self, value: Any) -> Any:
-        with timezone.override(self.zone):
-            return super().prepare_value(value)
-
-    def to_python(self, value: Any) -> datetime | None:
-        with timezone.override(self.zone):
-            found = super().to_python(value)
-        if found and not 1970 <= found.year < 9999:
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return found
 
 
 class FetchForm(forms.Form):
@@ -51,8 +29,8 @@ class FetchForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices, field.initial = kinds, kinds[0][0] if kinds else None
         hint = _("By the clock of the location, %s. Many stations send all that they have, whatever is asked for.") % zone
-        self.fields["since"] = Moment(label=_("From"), zone=zone, required=False)
-        self.fields["until"] = Moment(label=_("Until"), zone=zone, required=False, help_text=hint)
+        self.fields["since"] = PlaceTimeField(label=_("From"), zone=zone, required=False)
+        self.fields["until"] = PlaceTimeField(label=_("Until"), zone=zone, required=False, help_text=hint)
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
@@ -93,8 +71,8 @@ class PlanForm(PolicyForm):
     ) -> None:
         super().__init__(*args, **options)
         self.offer(files)
-        self.fields["window_from"] = Moment(label=_("Not before"), zone=zone, initial=window[0])
-        self.fields["window_until"] = Moment(
+        self.fields["window_from"] = PlaceTimeField(label=_("Not before"), zone=zone, initial=window[0])
+        self.fields["window_until"] = PlaceTimeField(
             label=_("Not begun after"), zone=zone, initial=window[1], help_text=_("By the clock of the location, %s.") % zone
         )
 
@@ -128,10 +106,7 @@ class FirmwareForm(SignatureForm, forms.ModelForm):  # type: ignore[type-arg]
             for name in ("organization", "file", "signature_file", "certificate_file"):
                 del self.fields[name]
         else:
-            field = self.fields["organization"]
-            assert isinstance(field, ParentChoice)
-            field.queryset = Organization.objects.visible_to(user, UPDATE_FIRMWARE).in_tree_order()
-            field.top, field.empty_label = user.organization.depth, None
+            choose_among(self, user, Organization.objects.visible_to(user, UPDATE_FIRMWARE)).empty_label = None
             self.fields["file"].help_text = _("As its maker gives it, at most %d MB.") % settings.FIRMWARE_MAX_MB
 
     def clean_file(self) -> Any:

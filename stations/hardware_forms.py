@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations.forms import bound, explain_technical
 from stations.hardware import TECHNICAL, plugs_of
 from stations.models import HardwareTemplate
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.models import Organization, User
 from tenancy.names import NameField
 from tenancy.rights import MANAGE_STATIONS
@@ -44,10 +44,8 @@ class HardwareTemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             del self.fields["organization"]
             return
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
-        field.queryset = Organization.objects.visible_to(user, MANAGE_STATIONS).in_tree_order()
-        field.top, field.empty_label = user.organization.depth, _("Choose one")
+        field = choose_among(self, user, Organization.objects.visible_to(user, MANAGE_STATIONS))
+        field.empty_label = _("Choose one")
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations.actions import why_location_not_moved
 from stations.models import AccessMode, Location
 from tenancy.compensation import KINDS, Given, amount_in_words, given_at
-from tenancy.forms import Amount, ParentChoice
+from tenancy.forms import Amount, ParentChoice, choose_among
 from tenancy.models import Organization, User
 from tenancy.names import NameField
 from tenancy.rights import LABELS, MANAGE_LOCATIONS, MANAGE_RATES, PUBLISH_LOCATIONS, READ, READ_MONEY, holds
@@ -66,10 +66,7 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             del self.fields["organization"]  # moving has consequences of its own
         else:
-            field = self.fields["organization"]
-            assert isinstance(field, ParentChoice)
-            field.queryset = Organization.objects.visible_to(user, MANAGE_LOCATIONS).in_tree_order()
-            field.top = user.organization.depth
+            choose_among(self, user, Organization.objects.visible_to(user, MANAGE_LOCATIONS))
         names = sorted(
             name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/", "posix/", "right/"))
         )
@@ -154,10 +151,7 @@ class MoveForm(forms.Form):
     def __init__(self, *args: Any, user: User, location: Location, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user, self.location = user, location
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
-        others = Organization.objects.visible_to(user, MANAGE_LOCATIONS).exclude(pk=location.organization_id)
-        field.queryset, field.top = others.in_tree_order(), user.organization.depth
+        choose_among(self, user, Organization.objects.visible_to(user, MANAGE_LOCATIONS).exclude(pk=location.organization_id))
 
     def clean_organization(self) -> Organization:
         to: Organization = self.cleaned_data["organization"]

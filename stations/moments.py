@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 FORMAT = "%Y-%m-%dT%H:%M"
@@ -20,7 +21,7 @@ class WallField(forms.CharField):
         super().__init__(**options)
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{value:%Y-%m-%dT%H:%M}" if isinstance(value, datetime) else value
+        return f"{value:{FORMAT}}" if isinstance(value, datetime) else value
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
@@ -32,6 +33,28 @@ class WallField(forms.CharField):
             raise forms.ValidationError(_("Write the time like 2026-07-26T14:30.")) from None
         if found.tzinfo is not None or not 2000 <= found.year < 2200:
             raise forms.ValidationError(_("Write the time like 2026-07-26T14:30."))
+        return found
+
+
+class PlaceTimeField(forms.DateTimeField):
+    """A date and time as the clock at a place shows it: in `zone`, which is given at once or before it is used."""
+
+    zone: ZoneInfo
+
+    def __init__(self, *, zone: ZoneInfo | None = None, **options: Any) -> None:
+        super().__init__(widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=FORMAT), **options)
+        if zone:
+            self.zone = zone
+
+    def prepare_value(self, value: Any) -> Any:
+        with timezone.override(self.zone):
+            return super().prepare_value(value)
+
+    def to_python(self, value: Any) -> datetime | None:
+        with timezone.override(self.zone):
+            found = super().to_python(value)
+        if found and not 1970 <= found.year < 9999:  # at the edges of the calendar there is no other zone to convert to
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return found
 
 

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import explain, hooks
 from stations.cards import Faces
-from stations.models import Settlement, Transaction
+from stations.models import Settlement, Station, Transaction
+from tenancy.links import link
 from tenancy.rights import anywhere
 from ui.templatetags.ui import duration, kwh, state, when
 
@@ -38,6 +39,12 @@ def iso(row: Transaction, name: str) -> str:
     """A time of `row` for a file: in the location's zone, with its offset."""
     at = getattr(row, name)
     return at.astimezone(row.station.location.zone).isoformat(timespec="seconds") if at else ""
+
+
+def station_cell(station: Station, page: str) -> SafeString:
+    """A station in a list of what is at many: a link to its page of that name, and below it where it is."""
+    under = " · ".join(str(part) for part in (station.beside, station.location) if part)
+    return format_html('<a href="{}">{}</a><span class="sub">{}</span>', link(page, station.pk), station, under)
 
 
 def _where(record: Transaction) -> str:

@@ -37,6 +37,14 @@ class ParentChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
         return "\N{NO-BREAK SPACE}" * (3 * min(int(obj.depth - self.top), DEEPEST)) + str(obj)
 
 
+def choose_among(form: forms.BaseForm, user: User, organizations: Any, name: str = "organization") -> ParentChoice:
+    """Offer these in the field of that name, as `user` sees the tree."""
+    field = form.fields[name]
+    assert isinstance(field, ParentChoice)
+    field.queryset, field.top = organizations.in_tree_order(), user.organization.depth
+    return field
+
+
 class Amount(forms.DecimalField):
     """Money as people type it: 0.23 or 0,23."""
 

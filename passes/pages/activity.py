@@ -268,10 +268,6 @@ class OffersOfSome(OfferList):
 
     passes: Sequence[ChargePass]
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)
-        self.pk: int = kwargs["pk"]
-
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().filter(offers_of(user_of(self.request), self.passes))
 
@@ -286,7 +282,7 @@ class PassOffers(OffersOfSome):
     charge_pass: ChargePass
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.charge_pass = pass_of(request, self.pk)
+        self.charge_pass = pass_of(request, self.kwargs["pk"])
         if not sees(user_of(request), self.charge_pass):
             raise Missing(PERSONAL_DATA, self.charge_pass.organization.path)
         self.passes = [self.charge_pass]
@@ -305,7 +301,7 @@ class UserOffers(OffersOfSome):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = user_of(request)
-        self.person = visible_user(request, self.pk)
+        self.person = visible_user(request, self.kwargs["pk"])
         if not (sees(user, self.person) and anywhere(user, PERSONAL_DATA)):
             raise Missing(PERSONAL_DATA, self.person.organization.path)
         self.passes = list(ChargePass.objects.visible_to(user, PERSONAL_DATA).filter(user=self.person).order_by("pk"))

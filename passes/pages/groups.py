@@ -24,7 +24,7 @@ from passes.models import ChargePass, PassGroup
 from passes.pages.restrictions import restrictions_page, told
 from passes.pages.sheet import name_of, state_of
 from passes.restriction_forms import GroupRestrictionsForm
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.history import last_change
 from tenancy.links import link, organization_link
 from tenancy.models import Organization
@@ -49,10 +49,8 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             del self.fields["organization"]
             return
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
-        field.queryset = Organization.objects.visible_to(user, MANAGE_PASSES).in_tree_order()
-        field.top, field.empty_label = user.organization.depth, _("Choose one")
+        field = choose_among(self, user, Organization.objects.visible_to(user, MANAGE_PASSES))
+        field.empty_label = _("Choose one")
         field.help_text = lazy("Its passes can be in the group.")
 
 

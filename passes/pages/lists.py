@@ -25,7 +25,7 @@ from passes.forms import NEEDS_PUBLIC
 from passes.models import ChargePass, Listing, normalize_uid
 from passes.pages.pass_acts import in_words
 from passes.pages.sheet import name_of, pass_of, settled_warning, sheet, state_of, warnings_of
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.links import link, organization_link
 from tenancy.models import Organization, User
 from tenancy.pages.shared import user_of
@@ -76,12 +76,9 @@ class ListAtForm(ListingForm):
     def __init__(self, *args: Any, user: User, charge_pass: ChargePass, **kwargs: Any) -> None:
         super().__init__(*args, charge_pass=charge_pass, **kwargs)
         own = charge_pass.organization
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
         rows = Organization.objects.visible_to(user, MANAGE_PASSES)
         rows = rows.filter(Q(path__startswith=own.path) | Q(pk__in=own.ancestor_ids))
-        field.queryset = rows.exclude(pk__in=charge_pass.listings.values("organization")).in_tree_order()
-        field.top = user.organization.depth
+        field = choose_among(self, user, rows.exclude(pk__in=charge_pass.listings.values("organization")))
         field.help_text = lazy("One that stands above or below the organization of the pass.")
 
     def clean(self) -> dict[str, Any]:

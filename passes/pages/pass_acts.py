@@ -19,7 +19,7 @@ from passes.models import ChargePass, Listing
 from passes.pages.sheet import crumbs, name_of, pass_of
 from passes.reach import organization_name
 from stations.models import AccessMode, Station
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.links import link
 from tenancy.models import Organization, User
 from tenancy.pages.shared import user_of
@@ -96,11 +96,8 @@ class MoveForm(forms.Form):
     def __init__(self, *args: Any, user: User, charge_pass: ChargePass | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user, self.charge_pass = user, charge_pass
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
         rows = Organization.objects.visible_to(user, MANAGE_PASSES)
-        rows = rows.exclude(pk=charge_pass.organization_id) if charge_pass else rows
-        field.queryset, field.top = rows.in_tree_order(), user.organization.depth
+        choose_among(self, user, rows.exclude(pk=charge_pass.organization_id) if charge_pass else rows)
 
     def clean_organization(self) -> Organization:
         to: Organization = self.cleaned_data["organization"]

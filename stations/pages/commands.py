@@ -24,7 +24,8 @@ from stations.actions import CommandRefused, ask, put_in_service, reserve, take_
 from stations.actions.reservations import LONGEST
 from stations.controls import CONTROLS, Control, Situation
 from stations.models import Command, Connector, Reservation, Station, Transaction
-from stations.pages.endings import Ending, PlaceTimeField
+from stations.moments import PlaceTimeField
+from stations.pages.endings import Ending
 from tenancy.links import link
 from tenancy.rights import get_for
 from ui.forms import attempt

@@ -141,14 +141,9 @@ class ConfigurationHistory(ListPage):
     empty_title = lazy("No value has changed yet.")
     empty_text = lazy("Every value that is changed here, or found changed when the configuration is read, is kept with what it was before.")
 
-    def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)
-        self.pk: int = kwargs["pk"]
-
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        self.station = station_of(request, self.pk)
-        self.situation = Situation(request.user, self.station)
-        return super().dispatch(request, *args, **kwargs)
+    def admit(self) -> None:
+        self.station = station_of(self.request, self.kwargs["pk"])
+        self.situation = Situation(self.request.user, self.station)
 
     def get_queryset(self) -> QuerySet[Any]:
         return ConfigurationChange.objects.visible_to(self.request.user).filter(station=self.station)
@@ -163,7 +158,7 @@ class ConfigurationHistory(ListPage):
 
     def get_context(self) -> dict[str, Any]:
         sheet = sheet_context(self.request, self.station, "configuration", self.situation)
-        return {**sheet, "here": self.request.get_full_path(), "configuration_url": link("station_configuration", self.pk)}
+        return {**sheet, "here": self.request.get_full_path(), "configuration_url": link("station_configuration", self.station.pk)}
 
 
 urlpatterns: list[URLPattern] = [

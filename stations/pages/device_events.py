@@ -150,14 +150,9 @@ class EventList(ListPage):
     empty_title = lazy("The station has told of no event.")
     empty_text = lazy("What its monitors see, and what it notices by itself, is listed here.")
 
-    def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)
-        self.pk: int = kwargs["pk"]
-
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        self.station = station_of(request, self.pk)
-        self.situation = Situation(request.user, self.station)
-        return super().dispatch(request, *args, **kwargs)
+    def admit(self) -> None:
+        self.station = station_of(self.request, self.kwargs["pk"])
+        self.situation = Situation(self.request.user, self.station)
 
     def get_queryset(self) -> QuerySet[Any]:
         return DeviceEvent.objects.visible_to(self.request.user).filter(station=self.station)

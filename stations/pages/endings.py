@@ -7,34 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+
+from stations.moments import PlaceTimeField
 
 MORNING = time(8)
 AT = "at"
 LENGTHS = {"1h": timedelta(hours=1), "4h": timedelta(hours=4)}
-
-
-class PlaceTimeField(forms.DateTimeField):
-    """A date and time as the clock at a place shows it."""
-
-    zone: ZoneInfo
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"), **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        with timezone.override(self.zone):
-            return super().prepare_value(value)
-
-    def to_python(self, value: Any) -> datetime | None:
-        with timezone.override(self.zone):
-            found = super().to_python(value)
-        if found and not 1970 <= found.year < 9999:  # at the edges of the calendar there is no other zone to convert to
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return found
 
 
 class Ending(forms.Form):

@@ -21,7 +21,7 @@ from stations.actions.imports import take_passwords
 from stations.models import Station
 from stations.pages.knocking import sees_knocks
 from stations.pages.overview import connect_context
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.imports import Kind
 from tenancy.links import link
 from tenancy.models import Organization, User
@@ -37,10 +37,7 @@ class PlaceImportForm(ImportForm):
 
     def __init__(self, *args: Any, user: User, kind: Kind, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, user=user, kind=kind, request=request, **kwargs)
-        field = self.fields["to"]
-        assert isinstance(field, ParentChoice)
-        field.queryset = Organization.objects.visible_to(user, kind.right).in_tree_order()
-        field.top = user.organization.depth
+        choose_among(self, user, Organization.objects.visible_to(user, kind.right), "to")
         drill = request.drill  # type: ignore[attr-defined]
         self.initial["to"] = drill.organization.pk if drill else user.organization_id
 

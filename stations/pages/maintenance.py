@@ -13,7 +13,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -25,6 +24,7 @@ from stations.models import MaintenanceWindow, Station
 from stations.moments import WallField, at_location, on_the_wall
 from stations.ocpp import numbering
 from stations.pages.fleet import trail
+from stations.tables import station_cell
 from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.personal import person
@@ -202,9 +202,7 @@ class WindowTable(Table):
         self.now = timezone.now()
 
     def render_station(self, record: MaintenanceWindow) -> SafeString:
-        station = record.station
-        under = " · ".join(str(part) for part in (station.beside, station.location) if part)
-        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', link("station_care", station.pk), station, under)
+        return station_cell(record.station, "station_care")
 
     def value_station(self, record: MaintenanceWindow) -> str:
         return record.station.identity

@@ -27,6 +27,7 @@ from stations.models import Reservation, Station
 from stations.pages.fleet import trail
 from stations.pages.sheet_head import sheet_context
 from stations.reservations import meaning, where
+from stations.tables import station_cell
 from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.personal import person, seen_value, where_seen
@@ -93,9 +94,7 @@ class ReservationTable(Table):
         return Faces(self.request.user, ((row.id_tag, row.station.location) for row in self.data))
 
     def render_station(self, record: Reservation) -> SafeString:
-        station = record.station
-        under = " · ".join(str(part) for part in (station.beside, station.location) if part)
-        return format_html('<a href="{}">{}</a><span class="sub">{}</span>', link("station_reservations", station.pk), station, under)
+        return station_cell(record.station, "station_reservations")
 
     def value_station(self, record: Reservation) -> str:
         return record.station.identity
@@ -186,12 +185,8 @@ class StationReservations(ReservationList):
     live = False  # by the station's own topic
     station: Station
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)
-        self.pk: int = kwargs["pk"]
-
     def admit(self) -> None:
-        self.station = get_for(self.request.user, Station.objects.select_related("location__organization"), READ, pk=self.pk)
+        self.station = get_for(self.request.user, Station.objects.select_related("location__organization"), READ, pk=self.kwargs["pk"])
         self.request.zone = self.station.location.zone  # type: ignore[attr-defined]
 
     def get_queryset(self) -> QuerySet[Any]:

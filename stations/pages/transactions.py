@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
-from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -99,13 +98,9 @@ class StationTransactions(TransactionList):
 
     station: Station
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)
-        self.pk: int = kwargs["pk"]
-
     def admit(self) -> None:
         self.station = get_for(
-            self.request.user, Station.objects.select_related("location__organization"), READ_TRANSACTIONS, pk=self.pk
+            self.request.user, Station.objects.select_related("location__organization"), READ_TRANSACTIONS, pk=self.kwargs["pk"]
         )  # fmt: skip
         self.request.zone = self.station.location.zone  # type: ignore[attr-defined]
 

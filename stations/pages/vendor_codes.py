@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 from stations import actions
 from stations.controls import CONTROLS
 from stations.models import VendorCode
-from tenancy.forms import ParentChoice
+from tenancy.forms import ParentChoice, choose_among
 from tenancy.links import link, organization_link
 from tenancy.models import Organization
 from tenancy.pages.shared import user_of
@@ -49,10 +49,8 @@ class VendorCodeForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             del self.fields["organization"]
             return
-        field = self.fields["organization"]
-        assert isinstance(field, ParentChoice)
-        field.queryset = Organization.objects.visible_to(user, MANAGE_STATIONS).in_tree_order()
-        field.top, field.empty_label = user.organization.depth, _("Choose one")
+        field = choose_among(self, user, Organization.objects.visible_to(user, MANAGE_STATIONS))
+        field.empty_label = _("Choose one")
         field.help_text = lazy("It keeps the explanation; nearer ones speak before those further up.")
 
 

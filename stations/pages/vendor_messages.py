@@ -7,7 +7,6 @@ from typing import Any
 
 import django_tables2
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -80,12 +79,8 @@ class VendorMessages(ListPage):
     export_name = "vendor-messages"
     station: Station
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)
-        self.pk: int = kwargs["pk"]
-
     def admit(self) -> None:
-        self.station = get_for(self.request.user, Station.objects.select_related("location__organization"), READ_LOGS, pk=self.pk)
+        self.station = get_for(self.request.user, Station.objects.select_related("location__organization"), READ_LOGS, pk=self.kwargs["pk"])
 
     def get_queryset(self) -> QuerySet[Any]:
         return VendorMessage.objects.visible_to(self.request.user).filter(station=self.station).order_by("-last_at", "-pk")
