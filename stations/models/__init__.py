@@ -36,7 +36,7 @@ from stations.models.infrastructure import (
     SecurityProfile,
     Station,
 )
-from stations.models.operation import Command, ConfigurationKey, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
+from stations.models.operation import Command, ConfigurationKey, FirstReading, Frame, GatewayProcess, Knock, SecurityEvent, StatusChange
 from stations.models.reservations import Reservation, VendorMessage
 from stations.models.security import Authority, CertificateRequest, InstalledCertificate, Revocation, StationCertificate
 from stations.models.security_changes import SecurityChange
@@ -79,6 +79,7 @@ __all__ = [
     "ExternalLimit",
     "FirmwareFile",
     "FirmwareUpdate",
+    "FirstReading",
     "Frame",
     "GatewayProcess",
     "HardwareTemplate",

@@ -140,6 +140,16 @@ class ConfigurationKey(models.Model):
         return self.reboot_required and not (booted_at and booted_at > self.updated_at)
 
 
+class FirstReading(models.Model):
+    """That the portal asked a station by itself what it is made of: its configuration or device model. A station has one."""
+
+    station = models.OneToOneField(Station, models.CASCADE, primary_key=True, related_name="first_reading")
+    of = models.CharField(max_length=64, blank=True)  # OCPP version and firmware of the station then
+    asked_at = models.DateTimeField(default=timezone.now)
+    tries = models.PositiveSmallIntegerField(default=0)
+    command = models.ForeignKey(Command, models.SET_NULL, null=True, related_name="+")
+
+
 class StatusChange(models.Model):
     """A status a connector reported that differed from the one before."""
 
