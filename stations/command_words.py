@@ -45,6 +45,7 @@ from stations.ocpp.intents import (
     SetMonitor,
     SetMonitoringBase,
     SetMonitoringLevel,
+    SetMonitors,
     SetProfile,
     Start,
     Stop,
@@ -159,6 +160,8 @@ def title_of(command: Command, *, values: bool) -> str:
             return _("Read what can be set") if wanted.base == intents.CONFIGURATION else _("Read what is in order and what is not")
         case SetMonitor():
             return _("Set a monitor on %s") % wanted.key
+        case SetMonitors():
+            return ngettext("Set %d monitor", "Set %d monitors", len(wanted.monitors)) % len(wanted.monitors)
         case ClearMonitors():
             return ngettext("Remove %d monitor", "Remove %d monitors", len(wanted.ids)) % len(wanted.ids)
         case ReadMonitors():
@@ -436,6 +439,7 @@ _ORIGINS: dict[str, Text] = {
     "firmware": lazy("the portal: a firmware update was planned"),
     "limit": lazy("the portal: the pass has charged all it may"),
     "missing_reports": lazy("the portal: reports of a transaction are missing"),
+    "first_reading": lazy("the portal: the station is new, or has another firmware"),
     "certificates": lazy("the portal: certificates are signed and renewed by it"),
     "capacity": lazy("the portal: the capacity of the location is shared"),
 }

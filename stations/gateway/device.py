@@ -342,14 +342,31 @@ def _note_change(command: Command, key: str, before: str | None, after: str | No
 # -- monitors ------------------------------------------------------------------------------------------------------------------------------
 
 
-def monitor_set(command: Command, wanted: SetMonitor, answer: dict[str, Any], at: datetime) -> None:
+def monitors_set(command: Command, wanted: Sequence[SetMonitor], answer: dict[str, Any], at: datetime) -> None:
+    """Keep those that the station has taken. Results may stand in another order than what they answer."""
     results = answer.get("setMonitoringResult")
-    one = results[0] if isinstance(results, list) and len(results) == 1 and isinstance(results[0], dict) else {}
-    number, variable = one.get("id", wanted.id), Variable.parse(wanted.key)
-    if one.get("status") != "Accepted" or not isinstance(number, int) or not 0 <= number < 2**31 or variable is None:
-        return
-    told = MonitorTold(variable, number, wanted.type, wanted.value, wanted.severity, wanted.transaction)
-    _keep_monitors({command.station_id: [(None, told, at)]}, kind=DeviceMonitor.Kind.CUSTOM)
+    found = [one for one in results if isinstance(one, dict)] if isinstance(results, list) else []
+    left, taken = list(wanted), []
+    for one in found[: 2 * len(left)]:
+        mine = left[0] if len(wanted) == len(found) == 1 else next((asked for asked in left if _answers(one, asked)), None)
+        if mine is None:
+            continue
+        left.remove(mine)
+        number, variable = one.get("id", mine.id), Variable.parse(mine.key)
+        if one.get("status") == "Accepted" and isinstance(number, int) and 0 <= number < 2**31 and variable is not None:
+            taken.append((None, MonitorTold(variable, number, mine.type, mine.value, mine.severity, mine.transaction), at))
+    if taken:
+        _keep_monitors({command.station_id: [*taken]}, kind=DeviceMonitor.Kind.CUSTOM)
+
+
+def _answers(result: dict[str, Any], asked: SetMonitor) -> bool:
+    """Whether a result is of this monitor: of the same variable and kind, and where its number was said, of that."""
+    try:
+        key = str(Variable.read(result))
+    except (KeyError, TypeError, AttributeError):
+        return False
+    same = (key, result.get("type"), result.get("severity")) == (asked.key, asked.type, asked.severity)
+    return same and (asked.id is None or result.get("id", asked.id) == asked.id)
 
 
 def monitors_cleared(command: Command, wanted: ClearMonitors, answer: dict[str, Any], at: datetime) -> None:

@@ -47,6 +47,7 @@ from stations.ocpp.intents import (
     ReadReport,
     Reserve,
     SetMonitor,
+    SetMonitors,
     Start,
     Switch,
 )
@@ -273,7 +274,8 @@ CONSEQUENCES: dict[type[Any], Consequence] = {
     ReadConfiguration: _keep_configuration,
     ReadReport: lambda command, wanted, outcome, answer, at: device.report_asked(command, outcome, at),
     ReadMonitors: lambda command, wanted, outcome, answer, at: device.report_asked(command, outcome, at),
-    SetMonitor: lambda command, wanted, outcome, answer, at: device.monitor_set(command, wanted, answer, at),
+    SetMonitor: lambda command, wanted, outcome, answer, at: device.monitors_set(command, [wanted], answer, at),
+    SetMonitors: lambda command, wanted, outcome, answer, at: device.monitors_set(command, wanted.monitors, answer, at),
     ClearMonitors: lambda command, wanted, outcome, answer, at: device.monitors_cleared(command, wanted, answer, at),
     Switch: _switched,
     Start: transaction_answers.started,

@@ -74,6 +74,14 @@ class DeviceReport(models.Model):
             return False
         return any(set(range(first, self.last_part + 1)) <= set(self.parts) for first in (0, 1) if first <= self.last_part)
 
+    @property
+    def missing_parts(self) -> list[int]:
+        """The parts that have not come although later ones did, in order."""
+        if not self.parts or self.has_all_parts:
+            return []
+        first = 1 if min(self.parts) == 1 else 0
+        return sorted(set(range(first, max(*self.parts, self.last_part or 0) + 1)) - set(self.parts))
+
     def broken_off(self, now: datetime) -> bool:
         return self.finished_at is None and now - (self.part_at or self.asked_at) > self.PATIENCE
 

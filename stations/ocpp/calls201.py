@@ -43,6 +43,7 @@ from stations.ocpp.intents import (
     SetMonitor,
     SetMonitoringBase,
     SetMonitoringLevel,
+    SetMonitors,
     SetProfile,
     Start,
     Stop,
@@ -84,7 +85,7 @@ FEATURES: dict[type[Any], tuple[str, Any]] = {
     **dict.fromkeys((SendList, AskListVersion), _LISTS),
     **dict.fromkeys((Reserve, CancelReservation), _RESERVATIONS),
     **dict.fromkeys((SetProfile, ClearProfile, GetSchedule, GetProfiles), _SMART),
-    **dict.fromkeys((SetMonitor, ClearMonitors, ReadMonitors, SetMonitoringBase, SetMonitoringLevel), _MONITORS),
+    **dict.fromkeys((SetMonitor, SetMonitors, ClearMonitors, ReadMonitors, SetMonitoringBase, SetMonitoringLevel), _MONITORS),
 }
 ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
 TELLING_KEYS = (*dict.fromkeys(key for key, _name in FEATURES.values()), ANY_KEY)
@@ -193,11 +194,15 @@ def _setting(intent: Configure) -> Payload:
     return {**_variable(intent.key).payload(), **attribute, "attributeValue": intent.value}
 
 
-def _monitor(intent: SetMonitor) -> Call:
+def _monitor(intent: SetMonitor) -> Payload:
     value = int(intent.value) if float(intent.value).is_integer() else intent.value
     told = {"transaction": intent.transaction, "value": value, "type": intent.type, "severity": intent.severity}
     number = {} if intent.id is None else {"id": intent.id}
-    return "SetVariableMonitoring", {"setMonitoringData": [{**number, **told, **_variable(intent.key).payload()}]}
+    return {**number, **told, **_variable(intent.key).payload()}
+
+
+def _monitors(monitors: Sequence[SetMonitor]) -> Call:
+    return "SetVariableMonitoring", {"setMonitoringData": [_monitor(one) for one in monitors]}
 
 
 def _start(intent: Start) -> Call:
@@ -307,7 +312,8 @@ _CALLS: dict[type[Any], Callable[[Any], Call]] = {
     Configure: lambda intent: ("SetVariables", {"setVariableData": [_setting(intent)]}),
     ConfigureMany: lambda intent: ("SetVariables", {"setVariableData": [_setting(one) for one in intent.settings]}),
     ReadReport: lambda intent: ("GetBaseReport", {"requestId": new_id(), "reportBase": intent.base}),
-    SetMonitor: _monitor,
+    SetMonitor: lambda intent: _monitors([intent]),
+    SetMonitors: lambda intent: _monitors(intent.monitors),
     ClearMonitors: lambda intent: ("ClearVariableMonitoring", {"id": list(intent.ids)}),
     ReadMonitors: lambda intent: ("GetMonitoringReport", {"requestId": intent.request or new_id()}),
     SetMonitoringBase: lambda intent: ("SetMonitoringBase", {"monitoringBase": intent.base}),
@@ -347,10 +353,11 @@ def _configure(p: Payload) -> Intent:
 
 
 def _watch(p: Payload) -> Intent:
-    """Several monitors at once are no intent."""
-    [one] = p["setMonitoringData"]
-    key = str(Variable.read(one))
-    return SetMonitor(key, one["type"], one["value"], one["severity"], bool(one.get("transaction")), one.get("id"))
+    found = [
+        SetMonitor(str(Variable.read(one)), one["type"], one["value"], one["severity"], bool(one.get("transaction")), one.get("id"))
+        for one in p["setMonitoringData"]
+    ]
+    return found[0] if len(found) == 1 else SetMonitors(tuple(found))
 
 
 def _cleared(p: Payload) -> Intent:

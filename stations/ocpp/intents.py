@@ -111,6 +111,12 @@ class SetMonitor(NamedTuple):
     id: int | None = None
 
 
+class SetMonitors(NamedTuple):
+    """Several monitors at once, each with an answer of its own; 2.0.1 only."""
+
+    monitors: tuple[SetMonitor, ...]
+
+
 class ClearMonitors(NamedTuple):
     ids: tuple[int, ...]
 
@@ -327,6 +333,7 @@ Intent = (
     | ConfigureMany
     | ReadReport
     | SetMonitor
+    | SetMonitors
     | ClearMonitors
     | ReadMonitors
     | SetMonitoringBase

@@ -139,6 +139,9 @@ class Progress(NamedTuple):
             said += " · " + ngettext("%d of them is not kept", "%d of them are not kept", report.left_out) % report.left_out
         if report.finished_at:
             return cls(report, explain.AVAILABLE, _("Read"), said)
+        if missing := report.missing_parts:
+            named = ", ".join(str(part) for part in missing[:5]) + (" …" if len(missing) > 5 else "")
+            said += " · " + ngettext("part %s is missing", "parts %s are missing", len(missing)) % named
         if report.broken_off(situation.now):
             return cls(report, explain.FAULT, _("Broken off"), said)
         return cls(report, explain.BUSY, _("Reading"), said if parts else _("The parts follow."))

@@ -21,7 +21,7 @@ from stations.models import (
     Station,
     StatusChange,
 )
-from stations.ocpp.intents import ClearMonitors, Configure, ConfigureMany, Intent, ReadConfiguration, ReadMonitors, SetMonitor
+from stations.ocpp.intents import ClearMonitors, Configure, ConfigureMany, Intent, ReadConfiguration, ReadMonitors, SetMonitor, SetMonitors
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
@@ -189,6 +189,22 @@ def test_n02_n04_monitors_are_reported_set_and_cleared(station: Station, wire: W
     cleared = {"clearMonitoringResult": [{"id": 9, "status": "Accepted"}, {"id": 7, "status": "Rejected"}]}
     wanted(station, ClearMonitors((9, 7)), wire, cleared)
     assert list(DeviceMonitor.objects.values_list("monitor_id", flat=True)) == [7]
+
+
+def test_n04_several_monitors_at_once_are_each_kept_by_its_own_result(station: Station, wire: Wire) -> None:
+    three = SetMonitors(
+        (SetMonitor("A/B", "UpperThreshold", 80, 2), SetMonitor("A/B", "LowerThreshold", 5, 2), SetMonitor("C/D", "Delta", 1, 8))
+    )
+
+    def result(key: str, type_: str, severity: int, **more: Any) -> dict[str, Any]:
+        return {**named(*key.split("/")), "type": type_, "severity": severity, **more}
+
+    answer = [result("C/D", "Delta", 8, status="Rejected"), result("A/B", "LowerThreshold", 2, status="Accepted", id=2),
+              result("A/B", "UpperThreshold", 2, status="Accepted", id=1), result("X/Y", "Delta", 8, status="Accepted", id=3)]  # fmt: skip
+    _command, payload = wanted(station, three, wire, {"setMonitoringResult": answer})
+    assert [one["value"] for one in payload["setMonitoringData"]] == [80, 5, 1]
+    kept = DeviceMonitor.objects.order_by("monitor_id").values_list("monitor_id", "key", "type", "value")
+    assert list(kept) == [(1, "A/B", "UpperThreshold", 80.0), (2, "A/B", "LowerThreshold", 5.0)]
 
 
 def event(number: int, component: str, variable: str, value: str, evse: int = 0, connector: int = 0, **more: Any) -> dict[str, Any]:

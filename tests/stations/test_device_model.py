@@ -187,6 +187,18 @@ def test_readings_are_asked_for_and_compared(station: Station, as_bob: Client) -
     assert HEARTBEAT in text(page(as_bob, station, "station_configuration", "?show=changed"))
 
 
+def test_a_reading_names_the_parts_that_are_missing(station: Station, as_bob: Client) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    report = DeviceReport.objects.create(
+        station=station, request_id=1, base="FullInventory", asked_at=long_ago, part_at=long_ago, told=8, parts=[4, 0, 1], last_part=4
+    )
+    assert "8 values, 3 parts · parts 2, 3 are missing" in text(page(as_bob, station, "station_configuration"))
+    report.parts += [3]
+    report.save()
+    assert "part 2 is missing" in text(page(as_bob, station, "station_device_reports"))
+    assert DeviceReport(parts=[1, 2], last_part=2).missing_parts == [], "counted from 1"
+
+
 # -- monitors and events ------------------------------------------------------------------------------------------------------------------
 
 
