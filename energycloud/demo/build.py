@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from energycloud.demo import cards, data, files, stations_file
+from energycloud.demo import capacity, cards, data, files, stations_file
 from energycloud.demo.history import History, stamp
 from energycloud.simulator.fleet import Known, read_json, write_private
 from energycloud.simulator.makes import MAKES, Make
@@ -92,6 +92,7 @@ def build() -> list[tuple[str, str]]:
     _problems(now)
     _service(organizations, now)
     files.make(organizations[""], now)
+    capacity.make(now)
     stranger = _stranger()
     Knock.objects.get_or_create(identity=stranger.identity, defaults={
         "reason": Knock.Reason.UNKNOWN, "address": "127.0.0.1", "first_at": now - timedelta(hours=3), "last_at": now - timedelta(minutes=1),

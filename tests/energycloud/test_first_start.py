@@ -17,7 +17,7 @@ from django.urls import reverse
 from energycloud.demo import data, stations_file
 from energycloud.management.commands import up
 from stations import credentials
-from stations.models import Knock, MeterSample, Station, Transaction
+from stations.models import CapacityUse, Knock, MeterSample, Station, Transaction
 from tenancy.models import Organization, User
 
 
@@ -93,6 +93,9 @@ class TestDemo:
         assert Transaction.objects.count() > 300
         assert MeterSample.objects.count() > 5000
         assert Knock.objects.get().identity == data.STRANGER[1]
+        sharing = Station.objects.filter(location__capacity__active=True, active=True)
+        assert set(sharing.values_list("ocpp_version", flat=True)) >= {"1.6", "2.0.1"}
+        assert CapacityUse.objects.filter(connector__station__in=sharing, energy__gt=0).count() > 100
         for email, password in re.findall(r"  (\S+@\S+)  (\S+)", told):
             assert User.objects.get(email=email).check_password(password)
 
