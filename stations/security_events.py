@@ -92,3 +92,9 @@ def meaning(kind: str) -> SecurityMeaning:
     return EVENTS.get(_SAME.get(kind, kind)) or SecurityMeaning(
         WAITING, kind, lazy("The standard does not know this event; its maker does.")
     )
+
+
+def alarming() -> list[str]:
+    """Types that the standard calls critical and that are not in the course of things, in all spellings: starts and set clocks are."""
+    found = {kind for kind, one in EVENTS.items() if one.critical and one.state != OFF}
+    return sorted(found | {other for other, kind in _SAME.items() if kind in found})

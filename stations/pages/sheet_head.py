@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.db.models import Count, Max
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import certificate_words, explain, hooks, maintenance
+from stations import certificate_words, explain, hooks, maintenance, security_events
 from stations.controls import CONTROLS, Situation
-from stations.models import Availability, Command, Connector, CurrentType, Station
+from stations.models import Availability, Command, Connector, CurrentType, SecurityEvent, Station
 from stations.ocpp.intents import LOG_STATUS, SECURITY_LOG_STATUS, SIGNED_FIRMWARE_STATUS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
@@ -31,7 +33,7 @@ from tenancy.rights import (
     SEND_ANYTHING,
     may,
 )
-from ui.templatetags.ui import duration
+from ui.templatetags.ui import duration, exact
 
 Text = str | Promise
 
@@ -53,6 +55,8 @@ TABS: tuple[tuple[str, Text, str, str], ...] = (
 )
 CLOCK_WRONG_FROM = 60.0  # seconds
 WITH_COMMANDS = frozenset({"overview", "activity"})  # tabs that list commands themselves
+ALARM = timedelta(hours=24)  # so long a critical security event is told here
+MOST_ALARMS = 3
 JUST_NOW, MOST_ASKED = timedelta(minutes=5), 3  # what one has asked oneself is told this long, so many at most
 
 
@@ -262,6 +266,7 @@ def _warnings(situation: Situation) -> list[tuple[str, Text]]:
         )
     if said := certificate_words.warning_of(station, situation.now):
         found.append(said)
+    found += _alarms(situation)
     for label, value in ((_("Firmware"), station.firmware_status), (_("Diagnostics"), station.diagnostics_status)):
         shown = explain.background(value)
         if shown and shown[0] not in (explain.AVAILABLE, explain.OFF):  # what went well is among the details
@@ -282,6 +287,25 @@ def _warnings(situation: Situation) -> list[tuple[str, Text]]:
                 f"{(known.try_this if known else '') or fault.try_this}",
             )
         )
+    return found
+
+
+def _alarms(situation: Situation) -> list[tuple[str, Text]]:
+    """What the station told lately that the standard calls critical, each kind once with how often, and where all of it stands."""
+    station = situation.station
+    if not situation.may(SecurityEvent.read_right):
+        return []
+    rows = SecurityEvent.objects.visible_to(situation.user).filter(station=station, received_at__gt=situation.now - ALARM)
+    rows = rows.filter(type__in=security_events.alarming()).order_by("type")
+    kinds = sorted(rows.values_list("type").annotate(Max("at"), Count("pk")), key=lambda one: one[1], reverse=True)
+    found: list[tuple[str, Text]] = []
+    for kind, at, count in kinds[:MOST_ALARMS]:
+        meaning = security_events.meaning(kind)
+        often = f" {_('%d times in 24 hours, the latest:') % count}" if count > 1 else ""
+        found.append((meaning.state, format_html(
+            '<strong>{}.</strong>{} {}. {} <a href="{}">{}</a>', meaning.word, often, exact(at, station.location.zone), meaning.sentence,
+            link("station_activity", station.pk, kind="security"), _("Security events"),
+        )))  # fmt: skip
     return found
 
 

@@ -23,8 +23,9 @@ from stations import actions, explain
 from stations.bulk import KINDS, Kind
 from stations.imports.stations import exported
 from stations.maintenance import local
-from stations.models import AccessMode, Availability, Connection, Connector, MaintenanceWindow, Station
+from stations.models import AccessMode, Availability, Connection, Connector, MaintenanceWindow, SecurityProfile, Station
 from stations.ocpp import numbering
+from stations.ocpp.versions import VERSIONS
 from tenancy.links import link
 from tenancy.models import User
 from tenancy.rights import MANAGE_STATIONS, anywhere, granted_paths
@@ -63,6 +64,14 @@ class StationFilter(django_filters.FilterSet):
         ],
     )  # fmt: skip
     access = django_filters.ChoiceFilter(label=lazy("Access"), empty_label=lazy("Any"), choices=AccessMode.choices, method="with_access")
+
+    version = django_filters.ChoiceFilter(
+        label=lazy("OCPP version"), empty_label=lazy("Any"), method="with_version",
+        choices=[*((one, one) for one in VERSIONS), ("none", lazy("Not known yet"))],
+    )  # fmt: skip
+    security = django_filters.ChoiceFilter(
+        label=lazy("Security profile"), empty_label=lazy("Any"), choices=SecurityProfile.choices, method="with_security"
+    )
 
     class Meta:
         model = Station
@@ -111,6 +120,13 @@ class StationFilter(django_filters.FilterSet):
     def with_access(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
         return rows.filter(Q(access_mode=value) | Q(access_mode="", location__access_mode=value))
 
+    def with_version(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
+        return rows.filter(ocpp_version="" if value == "none" else value)
+
+    def with_security(self, rows: QuerySet[Station], name: str, value: str) -> QuerySet[Station]:
+        """What is demanded of it, whatever it does."""
+        return rows.filter(security_profile=value)
+
 
 def open_windows(request: HttpRequest) -> QuerySet[MaintenanceWindow]:
     """The maintenance that is going on now; of each station what ends last comes first."""
@@ -150,6 +166,7 @@ class StationTable(Table):
     access = django_tables2.Column(lazy("Access"), accessor="access_mode", empty_values=(), orderable=False)
     address = django_tables2.Column(lazy("Network address"))
     ocpp_version = django_tables2.Column(lazy("OCPP"))
+    security_profile = django_tables2.Column(lazy("Security profile"))
     heard = django_tables2.Column(
         lazy("Last message"), accessor="last_message_at", attrs={"th": {"class": "text-end"}, "td": {"class": "text-end text-nowrap"}}
     )
@@ -297,7 +314,7 @@ class StationList(ListPage):
     export_name = "stations"
     export_kind = "stations"
     live = True
-    hidden_columns = ("service", "organization", "serial_number", "evse_ids", "access", "address", "ocpp_version")
+    hidden_columns = ("service", "organization", "serial_number", "evse_ids", "access", "address", "ocpp_version", "security_profile")
     empty_title = lazy("No stations yet.")
     empty_text = lazy("Add one: the portal then shows what to type into it.")
     bulk_actions = KindActions()

@@ -78,12 +78,18 @@ def test_the_list_says_connection_and_connectors_apart(tree: Tree, as_bob: Clien
         ("q=quay gate", {"LUM-0001"}),
         ("access=whitelist", {"LUM-0001", "LUM-0002"}),
         ("access=open", set()),
+        ("version=1.6", {"LUM-0001"}),
+        ("version=none", {"LUM-0002"}),
+        ("version=2.0.1", set()),
+        ("security=3", {"LUM-0002"}),
+        ("security=1&version=1.6", {"LUM-0001"}),
         ("q=%00", {"LUM-0001", "LUM-0002"}),
         ("q=%25", set()),
     ],
 )
 def test_filters(query: str, found: set[str], tree: Tree, as_bob: Client) -> None:
-    connect(tree.station, model="NG910", serial_number="SN-77", clock_offset=-4000.0)
+    connect(tree.station, model="NG910", serial_number="SN-77", clock_offset=-4000.0, ocpp_version="1.6")
+    Station.objects.filter(identity="LUM-0002").update(security_profile=3)
     Connector.objects.filter(station=tree.station, number=1).update(status="Charging", evse_id="NL*LUM*E1", evse_key="NLLUME1")
     shown = text(as_bob.get(f"{reverse('stations')}?{query}"))
     assert {identity for identity in ("LUM-0001", "LUM-0002") if identity in shown} == found

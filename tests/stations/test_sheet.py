@@ -454,3 +454,17 @@ def test_the_history_tells_who_changed_what(station: Station, as_bob: Client, bo
     shown = text(page(as_bob, station, "station_details"))
     assert "192.0.2.7" in shown
     assert "Alfen BV" in shown
+
+
+def test_a_critical_security_event_is_told_for_a_day(tree: Tree, as_bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    station, now = online(tree.station), timezone.now()
+    opened = "TamperDetectionActivated"
+    for kind, hours in ((opened, 2), (opened, 1), ("StartupOfTheDevice", 1), ("MemoryExhaustion", 30), ("<b>Odd</b>", 1)):
+        at = now - timedelta(hours=hours)
+        SecurityEvent.objects.create(station=station, at=at, received_at=at, type=kind)
+    source = page(as_bob, station, "station_head")
+    assert "Opened or tampered with. 2 times in 24 hours, the latest:" in text(source)
+    assert f"/stations/{station.pk}/activity/?kind=security" in source
+    assert not [other for other in ("Memory full", "The station has started.", "Odd") if other in source]
+    without(monkeypatch, SecurityEvent.read_right)
+    assert "Opened or tampered with" not in page(as_bob, station, "station_head")
