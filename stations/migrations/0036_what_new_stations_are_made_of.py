@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0036_stations_that_end_a_charge_twice'),
+        ('stations', '0035_more_ways_in_which_stations_deviate'),
     ]
 
     operations = [
