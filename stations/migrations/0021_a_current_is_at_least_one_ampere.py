@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(unknown, migrations.RunPython.noop),
+        migrations.RunPython(unknown, migrations.RunPython.noop, elidable=True),
         migrations.AlterField(
             model_name='connector',
             name='max_current',
