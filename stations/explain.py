@@ -270,6 +270,7 @@ def background(value: str) -> tuple[str, Text] | None:
 
 STOP_REASONS: dict[str, Text] = {
     "ClosedByHand": lazy("closed by hand"),
+    "ClosedByPortal": lazy("closed by the portal"),
     "DeAuthorized": lazy("the card was not accepted"),
     "EmergencyStop": lazy("emergency stop pressed"),
     "EnergyLimitReached": lazy("the energy that was asked for is charged"),

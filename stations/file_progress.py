@@ -247,8 +247,22 @@ def _upload_answered(upload: StationUpload, command: Command) -> None:
             _swap(upload, StationUpload.OPEN, file_name=clean_name(name))
 
 
+def _knows_no_signatures(command: Command) -> bool:
+    """Whether the station does not know the message that carries a signature, and there is another one without."""
+    if command.state != Command.State.FAILED or command.error_code not in ("NotImplemented", "NotSupported"):
+        return False
+    version = versions.speaker(command.version)
+    wanted = version.intent(command.action, command.payload)
+    return isinstance(wanted, intents.UpdateFirmware) and version.call(wanted._replace(signature="", certificate=""))[0] != command.action
+
+
 def _update_answered(update: FirmwareUpdate, command: Command) -> None:
-    if command.state in (Command.State.REJECTED, Command.State.FAILED):
+    if _knows_no_signatures(command):
+        _swap(
+            update, [Update.SENT], state=Update.PLANNED, state_at=timezone.now(), command=None,
+            signature_sent=FirmwareUpdate.Signed.REFUSED,
+        )  # fmt: skip
+    elif command.state in (Command.State.REJECTED, Command.State.FAILED):
         _swap(update, [Update.SENT], state=Update.FAILED, state_at=timezone.now(), problem=_why(command))
     elif command.state == Command.State.EXPIRED:
         _swap(update, [Update.SENT], state=Update.PLANNED, state_at=timezone.now(), command=None)  # while its window is open: again

@@ -109,6 +109,8 @@ def _with_signature(update: FirmwareUpdate) -> str:
     """Whether the station gets the signature of the file too, and why not; empty where the file has none."""
     if not update.firmware.signed:
         return ""
+    if update.signature_sent == Signed.REFUSED:
+        return Signed.REFUSED
     told = profiles_of([update.station_id]).get(update.station_id, {})
     can = speaker(update.station.ocpp_version).checks_signatures(told)
     return Signed.SENT if can else Signed.UNKNOWN if can is None else Signed.LACKS

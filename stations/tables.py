@@ -200,7 +200,7 @@ class TransactionTable(django_tables2.Table):
         if record.void:
             return _("Not to be settled")
         if record.closed_by_hand:
-            return _("Closed by hand")
+            return _("Closed by the portal") if record.stop_reason == "ClosedByPortal" else _("Closed by hand")
         return _("Decided on") if record.reviewed_at else ""
 
     def value_holder(self, record: Transaction) -> str:

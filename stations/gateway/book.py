@@ -19,6 +19,7 @@ from stations.gateway import (
     deviations,
     device_events,
     doors,
+    endless,
     outbound,
     rare,
     reports,
@@ -97,6 +98,7 @@ class Book:
         self.reports: list[file_progress.Report] = []  # of firmware and logs
         self.silences: list[tuple[int, datetime, datetime]] = []  # station pk, last heard, heard again
         self.manners = deviations.Notebook()
+        self.given_up: dict[int, endless.GivenUp] = {}  # charges that give way, by their keys
         self.questions: dict[Entry, Question] = {}  # what has to be asked first: not booked now
         self.attached: dict[int, StationState] = {}  # stations that have connected anew in this batch
         self.of_transactions = reports.Reports(self)
@@ -472,6 +474,7 @@ class Book:
         if still_open and max(still_open) not in self.stopped:
             self.manners.note(entry.state.station_id, Deviation.Kind.NO_END, entry.action, "", entry.at)
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
+        endless.make_room(self, entry, connector.pk)
         self.starts[key] = self.running[key[:-1]] = row
         self.new.append((row, entry))
         return _Begun(row, cards.said(verdict))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, periods, unmatched
+from stations.gateway import bulk, endless, periods, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import Known, OpenTransaction
 from stations.models import (
@@ -96,6 +96,8 @@ def rest(book: Book) -> None:
     periods.was_silent(book.silences)
     if book.reports:
         file_progress.reported(book.reports)
+    if book.given_up:
+        endless.close(book)
     if book.corrections:
         Correction.objects.bulk_create(book.corrections)
     if book.problems:

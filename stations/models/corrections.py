@@ -16,6 +16,7 @@ class Correction(models.Model):
 
     class Kind(models.TextChoices):
         CLOSED = "closed", _("Closed by hand")
+        GIVEN_UP = "given_up", _("Closed by the portal")
         VALUES = "values", _("Values corrected")
         CONFIRMED = "confirmed", _("Confirmed as it is")
         VOIDED = "voided", _("Not to be settled")

@@ -91,6 +91,7 @@ class FirmwareUpdate(models.Model):
     class Signed(models.TextChoices):
         SENT = "sent", _("Sent with its signature")
         LACKS = "lacks", _("Sent without its signature: the station lacks the security extension of OCPP, so it cannot check one")
+        REFUSED = "refused", _("Goes without its signature: the station answered that it does not know signed updates")
         UNKNOWN = "unknown", _("Sent without its signature: whether the station can check one is not known until its configuration is read")
 
     OPEN = (State.PLANNED, State.SENT, State.DOWNLOADING, State.DOWNLOADED, State.INSTALLING)

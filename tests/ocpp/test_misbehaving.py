@@ -10,12 +10,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from stations.gateway import endless
 from stations.models import Connector, Deviation, MeterSample, Transaction, UnmatchedMessage
 from stations.pages.manners import MEANINGS
 from tests.conftest import CARD, Tree
 from tests.ocpp.conftest import Gateway, Wire
 from tests.ocpp.test_messages import meter, now, start, stop
 from tests.ocpp.test_transactions201 import EVSE, TOKEN, one, payload, tell, value
+from tests.stations.sheets import text
 
 pytestmark = pytest.mark.engines
 
@@ -138,6 +140,26 @@ def test_starts_of_the_same_charge_with_other_times(wire: Wire, tree: Tree) -> N
     assert start(wire)["transactionId"] not in numbers, "energy has flowed: it is another one"
     assert stop(wire, max(numbers), 3000) == {}
     assert noticed()["no_end"] == 1
+
+
+def test_charges_without_end_are_bounded_and_no_kwh_is_lost(wire: Wire, monkeypatch: pytest.MonkeyPatch, as_ada: Client) -> None:
+    monkeypatch.setattr(endless, "MOST_OPEN", 3)
+    keys = []
+    for number in range(5):
+        keys.append(start(wire, meter=1000 * number)["transactionId"])
+        meter(wire, {"value": str(1000 * number + 400)}, transaction=keys[-1])
+    rows = list(Transaction.objects.order_by("pk"))
+    assert [row.running for row in rows] == [False, False, True, True, True]
+    assert [(row.energy_wh, row.problems, row.reviewed_at) for row in rows[:2]] == [(400, ["not_ended"], None)] * 2
+    shown = text(as_ada.get(reverse("transaction", args=[rows[0].pk])).content.decode())
+    assert "Closed by the portal with the last value that came" in shown
+    assert "closed by hand" not in shown.lower()
+    stop(wire, keys[0], 700)  # after all
+    rows[0].refresh_from_db()
+    assert (rows[0].energy_wh, rows[0].closed_by_hand, rows[0].problems) == (700, False, [])
+    meter(wire, {"value": "1900"}, transaction=keys[1])
+    rows[1].refresh_from_db()
+    assert (rows[1].meter_last, "beyond_end" in rows[1].problems) == (1900, True)
 
 
 def test_an_end_that_does_not_tell_its_meter(wire: Wire) -> None:

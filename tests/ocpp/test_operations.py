@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -245,6 +246,24 @@ def test_tc_080_secure_firmware_in_16(keys: dict[str, str], action: str, sent: s
         assert state(update) == "sent"
         wire.call("SignedFirmwareStatusNotification", {"status": "InvalidSignature", "requestId": update.pk})
         assert (state(update), update.problem) == ("failed", "status InvalidSignature")
+
+
+def test_a_station_that_does_not_know_signed_updates_gets_it_plain(tree: Tree, gateway: Gateway, as_bob: Client) -> None:
+    wire = gateway.connect()
+    wire.call("BootNotification", {"chargePointVendor": "Alfen BV", "chargePointModel": "NG910", "firmwareVersion": "6.4.0"})
+    ConfigurationKey.objects.create(station=tree.station, key="SecurityProfile", value="1")
+    update = planned(tree, firmware(tree, **sealed()))
+    assert firmware_jobs.advance() == 1
+    message_id, asked, _payload = wire.expect_call()
+    wire.socket.send(json.dumps([4, message_id, "NotImplemented", "", {}]))
+    until(lambda: state(update) == "planned")
+    assert firmware_jobs.advance() == 1
+    message_id, again, _payload = wire.expect_call()
+    assert (asked, again) == ("SignedUpdateFirmware", "UpdateFirmware")
+    wire.socket.send(json.dumps([4, message_id, "NotImplemented", "", {}]))
+    until(lambda: state(update) == "failed")
+    assert (update.signature_sent, update.problem) == ("refused", "error NotImplemented")
+    assert "it does not know signed updates" in text(as_bob.get(reverse("station_files", args=[tree.station.pk])).content.decode())
 
 
 # -- logs and customers -------------------------------------------------------------------------------------------------------------------
