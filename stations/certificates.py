@@ -16,8 +16,6 @@ from stations.models import Authority, Station, StationCertificate
 from stations.pki import reading
 from stations.pki.reading import common_names, fingerprint
 
-__all__ = ["Shown", "Trust", "authorities", "common_names", "fingerprint", "seen", "serial_of", "trust"]
-
 # Why a certificate is not good enough; the reasons of Knock
 OTHER_STATION, EXPIRED, EARLY, REVOKED, UNTRUSTED = "other", "expired", "early", "revoked", "untrusted"
 State = StationCertificate.State

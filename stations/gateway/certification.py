@@ -5,14 +5,14 @@ Nothing is signed here: a request that may be is kept, and stations.certificate_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count
 
 from stations import certificates
-from stations.gateway.entries import Entry, Received
+from stations.gateway.entries import Consequence, Entry, Handler, Received
 from stations.models import Authority, CertificateRequest, Command, InstalledCertificate, SecurityEvent, Station, StationCertificate
 from stations.ocpp import intents
 from stations.ocpp.events import CertificateWanted
@@ -117,7 +117,7 @@ def forget_old() -> int:
     return gone
 
 
-HANDLERS: dict[type[Any], Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]] = {CertificateWanted: _wanted}
+HANDLERS: dict[type[Any], Handler] = {CertificateWanted: _wanted}
 
 
 # -- what stations answer -----------------------------------------------------------------------------------------------------------------
@@ -182,6 +182,6 @@ def _fields(station: int, told: Installed, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-CONSEQUENCES: dict[type[Any], Callable[[Command, Any, str, dict[str, Any], datetime], None]] = {
+CONSEQUENCES: dict[type[Any], Consequence] = {
     GiveCertificate: _given, InstallRoot: _installed, ReadRoots: _read, DeleteRoot: _deleted,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from cryptography.x509 import ocsp
 
 from stations import hooks
 from stations.authorities import SEALED_FOR
-from stations.gateway.entries import Entry, Received
+from stations.gateway.entries import Entry, Handler, Received
 from stations.models import Authority, Revocation, StationCertificate
 from stations.ocpp.events import AskedCertificate, CardOffered, ContractWanted, StatusWanted
 from stations.ocpp.replies import Answer, Reply
@@ -124,7 +124,7 @@ def _contract(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Rep
     return answers
 
 
-HANDLERS: dict[type[Any], Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]] = {
+HANDLERS: dict[type[Any], Handler] = {
     StatusWanted: _status, ContractWanted: _contract,
 }  # fmt: skip
 

@@ -202,7 +202,7 @@ def _keep_told(found: dict[int, list[tuple[DeviceReport, Told, datetime]]]) -> N
     kept = _insert(new)
     changes = [one for one in changes if one.before is not None or (one.station_id, one.key) in kept]
     ConfigurationChange.objects.bulk_create(changes)
-    _prune_changes({change.station_id for change in changes})
+    keep_newest(ConfigurationChange, {change.station_id for change in changes})  # what is measured is another at every reading
     by_station: dict[int, set[str]] = defaultdict(set)
     for change in changes:
         by_station[change.station_id].add(change.key)
@@ -210,13 +210,13 @@ def _keep_told(found: dict[int, list[tuple[DeviceReport, Told, datetime]]]) -> N
         hooks.tell_configuration_changed(station, keys)
 
 
-def _prune_changes(stations: Collection[int]) -> None:
-    """Values that are measured are others at every reading: the oldest changes give way."""
-    rows = ConfigurationChange.objects.filter(station__in=stations).order_by()
-    for station, count in rows.values_list("station_id").annotate(Count("pk")):
-        if count > ConfigurationChange.MOST:
-            old = ConfigurationChange.objects.filter(station=station).order_by("at", "pk").values_list("pk", flat=True)
-            ConfigurationChange.objects.filter(pk__in=list(old[: count - ConfigurationChange.MOST])).delete()
+def keep_newest(model: type[ConfigurationChange] | type[DeviceEvent], stations: Collection[int], *, slack: int = 0) -> None:
+    """Of each of these stations `model.MOST` rows, once there are `slack` more: the oldest give way."""
+    rows: Any = model.objects.order_by()
+    for station, count in rows.filter(station__in=stations).values_list("station_id").annotate(Count("pk")):
+        if count > model.MOST + slack:
+            old = rows.filter(station=station).order_by("at", "pk").values_list("pk", flat=True)
+            rows.filter(pk__in=list(old[: count - model.MOST])).delete()
 
 
 def _known(names: Collection[Name]) -> dict[Name, DeviceVariable]:
@@ -391,10 +391,8 @@ def _keep_monitors(found: dict[int, list[tuple[DeviceReport | None, MonitorTold,
     rows, new = [], []
     for (station, number), (report, one, at) in told.items():
         row = known.get((station, number)) or DeviceMonitor(station_id=station, monitor_id=number)
-        row.key, row.component, row.evse, row.connector = (
-            str(one.variable),
-            *(one.variable.component, one.variable.evse, one.variable.connector),
-        )
+        row.key, row.component = str(one.variable), one.variable.component
+        row.evse, row.connector = one.variable.evse, one.variable.connector
         row.type, row.value, row.severity, row.transaction = one.type, one.value, one.severity, one.transaction
         row.updated_at, row.report = at, report
         row.kind = kind or row.kind

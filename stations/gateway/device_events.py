@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from django.db.models import Count
-
-from stations.gateway.device import shown
+from stations.gateway.device import keep_newest, shown
 from stations.gateway.entries import Entry, Received
 from stations.models import DeviceEvent, DeviceMonitor
 from stations.ocpp.device_model import PROBLEMS, can_be_named, error_code, is_problem
@@ -41,7 +39,7 @@ def noticed(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply
         _learn_of_monitors(found)
         _settle(found)
         DeviceEvent.objects.bulk_create([row for _station, _one, row in found], batch_size=500)
-        _prune({station for station, _one, _row in found})
+        keep_newest(DeviceEvent, {station for station, _one, _row in found}, slack=SLACK)
     return dict.fromkeys(entries, Done())
 
 
@@ -90,14 +88,6 @@ def _settle(found: list[tuple[int, Notice, DeviceEvent]]) -> None:
             standing[kind] = [row]
     if over:
         DeviceEvent.objects.filter(pk__in=over).update(stands=False)
-
-
-def _prune(stations: Iterable[int]) -> None:
-    counts = DeviceEvent.objects.filter(station__in=stations).order_by().values_list("station_id").annotate(Count("pk"))
-    for station, count in counts:
-        if count > DeviceEvent.MOST + SLACK:
-            old = DeviceEvent.objects.filter(station=station).order_by("at", "pk").values_list("pk", flat=True)
-            DeviceEvent.objects.filter(pk__in=list(old[: count - DeviceEvent.MOST])).delete()
 
 
 # -- faults of connectors ------------------------------------------------------------------------------------------------------------------

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stations.hooks import Advice, Offer
 from stations.ocpp import versions
 from stations.ocpp.events import AskedCertificate, Channel, Event
 from stations.ocpp.frames import CallError, CallResult, OcppError
+from stations.ocpp.replies import Reply
 from stations.ocpp.versions import Reader
 from stations.plausible import most_power
+
+if TYPE_CHECKING:
+    from stations.models import Command
 
 
 class ConnectorState:
@@ -207,3 +211,10 @@ class Refused:
     """The upgrade is refused; the stranger is not told why."""
 
     __slots__ = ()
+
+
+# What books messages that come seldom: see `stations.gateway.rare`
+Handler = Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]
+# What an answer to a wish changes: the command, what it wanted (secrets in it are masked), the outcome in a word of `intents`, the answer,
+# and when it came. Called in the ledger's transaction; touches rows of the command's own station only.
+Consequence = Callable[["Command", Any, str, dict[str, Any], datetime], None]

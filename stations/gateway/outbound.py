@@ -14,16 +14,9 @@ from django.utils import timezone
 from stations import credentials, file_progress, hooks, security_changes, security_steps
 from stations.bulk import jobs
 from stations.configuration.catalogue import known as known_key
-from stations.gateway import (
-    bulk,
-    certification,
-    device,
-    reserved,
-    smart_charging,
-    transaction_answers,
-)
+from stations.gateway import bulk, certification, device, reserved, smart_charging, transaction_answers
 from stations.gateway.deviations import Notebook
-from stations.gateway.entries import Answered
+from stations.gateway.entries import Answered, Consequence
 from stations.models import (
     Availability,
     AvailabilityChange,
@@ -265,9 +258,6 @@ def _fitting(entries: list[Any], version: str) -> list[tuple[str, dict[str, Any]
     return [(key, found[key]) for key in order[: ConfigurationKey.MOST]]
 
 
-Consequence = Callable[[Command, Any, str, dict[str, Any], datetime], None]
-# What an answer to a wish changes: the command, what it wanted (secrets in it are masked), the outcome in a word of `intents`, the answer,
-# and when it came. Called in the ledger's transaction; touches rows of the command's own station only.
 CONSEQUENCES: dict[type[Any], Consequence] = {
     Configure: _configured,
     ConfigureMany: lambda command, wanted, outcome, answer, at: device.configured(command, wanted, answer, at),

@@ -7,24 +7,13 @@ as text. It reads and writes in a constant number of queries, and touches rows o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from stations.gateway import (
-    certification,
-    contracts,
-    customers,
-    device,
-    device_events,
-    reserved,
-    smart_charging,
-    vendors,
-)
-from stations.gateway.entries import Entry, Received
+from stations.gateway import certification, contracts, customers, device, device_events, reserved, smart_charging, vendors
+from stations.gateway.entries import Entry, Handler, Received
 from stations.ocpp import events
 from stations.ocpp.replies import Reply
-
-Handler = Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]
 
 # Kind of event -> what books it
 HANDLERS: dict[type[Any], Handler] = {

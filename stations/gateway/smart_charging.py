@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from stations.gateway.entries import Entry, Received
+from stations.gateway.entries import Consequence, Entry, Handler, Received
 from stations.models import CapacityShare, Command, ExternalLimit, Station, StationProfile
 from stations.ocpp import intents, numbering
 from stations.ocpp.events import CarSchedule, ChargingNeeds, LimitNotified, ProfilesReported
@@ -55,7 +55,7 @@ def _limits(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply
             )  # fmt: skip
         ExternalLimit.objects.filter(pk__in=gone).delete()
         ExternalLimit.objects.bulk_create(new, ignore_conflicts=True)
-    return {entry: Done() for entry in entries}
+    return dict.fromkeys(entries, Done())
 
 
 def _profiles(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply | str]:
@@ -66,7 +66,7 @@ def _profiles(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Rep
             for profile in event.profiles:
                 keep(entry.state.station_id, event.place, profile, entry.at, source=event.source, reported=True, report=event.key)
             changed.add(entry.state.station_id)
-    return {entry: Done() for entry in entries}
+    return dict.fromkeys(entries, Done())
 
 
 def _needs(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply | str]:
@@ -86,10 +86,10 @@ def _needs(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply 
 
 def _schedules(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply | str]:
     """The frame keeps it: what a car will take is measured."""
-    return {entry: Answer("Accepted") for entry in entries}
+    return dict.fromkeys(entries, Answer("Accepted"))
 
 
-HANDLERS: dict[type[Any], Callable[[Sequence[Received], set[int]], dict[Entry, Reply | str]]] = {
+HANDLERS: dict[type[Any], Handler] = {
     LimitNotified: _limits,
     ProfilesReported: _profiles,
     ChargingNeeds: _needs,
@@ -106,10 +106,9 @@ def keep(
     """One row per id and connector; where a station has too many, new ones are left out."""
     fields = {
         "purpose": profile.purpose, "level": max(-(2**31), min(2**31 - 1, profile.level)), "kind": profile.kind[:8],
-        "unit": profile.unit[:1],        "steps": _steps(profile.steps), "start": profile.start,
-        "duration": profile.duration, "valid_from": profile.valid_from,
-        "valid_until": profile.valid_until, "transaction_id": profile.transaction_id[:36], "source": source, "reported": reported,
-        "report": report, "at": at,
+        "unit": profile.unit[:1], "steps": _steps(profile.steps), "start": profile.start, "duration": profile.duration,
+        "valid_from": profile.valid_from, "valid_until": profile.valid_until, "transaction_id": profile.transaction_id[:36],
+        "source": source, "reported": reported, "report": report, "at": at,
     }  # fmt: skip
     rows = StationProfile.objects.filter(station=station)
     same = rows.filter(profile_id=profile.id, connector_number=place)
@@ -153,7 +152,7 @@ def _asked(command: Command, wanted: GetProfiles, outcome: str, answer: dict[str
         StationProfile.objects.filter(at_place & of, station=command.station_id).delete()
 
 
-CONSEQUENCES: dict[type[Any], Callable[[Command, Any, str, dict[str, Any], datetime], None]] = {
+CONSEQUENCES: dict[type[Any], Consequence] = {
     SetProfile: _set,
     ClearProfile: _cleared,
     GetProfiles: _asked,

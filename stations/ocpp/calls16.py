@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from stations.ocpp import calls, intents, masking, profile_reading, profiles, roots, schemas, v16
+from stations.ocpp import calls, commands, intents, masking, profile_reading, profiles, roots, schemas, v16
 from stations.ocpp.calls import Call, moment
 from stations.ocpp.events import Payload
 from stations.ocpp.intents import (
@@ -181,7 +181,7 @@ def needs_connector(message: str) -> bool:
 
 def check(action: str, payload: Payload) -> str:
     """Why this CALL cannot be sent, in a sentence; empty when it can."""
-    return v16.check_command(action, payload)
+    return commands.check(v16.VERSION, v16.NAME, v16.COMMANDS, action, payload)
 
 
 def _trigger(intent: Trigger) -> Call:

@@ -55,7 +55,7 @@ from stations.ocpp.intents import (
 )
 from stations.ocpp.numbering import connector_of, evse_of, number
 from stations.ocpp.profiles import iso
-from stations.ocpp.v201 import V201
+from stations.ocpp.v201 import COMMANDS
 from stations.ocpp.variables import Variable
 
 schedule = profile_reading.composed  # what an answer to GetSchedule says
@@ -426,9 +426,6 @@ def log_name(action: str, answer: Payload) -> str | None:
     return str(answer.get("filename") or "").strip()
 
 
-_V201 = V201("v201", "OCPP 2.0.1")
-
-
 def triggers(configuration: Mapping[str, str] | None = None) -> frozenset[str]:
     """The messages that a Trigger can ask for: of a station that has told this of its configuration, or (None) of any."""
     return schemas.choices("v201", "TriggerMessage", "requestedMessage")
@@ -436,7 +433,7 @@ def triggers(configuration: Mapping[str, str] | None = None) -> frozenset[str]:
 
 def check(action: str, payload: Payload) -> str:
     """Why this CALL cannot be sent, in a sentence; empty when it can."""
-    return _V201.check_command(action, payload)
+    return commands.check("v201", "OCPP 2.0.1", COMMANDS, action, payload)
 
 
 _OUTCOMES = calls.OUTCOMES | {

@@ -55,7 +55,6 @@ from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply, Star
 
 VERSION = "v16"
 NAME = "OCPP 1.6"
-SUBPROTOCOL = "ocpp1.6"
 NOT_METERED = -(2**62)  # as meterStop, where a station does not tell it
 
 # Actions that we send; everything else in the schemas comes from stations.
@@ -332,12 +331,7 @@ def spelled(code: str) -> str:
     return "FormationViolation" if code == NO_CALL else code
 
 
-# -- what we send -------------------------------------------------------------------------------------------------------------------
-
-
-def check_command(action: str, payload: Payload) -> str:
-    """Why this cannot be sent to a station, in a sentence; empty when it can."""
-    return commands.check(VERSION, NAME, COMMANDS, action, payload)
+# -- what we are answered -----------------------------------------------------------------------------------------------------------
 
 
 def answer_fault(action: str, answer: Payload) -> str:

@@ -1,4 +1,4 @@
-"""OCPP 2.0.1, and of 2.1 what is the same: payloads of stations to events, our answers, our commands checked and judged.
+"""OCPP 2.0.1, and of 2.1 what is the same: payloads of stations to events, our answers, and what answers to our commands mean.
 
 As lenient as `stations.ocpp.v16`: extra fields are dropped, numbers sent as text are converted, and of a message with bad meter values
 the good ones are kept.
@@ -127,7 +127,7 @@ class V201:
             entries, _mend_sampled, lambda one: checker.is_valid({"evseId": 1, "meterValue": [{"timestamp": "", "sampledValue": [one]}]})
         )
 
-    # -- what we answer, what we send --------------------------------------------------------------------------------------------------
+    # -- what we answer, and what we are answered --------------------------------------------------------------------------------------
 
     def reply(self, action: str, said: Reply) -> Payload:
         """The payload of a CALLRESULT."""
@@ -147,9 +147,6 @@ class V201:
 
     def spelled(self, code: str) -> str:
         return _CODES.get(code, code)
-
-    def check_command(self, action: str, payload: Payload) -> str:
-        return commands.check(self.VERSION, self.NAME, COMMANDS, action, payload)
 
     def answer_fault(self, action: str, answer: Payload) -> str:
         return commands.answer_fault(self.VERSION, self.NAME, action, answer)

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from stations.pki.reading import common_names
 
 # Why a request is refused
-UNREADABLE, SIGNATURE, WEAK, KIND, NAME, NO_AUTHORITY, NO_V2G, NO_ROOM = (
-    "unreadable", "signature", "weak", "kind", "name", "no_authority", "no_v2g", "no_room",
+UNREADABLE, SIGNATURE, WEAK, KIND, NAME, NO_AUTHORITY, NO_V2G = (
+    "unreadable", "signature", "weak", "kind", "name", "no_authority", "no_v2g",
 )  # fmt: skip
 LEAST_RSA, MOST_RSA, LEAST_EC = 2048, 8192, 224  # bits
 

@@ -108,7 +108,7 @@ def test_tc_074_update_charge_point_certificate_a02(version: str, gateway: Gatew
     assert first.state == State.INSTALLED
     made = x509.load_pem_x509_certificate(payload["certificateChain"].encode())
     assert made.public_key() == key.public_key()
-    assert certificates.common_names(made) == ["LUM-0001"]
+    assert reading.common_names(made) == ["LUM-0001"]
     assert (made.not_valid_after_utc - timezone.now()).days in {364, 365}
     made.verify_directly_issued_by(reading.kept(authority.certificate))
     assert reading.for_clients(made)
