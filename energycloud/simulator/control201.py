@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from energycloud.simulator import profiles
-from energycloud.simulator.base import Outlet, now
+from energycloud.simulator.base import Outlet
 from energycloud.simulator.protocol201 import Answer, Payload, answers
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ def get_transaction_status(station: SimulatedStation201, payload: Payload) -> An
 
 @answers("CostUpdated")
 def cost_updated(station: SimulatedStation201, payload: Payload) -> Answer:
-    outlet = station.outlet_of(payload["transactionId"])
-    if outlet and outlet.session:
-        setattr(outlet.session, "cost", payload["totalCost"])  # noqa: B010
+    """It has no display."""
     return {}
 
 
@@ -245,6 +243,3 @@ def set_network_profile(station: SimulatedStation201, payload: Payload) -> Answe
         return {"status": "Rejected", "statusInfo": {"reasonCode": wrong}}
     station.networks[slot] = profile
     return {"status": "Accepted"}
-
-
-__all__ = ["now", "outlet_for_start", "outlets_of"]

@@ -119,8 +119,14 @@ def _seconds_until(at: str) -> float:
     return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())
 
 
-async def upload(station: Station, say: Say, url: str, name: str, body: bytes, *, failed: str = "UploadFailed") -> None:
+def log_name(station: Station, kind: str) -> str:
+    """`kind`: "DiagnosticsLog" or "SecurityLog", as GetLog says it."""
+    return f"{station.identity}-{'security' if kind == 'SecurityLog' else 'diagnostics'}.txt"
+
+
+async def upload(station: Station, say: Say, url: str, kind: str, *, failed: str) -> None:
     """Leave a log at `url`; `failed` is how this version says that it could not."""
+    name, body = log_name(station, kind), security_log() if kind == "SecurityLog" else diagnostics(station)
     station.log_status = "Uploading"
     try:
         await say("Uploading")
@@ -136,5 +142,5 @@ async def upload(station: Station, say: Say, url: str, name: str, body: bytes, *
         station.log_status = "Idle"
 
 
-def security_log(station: Station) -> bytes:
+def security_log() -> bytes:
     return f"{datetime.now(UTC):%c} StartupOfTheDevice\n".encode()

@@ -167,7 +167,8 @@ class Protocol(Smart, Security, ChargePoint):
 
     @on("GetDiagnostics")
     def on_get_diagnostics(self, **_payload: Any) -> Any:
-        return call_result.GetDiagnostics(file_name=self.log_name("diagnostics") if self.station.make.diagnostics else None)
+        name = files.log_name(self.station, "DiagnosticsLog")
+        return call_result.GetDiagnostics(file_name=name if self.station.make.diagnostics else None)
 
     @after("GetDiagnostics")
     def after_get_diagnostics(self, location: str, **_rest: Any) -> None:
@@ -176,7 +177,4 @@ class Protocol(Smart, Security, ChargePoint):
             async def say(status: str) -> None:
                 await self.station.call(call.DiagnosticsStatusNotification(status=status))
 
-            self.station.later(files.upload(self.station, say, location, self.log_name("diagnostics"), files.diagnostics(self.station)))
-
-    def log_name(self, kind: str) -> str:
-        return f"{self.station.identity}-{kind}.txt"
+            self.station.later(files.upload(self.station, say, location, "DiagnosticsLog", failed="UploadFailed"))

@@ -117,7 +117,7 @@ class Security:
     @on("GetLog")
     def on_get_log(self, log_type: str, **_rest: Any) -> Any:
         self._must_have("GetLog")
-        return call_result.GetLog(status="Accepted", filename=self._name_of(log_type))
+        return call_result.GetLog(status="Accepted", filename=files.log_name(self.station, log_type))
 
     @after("GetLog")
     def after_get_log(self, log: dict[str, Any], log_type: str, request_id: int, **_rest: Any) -> None:
@@ -127,10 +127,4 @@ class Security:
         async def say(status: str) -> None:
             await self.station.call(call.LogStatusNotification(status=status, request_id=request_id))
 
-        body = files.security_log(self.station) if log_type == "SecurityLog" else files.diagnostics(self.station)
-        self.station.later(
-            files.upload(self.station, say, log["remote_location"], self._name_of(log_type), body, failed="UploadFailure")
-        )  # fmt: skip
-
-    def _name_of(self, log_type: str) -> str:
-        return f"{self.station.identity}-{'security' if log_type == 'SecurityLog' else 'diagnostics'}.txt"
+        self.station.later(files.upload(self.station, say, log["remote_location"], log_type, failed="UploadFailure"))

@@ -58,7 +58,6 @@ class Session201(Session):
     reserved: int | None = None
     refused: bool = False  # the server did not accept its card
     stopped: str = ""  # why energy ended, while the transaction goes on until the car is gone
-    cost: float | None = None
 
 
 @dataclass
@@ -503,8 +502,6 @@ class SimulatedStation201(Station):
     def _heed(self, entry: Told) -> None:
         """What the server says of the card of a transaction (E05)."""
         info, session = (entry.answer or {}).get("idTokenInfo"), entry.session
-        if session and entry.answer and "totalCost" in entry.answer:
-            session.cost = entry.answer["totalCost"]
         if info is None or session is None or "idToken" not in entry.payload:
             return
         if self.learn(entry.payload["idToken"]["idToken"], info) == "Accepted" or entry.payload["eventType"] == "Ended":

@@ -36,15 +36,13 @@ def get_log(station: SimulatedStation201, payload: Payload) -> Answer:
     kind, request = payload["logType"], payload["requestId"]
     if kind == "DiagnosticsLog" and not station.make.diagnostics:
         return {"status": "Rejected", "statusInfo": {"reasonCode": "NotSupported"}}
-    name = f"{station.identity}-{'security' if kind == 'SecurityLog' else 'diagnostics'}.txt"
-    body = files.security_log(station) if kind == "SecurityLog" else files.diagnostics(station)
     busy = station.log_status == "Uploading"
 
     async def say(status: str) -> None:
         await station.call("LogStatusNotification", {"status": status, "requestId": request})
 
-    work = files.upload(station, say, payload["log"]["remoteLocation"], name, body, failed="UploadFailure")
-    return {"status": "AcceptedCanceled" if busy else "Accepted", "filename": name}, work
+    work = files.upload(station, say, payload["log"]["remoteLocation"], kind, failed="UploadFailure")
+    return {"status": "AcceptedCanceled" if busy else "Accepted", "filename": files.log_name(station, kind)}, work
 
 
 @answers("CustomerInformation")
