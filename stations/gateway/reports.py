@@ -152,25 +152,23 @@ class Reports:
         if row is None:
             self._follow(entry, report, course, old=old, had=had)
             return Judged(Card(course.running.verdict) if card(report) else None)
-        if report.kind == ENDED and course.over and not (row.closed_by_hand and key not in self.ended):
-            if self._of_another(entry, report, row):
+        if course.over:
+            again = report.kind == ENDED and not (row.closed_by_hand and key not in self.ended)
+            if (report.kind == UPDATED or again) and self._of_another(entry, report, row):
                 return self._keep_other(entry, report, row, course, stood)
-            self._contradict(entry, report, row)
-            return self._say(entry, report, row)
-        if report.kind == STARTED and course.over and self._begins_another(report, row):
-            self.reused[(entry.state, row.transaction_id)] = True
-            return self._keep_other(entry, report, row, course, stood)
+            if again:
+                self._contradict(entry, report, row)
+                return self._say(entry, report, row)
+            if report.kind == STARTED and self._begins_another(report, row):
+                self.reused[(entry.state, row.transaction_id)] = True
+                return self._keep_other(entry, report, row, course, stood)
         if report.kind == STARTED and row.reported_start:
             return self._say(entry, report, row)  # the station did not get our answer the first time
         if report.kind == UPDATED and had:  # nor here; but what it measured is no less true
-            if course.over and self._of_another(entry, report, row):
-                return self._keep_other(entry, report, row, course, stood)
             if not course.over:
                 self._follow(entry, report, course, old=True, had=True)
             return self._say(entry, report, row)
         if course.over and report.kind == UPDATED:
-            if self._of_another(entry, report, row):
-                return self._keep_other(entry, report, row, course, stood)
             if before_it is None or report.number > before_it:
                 self._note(entry, Kind.AFTER_END)
             else:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from stations.ocpp import calls, commands, intents, masking, profile_reading, profiles, roots, schemas, v16
-from stations.ocpp.calls import Call, moment
+from stations.ocpp.calls import Call, Reader, moment
 from stations.ocpp.events import Payload
 from stations.ocpp.intents import (
     AskForRequest,
@@ -291,7 +291,7 @@ def log_name(action: str, answer: Payload) -> str | None:
     return str(answer.get("filename") or "").strip()
 
 
-_READERS: dict[str, Callable[[Payload], Intent | None]] = {
+_READERS: dict[str, Reader] = {
     "RemoteStartTransaction": lambda p: Start(
         p["idTag"], p.get("connectorId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
     ),

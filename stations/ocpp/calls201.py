@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations.ocpp import calls, commands, intents, masking, profile_reading, profiles, roots, schemas
-from stations.ocpp.calls import Call
+from stations.ocpp.calls import Call, Reader
 from stations.ocpp.events import Payload
 from stations.ocpp.intents import (
     AskForRequest,
@@ -366,7 +366,7 @@ def _cleared(p: Payload) -> Intent:
     return ClearProfile(p.get("chargingProfileId"), fits.get("evseId"), purpose, fits.get("stackLevel"))
 
 
-_READERS: dict[str, Callable[[Payload], Intent | None]] = {
+_READERS: dict[str, Reader] = {
     "RequestStartTransaction": lambda p: Start(
         p["idToken"]["idToken"], p.get("evseId", 0), profile_reading.read(p["chargingProfile"]) if "chargingProfile" in p else None
     ),

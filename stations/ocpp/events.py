@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stations.ocpp.profiles import Profile, Step
+
 if TYPE_CHECKING:
     from stations.ocpp.variables import Variable
-
-from stations.ocpp.profiles import Profile, Step
 
 
 class Reported(NamedTuple):

@@ -62,7 +62,7 @@ class Switch(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """Send a message now: a notification by the name that it has in all versions, or LOG_STATUS."""
+    """Send a message now: a notification by the name that it has in all versions, or one of the names above."""
 
     message: str
     connector: int = 0

@@ -25,8 +25,8 @@ def is_secret(key: str) -> bool:
 
 def without_secrets(action: str, payload: Payload, *, every_value: bool = False) -> Payload:
     """The payload of a CALL of ours, or of its answer, as it may be shown and logged: passwords are masked, and so are the cards of a
-    local list, which may belong to organizations that those who read the log never see. The very
-    payload where there is nothing to mask. `every_value`: what it sets is secret, whatever its name says."""
+    local list, which may belong to organizations that those who read the log never see. The very payload where there is nothing to mask.
+    `every_value`: what it sets is secret, whatever its name says."""
     if action == "ChangeConfiguration" and "value" in payload and is_secret(str(payload.get("key", ""))):
         return {**payload, "value": MASK}
     if action == "SendLocalList" and payload.get("localAuthorizationList"):
@@ -52,9 +52,7 @@ _VARIABLES = frozenset({"GetVariables", "SetVariables", "NotifyReport", "NotifyE
 _VALUES = ("attributeValue", "actualValue", "value", "techInfo")
 WRITE_ONLY = "WriteOnly"  # MutabilityEnumType: it is never to be shown, whatever its name says
 _SECRET_FIELDS = frozenset({"password", "apnPassword", "simPin", "key"})  # of SetNetworkProfile
-
-
-_PARTS = ("name", "instance")
+_PARTS = ("name", "instance")  # of what a component, or a variable, is called by
 
 
 def _without_variables(payload: Payload, every_value: bool = False) -> Payload:

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from stations.ocpp.calls import Call, Reader
 from stations.ocpp.events import Payload
-from stations.ocpp.intents import AskForRequest, DeleteRoot, GiveCertificate, Installed, InstallRoot, Intent, NotPossible, ReadRoots
+from stations.ocpp.intents import AskForRequest, DeleteRoot, GiveCertificate, Installed, InstallRoot, NotPossible, ReadRoots
 from stations.ocpp.reading import clean
-
-Call = tuple[str, Payload]
 
 STATION, V2G = "ChargingStationCertificate", "V2GCertificate"
 SERVER, MANUFACTURER = "CSMSRootCertificate", "ManufacturerRootCertificate"
@@ -21,13 +20,13 @@ _IN_16 = {SERVER: "CentralSystemRootCertificate"}
 _FROM_16 = {theirs: ours for ours, theirs in _IN_16.items()}
 
 
-def _ours(use: str) -> str:
-    return _FROM_16.get(use, use)
-
-
 USES201 = (SERVER, MANUFACTURER, "V2GRootCertificate", "MORootCertificate")
 _TRIGGER16 = "SignChargePointCertificate"
 _TRIGGERS201 = {STATION: "SignChargingStationCertificate", V2G: "SignV2GCertificate"}
+
+
+def _ours(use: str) -> str:
+    return _FROM_16.get(use, use)
 
 
 def _use16(use: str) -> str:
@@ -86,13 +85,13 @@ def _hashes(p: Payload) -> DeleteRoot:
     )
 
 
-READERS16: dict[str, Callable[[Payload], Intent | None]] = {
+READERS16: dict[str, Reader] = {
     "CertificateSigned": lambda p: GiveCertificate(p["certificateChain"]),
     "InstallCertificate": lambda p: InstallRoot(_ours(p["certificateType"]), p["certificate"]),
     "GetInstalledCertificateIds": lambda p: ReadRoots((_ours(p["certificateType"]),)),
     "DeleteCertificate": lambda p: _hashes(p["certificateHashData"]),
 }
-READERS201: dict[str, Callable[[Payload], Intent | None]] = {
+READERS201: dict[str, Reader] = {
     "CertificateSigned": lambda p: GiveCertificate(p["certificateChain"], p.get("certificateType", "")),
     "InstallCertificate": lambda p: InstallRoot(p["certificateType"], p["certificate"]),
     "GetInstalledCertificateIds": lambda p: ReadRoots(tuple(p.get("certificateType", ()))),

@@ -1,4 +1,4 @@
-"""OCPP 1.6J, Core profile and the security extension's notifications: payloads of stations to events, our commands checked and judged.
+"""OCPP 1.6J with its security extension: payloads of stations to events, our answers, and what answers to our commands mean.
 
 Reading is strict about what matters and lenient about what real stations do: extra fields are dropped, numbers sent as text (or text as
 numbers) are converted, and of a message with bad meter values the good ones are kept. An error would only make the station send the
