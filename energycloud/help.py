@@ -94,6 +94,8 @@ CHAPTERS = (
     )),
     Chapter("stations", lazy("Charging stations"), (
         Page("connect", lazy("Connect a station"), lazy("What to type into a station so that it appears here."), ("stations_add",)),
+        Page("versions", lazy("OCPP 1.6 and 2.0.1: what is the same and what differs?"),
+             lazy("Settings, connectors, resets and transactions of older and newer stations."), ("stations",)),
         Page("security-profiles", lazy("Security profiles: how does a station prove who it is?"),
              lazy("Password, TLS and certificates; new passwords and higher profiles without losing a station."), ("stations",)),
         Page("statuses", lazy("Statuses explained"),

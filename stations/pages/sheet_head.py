@@ -242,7 +242,8 @@ def _facts(situation: Situation) -> list[Fact]:
         Fact(_("Technical data"), ", ".join(current), _("entered here")),
     ]
     if station.ocpp_version:
-        facts.append(Fact(_("OCPP version"), station.ocpp_version.removeprefix("ocpp"), _("agreed at the connection")))
+        version = station.ocpp_version.removeprefix("ocpp")
+        facts.append(Fact(_("OCPP version"), version, _("agreed at the connection"), url=link("help_page", "versions")))
     if station.last_message_at:
         facts.append(Fact(_("Last message"), at=station.last_message_at))
     else:
