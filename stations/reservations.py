@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as lazy
 
 from stations import command_words, explain, nudges
 from stations.explain import Meaning
-from stations.models import Command, Reservation, Transaction
+from stations.models import Command, DeviceVariable, Reservation, Station, Transaction
 from stations.ocpp import intents
 from stations.ocpp.numbering import of_same_evse, shown
+from stations.ocpp.versions import has_variables
 
 Text = str | Promise
 State = Reservation.State
@@ -74,6 +75,13 @@ PLUGS: dict[str, Text] = {
     "cType2": lazy("Type 2 cable"), "sType2": lazy("Type 2 socket"), "cType1": lazy("Type 1 cable"), "cCCS2": lazy("CCS 2"),
     "cCCS1": lazy("CCS 1"), "cG105": lazy("CHAdeMO"), "cTesla": lazy("Tesla"), "sType3": lazy("Type 3 socket"),
 }  # fmt: skip
+
+
+def plugs_of(station: Station) -> list[str]:
+    """The kinds of plugs that it says it has, where one can be reserved by its kind and there is more than one."""
+    told = DeviceVariable.objects.filter(station=station, component="Connector", key__endswith="/ConnectorType", value__in=PLUGS)
+    kinds = sorted(set(told.values_list("value", flat=True))) if has_variables(station.ocpp_version) else []
+    return kinds if len(kinds) > 1 else []
 
 
 def standing_at(stations: Collection[int]) -> dict[int, list[Reservation]]:

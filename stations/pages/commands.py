@@ -142,6 +142,10 @@ def _chargeable(station: Station, passes: list[tuple[str, str]]) -> list[tuple[s
 LENGTHS = {"30m": timedelta(minutes=30), "1h": timedelta(hours=1), "2h": timedelta(hours=2)}
 
 
+def _number_or_kind(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 class ReserveForm(StartForm):
     """For which card, which connector, and until when."""
 
@@ -151,6 +155,7 @@ class ReserveForm(StartForm):
                  ("at", lazy("Until this time:"))],
     )  # fmt: skip
     until = PlaceTimeField(label=lazy("Date and time"), required=False)
+    plug = ""  # the kind of plug that was chosen instead of a connector
     for_group = forms.BooleanField(
         label=lazy("Also for the other cards of its group"), required=False, help_text=lazy("Who comes first charges.")
     )
@@ -163,19 +168,32 @@ class ReserveForm(StartForm):
         first: dict[str, Any] = {}
         if self.connector is None:
             usable = [one for one in situation.connectors if not situation.why_not("reserve", one)]
-            choices = [(one.number, connector_name(one)) for one in usable]
+            choices: list[tuple[int | str, str]] = [(one.number, connector_name(one)) for one in usable]
             if situation.reserves_any:
+                kinds = reservations.plugs_of(situation.station)
+                choices += [(kind, _("Any connector, %s: the station chooses") % reservations.PLUGS[kind]) for kind in kinds]
                 choices.append((0, _("Any connector: the station chooses")))
             field = forms.TypedChoiceField(
-                label=_("Connector"), choices=choices, coerce=int, widget=forms.RadioSelect, initial=choices[0][0] if choices else None
+                label=_("Connector"),
+                choices=choices,
+                coerce=_number_or_kind,
+                widget=forms.RadioSelect,
+                initial=choices[0][0] if choices else None,
             )
             if not situation.reserves_any:
                 field.help_text = _("This station says that it does not keep any of its connectors: choose one.")
             first["connector"] = field
         self.fields = {**first, **self.fields}
 
+    def clean_connector(self) -> int:
+        chosen: int | str = self.cleaned_data["connector"]
+        if isinstance(chosen, str):
+            self.plug, chosen = chosen, 0
+        return chosen
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        cleaned["plug"] = self.plug
         ends, typed, now = cleaned.get("ends", ""), cleaned.get("until"), self.situation.now
         if ends in LENGTHS:
             cleaned["until"] = now + LENGTHS[ends]
@@ -256,7 +274,8 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     station = get_for(request.user, Station.objects.select_related("location__organization"), control.right, pk=pk)
     situation = Situation(request.user, station)
     given = request.POST if request.method == "POST" else request.GET
-    connector, gone = _connector(given, situation)
+    of_a_kind = slug == "reserve" and given.get("connector") in reservations.PLUGS  # any connector of that kind
+    connector, gone = (None, "") if of_a_kind else _connector(given, situation)
     if slug in AT_A_CONNECTOR and connector is None:
         usable = [one for one in situation.connectors if not situation.why_not(slug, one)]
         connector = usable[0] if len(usable) == 1 else None
@@ -301,7 +320,7 @@ def _act(request: HttpRequest, slug: str, situation: Situation, connector: Conne
         group = verdict.group_id if data["for_group"] else ""
         reserve(
             actor=actor, station=station, uid=data["uid"], until=data["until"], connector_number=number, group_id=group,
-            pass_key=verdict.pass_key,
+            plug=data["plug"], pass_key=verdict.pass_key,
         )  # fmt: skip
     else:
         intents = controls.intents_of(slug, situation, connector, data)

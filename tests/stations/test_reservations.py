@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from stations.models import CardOffer, Command, Connector, Reservation, Transaction, VendorMessage
+from stations.models import CardOffer, Command, Connector, DeviceVariable, Reservation, Transaction, VendorMessage
 from stations.reservations import meaning
 from tenancy.rights import RIGHTS
 from tests.conftest import CARD, Tree
@@ -159,6 +159,23 @@ def test_the_plugs_of_an_evse_are_kept_together(as_bob: Client, tree: Tree) -> N
     situation = Situation(tree.bob, tree.station)
     assert [bool(situation.kept(situation.connector(number))) for number in (1, 2, 101)] == [True, False, True]
     assert as_bob.get(reverse("station", args=[tree.station.pk])).content.decode().count("Reserved for Pool car 1") == 2
+
+
+def test_any_connector_of_a_kind_where_the_station_has_several(as_bob: Client, tree: Tree) -> None:
+    station = online(tree.station, ocpp_version="2.0.1")
+    for number, kind in ((1, "cCCS2"), (2, "cG105"), (3, "<b>")):
+        DeviceVariable.objects.create(
+            station=station, key=f"Connector@{number}.1/ConnectorType", component="Connector", evse=number, connector=1, value=kind
+        )
+    page = as_bob.get(reverse("station_command", args=[station.pk, "reserve"])).content.decode()
+    assert "Any connector, CCS 2: the station chooses" in page
+    assert "Any connector, CHAdeMO: the station chooses" in page
+    assert reserve(as_bob, tree, connector="sType3").status_code == 200
+    assert reserve(as_bob, tree, connector="cG105").status_code == 302
+    row, command = Reservation.objects.get(), Command.objects.get()
+    assert (row.connector_number, row.plug, command.payload["connectorType"]) == (0, "cG105", "cG105")
+    DeviceVariable.objects.filter(value="cG105").delete()
+    assert "Any connector, CCS 2" not in as_bob.get(reverse("station_command", args=[station.pk, "reserve"])).content.decode()
 
 
 def test_from_a_pass_to_a_reservation(as_bob: Client, as_cy: Client, tree: Tree) -> None:
