@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 from stations import addresses, command_words, nudges
 from stations.actions.commands import CommandRefused, ask
 from stations.models import Command, SecurityChange, Station, Transaction
-from stations.ocpp.intents import REBOOT_REQUIRED, ReadConfiguration, Reset
+from stations.ocpp.intents import NOT_SUPPORTED, REBOOT_REQUIRED, REJECTED, ReadConfiguration, Reset
 from stations.ocpp.versions import speaker
 from stations.security_changes import AT_ONCE, DEADLINE, Kind, State, end
 
 PATIENCE = 120  # seconds for the delivery of a command, and again for its answer
+UNKNOWN_TO_IT = frozenset({"NotImplemented", "NotSupported"})  # errors by which a station tells that it has not even tried
 PAUSE = timedelta(seconds=60)  # between tries of a step that was not answered
 
 
@@ -68,6 +69,10 @@ def _advance_password(change: SecurityChange, now: datetime) -> None:
     elif state == Command.State.TIMED_OUT or (command is None and change.state == State.WAITING):
         if change.state == State.ASKING:
             _wait(change, None, _("It has not answered, so nobody knows which password it has: both let it in."))
+    elif command and not _has_surely_not(command):
+        if change.state == State.ASKING:
+            said = _("It answered with an error (%s), so nobody knows which password it has: both let it in until it comes with the new one.")
+            _wait(change, None, said % (command.error_code or command_words.command_word(command)))
     else:
         _fail(change, now, _why_refused(command))
         return
@@ -150,6 +155,15 @@ def _say(change: SecurityChange, note: str) -> None:
 
 def _fail(change: SecurityChange, now: datetime, note: str) -> None:
     end([change], State.FAILED, {change.station_id: now}, note)
+
+
+def _has_surely_not(command: Command) -> bool:
+    """Whether it is certain that the station has not taken what it was to take. An error proves nothing: some take it, and fail after."""
+    if command.sent_at is None:
+        return True
+    if command.state == Command.State.REJECTED:
+        return speaker(command.version).outcome(command.answer or {}) in (REJECTED, NOT_SUPPORTED)
+    return command.error_code in UNKNOWN_TO_IT
 
 
 def _why_refused(command: Command | None) -> str:

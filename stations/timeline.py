@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -68,8 +69,10 @@ class Mark(NamedTuple):
         return mark if mark.at.tzinfo and 1970 < mark.at.year < 2200 and 0 <= mark.pk < 2**63 else None
 
 
-class Happening(NamedTuple):
-    """One entry. `state` is one of the six of `explain`, `word` goes with it; `text` says more; `url` leads to the thing."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Happening:
+    """One entry. `state` is one of the six of `explain`, `word` goes with it; `text` says more, and may come from the station;
+    `url` is of ours and leads to the thing."""
 
     mark: Mark
     kind: str
@@ -252,12 +255,12 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
         return _shown_transaction(station, mark, row, cards)
     if isinstance(row, Command):
         return Happening(
-            mark,
-            "command",
-            command_words.command_state(row),
-            command_words.command_word(row),
-            command_words.command_title(row, user),
-            command_words.command_result(row, user),
+            mark=mark,
+            kind="command",
+            state=command_words.command_state(row),
+            word=command_words.command_word(row),
+            title=command_words.command_title(row, user),
+            text=command_words.command_result(row, user),
             who=command_words.command_asker(row, user),
         )
     if isinstance(row, OutOfService):
@@ -266,8 +269,11 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
         event = security_events.meaning(row.type)
         critical = [_("critical by the standard")] if event.critical else []
         said = " · ".join([str(event.sentence), *critical, *filter(None, [row.type, row.info])])
-        return Happening(mark, "security", event.state, _("Security event"), str(event.word), said, reported_at=_late(mark, row))
-    return Happening(mark, "connection", row.state, row.word, row.title, row.text)
+        return Happening(
+            mark=mark, kind="security", state=event.state, word=_("Security event"), title=str(event.word), text=said,
+            reported_at=_late(mark, row),
+        )  # fmt: skip
+    return Happening(mark=mark, kind="connection", state=row.state, word=row.word, title=row.title, text=row.text)
 
 
 def _shown_out(user: User | AnonymousUser, station: Station, mark: Mark, row: OutOfService) -> Happening:
@@ -277,14 +283,16 @@ def _shown_out(user: User | AnonymousUser, station: Station, mark: Mark, row: Ou
         word = _("Deactivated") if row.deactivated else _("Out of service")
         until = [_("until %s") % exact(row.until, at.zone)] if row.until else []
         who = person(user, row.created_by, at.organization.path, at.pk)
-        return Happening(mark, "out", explain.OFF, word, where, " · ".join([*until, *filter(None, [row.comment])]), who=who)
+        text = " · ".join([*until, *filter(None, [row.comment])])
+        return Happening(mark=mark, kind="out", state=explain.OFF, word=word, title=where, text=text, who=who)
     who = person(user, row.ended_by, at.organization.path, at.pk) or _("the portal")
     if row.command and out_of_service.refused(row):
         return Happening(
-            mark, "out", explain.FAULT, _("Did not go out of service"), where, command_words.command_result(row.command, user), who=who
-        )
+            mark=mark, kind="out", state=explain.FAULT, word=_("Did not go out of service"), title=where,
+            text=command_words.command_result(row.command, user), who=who,
+        )  # fmt: skip
     word = _("Activated") if row.deactivated else _("In service again")
-    return Happening(mark, "out", explain.AVAILABLE, word, where, row.comment, who=who)
+    return Happening(mark=mark, kind="out", state=explain.AVAILABLE, word=word, title=where, text=row.comment, who=who)
 
 
 def _late(mark: Mark, row: Any) -> datetime | None:
@@ -305,13 +313,12 @@ def _shown_status(mark: Mark, row: StatusChange, codes: Codes) -> Happening:
     if (row.vendor_error_code or row.error_code not in {"", "NoError"}) and (known := codes.of(row.vendor_error_code, row.info)):
         parts.append(known.meaning)
     return Happening(
-        mark,
-        "status",
-        meaning.state,
-        str(meaning.word),
-        _("Connector %s") % numbering.shown(number) if number else _("Station"),
-        _("Connector %s") % row.connector.shown if number else _("Station"),
-        " · ".join(parts),
+        mark=mark,
+        kind="status",
+        state=meaning.state,
+        word=str(meaning.word),
+        title=_("Connector %s") % row.connector.shown if number else _("Station"),
+        text=" · ".join(parts),
         reported_at=_late(mark, row),
     )
 
@@ -324,12 +331,12 @@ def _shown_card(user: User | AnonymousUser, station: Station, mark: Mark, row: C
     if row.id_type not in ("", "ISO14443"):
         where = " · ".join(part for part in (where, str(explain.id_type(row.id_type))) if part)
     return Happening(
-        mark,
-        "card",
-        meaning.state,
-        str(meaning.word),
-        _("Card %s") % str(card),
-        f"{where} · {reason}" if where else reason,
+        mark=mark,
+        kind="card",
+        state=meaning.state,
+        word=str(meaning.word),
+        title=_("Card %s") % str(card),
+        text=f"{where} · {reason}" if where else reason,
         url=card.url,
         buttons=hooks.doings(user, row, card),
     )
@@ -341,10 +348,12 @@ def _shown_transaction(station: Station, mark: Mark, row: Transaction, cards: Fa
     if _SOURCES[mark.rank] is _starts:
         who = cards.of(row.id_tag, station.location)
         return Happening(
-            mark, "transaction", explain.CHARGING, _("Started"), _("Transaction %s") % row.pk, _("%(where)s, card %(card)s")
-            % {"where": where, "card": who}, url=url,
+            mark=mark, kind="transaction", state=explain.CHARGING, word=_("Started"), title=_("Transaction %s") % row.pk,
+            text=_("%(where)s, card %(card)s") % {"where": where, "card": who}, url=url,
         )  # fmt: skip
     reason = str(explain.STOP_REASONS.get(row.stop_reason, row.stop_reason))
     energy = f"{row.energy_wh / 1000:.2f} kWh"
     text = ", ".join(part for part in (where, energy, reason) if part)
-    return Happening(mark, "transaction", explain.BUSY, _("Ended"), _("Transaction %s") % row.pk, text, url=url)
+    return Happening(
+        mark=mark, kind="transaction", state=explain.BUSY, word=_("Ended"), title=_("Transaction %s") % row.pk, text=text, url=url,
+    )  # fmt: skip

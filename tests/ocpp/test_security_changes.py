@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -193,6 +194,37 @@ def test_a_new_password_whose_answer_is_lost_loses_no_station(gateway: Gateway, 
     gateway.connect(password=payload["value"])
     assert change().state == "done"
     assert refused(gateway.connect), "the old one is no longer its password"
+
+
+@pytest.mark.parametrize(("version", "error"), [("1.6", "InternalError"), ("1.6", "GenericError"), ("2.0.1", "InternalError")])
+def test_a_new_password_answered_by_an_error_loses_no_station(gateway: Gateway, tree: Tree, version: str, error: str) -> None:
+    wire = gateway.connect(subprotocols=[f"ocpp{version}"])
+    online()
+    send_new_password(actor=tree.bob, station=station())
+    message_id, _action, payload = wire.expect_call()
+    password = payload["value"] if version == "1.6" else payload["setVariableData"][0]["attributeValue"]
+    wire.socket.send(json.dumps([4, message_id, error, f"cannot restart with {password}", {"key": [password]}]))
+    assert error in in_state("waiting").note
+    command = Command.objects.select_related("frame").get()
+    assert command.state == "failed"
+    assert command.frame
+    assert password not in f"{command.error_description} {command.frame.answer} {command.frame.call} {command.payload}"
+    assert "cannot restart with ****" in command.error_description
+    gateway.connect(subprotocols=[f"ocpp{version}"]).close()
+    gateway.connect(password=password, subprotocols=[f"ocpp{version}"])
+    assert change().state == "done"
+    assert refused(gateway.connect)
+
+
+@pytest.mark.parametrize("error", ["NotImplemented", "NotSupported"])
+def test_a_station_that_knows_no_new_passwords_keeps_its_own(gateway: Gateway, tree: Tree, error: str) -> None:
+    wire = gateway.connect()
+    online()
+    send_new_password(actor=tree.bob, station=station())
+    message_id, _action, payload = wire.expect_call()
+    wire.socket.send(json.dumps([4, message_id, error, "", {}]))
+    assert in_state("failed").note.startswith("The station says no")
+    assert refused(gateway.connect, password=payload["value"])
 
 
 def test_many_stations_get_a_password_of_their_own(gateway: Gateway, tree: Tree) -> None:

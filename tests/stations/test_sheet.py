@@ -410,6 +410,20 @@ def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bo
     assert "Card 04FF" not in text(page(as_bob, station, "station_activity_live", f"?until={day}"))
 
 
+def test_what_a_station_says_of_a_status_is_text_and_never_an_address(station: Station, as_bob: Client) -> None:
+    now = timezone.now()
+    connector = Connector.objects.get(station=station, number=1)
+    StatusChange.objects.create(
+        connector=connector, at=now, received_at=now, status="Faulted", error_code="OtherError", vendor_error_code="E17",
+        info="javascript:alert(1)",
+    )  # fmt: skip
+    for name in ("station", "station_activity"):
+        shown = page(as_bob, station, name)
+        assert "OtherError · vendor code E17 · javascript:alert(1)" in text(shown)
+        assert 'href="OtherError' not in shown
+        assert 'href="javascript:' not in shown
+
+
 @pytest.mark.engines
 def test_activity_is_paged_without_gap_or_repetition(station: Station, as_bob: Client) -> None:
     now = timezone.now()
