@@ -71,7 +71,7 @@ def _advance_password(change: SecurityChange, now: datetime) -> None:
             _wait(change, None, _("It has not answered, so nobody knows which password it has: both let it in."))
     elif command and not _has_surely_not(command):
         if change.state == State.ASKING:
-            said = _("It answered with an error (%s), so nobody knows which password it has: both let it in until it comes with the new one.")
+            said = _("It answered with an error (%s), so nobody knows which password it has: both let it in until it comes with the new.")
             _wait(change, None, said % (command.error_code or command_words.command_word(command)))
     else:
         _fail(change, now, _why_refused(command))

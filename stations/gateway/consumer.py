@@ -22,7 +22,7 @@ from stations.gateway.entries import Attached, Connect, Question, Received, Refu
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.gateway.proofs import proof
 from stations.models.infrastructure import IDENTITY
-from stations.ocpp import frames, versions
+from stations.ocpp import frames, masking, versions
 from stations.ocpp.events import Event
 from tenancy.address import seen_from
 
@@ -46,6 +46,7 @@ class StationConsumer(AsyncConsumer):
         self.outstanding: tuple[str, int] | None = None  # message id and key of our CALL that waits for its answer
         self.timer: asyncio.TimerHandle | None = None
         self.late: dict[str, int] | None = None  # our CALLs that timed out; a late answer is still kept
+        self.secrets: tuple[str, ...] = ()  # what we have told it lately, and nobody is to read
         self._closing = False
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
@@ -122,6 +123,8 @@ class StationConsumer(AsyncConsumer):
             if len(text) > settings.OCPP_MAX_FRAME_BYTES:
                 await self.close(1009)
                 return
+            if self.secrets:  # some tell a password that they were given to whoever listens
+                text = masking.without((one for one in self.secrets if len(one) >= masking.LONG), text)
             entry = self._read(hub, text)
             if entry is None:
                 continue

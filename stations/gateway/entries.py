@@ -191,10 +191,19 @@ class Question(NamedTuple):
 class Answered(Entry):
     """The station's answer to a command of ours."""
 
-    __slots__ = ("answer", "command_id", "state", "text")
+    __slots__ = ("answer", "command_id", "secrets", "state", "text")
 
-    def __init__(self, at: datetime, state: StationState, command_id: int, text: str, answer: CallResult | CallError) -> None:
+    def __init__(
+        self,
+        at: datetime,
+        state: StationState,
+        command_id: int,
+        text: str,
+        answer: CallResult | CallError,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(at)
+        self.secrets = secrets  # what it may repeat, and nobody is to read
         self.state, self.command_id, self.text, self.answer = state, command_id, text, answer
 
 

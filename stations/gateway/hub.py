@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("stations.gateway")
 
 POLL = 0.5  # seconds between re-reads of the queue when no nudge arrives
+MOST_SECRETS = 8  # of what a station was told lately, remembered while it is connected
 BEAT = 10.0
 LONGEST_INQUIRY = 12.0  # seconds; each provider has a shorter deadline of its own
 COMPARE_EVERY = 3  # beats between looks at which of our sockets are still rightful
@@ -160,6 +161,7 @@ class Hub:
             self.spawn(self._in_delivery(_put_back, outgoing.command_id))
             return
         consumer.outstanding = (outgoing.message_id, outgoing.command_id)
+        consumer.secrets = (*consumer.secrets, *outgoing.secrets)[-MOST_SECRETS:]
         consumer.timer = self.loop.call_later(outgoing.timeout, self._timed_out, consumer, outgoing)
         self.spawn(consumer.transmit(outgoing.text))
         self._changed({outgoing.station_id})
@@ -176,7 +178,7 @@ class Hub:
             command_id = consumer.late.pop(answer.message_id)
         else:
             return False
-        self.ledger.submit(Answered(at, consumer.state, command_id, text, answer))
+        self.ledger.submit(Answered(at, consumer.state, command_id, text, answer, consumer.secrets))
         return True
 
     def _timed_out(self, consumer: StationConsumer, outgoing: outbound.Outgoing) -> None:

@@ -55,6 +55,7 @@ class Outgoing(NamedTuple):
     message_id: str
     text: str
     timeout: int
+    secrets: tuple[str, ...]  # in the text, and nobody is to read them
 
 
 def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
@@ -70,7 +71,9 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     with transaction.atomic():
         for command in due.values():
             message_id = str(uuid.uuid4())
-            shown = frames.call(message_id, command.action, _shown(command))
+            masked = _shown(command)
+            secrets = masking.secrets_in(command.action, command.payload, masked)
+            shown = frames.call(message_id, command.action, masked)
             frame = Frame.objects.create(
                 station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
             )
@@ -78,7 +81,7 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
                 state=Command.State.SENT, sent_at=now, message_id=message_id, frame=frame, payload=_sealed(command)
             ):
                 text = frames.call(message_id, command.action, command.payload)
-                taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout))
+                taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout, secrets))
             else:
                 frame.delete()  # cancelled or expired meanwhile
     return taken
@@ -124,7 +127,7 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
             fields |= {
                 "state": Command.State.FAILED,
                 "error_code": reading.clean(answer.code, 40),
-                "error_description": reading.clean(answer.description, 255),
+                "error_description": reading.clean(masking.without(entry.secrets, answer.description), 255),
             }
         else:
             yes = reader(command.version).accepted(answer.payload)
@@ -132,7 +135,7 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
             fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED}
             fault = reader(command.version).answer_fault(command.action, answer.payload)
             try:
-                fields["answer"] = without_nul(shown)
+                fields["answer"] = storable(shown, entry.secrets)
             except RecursionError:
                 fault = "The answer is nested too deeply."
             if shown is not answer.payload:
@@ -144,14 +147,15 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
                 fields |= {
                     "state": Command.State.FAILED,
                     "error_code": "FormationViolation",
-                    "error_description": reading.clean(fault, 255),
+                    "error_description": reading.clean(masking.without(entry.secrets, fault), 255),
                 }
             else:
                 _consequences(command, answer.payload, entry.at)
         # A late answer still tells what happened, so it also replaces a time-out.
         Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
         if command.frame_id:
-            Frame.objects.filter(pk=command.frame_id).update(answer=text.replace("\x00", ""), answered_at=entry.at, failed=failed)
+            text = masking.without(entry.secrets, text).replace("\x00", "")
+            Frame.objects.filter(pk=command.frame_id).update(answer=text, answered_at=entry.at, failed=failed)
         for name, value in fields.items():
             setattr(command, name, value)
         file_progress.answered([command])
@@ -305,12 +309,12 @@ def expire(now: datetime) -> list[int]:
     return stations + (time_out(orphans) if orphans else [])
 
 
-def without_nul(value: Any) -> Any:
-    """JSON without U+0000, which PostgreSQL cannot store."""
+def storable(value: Any, secrets: tuple[str, ...] = ()) -> Any:
+    """JSON without U+0000, which PostgreSQL cannot store, and without these secrets."""
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return masking.without(secrets, value.replace("\x00", ""))
     if isinstance(value, list):
-        return [without_nul(item) for item in value]
+        return [storable(item, secrets) for item in value]
     if isinstance(value, dict):
-        return {without_nul(key): without_nul(item) for key, item in value.items()}
+        return {storable(key): storable(item, secrets) for key, item in value.items()}
     return value

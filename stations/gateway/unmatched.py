@@ -47,7 +47,7 @@ def write(messages: dict[Key, Message]) -> None:
     for key, (entry, times, about) in messages.items():
         call = frames.parse(entry.text)
         assert isinstance(call, frames.Call)
-        payload = outbound.without_nul(call.payload)
+        payload = outbound.storable(call.payload)
         if row := known.get(key):
             # What was decided of a transaction stands: the very same message says nothing new.
             again.append((row.pk, entry.at, payload, row.count + times, row.resolved_at if row.about_id else None))

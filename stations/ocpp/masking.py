@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stations.ocpp.events import Payload
@@ -10,16 +12,21 @@ from stations.ocpp.events import Payload
 MASK = "****"
 # Names of keys of 1.6 and of variables; also found in raw text. A public key is no secret.
 _SECRET_KEY = re.compile(
-    r"authorizationkey|passw|pwd|passphrase|passcode|secret|pincode|(?:^|[._\-\"]|sim)pin(?![a-z0-9])|psk(?![a-z])"
-    r"|(?:wlan|wi-?fi|wpa[23]?|wep|vpn|apn|network|pre-?shared|shared|private|api|access|session|ssh|aes|hmac|encrypt(?:ion)?)"
-    r"[._\-]?key(?!pad|board)",
+    r"passw|pwd|passphrase|passcode|secret|credential|pincode|(?:^|[._\-\"]|sim)pin(?![a-z0-9])|(?:psk|puk)(?![a-z])"
+    r"|(?:(?<!by)pass|pw|auth|(?:system|server|backend|basic|http)[._\-]?authentication|(?<!id)(?<!id_)token)(?![a-z0-9])"
+    r"|(?:admin|master|access|service|installer|security|unlock)[._\-]?code(?![a-z])"
+    r"|(?:wlan|wi-?fi|wpa[23]?|wep|vpn|apn|network|pre-?shared|shared|private|api|access|session|ssh|aes|hmac|encrypt(?:ion)?"
+    r"|auth(?:orization|entication)?|client|server|tls)[._\-]?key(?!pad|board)",
     re.IGNORECASE,
 )
+_READER = "TokenReader"  # the component of 2.0.1 whose tokens are cards: personal, and no secret
 _NAMES = re.compile(r"[/:@\s]")  # between the names in that of a variable
 
 
 def is_secret(key: str) -> bool:
     """Whether a configuration key holds something that may be written, but never shown: a password, a PIN."""
+    if key.startswith(_READER):
+        return False
     return any(_SECRET_KEY.search(part) for part in _NAMES.split(key))
 
 
@@ -64,9 +71,8 @@ def _without_variables(payload: Payload, every_value: bool = False) -> Payload:
         variable = value.get("variable")
         component = value.get("component")
         secret = secret or value.get("mutability") == WRITE_ONLY
-        secret = secret or any(
-            is_secret(str(one.get(name, ""))) for one in (variable, component) if isinstance(one, dict) for name in _PARTS
-        )
+        names = [str(one.get(name, "")) for one in (component, variable) if isinstance(one, dict) for name in _PARTS]
+        secret = secret or (_READER not in names[:1] and any(map(is_secret, names)))
         return {name: MASK if secret and name in _VALUES and one else shown(one, secret) for name, one in value.items()}
 
     changed: Payload = shown(payload, every_value)
@@ -202,6 +208,36 @@ def _key_without_secret(item: Any) -> Any:
     if value and is_secret(str(item.get("key", ""))):
         return {**item, "value": MASK}
     return {**item, "value": without_url_passwords(value)} if isinstance(value, str) else item
+
+
+SHORTEST, LONG = 4, 16  # characters: shorter ones cannot be told from other words; as long are those of the station itself
+
+
+def secrets_in(action: str, payload: Payload, shown: Payload) -> tuple[str, ...]:
+    """The texts that were masked to make `shown` of the payload of a CALL of ours. Cards are none."""
+
+    def found(said: Any, left: Any) -> Iterator[str]:
+        if isinstance(said, dict) and isinstance(left, dict):
+            for name, value in said.items():
+                yield from found(value, left.get(name))
+        elif isinstance(said, list) and isinstance(left, list):
+            for one, other in zip(said, left, strict=False):
+                yield from found(one, other)
+        elif isinstance(said, str) and said != left:
+            yield said
+            yield from (match[0].removeprefix(match[1]) for match in _URL_PASSWORD.finditer(said))
+
+    if shown is payload or action == "SendLocalList":
+        return ()
+    return tuple(dict.fromkeys(text for text in found(payload, shown) if len(text) >= SHORTEST))
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """Text, which may be JSON, with these masked wherever they stand."""
+    for secret in secrets:
+        for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+            text = text.replace(form, MASK)
+    return text
 
 
 def hides(text: str) -> bool:

@@ -23,7 +23,7 @@ from stations.actions import demand_security_profile, raise_security_profile, se
 from stations.bulk import KINDS
 from stations.controls import Situation
 from stations.gateway import outbound
-from stations.models import BulkItem, BulkJob, Command, SecurityChange, Station
+from stations.models import BulkItem, BulkJob, Command, SecurityChange, SecurityEvent, Station
 from tenancy.models import AuditEntry
 from tests.conftest import STATION_PASSWORD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -210,6 +210,9 @@ def test_a_new_password_answered_by_an_error_loses_no_station(gateway: Gateway, 
     assert command.frame
     assert password not in f"{command.error_description} {command.frame.answer} {command.frame.call} {command.payload}"
     assert "cannot restart with ****" in command.error_description
+    told = {"type": "SettingSystemTime", "timestamp": "2026-01-01T00:00:00Z"}
+    wire.call("SecurityEventNotification", told | {"techInfo": f"{password} is set"})
+    assert SecurityEvent.objects.get(type="SettingSystemTime").info == "**** is set"
     gateway.connect(subprotocols=[f"ocpp{version}"]).close()
     gateway.connect(password=password, subprotocols=[f"ocpp{version}"])
     assert change().state == "done"

@@ -108,7 +108,7 @@ def test_a_new_password_is_the_stations_own_when_it_comes_with_it(station: Stati
     assert AuditEntry.objects.filter(verb="renew_password", object_id=station.pk, actor=bob).count() == 1
 
 
-@pytest.mark.parametrize("said", [{"status": "Rejected"}, {"status": "NotSupported"}, CallError("1", "InternalError", "")])
+@pytest.mark.parametrize("said", [{"status": "Rejected"}, {"status": "NotSupported"}, CallError("1", "NotImplemented", "")])
 def test_a_new_password_that_the_station_refuses_changes_nothing(station: Station, said: Any) -> None:
     change(station, "AuthorizationKey")
     answer(send(), said)
