@@ -92,7 +92,7 @@ def deliver_due() -> int:
     now = timezone.now()
     due = StationCertificate.objects.filter(state=State.SIGNED, next_try_at__lte=now)
     waiting = due.filter(station__connected=True, station__active=True).exclude(command__state__in=Command.OPEN)
-    rows = list(waiting.select_related("station__location__organization", "command").order_by("next_try_at", "pk")[:AT_ONCE])
+    rows = list(waiting.select_related("station__location__organization").order_by("next_try_at", "pk")[:AT_ONCE])
     for row in rows:
         with transaction.atomic():
             _deliver(row, now)
@@ -100,9 +100,8 @@ def deliver_due() -> int:
 
 
 def _deliver(row: StationCertificate, now: datetime) -> None:
-    command, left = row.command, StationCertificate.objects.filter(pk=row.pk, state=State.SIGNED)
-    unknown = command is not None and command.state == Command.State.FAILED and command.error_code in ("NotImplemented", "NotSupported")
-    if unknown or row.tries >= len(PAUSES) or row.not_after <= now:
+    left = StationCertificate.objects.filter(pk=row.pk, state=State.SIGNED)
+    if row.tries >= len(PAUSES) or row.not_after <= now:
         left.update(state=State.UNDELIVERED, next_try_at=None)
         nudges.stations_changed(row.station_id)
         return

@@ -48,11 +48,11 @@ def look(certificate: StationCertificate, now: datetime) -> Look:
     match certificate.state:
         case State.SIGNED:
             if times := certificate.tries:
-                sent = ngettext("Sent %d time, not answered yet.", "Sent %d times, not answered yet.", times)
+                sent = ngettext("Sent %d time, not taken yet.", "Sent %d times, not taken yet.", times)
                 return Look(explain.BUSY, _("On its way"), sent % times)
             return Look(explain.BUSY, _("On its way"), _("Signed. It is sent as soon as the station is connected."))
         case State.REFUSED:
-            return Look(explain.FAULT, _("Refused"), _("The station did not want it. It goes on with the one it had."))
+            return Look(explain.FAULT, _("Refused"), _("The station did not want it, or can take none. It goes on with the one it had."))
         case State.UNDELIVERED:
             return Look(explain.FAULT, _("Not delivered"), _("The station did not take it in several tries. Ask for a new one."))
         case State.REPLACED:
@@ -80,8 +80,8 @@ def look(certificate: StationCertificate, now: datetime) -> Look:
 REASONS: dict[str, Text] = {
     requests.UNREADABLE: lazy("What the station sent is no request for a certificate (CSR, PEM)."),
     requests.SIGNATURE: lazy("It is not signed by the key it is about, or was changed on its way."),
-    requests.WEAK: lazy("Its key is too weak. RSA needs 2048 bits, elliptic curves 224."),
-    requests.KIND: lazy("Its key is neither RSA nor an elliptic curve."),
+    requests.WEAK: lazy("Its key is too weak. RSA needs 2048 bits, elliptic curves 256."),
+    requests.KIND: lazy("Its key is neither RSA nor on one of the elliptic curves of TLS: P-256, P-384 and P-521."),
     requests.NAME: lazy(
         "It is made out to another name. Its common name (CN) must be the id by which the station connects: change one of the two, mostly "
         "the station's serial number or its id in its own settings."

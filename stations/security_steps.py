@@ -18,12 +18,12 @@ from django.utils.translation import gettext as _
 from stations import addresses, command_words, nudges
 from stations.actions.commands import CommandRefused, ask
 from stations.models import Command, SecurityChange, Station, Transaction
+from stations.ocpp.frames import NOT_KNOWN
 from stations.ocpp.intents import NOT_SUPPORTED, REBOOT_REQUIRED, REJECTED, ReadConfiguration, Reset
 from stations.ocpp.versions import speaker
 from stations.security_changes import AT_ONCE, DEADLINE, Kind, State, end
 
 PATIENCE = 120  # seconds for the delivery of a command, and again for its answer
-UNKNOWN_TO_IT = frozenset({"NotImplemented", "NotSupported"})  # errors by which a station tells that it has not even tried
 PAUSE = timedelta(seconds=60)  # between tries of a step that was not answered
 
 
@@ -163,7 +163,7 @@ def _has_surely_not(command: Command) -> bool:
         return True
     if command.state == Command.State.REJECTED:
         return speaker(command.version).outcome(command.answer or {}) in (REJECTED, NOT_SUPPORTED)
-    return command.error_code in UNKNOWN_TO_IT
+    return command.error_code in NOT_KNOWN
 
 
 def _why_refused(command: Command | None) -> str:

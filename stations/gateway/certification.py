@@ -136,6 +136,12 @@ def _given(command: Command, wanted: GiveCertificate, outcome: str, answer: dict
         certificates.replace_older({row.station_id}, {row.fingerprint})
 
 
+def not_known(command: Command) -> None:
+    """It knows no such message: what was signed for it can never reach it."""
+    signed = StationCertificate.objects.filter(command=command, station=command.station_id, state=StationCertificate.State.SIGNED)
+    signed.update(state=StationCertificate.State.REFUSED, next_try_at=None)
+
+
 def _installed(command: Command, wanted: InstallRoot, outcome: str, answer: dict[str, Any], at: datetime) -> None:
     found = reading.read_pem(wanted.certificate)
     if outcome != intents.ACCEPTED or not found:

@@ -129,6 +129,8 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
                 "error_code": reading.clean(answer.code, 40),
                 "error_description": reading.clean(masking.without(entry.secrets, answer.description), 255),
             }
+            if answer.code in frames.NOT_KNOWN:
+                certification.not_known(command)
         else:
             yes = reader(command.version).accepted(answer.payload)
             shown = masking.without_secrets(command.action, answer.payload)

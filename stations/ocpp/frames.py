@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 NO_CALL = "RpcFrameworkError"  # what is no readable CALL; 1.6 has no word of its own for it
+NOT_KNOWN = frozenset({"NotImplemented", "NotSupported"})  # codes of a CALLERROR by which it tells that it has not even tried
 UNREADABLE_ID = "-1"  # the message id of an answer to a frame whose own id could not be read
 
 
@@ -46,10 +47,14 @@ class Ignored(Exception):
 _HEAD = re.compile(r'\s*\[\s*([234])\s*,\s*"([^"\\\x00-\x1f]{1,64})"\s*,')
 
 
+# U+0000 as JSON writes it: a backslash before it that is escaped itself makes it plain text
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
 def parse(text: str) -> Call | CallResult | CallError:
     """Raises OcppError for a CALL (or something that may have been one) that cannot be read, Ignored for what makes no sense at all.
 
-    An answer that cannot be read is a CallError: it ends our waiting as well.
+    An answer that cannot be read is a CallError: it ends our waiting as well. U+0000, which no database takes, is left out of what is said.
     """
     try:
         frame = orjson.loads(text)
@@ -61,6 +66,9 @@ def parse(text: str) -> Call | CallResult | CallError:
     if not isinstance(frame, list) or not frame:
         raise OcppError(NO_CALL, "A frame is an array: [2, id, action, payload].")
     kind, message_id = frame[0], frame[1] if len(frame) > 1 else None
+    if "\\u0000" in text:
+        said = 3 if kind == 2 else 2
+        frame[said:] = orjson.loads(_NUL.sub(r"\1", text))[said:]
     if kind == 2:
         if not isinstance(message_id, str) or not 1 <= len(message_id) <= 64:
             raise OcppError(NO_CALL, "The message id must be a string of at most 36 characters.")

@@ -8,13 +8,15 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from stations.ocpp.reading import clean
 from stations.pki.reading import common_names
 
 # Why a request is refused
 UNREADABLE, SIGNATURE, WEAK, KIND, NAME, NO_AUTHORITY, NO_V2G = (
     "unreadable", "signature", "weak", "kind", "name", "no_authority", "no_v2g",
 )  # fmt: skip
-LEAST_RSA, MOST_RSA, LEAST_EC = 2048, 8192, 224  # bits
+LEAST_RSA, MOST_RSA, LEAST_EC = 2048, 8192, 256  # bits
+CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)  # with others nobody speaks TLS (RFC 8446 §4.2.7)
 
 
 class Refused(NamedTuple):
@@ -48,6 +50,8 @@ def refusal(csr: x509.CertificateSigningRequest | None, identity: str) -> Refuse
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.key_size < LEAST_EC:
             return Refused(WEAK, f"EC, {key.key_size}")
+        if not isinstance(key.curve, CURVES):
+            return Refused(KIND, key.curve.name)
     else:
         return Refused(KIND)
     try:
@@ -57,5 +61,5 @@ def refusal(csr: x509.CertificateSigningRequest | None, identity: str) -> Refuse
     if not proven:
         return Refused(SIGNATURE)
     if (names := common_names(csr)) != [identity]:
-        return Refused(NAME, ", ".join(names)[:100])
+        return Refused(NAME, clean(", ".join(names), 100))
     return None

@@ -81,7 +81,8 @@ def sign_station(
 ) -> x509.Certificate:
     """A certificate by which the station proves who it is, to us or (ISO 15118) to cars: of what the CSR asks for only the key and the
     organization are taken."""
-    organization = next((str(one.value) for one in csr.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)), "")[:64]
+    asked = next((str(one.value) for one in csr.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)), "")
+    organization = "".join(sign for sign in asked if sign.isprintable()).strip()[:64]  # others could make it look like something else
     public = csr.public_key()
     rsa_key = isinstance(public, rsa.RSAPublicKey)
     builder = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -143,6 +144,9 @@ def test_a03_a_certificate_for_cars_and_one_for_both(gateway: Gateway, tree: Tre
         ("not readable", "unreadable", lambda: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----"),
         ("weak RSA", "weak", lambda: csr.request(key=rsa.generate_private_key(65537, 1024))),
         ("weak curve", "weak", lambda: csr.request(key=ec.generate_private_key(ec.SECP192R1()))),
+        ("a curve of coins", "kind", lambda: csr.request(key=ec.generate_private_key(ec.SECP256K1()))),
+        ("a curve of no TLS", "kind", lambda: csr.request(key=ec.generate_private_key(ec.BrainpoolP256R1()))),
+        ("no name of a database", "name", lambda: csr.request("LUM\0-0001")),
         ("another station", "name", lambda: csr.request("LUM-0002")),
         ("a letter turned", "name", lambda: csr.request("lum-0001")),
         ("signature", "signature", lambda: broken(csr.request())),
@@ -158,6 +162,12 @@ def test_a02_fr_a_request_that_must_not_be_signed(
     assert (event.type, event.info.split()[0]) == ("CertificateRequestRefused", reason)
     assert certificate_jobs.advance() == 0
     assert not StationCertificate.objects.exists()
+
+
+def test_the_organization_in_a_request_cannot_disguise_itself(wire: Wire, authority: Authority) -> None:
+    asks(wire, csr.request(organization="Har\0bour\u202e Offices\n"))
+    made = reading.kept(receives(wire)[1].certificate)
+    assert made.subject.rfc4514_string() == "O=Harbour Offices,CN=LUM-0001"
 
 
 def broken(text: str) -> str:
@@ -191,6 +201,16 @@ def test_a02_fr_the_station_refuses_what_was_signed(wire: Wire, tree: Tree, auth
     wire.call("SecurityEventNotification", {"type": "InvalidChargePointCertificate", "timestamp": timezone.now().isoformat()})
     first.refresh_from_db()
     assert (first.state, second.state) == (State.INSTALLED, State.REFUSED)
+
+
+def test_a_station_that_can_take_no_certificates_is_not_waited_for(wire: Wire, authority: Authority) -> None:
+    asks(wire)
+    certificate_jobs.advance()
+    message, _action, _payload = wire.expect_call()
+    wire.socket.send(json.dumps([4, message, "NotImplemented", "", {}]))
+    until(lambda: StationCertificate.objects.get().state == State.REFUSED)
+    StationCertificate.objects.update(next_try_at=timezone.now())
+    assert certificate_jobs.deliver_due() == 0
 
 
 def test_what_does_not_arrive_is_sent_again_and_then_given_up(gateway: Gateway, tree: Tree, authority: Authority) -> None:

@@ -14,7 +14,8 @@ from stations.ocpp import masking
 
 SECRET = ("WLANKey", "VpnKey", "WpaKey", "Wifi_Key", "NetworkKey", "PresharedKey", "ApiKey", "AdminPwd", "NetworkConfiguration:1/vpnKey",
           "BackendAuthKey", "HttpAuth", "OCPPBasicAuth", "CentralSystemAuthentication", "ModemAuth", "ApnPass", "LoginPw", "SimPUK",
-          "AdminCode", "CustomCredential", "TlsClientKey", "Token", "BearerToken", "AuthorizationKey", "SecurityCtrlr/BasicAuthPassword")  # fmt: skip
+          "AdminCode", "CustomCredential", "TlsClientKey", "Token", "BearerToken", "AuthorizationKey",
+          "SecurityCtrlr/BasicAuthPassword")  # fmt: skip
 OPEN = ("MeterPublicKey1", "KeypadEnabled", "PublicKeyWithSignedMeterValue", "NetworkKeypad", "SpinTime", "MonkeyMode", "PingInterval",
         "SupportsPassThrough", "BypassMode", "Bypass", "ErrorCode", "AuthCtrlr/AuthorizeRemoteStart", "TokenReader@1/Token",
         "apnAuthentication", '{"idToken":{"idToken":"04"', "MaxTokens", "AuthorizeRemoteTxRequests",

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from stations.gateway import outbound
 from stations.gateway.entries import Answered, StationState
 from stations.models import Command, Frame
-from stations.ocpp import schemas, versions
+from stations.ocpp import frames, schemas, versions
 from stations.ocpp.frames import CallResult
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway
@@ -150,12 +150,46 @@ def test_every_answer_that_the_schemas_allow_gives_its_command_an_outcome(versio
                 station=tree.station, action=action, payload=speaker.without_secrets(action, payload), version=version, state="sent",
                 deadline=timezone.now(), sent_at=timezone.now(),
             )  # fmt: skip
-            said = CallResult("m", answer)
+            said = frames.parse(json.dumps([3, "m", answer]))
+            assert isinstance(said, CallResult)
             outbound.answered([Answered(timezone.now(), StationState(tree.station.pk), row.pk, json.dumps([3, "m", answer]), said)], set())
             row.refresh_from_db()
             assert row.state in {"accepted", "rejected", "failed"}, (action, payload, answer)
 
     each()
+
+
+def filled(schema: dict[str, Any], parts: dict[str, Any], name: str = "") -> Any:
+    """All that a message can say, with U+0000 in every text that is free."""
+    if "$ref" in schema:
+        return filled(parts[schema["$ref"].rpartition("/")[2]], parts, name)
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            return {key: filled(one, parts, key) for key, one in schema.get("properties", {}).items()}
+        case "array":
+            return [filled(schema["items"], parts)] * schema.get("minItems", 1)
+        case "string" if schema.get("format") == "date-time":
+            return "2026-11-01T10:00:00Z"
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+    return f"{name[:1]}\0\u202e"[: schema.get("maxLength", 9)]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("version", sorted(CODES))
+def test_texts_with_nul_are_kept_in_every_message(version: str, gateway: Gateway, tree: Tree) -> None:
+    wire, folder = gateway.connect(subprotocols=[f"ocpp{version}"]), versions.reader(version).VERSION
+    for spoken, action in from_stations():
+        if spoken == version:
+            whole = schemas.schema(folder, action)
+            wire.socket.send(json.dumps([2, f"{action}\0", action, filled(whole, whole.get("definitions", {}))]))
+            answer = wire.receive()
+            assert answer[1] == f"{action}\0"
+            assert answer[0] == 3 or answer[2] in CODES[version], (action, answer)
 
 
 def _kept(payload: Any) -> bool:
