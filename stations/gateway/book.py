@@ -117,6 +117,8 @@ class Book:
         answers: dict[Entry, Reply | _Begun | str | None] = {}
         for entry in received:
             self._hear(entry.state, entry.at)
+            if isinstance(entry.event, events.Started | events.Ended | events.TransactionReport) and not getattr(entry.event, "offline", False):
+                self._see_told(entry, entry.event.at.at)
             answers[entry] = self._one(entry)
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
         writing.transactions(self)
@@ -331,14 +333,26 @@ class Book:
         reported = event.at
         at = (effective(reported.at, entry.at) if reported else None) or entry.at
         if reported and reported.at:
-            offset = (reported.at - entry.at).total_seconds()
-            wrong = abs(offset) > CLOCK_TOLERANCE.total_seconds()
-            if wrong or self.clocks.get(entry.state, entry.state.clock_wrong):
-                self._note(entry, clock_offset=offset)
-                self.clocks[entry.state] = wrong
+            self._see_clock(entry, reported.at)
         word = self._finer(entry.state, connector) if event.status == events.OCCUPIED else event.status
         self.take_status(entry, connector, at, (word, event.error_code, event.vendor_error_code, event.info, event.vendor_id))
         return Done()
+
+    def _see_clock(self, entry: Received, at: datetime) -> None:
+        """What it was by the station's clock when we heard of it."""
+        offset = (at - entry.at).total_seconds()
+        wrong = abs(offset) > CLOCK_TOLERANCE.total_seconds()
+        if wrong or self.clocks.get(entry.state, entry.state.clock_wrong):
+            self._note(entry, clock_offset=offset)
+            self.clocks[entry.state] = wrong
+
+    def _see_told(self, entry: Received, at: datetime | None) -> None:
+        """What may be told late says something of the clock only where its time cannot be, or is the time now."""
+        if at is None:
+            return
+        right = abs(at - entry.at) <= CLOCK_TOLERANCE and self.clocks.get(entry.state, entry.state.clock_wrong)
+        if right or effective(at, entry.at) is None:
+            self._see_clock(entry, at)
 
     def status_now(self, connector: ConnectorState) -> str:
         """As it stands in this batch; empty where it never told one."""
@@ -409,8 +423,11 @@ class Book:
         received = entry.at
         phases: float | None = None
         latest: dict[str, Any] = {}
+        impossible: datetime | None = None
         for at, channel, value in registers.in_order(samples):
-            when = effective(at, received) or received
+            when = effective(at, received)
+            if when is None:
+                when, impossible = received, at or impossible
             self.series.samples.append((connector, channel, when, value))
             if channel.context.startswith("Transaction."):
                 continue
@@ -433,8 +450,13 @@ class Book:
         if running is not None and "energy_register" in latest:
             meter, before = latest["energy_register"], self.meters.get(running, running.meter)
             if meter < before - 1 and sure:
+                self.manners.note(entry.state.station_id, Deviation.Kind.METER, entry.action, f"{meter} Wh < {before} Wh", received)
                 self.problems.setdefault(running.pk, set()).add(Transaction.Problem.METER_FELL)
             self.meters[running] = max(meter, before)
+        if samples and isinstance(entry.event, events.Metered):
+            self._see_told(entry, impossible or samples[-1].at)
+            if impossible:
+                self.manners.note(entry.state.station_id, Deviation.Kind.CLOCK, entry.action, impossible.isoformat(), received)
         for at, context, value_text in signed:
             self.signed.append(SignedMeterValue(
                 connector_id=connector.pk, transaction_id=transaction_pk, at=effective(at, received) or received,

@@ -13,6 +13,7 @@ from stations.models import Deviation
 from stations.ocpp import events, schemas
 from stations.ocpp.events import Reported
 from stations.ocpp.frames import OcppError
+from stations.plausible import effective
 
 Kind = Deviation.Kind
 Key = tuple[int, str, str]  # station, kind, action
@@ -60,7 +61,7 @@ class Notebook:
             if entry.faults:
                 self.note(station, Kind.MENDED, entry.action, entry.faults[0], entry.at)
             reported = getattr(event, "at", None)
-            if isinstance(reported, Reported) and not (reported.at and reported.exact):
+            if isinstance(reported, Reported) and not (reported.exact and effective(reported.at, entry.at)):
                 self.note(station, Kind.CLOCK, entry.action, reported.text, entry.at)
             if answer and answer.startswith("[4,"):
                 self.note(station, Kind.REFUSED, entry.action, str(orjson.loads(answer)[2]), entry.at)

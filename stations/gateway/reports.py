@@ -121,7 +121,8 @@ class Reports:
         stations = set()
         for entry, report in reports:
             course = self.courses.get((entry.state.station_id, report.transaction_id))
-            if report.kind == ENDED and not card(report) and (course is None or (course.row and not course.row.id_tag)):
+            charged = card(report) and report.trigger != STOP_AUTHORIZED
+            if report.kind == ENDED and not charged and (course is None or (course.row and not course.row.id_tag)):
                 stations.add(entry.state.station_id)
         self.uncarded = cards.without_card(stations)
 
@@ -325,7 +326,7 @@ class Reports:
         return connector is None or connector.number != 0
 
     def _judge(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:
-        """The card, which may come with any report; the first that was accepted is the one that charges."""
+        """The card, which may come with any report; the first that was accepted is the one that charges, unless it is held up to stop."""
         if report.id_type == NO_AUTHORIZATION and not row.verdict:
             settle(row, "", cards.FREE)
             return Judged(Card("Accepted"))
@@ -336,14 +337,13 @@ class Reports:
         number = report.connector
         where = number if number is not None and numbering.possible(number) else None
         self.book_of_all.offer(entry, report.id_tag, where, TO_START if entry in self.charges else TO_STOP)
-        first = not row.id_tag
-        if first or (row.verdict != "Accepted" and verdict.status == "Accepted" and report.kind != ENDED):
+        if report.trigger == STOP_AUTHORIZED:
+            row.stop_id_tag = report.id_tag
+        elif not row.id_tag or (row.verdict != "Accepted" and verdict.status == "Accepted" and report.kind != ENDED):
             settle(row, report.id_tag, verdict)
             row.problems = [one for one in row.problems if one not in (Problem.REFUSED_CARD, Problem.NO_CARD)]
             if verdict.status != "Accepted":
                 flag(row, Problem.REFUSED_CARD)
-        if report.trigger == STOP_AUTHORIZED:
-            row.stop_id_tag = report.id_tag
         return Judged(cards.said(verdict))
 
     def _say(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:

@@ -16,6 +16,7 @@ from stations.models import (
     CardOffer,
     Connector,
     Correction,
+    Deviation,
     Frame,
     MeterSample,
     SecurityEvent,
@@ -40,6 +41,7 @@ CLOSING_FIELDS = (
     "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
     "reviewed_at", "closed_by_hand", "void",
 )  # fmt: skip
+_FELL = frozenset({str(Transaction.Problem.NEGATIVE), str(Transaction.Problem.METER_FELL)})
 _TRANSACTION_COLUMNS = [field.attname for field in Transaction._meta.concrete_fields]
 
 
@@ -61,6 +63,8 @@ def transactions(book: Book) -> None:
             started=known.started_at, ended=ended, meter_start=known.meter_start, meter_last=known.meter_last,
             meter_stop=event.meter_stop, power=known.power, clock_wrong=clock_wrong or Transaction.Problem.CLOCK in known.problems,
         )  # fmt: skip
+        if problems & _FELL - set(known.problems):
+            book.manners.note(known.station_id, Deviation.Kind.METER, entry.action, "", entry.at)
         if known.closed_by_hand:
             # It has ended, after all, and there; a decision that nothing is settled was made without knowing that.
             problems -= {str(Transaction.Problem.NOT_ENDED), str(Transaction.Problem.BEYOND_END)}

@@ -12,26 +12,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="deviation",
             name="kind",
-            field=models.CharField(
-                choices=[
-                    ("mended", "Breaks the schema, but is understood"),
-                    ("refused", "Answered with an error"),
-                    ("unreadable", "Is no OCPP message"),
-                    ("stray", "An answer to nothing we asked"),
-                    ("unknown_transaction", "Names a transaction that it never began"),
-                    ("clock", "Its time is impossible or has no zone"),
-                    ("bad_answer", "Its answer makes no sense"),
-                    ("repeated", "Sends the same report again and again"),
-                    ("reconnects", "Connects anew within a minute"),
-                    ("boots", "Starts again and again"),
-                    ("other_id", "Reports a charge under a wrong id, or none"),
-                    ("reused_id", "Begins a charge with the id of one that is over"),
-                    ("numbering", "Numbers its reports wrongly"),
-                    ("after_end", "Goes on with a charge that it has ended"),
-                    ("no_end", "Begins a charge without ending the one before"),
-                    ("other_end", "Ends a charge again, with another meter"),
-                ],
-                max_length=20,
-            ),
+            field=models.CharField(max_length=20),
         ),
     ]

@@ -29,13 +29,14 @@ class Deviation(models.Model):
         AFTER_END = "after_end", _("Goes on with a charge that it has ended")
         NO_END = "no_end", _("Begins a charge without ending the one before")
         OTHER_END = "other_end", _("Ends a charge again, with another meter")
+        METER = "meter", _("Its meter falls, or is below zero")
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
     read_right = READ_LOGS
 
     station = models.ForeignKey(Station, models.CASCADE, related_name="deviations")
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20)  # a Kind: not its choices, so that a further one changes no table
     # The message; empty for what is none, or none that OCPP knows
     action = models.CharField(max_length=40, blank=True)
     # What exactly, of the latest one; from our own words and the schema's
@@ -49,6 +50,9 @@ class Deviation(models.Model):
     class Meta:
         ordering = ["-last_at", "-pk"]
         constraints = [models.UniqueConstraint(fields=["station", "kind", "action"], name="deviation_once_per_message")]
+
+    def get_kind_display(self) -> str:
+        return str(self.Kind(self.kind).label)
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.action}".strip()

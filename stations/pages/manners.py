@@ -86,6 +86,10 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("The end that it told first stands. The other one waits in the inbox."),
         lazy("Compare both in the inbox, and correct the charge where the second is right."),
     ),
+    Kind.METER: (
+        lazy("A meter only ever counts up. Charges in which it fell are flagged and wait in the inbox; no energy is taken back."),
+        lazy("Compare the values of the charge with the meter's display, and have the meter checked."),
+    ),
     Kind.NO_END: (
         lazy("The charge before stays open and waits in the inbox, until its end comes or somebody puts it in."),
         lazy("Look in the inbox. If it happens often, the station loses its memory: check its supply of power."),

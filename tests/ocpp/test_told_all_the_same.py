@@ -1,0 +1,78 @@
+"""What stations tell otherwise than OCPP has it counts all the same where its meaning is plain, and their page says what was wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stations.models import Station, Transaction
+from tests.ocpp.conftest import Gateway, Wire
+from tests.ocpp.test_manners import noticed
+from tests.ocpp.test_messages import now as now16
+from tests.ocpp.test_messages import start, stop
+from tests.ocpp.test_transactions201 import EVSE, TOKEN, now, one, tell, value
+
+pytestmark = pytest.mark.engines
+STRANGER = {"idToken": "DEADBEEF", "type": "ISO14443"}
+
+
+@pytest.fixture
+def wire(gateway: Gateway) -> Wire:
+    """LUM-0001, connected, speaking 2.0.1."""
+    return gateway.connect(subprotocols=["ocpp2.0.1"])
+
+
+# -- who pays -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_card_that_only_stops_never_pays(wire: Wire) -> None:
+    tell(wire, "Started", 0, value(0, "Transaction.Begin"), evse=EVSE, idToken=STRANGER, offline=True, at=now(hours=-1))
+    tell(wire, "Updated", 1, value(9000), triggerReason="StopAuthorized", idToken=TOKEN)
+    tell(wire, "Ended", 2, value(9000, "Transaction.End"), triggerReason="StopAuthorized", idToken=TOKEN)
+    row = one()
+    assert (row.id_tag, row.verdict, row.problems) == ("DEADBEEF", "Invalid", ["refused_card"])
+    assert row.stop_id_tag == TOKEN["idToken"]
+
+
+def test_nobody_pays_where_the_only_card_stopped(wire: Wire) -> None:
+    tell(wire, "Started", 0, value(0, "Transaction.Begin"), evse=EVSE, at=now(hours=-1))
+    tell(wire, "Ended", 1, value(9000, "Transaction.End"), triggerReason="StopAuthorized", idToken=TOKEN)
+    row = one()
+    assert (row.id_tag, row.verdict, row.problems, row.stop_id_tag) == ("", "", ["no_card"], TOKEN["idToken"])
+
+
+# -- clocks and meters --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("year", ["1970", "2035"])
+def test_an_impossible_time_is_told_whatever_message_it_stands_in(year: str, gateway: Gateway) -> None:
+    wire, at = gateway.connect(), f"{year}-01-01T00:00:10Z"
+    transaction = start(wire, at=at)["transactionId"]
+    sampled = {"timestamp": at, "sampledValue": [{"value": "1500"}]}
+    wire.call("MeterValues", {"connectorId": 1, "transactionId": transaction, "meterValue": [sampled]})
+    stop(wire, transaction, 1600, at)
+    wire.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": at})
+    assert {action for kind, action in noticed() if kind == "clock"} == {
+        "StartTransaction", "MeterValues", "StopTransaction", "StatusNotification",
+    }  # fmt: skip
+    wire.close()
+    Station.objects.update(clock_offset=None)
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    tell(wire, "Started", 0, evse=EVSE, at=at)
+    assert ("clock", "TransactionEvent") in noticed()
+    assert abs(Station.objects.get(identity="LUM-0001").clock_offset or 0) > 1e8
+    tell(wire, "Updated", 1)
+    wire.call("Heartbeat", {})
+    assert abs(Station.objects.get(identity="LUM-0001").clock_offset or 0) < 60
+
+
+def test_a_falling_meter_is_told_of_the_station(gateway: Gateway) -> None:
+    wire = gateway.connect()
+    transaction = start(wire, at=now16(hours=-1))["transactionId"]
+    for wh in ("3000", "2000"):
+        sampled = {"timestamp": now16(), "sampledValue": [{"value": wh}]}
+        wire.call("MeterValues", {"connectorId": 1, "transactionId": transaction, "meterValue": [sampled]})
+    stop(wire, transaction, -4)
+    assert {key for key in noticed() if key[0] == "meter"} == {("meter", "MeterValues"), ("meter", "StopTransaction")}
+    assert "negative" in Transaction.objects.get().problems
