@@ -19,7 +19,7 @@ from stations.gateway.entries import Entry, Received
 from stations.models import Command, ConfigurationChange, DeviceEvent, DeviceMonitor, DeviceReport, DeviceVariable, Station
 from stations.models.device import ACTUAL
 from stations.ocpp import masking
-from stations.ocpp.device_model import LONGEST, can_be_named
+from stations.ocpp.device_model import LONGEST, NO_NAME, can_be_named
 from stations.ocpp.events import ModelReport, MonitorReport, MonitorTold, Told
 from stations.ocpp.intents import ACCEPTED, ClearMonitors, Configure, ConfigureMany, SetMonitor
 from stations.ocpp.reading import clean
@@ -61,10 +61,10 @@ def model_reported(entries: Sequence[Received], changed: set[int]) -> dict[Entry
         assert isinstance(event, ModelReport)
         if report.base == DeviceReport.Base.MONITORS:
             continue
-        named = [one for one in event.told if can_be_named(one.variable)]
+        told = [one for one in event.told if can_be_named(one.variable)]
         report.told += len(event.told)
-        report.left_out += len(event.told) - len(named)
-        found[entry.state.station_id] += [(report, one, entry.at) for one in named]
+        _leave_out(entry, report, len(event.told) - len(told))
+        found[entry.state.station_id] += [(report, one, entry.at) for one in told]
         changed.add(entry.state.station_id)
     if found:
         _keep_told(found)
@@ -82,12 +82,21 @@ def monitors_reported(entries: Sequence[Received], changed: set[int]) -> dict[En
         if report.base != DeviceReport.Base.MONITORS:
             continue
         report.told += len(event.monitors)
-        found[entry.state.station_id] += [(report, one, entry.at) for one in event.monitors if can_be_named(one.variable) and one.id >= 0]
+        told = [one for one in event.monitors if can_be_named(one.variable) and one.id >= 0]
+        _leave_out(entry, report, len(event.monitors) - len(told))
+        found[entry.state.station_id] += [(report, one, entry.at) for one in told]
         changed.add(entry.state.station_id)
     if found:
         _keep_monitors(found)
     _finish([report for _entry, report in reports])
     return dict.fromkeys(entries, Done())
+
+
+def _leave_out(entry: Received, report: DeviceReport, count: int) -> None:
+    """What has no name that can be said. It is told of the station, too."""
+    if count:
+        report.left_out += count
+        entry.faults.append(f"{count}: {NO_NAME}")
 
 
 def _parts(entries: Sequence[Received]) -> list[tuple[Received, DeviceReport]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stations.gateway.device import keep_newest, shown
 from stations.gateway.entries import Entry, Received
 from stations.models import DeviceEvent, DeviceMonitor
-from stations.ocpp.device_model import PROBLEMS, can_be_named, error_code, is_problem
+from stations.ocpp.device_model import NO_NAME, PROBLEMS, error_code, is_problem, named
 from stations.ocpp.events import Notice, Noticed, Status
 from stations.ocpp.numbering import number
 from stations.ocpp.replies import Done, Reply
@@ -26,15 +26,16 @@ def noticed(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply
         assert isinstance(event, Noticed)
         changed.add(station)
         for one in event.notices[: DeviceEvent.MOST]:
-            if can_be_named(one.variable) and one.id >= 0:
-                variable = one.variable
-                found.append((station, one, DeviceEvent(
-                    station_id=station, event_id=one.id, at=effective(one.at.at, entry.at) or entry.at, received_at=entry.at,
-                    trigger=one.trigger, kind=one.kind, key=str(variable), component=variable.component, evse=variable.evse,
-                    connector=variable.connector, value=shown(variable, one.value), cause=one.cause, tech_code=one.tech_code,
-                    tech_info=shown(variable, one.tech_info), cleared=one.cleared, transaction_id=one.transaction_id,
-                    monitor_id=one.monitor, severity=one.severity,
-                )))  # fmt: skip
+            variable = named(one.variable)
+            if variable != one.variable:
+                entry.faults.append(f"eventData: {NO_NAME}")
+            found.append((station, one, DeviceEvent(
+                station_id=station, event_id=max(one.id, 0), at=effective(one.at.at, entry.at) or entry.at, received_at=entry.at,
+                trigger=one.trigger, kind=one.kind, key=str(variable), component=variable.component, evse=variable.evse,
+                connector=variable.connector, value=shown(variable, one.value), cause=one.cause, tech_code=one.tech_code,
+                tech_info=shown(variable, one.tech_info), cleared=one.cleared, transaction_id=one.transaction_id,
+                monitor_id=one.monitor, severity=one.severity,
+            )))  # fmt: skip
     if found:
         _learn_of_monitors(found)
         _settle(found)

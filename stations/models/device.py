@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from stations.models.infrastructure import Station
 from stations.models.operation import Command
+from stations.ocpp.variables import LONGEST_KEY
 from tenancy.rights import READ_CONFIGURATION, VisibleQuerySet
 
-LONGEST_KEY = 220  # characters of the name of a variable, see stations.ocpp.variables
 ACTUAL = "Actual"
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from stations.ocpp.events import Event, ModelReport, MonitorReport, MonitorTold, Notice, Noticed, Payload, Status, Told
-from stations.ocpp.numbering import number
+from stations.ocpp.numbering import MOST_EVSES, MOST_PER_EVSE, number
 from stations.ocpp.reading import LARGEST, clean, reported
-from stations.ocpp.variables import Variable
+from stations.ocpp.variables import LONGEST_KEY, LONGEST_NAME, Variable
 
 LONGEST = 2500  # characters of a value
 # ConnectorStatusEnumType: what AvailabilityState may say
@@ -113,7 +113,21 @@ def error_code(component: str) -> str:
     return _CODES.get(component, "OtherError")
 
 
+NO_NAME = "no legal name"  # what of a message is not kept as it came, and why
+
+
 def can_be_named(variable: Variable) -> bool:
     """Whether its name can be written as one text and read again; what else a station makes up is not kept."""
     text = str(variable)
-    return text.isprintable() and Variable.parse(text) == variable
+    return len(text) <= LONGEST_KEY and text.isprintable() and Variable.parse(text) == variable
+
+
+def named(variable: Variable) -> Variable:
+    """It, or where it cannot be named, the like that can: what is alarming is kept whatever it is called."""
+    if can_be_named(variable):
+        return variable
+    words = ("".join(one for one in text if one.isprintable() and one not in ":@/%")[:LONGEST_NAME] for text in variable[:4])
+    component, name, component_instance, instance = words
+    evse = variable.evse if 0 <= variable.evse <= MOST_EVSES else 0
+    connector = variable.connector if evse and 0 <= variable.connector <= MOST_PER_EVSE else 0
+    return Variable(component or "?", name or "?", component_instance, instance, evse, connector)

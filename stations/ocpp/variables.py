@@ -2,18 +2,23 @@
 
 Component/Variable
 Component:instance@evse.connector/Variable:instance
+
+What stands between the parts may be in a name too (identifierString has ":" and "@"): it is written there as in an address, "%3A".
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any, NamedTuple, Self
+from urllib.parse import unquote
 
 from stations.ocpp.events import Payload
 
+LONGEST_KEY = 220  # characters of the whole name as it is kept
+LONGEST_NAME = 50
 _FORM = re.compile(
-    r"(?P<component>[^/:@]{1,50})(?::(?P<component_instance>[^/@]{1,50}))?(?:@(?P<evse>\d{1,3})(?:\.(?P<connector>\d{1,3}))?)?"
-    r"/(?P<variable>[^/:@]{1,50})(?::(?P<instance>.{1,50}))?"
+    r"(?P<component>[^/:@]{1,150})(?::(?P<component_instance>[^/@]{1,150}))?(?:@(?P<evse>\d{1,3})(?:\.(?P<connector>\d{1,3}))?)?"
+    r"/(?P<variable>[^/:@]{1,150})(?::(?P<instance>.{1,150}))?"
 )
 
 
@@ -29,7 +34,8 @@ class Variable(NamedTuple):
 
     def __str__(self) -> str:
         at = f"@{self.evse}" + (f".{self.connector}" if self.connector else "") if self.evse else ""
-        return f"{_with(self.component, self.component_instance)}{at}/{_with(self.name, self.instance)}"
+        component = _with(_escaped(self.component, ":@/"), _escaped(self.component_instance, "@/"))
+        return f"{component}{at}/{_with(_escaped(self.name, ':@/'), _escaped(self.instance, ''))}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -38,7 +44,11 @@ class Variable(NamedTuple):
         if not found:
             return None
         evse, connector = int(found["evse"] or 0), int(found["connector"] or 0)
-        return cls(found["component"], found["variable"], found["component_instance"] or "", found["instance"] or "", evse, connector)
+        names = ("component", "variable", "component_instance", "instance")
+        component, variable, component_instance, instance = (unquote(found[name] or "") for name in names)
+        if max(map(len, (component, variable, component_instance, instance))) > LONGEST_NAME:
+            return None
+        return cls(component, variable, component_instance, instance, evse, connector)
 
     @classmethod
     def read(cls, payload: Payload) -> Self:
@@ -55,6 +65,13 @@ class Variable(NamedTuple):
         if self.evse:
             component["evse"] = {"id": self.evse} | ({"connectorId": self.connector} if self.connector else {})
         return {"component": component, "variable": {"name": self.name} | ({"instance": self.instance} if self.instance else {})}
+
+
+def _escaped(text: str, between: str) -> str:
+    """With what would be read as the end of the name, and "%" itself, as in an address."""
+    if not any(one in text for one in f"%{between}"):
+        return text
+    return "".join(f"%{ord(one):02X}" if one == "%" or one in between else one for one in text)
 
 
 def _with(name: str, instance: str) -> str:

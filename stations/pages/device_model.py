@@ -137,6 +137,8 @@ class Progress(NamedTuple):
         said = f"{said}, {ngettext('%d part', '%d parts', parts) % parts}"
         if report.left_out:
             said += " · " + ngettext("%d of them is not kept", "%d of them are not kept", report.left_out) % report.left_out
+            most = DeviceVariable.MOST if report.base != report.Base.MONITORS else DeviceMonitor.MOST
+            said += f": {_('the portal keeps %d of a station') % most if told > most else _('OCPP allows no such names')}"
         if report.finished_at:
             return cls(report, explain.AVAILABLE, _("Read"), said)
         if missing := report.missing_parts:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from stations.actions.manners import forget_deviations
 from stations.models import Deviation, Station
+from stations.ocpp.device_model import NO_NAME
 from stations.pages.sheet import sheet_context
 from stations.pages.station_list import user_of
 from tenancy.links import link
@@ -102,6 +103,7 @@ KEYWORDS: dict[str, Text] = {
     "maxLength": lazy("is too long"),
     "enum": lazy("is a word that OCPP does not have"),
     "minItems": lazy("is empty"),
+    NO_NAME: lazy("without a name that OCPP allows: only alarms are kept of it"),
     "maxItems": lazy("has too many entries"),
 }
 

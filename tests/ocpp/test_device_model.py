@@ -81,7 +81,7 @@ def values(station: Station) -> dict[str, str]:
 def test_b07_a_base_report_becomes_the_device_model(station: Station, wire: Wire) -> None:
     interval = told("OCPPCommCtrlr", "HeartbeatInterval", "300", dataType="integer", unit="s", minLimit=1, maxLimit=86400)
     password = told("SecurityCtrlr", "BasicAuthPassword", "never-tell-this-0", mutability="WriteOnly")
-    strange = told("A/B", "C", "1")
+    strange = told("A\u200b", "C", "1")
     found = full_report(station, wire, [interval, password, strange], [told("Connector", "Available", "true", 1), told("X", "Old", "1")])
     assert found.finished_at
     assert (found.told, found.left_out, found.base) == (5, 1, "FullInventory")

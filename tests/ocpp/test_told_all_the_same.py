@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from stations.models import Station, Transaction
+from stations.models import DeviceEvent, Station, Transaction
+from stations.ocpp import masking
+from stations.ocpp.variables import Variable
 from tests.ocpp.conftest import Gateway, Wire
 from tests.ocpp.test_manners import noticed
 from tests.ocpp.test_messages import now as now16
@@ -76,3 +78,35 @@ def test_a_falling_meter_is_told_of_the_station(gateway: Gateway) -> None:
     stop(wire, transaction, -4)
     assert {key for key in noticed() if key[0] == "meter"} == {("meter", "MeterValues"), ("meter", "StopTransaction")}
     assert "negative" in Transaction.objects.get().problems
+
+
+# -- the device model ---------------------------------------------------------------------------------------------------------------------
+
+ALARM = {
+    "eventId": 1, "trigger": "Alerting", "actualValue": "true", "eventNotificationType": "HardWiredNotification",
+    "component": {"name": "RCD"}, "variable": {"name": "Problem"}, "timestamp": "2026-01-02T03:04:05Z",
+}  # fmt: skip
+
+
+def alarm(wire: Wire, *told: dict[str, Any], **more: Any) -> Any:
+    return wire.call("NotifyEvent", {"generatedAt": now(), "seqNo": 0, "eventData": [ALARM | one for one in told]} | more)
+
+
+@pytest.mark.parametrize("key", ["Meter:A", "Relay@2", "a%3Ab", "K/1", "100%", "::@@//%%"])
+def test_names_are_written_as_one_text_and_read_again(key: str) -> None:
+    for variable in (Variable(key, key), Variable(key, key, key, key, 3, 2), Variable("A", "B", key), Variable("A", "B", "", key)):
+        assert Variable.parse(str(variable)) == variable
+    assert not masking.is_secret("A/B")
+    assert masking.is_secret(str(Variable("x:Pin", "B")))
+
+
+def test_an_alarm_is_kept_whatever_its_component_is_called(wire: Wire) -> None:
+    place = {"evse": {"id": 1, "connectorId": 1}}
+    strange = ({"name": "Meter:A"}, {"name": "Relay@2"}, {"name": "PowerContactor", "instance": "K1/K2", **place}, {"name": "\u200b"})
+    assert alarm(wire, *({"component": one, "eventId": number} for number, one in enumerate(strange))) == {}
+    kept = [(row.component, row.key, row.connector, row.stands) for row in DeviceEvent.objects.order_by("event_id")]
+    assert kept == [
+        ("Meter:A", "Meter%3AA/Problem", 0, True), ("Relay@2", "Relay%402/Problem", 0, True),
+        ("PowerContactor", "PowerContactor:K1%2FK2@1.1/Problem", 1, True), ("?", "?/Problem", 0, True),
+    ]  # fmt: skip
+    assert noticed() == {("mended", "NotifyEvent"): 1}
