@@ -117,7 +117,9 @@ class Book:
         answers: dict[Entry, Reply | _Begun | str | None] = {}
         for entry in received:
             self._hear(entry.state, entry.at)
-            if isinstance(entry.event, events.Started | events.Ended | events.TransactionReport) and not getattr(entry.event, "offline", False):
+            if isinstance(entry.event, events.Started | events.Ended | events.TransactionReport) and not getattr(
+                entry.event, "offline", False
+            ):
                 self._see_told(entry, entry.event.at.at)
             answers[entry] = self._one(entry)
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))

@@ -13,8 +13,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from stations.ocpp import commands, registers, schemas
+from stations.ocpp import commands, mending, registers, schemas
 from stations.ocpp.events import (
+    OCCUPIED,
     Boot,
     CardOffered,
     CertificateWanted,
@@ -101,6 +102,9 @@ def _mend(action: str, payload: Payload) -> Payload:
         del payload["reservationId"]
     if action == "StopTransaction":
         _mend_stop(payload)
+    occupied = action == "StatusNotification" and str(payload.get("status")).strip().casefold() == OCCUPIED.casefold()
+    if occupied:  # a word of 2.0.1
+        payload["status"] = "Preparing"
     if action == "StatusNotification":
         _mend_status(payload)
     if action == "MeterValues" and isinstance(payload.get("meterValue"), list | dict) and payload["meterValue"]:
@@ -110,13 +114,15 @@ def _mend(action: str, payload: Payload) -> Payload:
     checker = schemas.validator(VERSION, action)
     assert checker is not None
     drop_unknown(checker, payload)
+    if action == "BootNotification":
+        mending.clip(checker, payload)
     if action == "MeterValues" and payload.get("meterValue") == [{"timestamp": "", "sampledValue": []}]:
         payload["meterValue"] = []
         if isinstance(payload.get("connectorId"), int):
             return payload
     worst = next(checker.iter_errors(payload), None)
     if worst is None:
-        return payload
+        return payload | {"status": OCCUPIED} if occupied else payload
     raise refusal(action, worst)
 
 

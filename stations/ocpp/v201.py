@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from stations.ocpp import commands, device_model, schemas, smart201
+from stations.ocpp import commands, device_model, mending, schemas, smart201
 from stations.ocpp.events import (
     AskedCertificate,
     Boot,
@@ -53,7 +53,6 @@ from stations.ocpp.reading import (
     number,
     refusal,
     reported,
-    spelled_as,
     vendor_data,
     whole,
 )
@@ -69,6 +68,7 @@ COMMANDS = frozenset({
     "SetDisplayMessage", "SetMonitoringBase", "SetMonitoringLevel", "SetNetworkProfile", "SetVariableMonitoring", "SetVariables",
     "TriggerMessage", "UnlockConnector", "UnpublishFirmware", "UpdateFirmware",
 })  # fmt: skip
+NOT_NUMBERED = -1  # as seqNo, where a report of a transaction has none
 # As OCPP-J 2.0.1 §4.3 spells what OCPP-J 1.6 spells otherwise
 _CODES = {"FormationViolation": "FormatViolation", "OccurenceConstraintViolation": "OccurrenceConstraintViolation"}
 
@@ -104,10 +104,8 @@ class V201:
             if key in payload and number(payload[key]) == whole(payload[key]):
                 payload[key] = whole(payload[key])
         drop_unknown(checker, payload)
-        _respell(checker, payload)
-        why = payload.get("triggerReason") if action == "TransactionEvent" else None
-        if action == "TransactionEvent":
-            _mend_transaction(checker, payload)
+        mending.respell(checker, payload)
+        meant = self._mend_words(checker, action, payload)
         if action in ("MeterValues", "TransactionEvent") and "meterValue" in payload:
             kept = self._good_values(payload["meterValue"])
             payload["meterValue"] = kept or [{"timestamp": "", "sampledValue": [{"value": 0}]}]
@@ -117,8 +115,28 @@ class V201:
         else:
             worst = next(checker.iter_errors(payload), None)
         if worst is None:
-            return payload | ({"triggerReason": clean(why, 50)} if isinstance(why, str) else {})
+            return payload | meant
         raise refusal(action, worst)
+
+    def _mend_words(self, checker: jsonschema_rs.Validator, action: str, payload: Payload) -> Payload:
+        """What is worth more than how it is told; gives the words that only the schema must not see."""
+        meant: Payload = {}
+        if action in ("Authorize", "TransactionEvent"):
+            mending.token(checker, payload)
+        if action == "TransactionEvent":
+            meant = {"triggerReason": clean(why, 50)} if isinstance(why := payload.get("triggerReason"), str) else {}
+            payload.setdefault("seqNo", NOT_NUMBERED)
+            _mend_transaction(checker, payload)
+        elif action == "BootNotification":
+            mending.boot(self.VERSION, payload)
+            mending.clip(checker, payload)
+        elif action in mending.LISTS:
+            mending.entries(checker, action, payload)
+        elif action in ("StatusNotification", "SecurityEventNotification"):
+            payload.setdefault("timestamp", "")
+            mending.clip(checker, payload)
+            meant = {"connectorStatus": finer} if (finer := mending.status(payload)) else {}
+        return meant
 
     def _good_values(self, entries: Any) -> list[Payload]:
         checker = schemas.validator(self.VERSION, "MeterValues")
@@ -159,53 +177,24 @@ def _mend_sampled(sampled: Payload) -> Payload:
     return {key: value for key, value in sampled.items() if value not in (None, "")} | {"value": number(sampled.get("value"))}
 
 
-def _respell(checker: jsonschema_rs.Validator, payload: Payload) -> None:
-    """Words that OCPP has with other capitals, at any depth."""
-    for error in list(itertools.islice(checker.iter_errors(payload), MOST_MENDED)):
-        word, path = error.instance, list(error.instance_path)
-        if error.kind.name == "enum" and isinstance(word, str) and path:
-            known = error.kind.as_dict()["options"]
-            if right := spelled_as(word, known):
-                _holder(payload, path)[path[-1]] = right
-
-
 def _mend_transaction(checker: jsonschema_rs.Validator, payload: Payload) -> None:
     """A report of a transaction is worth more than what is said beside it: what breaks the schema there is left out, and why it is sent
     may be anything."""
-    for error in list(itertools.islice(checker.iter_errors(payload), MOST_MENDED)):
+    for error in mending.faults(checker, payload):
         path = list(error.instance_path)
         if path[:1] == ["triggerReason"] or (not path and "triggerReason" not in payload):
             payload["triggerReason"] = "AbnormalCondition"
         elif path[:2] == ["transactionInfo", "stoppedReason"]:
             payload["transactionInfo"]["stoppedReason"] = "Other"
-        elif path[:1] == ["idToken"] and _is_token(payload.get("idToken")) and _lacks_type(payload["idToken"], path):
-            payload["idToken"]["type"] = "Central"
         elif path[:1] and path[0] in _BESIDE:
             payload.pop(str(path[0]), None)
         elif path[:1] == ["transactionInfo"] and path[1:2] and path[1] in _BESIDE_INFO:
             payload["transactionInfo"].pop(str(path[1]), None)
 
 
-def _is_token(token: Any) -> bool:
-    return isinstance(token, dict) and isinstance(token.get("idToken"), str) and len(token["idToken"]) <= 36
-
-
-def _lacks_type(token: Payload, path: list[Any]) -> bool:
-    """Whether what is wrong with it is the word for its kind."""
-    return path == ["idToken", "type"] or (path == ["idToken"] and "type" not in token)
-
-
-def _holder(payload: Payload, path: list[Any]) -> Any:
-    found: Any = payload
-    for step in path[:-1]:
-        found = found[step]
-    return found
-
-
 # Fields of a TransactionEvent, and of its transactionInfo, without which it still tells what was charged
 _BESIDE = frozenset({"offline", "numberOfPhasesUsed", "cableMaxCurrent", "reservationId", "idToken", "evse"})
 _BESIDE_INFO = frozenset({"chargingState", "timeSpentCharging", "remoteStartId"})
-MOST_MENDED = 100  # faults of one message
 
 
 def id_token_info(card: Card) -> Payload:
@@ -320,7 +309,13 @@ _READERS: dict[str, Callable[[Payload], Event]] = {
         clean(p["type"], 50), clean(p.get("techInfo", ""), 255), reported(p["timestamp"])
     ),
     "StatusNotification": lambda p: Status(
-        connector_number(p["evseId"], p["connectorId"]), p["connectorStatus"], "", "", "", "", reported(p["timestamp"])
+        connector_number(p["evseId"], p["connectorId"]),
+        p["connectorStatus"],
+        "",
+        "",
+        "",
+        "",
+        reported(p["timestamp"]) if p["timestamp"] else None,
     ),
     "TransactionEvent": _transaction,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stations.models import DeviceEvent, Station, Transaction
+from stations.models import Connector, DeviceEvent, Station, Transaction
 from stations.ocpp import masking
 from stations.ocpp.variables import Variable
 from tests.ocpp.conftest import Gateway, Wire
@@ -110,3 +110,52 @@ def test_an_alarm_is_kept_whatever_its_component_is_called(wire: Wire) -> None:
         ("PowerContactor", "PowerContactor:K1%2FK2@1.1/Problem", 1, True), ("?", "?/Problem", 0, True),
     ]  # fmt: skip
     assert noticed() == {("mended", "NotifyEvent"): 1}
+
+
+def test_one_malformed_alarm_costs_no_other(wire: Wire) -> None:
+    untold = {name: None for name in ("eventNotificationType", "trigger")}
+    assert alarm(wire, {"eventId": 1}, {"eventId": 2, "actualValue": True} | untold, {"eventId": 3, "component": "RCD"}) == {}
+    assert alarm(wire, {"eventId": 4, "trigger": "Alert", "techCode": 7, "techInfo": "x" * 900}) == {}
+    assert wire.call("NotifyEvent", {"eventData": [ALARM | {"eventId": 5}]}) == {}
+    assert list(DeviceEvent.objects.order_by("event_id").values_list("event_id", "value", "tech_code")) == [
+        (1, "true", ""), (2, "true", ""), (4, "true", "7"), (5, "true", ""),
+    ]  # fmt: skip
+    assert alarm(wire, {"component": "RCD"}) == "TypeConstraintViolation"
+    assert noticed() == {("mended", "NotifyEvent"): 3, ("refused", "NotifyEvent"): 1}
+
+
+# -- words --------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token", [TOKEN["idToken"], {"idToken": TOKEN["idToken"]}, {"idToken": TOKEN["idToken"], "type": "RFID"}])
+def test_a_card_whose_type_is_not_told(token: Any, wire: Wire) -> None:
+    for answer in (wire.call("Authorize", {"idToken": token}), tell(wire, "Started", 0, evse=EVSE, idToken=token)):
+        assert answer["idTokenInfo"]["status"] == "Accepted"
+    assert one().id_tag == TOKEN["idToken"]
+    assert noticed() == {("mended", "Authorize"): 1, ("mended", "TransactionEvent"): 1}
+
+
+@pytest.mark.parametrize("more", [{}, {"reason": "Foo"}])
+def test_a_station_may_start_whatever_it_says_of_why_and_who_made_it(more: dict[str, Any], gateway: Gateway) -> None:
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    told = {"vendorName": "V" * 60, "model": "M" * 30, "firmwareVersion": "f" * 60}
+    assert wire.call("BootNotification", {"chargingStation": told} | more)["status"] == "Accepted"
+    assert Station.objects.get(identity="LUM-0001").vendor == "V" * 50
+    wire = gateway.connect()
+    assert wire.call("BootNotification", {"chargePointVendor": "W" * 40, "chargePointModel": "M"})["status"] == "Accepted"
+    assert Station.objects.get(identity="LUM-0001").vendor == "W" * 20
+    assert noticed()["mended", "BootNotification"] == 2
+
+
+def test_a_status_in_the_words_of_the_other_version(wire: Wire, gateway: Gateway) -> None:
+    def shown() -> str:
+        return Connector.objects.get(station__identity="LUM-0001", number=1).status
+
+    assert wire.call("StatusNotification", {"connectorStatus": "charging", "evseId": 1, "connectorId": 1}) == {}
+    assert shown() == "Charging"
+    assert wire.call("StatusNotification", {"connectorStatus": "Available", "evseId": 1, "connectorId": 1}) == {}
+    assert shown() == "Available"
+    old = gateway.connect()
+    assert old.call("StatusNotification", {"connectorId": 1, "status": "Occupied", "errorCode": "NoError"}) == {}
+    assert shown() == "Preparing"
+    assert noticed()["mended", "StatusNotification"] == 3
