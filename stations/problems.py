@@ -63,6 +63,10 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("The station has not reported one reading of its meter."),
         lazy("How much was charged is not known. Read the meter, then correct it; and let the station measure at start and end."),
     ),
+    Problem.ADDED_UP: (
+        lazy("The station told no meter of the whole connector: its energy is added up from values per phase, or per interval."),
+        lazy("What flowed before the first value is missing. Compare with the meter's display, then confirm or correct it."),
+    ),
     Problem.NO_CARD: (
         lazy("It ended without anybody having held a card to the station."),
         lazy("Nobody can be asked to pay. Where everybody may charge, set the access mode to open; else look why the station gave energy."),

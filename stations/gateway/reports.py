@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from stations import hooks
-from stations.gateway import bulk, cards, writing
+from stations.gateway import added_up, bulk, cards, writing
 from stations.gateway.courses import (
     IN_USE,
     NO_AUTHORIZATION,
@@ -69,16 +69,18 @@ class Reports:
         self.ended: dict[_Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
         self.mended: set[_Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
+        self.unmetered: set[_Key] = set()  # ended without one register of the whole connector
         self.unended: set[_Key] = set()  # ended after another had begun at their connector
         self.keys: dict[_Key, int] = {}  # primary keys of rows to come
         self.uncarded: dict[int, hooks.Verdict] = {}
+        self.spellings: dict[_Key, str] = {}  # by the id in small letters, as it was told first
         self.charges: set[Received] = set()  # whose card would be the one that charges
 
     # -- reading ---------------------------------------------------------------------------------------------------------------------
 
     def read(self, entries: Sequence[Received]) -> list[tuple[Received, str]]:
         """Find the transactions that these reports are of; the cards in them that nobody has judged yet."""
-        every = [(entry, entry.event) for entry in entries if isinstance(entry.event, TransactionReport)]
+        every = [(entry, self._spelled(entry, entry.event)) for entry in entries if isinstance(entry.event, TransactionReport)]
         reports = [(entry, report) for entry, report in every if report.transaction_id]
         offered = [(entry, report.id_tag) for entry, report in every if card(report) and not report.transaction_id]
         whole: dict[_Key, Received] = {}
@@ -95,7 +97,9 @@ class Reports:
                 course.states.add(entry.state)
         if not whole:
             return offered
-        found = Transaction.objects.filter(station__in={s for s, _t in whole}, transaction_id__in={t for _s, t in whole}).order_by()
+        ids = {spelling for _station, told in whole for spelling in (told, told.lower(), told.upper())}
+        found = list(Transaction.objects.filter(station__in={station for station, _told in whole}, transaction_id__in=ids).order_by())
+        reports = self._as_first_told(reports, whole, found)
         for row in found:
             key = (row.station_id, row.transaction_id)
             if key in whole:
@@ -115,6 +119,36 @@ class Reports:
                 if report.trigger != STOP_AUTHORIZED and (report.kind != ENDED or known is None or not known.row or not known.row.id_tag):
                     self.charges.add(entry)
         return offered
+
+    def _spelled(self, entry: Received, report: TransactionReport) -> TransactionReport:
+        """With the id as the station told it first: capitals do not matter in one (identifierString)."""
+        told, state = report.transaction_id, entry.state
+        if told in state.open or told.lower() == told.upper():
+            return report
+        folded = told.casefold()
+        before = next((known for known in state.open if known.casefold() == folded), told)
+        first = self.spellings.setdefault((state.station_id, folded), before)
+        if first != told:
+            report = entry.event = report._replace(transaction_id=first)
+        return report
+
+    def _as_first_told(
+        self, reports: list[tuple[Received, TransactionReport]], whole: dict[_Key, Received], found: Sequence[Transaction]
+    ) -> list[tuple[Received, TransactionReport]]:
+        """The same for what is over: `whole` has the ids of `found` where these differ in capitals only."""
+        known = {(row.station_id, row.transaction_id) for row in found}
+        folded = {(station, told.casefold()): (station, told) for station, told in whole.keys() - known}
+        other = {folded[key[0], key[1].casefold()]: key for key in known if (key[0], key[1].casefold()) in folded}
+        if not other:
+            return reports
+        for told, first in other.items():
+            whole[first] = whole.pop(told)
+        said = []
+        for entry, report in reports:
+            if first_told := other.get((entry.state.station_id, report.transaction_id)):
+                report = entry.event = report._replace(transaction_id=first_told[1])
+            said.append((entry, report))
+        return said
 
     def _read_uncarded(self, reports: Sequence[tuple[Received, TransactionReport]]) -> None:
         """Where a transaction ends for which nobody held a card to the station."""
@@ -443,6 +477,8 @@ class Reports:
                 flag(row, Problem.NO_END_METER)
         if meter is None:  # not one register has come
             meter = row.meter_start
+            if not (row.reviewed_at or row.closed_by_hand):
+                self.unmetered.add(key)
             no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
             if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
                 flag(row, Problem.NO_START_METER)
@@ -486,6 +522,7 @@ class Reports:
 
     def write_rows(self) -> None:
         """Everything but the ends, which go into `Book.stopped`."""
+        self._add_up()
         rows = [(course, course.row) for course in self.courses.values() if course.row is not None]
         for course, row in rows:
             row.charging_state, row.last_report, row.missing_reports = course.charging, course.last, course.missing
@@ -511,6 +548,23 @@ class Reports:
                 assert end is not None
                 self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
         bulk.update(Transaction, ("problems",), [(one.pk, judged_again(one)) for one in found if over[one.pk] not in self.ended])
+
+    def _add_up(self) -> None:
+        """The energy of what has ended without a register, where values tell it otherwise."""
+        keys = list(self.unmetered)
+        spans = []
+        for key in keys:
+            row, (report, entry, _meter) = self.courses[key].row, self.ended[key]
+            assert row is not None
+            spans.append(added_up.Span(row.connector_id, row.started_at, effective(report.at.at, entry.at) or entry.at))
+        for key, told in zip(keys, added_up.meters(spans, self.book_of_all.series), strict=True):
+            row = self.courses[key].row
+            if told is None or row is None:
+                continue
+            row.meter_start, row.meter_last = told
+            row.problems = [one for one in row.problems if one not in (Problem.NO_START_METER, Problem.NO_END_METER)]
+            flag(row, Problem.ADDED_UP)
+            self.ended[key] = (*self.ended[key][:2], told[1])
 
     def _flag_overlapping(self) -> None:
         """What ends after another began at its connector is in order where its meter says so: then its end came late. Else the same

@@ -51,8 +51,8 @@ class Deviation(models.Model):
         ordering = ["-last_at", "-pk"]
         constraints = [models.UniqueConstraint(fields=["station", "kind", "action"], name="deviation_once_per_message")]
 
-    def get_kind_display(self) -> str:
-        return str(self.Kind(self.kind).label)
-
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.action}".strip()
+
+    def get_kind_display(self) -> str:
+        return str(self.Kind(self.kind).label)

@@ -6,9 +6,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from stations.models.device import LONGEST_KEY
 from stations.models.infrastructure import Availability, Connector, Station
 from stations.models.operation import Command
+from stations.ocpp.variables import LONGEST_KEY
 from tenancy.rights import READ_CONFIGURATION, VisibleQuerySet
 
 

@@ -34,7 +34,7 @@ def clip(checker: jsonschema_rs.Validator, payload: Payload) -> None:
     for error in faults(checker, payload):
         if error.kind.name == "maxLength":
             path = list(error.instance_path)
-            holder(payload, path)[path[-1]] = error.instance[: error.kind.as_dict()["limit"]]
+            holder(payload, path)[path[-1]] = str(error.instance)[: error.kind.as_dict()["limit"]]
 
 
 def respell(checker: jsonschema_rs.Validator, payload: Payload) -> None:

@@ -113,7 +113,7 @@ def test_an_alarm_is_kept_whatever_its_component_is_called(wire: Wire) -> None:
 
 
 def test_one_malformed_alarm_costs_no_other(wire: Wire) -> None:
-    untold = {name: None for name in ("eventNotificationType", "trigger")}
+    untold = dict.fromkeys(("eventNotificationType", "trigger"))
     assert alarm(wire, {"eventId": 1}, {"eventId": 2, "actualValue": True} | untold, {"eventId": 3, "component": "RCD"}) == {}
     assert alarm(wire, {"eventId": 4, "trigger": "Alert", "techCode": 7, "techInfo": "x" * 900}) == {}
     assert wire.call("NotifyEvent", {"eventData": [ALARM | {"eventId": 5}]}) == {}
@@ -159,3 +159,31 @@ def test_a_status_in_the_words_of_the_other_version(wire: Wire, gateway: Gateway
     assert old.call("StatusNotification", {"connectorId": 1, "status": "Occupied", "errorCode": "NoError"}) == {}
     assert shown() == "Preparing"
     assert noticed()["mended", "StatusNotification"] == 3
+
+
+# -- energy -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_energy_told_per_phase_or_per_interval_is_added_up(wire: Wire) -> None:
+    def phases(wh: float, at: str) -> dict[str, Any]:
+        return {"timestamp": at, "sampledValue": [{"value": wh, "phase": phase} for phase in ("L1", "L2", "L3")]}
+
+    def interval(wh: float, at: str, context: str = "Sample.Periodic") -> dict[str, Any]:
+        return {"timestamp": at, "sampledValue": [{"value": wh, "measurand": "Energy.Active.Import.Interval", "context": context}]}
+
+    begun, later = now(minutes=-30), now(minutes=-20)
+    tell(wire, "Started", 0, phases(100, begun), evse=EVSE, idToken=TOKEN, at=begun)
+    tell(wire, "Ended", 1, phases(2100, later), at=later)
+    assert (one().energy_wh, one().problems) == (6000, ["added_up"])
+    tell(wire, "Started", 0, interval(9000, later), evse=EVSE, idToken=TOKEN, tx="T-2", at=later)
+    tell(wire, "Updated", 1, interval(1000, now(minutes=-10)), interval(900, now(minutes=-9), "Sample.Clock"), tx="T-2")
+    tell(wire, "Ended", 2, interval(1500, now()), tx="T-2")
+    assert (one("T-2").energy_wh, one("T-2").problems) == (2500, ["added_up"])
+
+
+def test_the_capitals_of_an_id_do_not_matter(wire: Wire) -> None:
+    tell(wire, "Started", 0, value(0, "Transaction.Begin"), tx="case", evse=EVSE, idToken=TOKEN)
+    tell(wire, "Updated", 1, value(500), tx="CASE")
+    tell(wire, "Ended", 2, value(900, "Transaction.End"), tx="Case")
+    tell(wire, "Ended", 2, value(900, "Transaction.End"), tx="CASE")
+    assert list(Transaction.objects.values_list("transaction_id", "meter_stop")) == [("case", 900)]
