@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -27,23 +28,36 @@ class CapacityForm(forms.ModelForm):  # type: ignore[type-arg]
         model = CapacityPlan
         fields = ("active", "limit_l1", "limit_l2", "limit_l3", "margin", "minimum", "safe")
 
-    def __init__(self, *args: Any, location: Location, count: dict[str, int], **options: Any) -> None:
+    def __init__(self, *args: Any, location: Location, wired: list[tuple[str, ...]], **options: Any) -> None:
         super().__init__(*args, **options)
-        self.location, self.count = location, count
+        self.location, self.wired = location, wired
         self.fields["active"].label = lazy("Share the capacity among the stations that charge")
         self.fields["active"].help_text = lazy("Off: the portal takes its limits away, and stations charge as they are set themselves.")
+        for name in ("limit_l2", "limit_l3"):
+            self.fields[name].required = False
+        self.fields["limit_l3"].help_text = lazy("A connection with one phase: leave L2 and L3 empty.")
         self.fields["limit_l1"].help_text = lazy("What may be taken for charging on each phase: the fuse, less what else is used there.")
-        most = max(count.values(), default=0)
+        most = max(self._count(self.instance.phases).values(), default=0)
         if most:
             self.fields["safe"].help_text = _(
                 "What each connector may take by itself when its station has no connection. All together must fit: here %(count)d "
                 "connectors are on the fullest phase. Empty: the minimum where that fits, else 0, and cars wait until it is back."
             ) % {"count": most}
 
+    def clean_limit_l2(self) -> int:
+        return self.cleaned_data.get("limit_l2") or 0
+
+    def clean_limit_l3(self) -> int:
+        return self.cleaned_data.get("limit_l3") or 0
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        limits: list[int] = [values[name] for name in ("limit_l1", "limit_l2", "limit_l3") if values.get(name) is not None]
-        if len(limits) < 3:
+        every: list[int] = [values[name] for name in ("limit_l1", "limit_l2", "limit_l3") if values.get(name) is not None]
+        limits = [one for one in every if one]  # 0: there is no such phase
+        if len(every) < 3:
+            return values
+        if not limits:
+            self.add_error("limit_l1", _("Enter what may be taken of at least one phase."))
             return values
         margin, minimum, safe = values.get("margin") or 0, values.get("minimum") or 6, values.get("safe")
         if margin >= min(limits):
@@ -51,22 +65,28 @@ class CapacityForm(forms.ModelForm):  # type: ignore[type-arg]
         elif max(limits) - margin < minimum:
             self.add_error("limit_l1", _("Nobody could charge: the minimum current is %d A.") % minimum)
         if safe:
-            if reason := self._too_much(max(safe, minimum), limits, margin, minimum):
+            if reason := self._too_much(max(safe, minimum), every, margin, minimum):
                 self.add_error("safe", reason)
             elif safe < minimum:
                 self.add_error("safe", _("With less than the minimum current, %d A, a car does not charge. Enter that, or 0.") % minimum)
         return values
 
+    def _count(self, there: tuple[str, ...]) -> dict[str, int]:
+        """How many connectors are on each phase, where the location has these."""
+        each = ([one for one in phases if one in there] or there[:1] for phases in self.wired)
+        return Counter(phase for phases in each for phase in phases)
+
     def _too_much(self, safe: int, limits: list[int], margin: int, minimum: int) -> str:
         """Why not every connector can have `safe` at once, by the fullest phase; empty where it fits."""
         rules = [row.rule for row in self.instance.hours.all()] if self.instance.pk else []
-        lowest = hours.lowest_ever((limits[0] - margin, limits[1] - margin, limits[2] - margin), rules)
-        counted = [(int(limit) // self.count[phase], phase, limit) for phase, limit in zip(("l1", "l2", "l3"), lowest, strict=True)
-                   if self.count.get(phase)]  # fmt: skip
+        lowest = hours.lowest_ever((max(0, limits[0] - margin), max(0, limits[1] - margin), max(0, limits[2] - margin)), rules)
+        names = ("l1", "l2", "l3")
+        counts = self._count(tuple(name for name, limit in zip(names, limits, strict=True) if limit))
+        counted = [(int(limit) // counts[phase], phase, limit) for phase, limit in zip(names, lowest, strict=True) if counts.get(phase)]
         most, phase, limit = min(counted, default=(safe, "", 0))
         if safe <= most:
             return ""
-        count = self.count[phase]
+        count = counts[phase]
         why = _(
             "Without any connection %(count)d connectors on %(phase)s would take %(sum)d A, and %(limit)d A is the lowest limit of the "
             "week."
@@ -146,11 +166,22 @@ class ProfileForm(forms.Form):
         ),
     )  # fmt: skip
 
-    def __init__(self, data: Any, *, station: Station, connectors: list[Connector], running: dict[int, Transaction], now: datetime) -> None:
+    def __init__(
+        self, data: Any, *, station: Station, connectors: list[Connector], running: dict[int, Transaction], now: datetime,
+        shared: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(data)
         self.station, self.running, self.now = station, running, now
         choices = [(0, _("The whole station")), *((one.number, _("Connector %s") % one.shown) for one in connectors)]
         self.fields["connector"].choices = choices  # type: ignore[attr-defined]
+        if shared:
+            purpose: Any = self.fields["purpose"]
+            reason = _(
+                "The location shares its capacity, so the portal limits each charge itself, and only the station as a whole can be limited "
+                "by hand. To give a charge more or less, change the capacity of the location or the priority of the connector."
+            )
+            purpose.choices, purpose.initial, purpose.help_text = purpose.choices[2:], profiles.STATION, reason
+            purpose.error_messages = {**purpose.error_messages, "invalid_choice": reason}
         self.fields["starts_at"].help_text = _("In the time of the location, %s.") % station.location.time_zone
 
     def clean(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@
     const series = [{ label: holder.dataset.time, value: clock }];
     // The topmost sum first, so that those below are drawn over it.
     for (let row = count - 1; row >= 0; row -= 1) {
-      const colour = colours[row % colours.length];
+      const colour = colours[answer.colours[row] % colours.length];
       series.push({ label: answer.names[row], scale: "a", stroke: colour, fill: colour, width: 1, paths: stepped, points: { show: false }, value: own(row) });
     }
     series.push({ label: holder.dataset.granted, scale: "a", stroke: text, width: 1.5, dash: [3, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });

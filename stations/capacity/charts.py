@@ -69,12 +69,31 @@ def on_phase(connector: Connector, phase: str) -> bool:
     return FIRST_PHASE[share.rotation[0] if share else "R"] == phase
 
 
+def drawn(got: list[Got], phase: str) -> list[Got]:
+    """Those on this phase: the DRAWN that got most in the order of their stations and numbers, so that each keeps its place and colour
+    while one looks; then the others."""
+    there = [one for one in got if on_phase(one.connector, phase)]
+    return sorted(there[:DRAWN], key=lambda one: (one.connector.station.identity, one.connector.number)) + there[DRAWN:]
+
+
+def colours(user: User, location: Location, shown: list[Got]) -> list[int]:
+    """The colour of each, a number below DRAWN: by its place among all connectors of the location, so that it stays from day to day; where
+    two fall together, the next that is free."""
+    every = Connector.objects.visible_to(user).filter(station__location=location, number__gt=0).order_by("station__identity", "number")
+    place = {pk: index for index, pk in enumerate(every.values_list("pk", flat=True))}
+    found: list[int] = []
+    for one in shown:
+        wanted = place.get(one.connector.pk, 0)
+        found.append(next((n % DRAWN for n in range(wanted, wanted + DRAWN) if n % DRAWN not in found), wanted % DRAWN))
+    return found
+
+
 def as_json(user: User, location: Location, day: date, phase: str) -> dict[str, Any]:
     """Columns as uPlot wants them: seconds since 1970; of each connector on `phase` the amperes that it took, on average of a bucket; what
     all took of it; the limit."""
     rows = uses(user, location, day)
     begin, end = bounds(location, day)
-    got = [one for one in who(user, rows) if on_phase(one.connector, phase)]
+    got = drawn(who(user, rows), phase)
     loads = {
         row.at: row for row in CapacityLoad.objects.visible_to(user).filter(location=location, at__gte=begin, at__lt=end).order_by("at")
     }
@@ -92,6 +111,7 @@ def as_json(user: User, location: Location, day: date, phase: str) -> dict[str, 
     return {
         "zone": location.time_zone, "start": begin.timestamp(), "end": end.timestamp(), "bucket": CapacityUse.BUCKET,
         "t": [at.timestamp() for at in times], "names": names,
+        "colours": colours(user, location, got[:DRAWN]) + [DRAWN] * (len(names) > DRAWN),
         "amperes": [[round(value, 2) for value in one] for one in stacked],
         "granted": [round(value, 2) for value in granted],
         "limit": [loads[at].limit if at in loads else None for at in times],

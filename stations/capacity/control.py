@@ -9,6 +9,7 @@ confirmed less.
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -18,23 +19,24 @@ from django.utils import timezone
 from stations import nudges
 from stations.actions import CommandRefused, ask
 from stations.capacity import picture, record, sharing
+from stations.capacity.own import ASSUMED_LEVEL, DEFAULT_ID, ORIGIN
 from stations.capacity.picture import GRACE, LASTS, Picture, Seat
 from stations.models import CapacityPlan, CapacityShare, CapacityStation, Command, Connector, Station
 from stations.ocpp import profiles
-from stations.ocpp.intents import ClearProfile, SetProfile
+from stations.ocpp.intents import ClearProfile, GetProfiles, GetSchedule, Intent, SetProfile
 from stations.ocpp.profiles import Profile, Step
+from stations.ocpp.versions import speaker
 
 log = logging.getLogger("stations.capacity")
 
-ORIGIN = "capacity"
 EVERY = 10.0  # seconds between two looks at a location
 SOON = 3.0  # while answers are awaited
 LEASE = 60.0  # seconds after which a look that never ended is taken over
 PLANS = 50  # in one run
 ASKED = 100  # commands in one look
 STEADY = 15.0  # seconds between two changes of a connector, except to less
-# Ids of our profiles at a station: that of its default, and of connector n this + n
-DEFAULT_ID = 760_000
+INQUIRED = 3600  # seconds of the schedule that is asked for where a station takes more than it may
+DEFAULT_AGAIN = 3600.0  # seconds after which a default is sent again: what has become of it a station does not tell
 _State = Command.State
 
 
@@ -105,7 +107,9 @@ def _settle(location: int | None, now: datetime, *, stations: list[int] | None =
             gone = command.state in (_State.ACCEPTED, _State.REJECTED, _State.FAILED)
             same.update(command=None, **({"safe": None, "confirmed_at": None} if gone else {}))
         elif command.state in (_State.REJECTED, _State.FAILED):
-            same.update(safe=None, confirmed_at=None, wanted=None, command=None, refused_at=now, refusal=_said(command))
+            first = default.refused_at is None and _level_of(command) == ASSUMED_LEVEL  # perhaps only that: at once with the lowest
+            refused = now - timedelta(seconds=picture.AGAIN) if first else now
+            same.update(safe=None, confirmed_at=None, wanted=None, command=None, refused_at=refused, refusal=_said(command))
         elif command.state == _State.EXPIRED:
             same.update(wanted=None, command=None)
         else:  # no answer: it may have it
@@ -140,6 +144,11 @@ def _settle(location: int | None, now: datetime, *, stations: list[int] | None =
             )  # fmt: skip
 
 
+def _level_of(command: Command) -> int | None:
+    wanted = speaker(command.version).intent(command.action, command.payload)
+    return wanted.profile.level if isinstance(wanted, SetProfile) else None
+
+
 NOTHING = {
     "transaction": None, "granted": None, "granted_at": None, "expires_at": None, "wanted": None, "refused_at": None, "refusal": "",
     "target": None, "served_since": None, "paused_since": None, "low_since": None, "asked": None, "why": "", "car_maximum": None,
@@ -157,19 +166,24 @@ def _larger(one: float | None, other: float | None) -> float | None:
 
 def manageable(seat: Seat, now: datetime) -> bool:
     """Whether it can be given a share: it charges, and its station can be asked and obeys."""
+    return _askable(seat, now) and seat.why not in picture.UNRULY
+
+
+def _askable(seat: Seat, now: datetime) -> bool:
     share, running = seat.share, seat.transaction
     if not seat.wants or seat.silent or running is None:
         return False
     for refused in (share.refused_at if share.transaction_id == running.pk else None, seat.default.refused_at if seat.default else None):
         if refused and (now - refused).total_seconds() < picture.AGAIN:
             return False
-    return seat.why != picture.DISOBEYS
+    return True
 
 
 def decide(seen: Picture) -> None:
     """Sets `target` and `why` of those that take part."""
     now, plan = seen.now, seen.plan
     capacities = seen.capacities
+    whole = dict(capacities)
     taking_part: list[Seat] = []
     for seat in seen.seats:
         if manageable(seat, now):
@@ -184,7 +198,8 @@ def decide(seen: Picture) -> None:
         before = sharing.Demand(share.asked, share.low_since.timestamp() if share.low_since else None)
         held = share.granted if seat.holds else None
         seat.demand = sharing.demand(before, held, seat.measured, now.timestamp(), plan.minimum)
-        rests = seat.connector.status == "SuspendedEV"
+        # Who was offered nothing may say so too, and waits for its turn
+        rests = seat.connector.status == "SuspendedEV" and not (seat.holds and not seat.share.granted)
         most = min(value for value in (seat.maximum, share.car_maximum, seat.demand.most) if value is not None)
         claims.append(
             sharing.Claim(
@@ -198,11 +213,21 @@ def decide(seen: Picture) -> None:
         claim = by_key[seat.connector.pk]
         seat.target = given[claim.key]
         if seat.target == 0:
-            seat.why = picture.NO_ROOM if claim.maximum < plan.minimum else picture.PAUSED
+            seat.why = picture.NO_ROOM if claim.maximum < plan.minimum else _why_paused(seat, plan.minimum, whole, capacities)
         elif claim.rests:
             seat.why = picture.RESTS
         else:
             seat.why = picture.ALL if seat.target + 1 > claim.maximum else picture.SHARED
+
+
+def _why_paused(seat: Seat, minimum: int, whole: dict[Hashable, float], capacities: dict[Hashable, float]) -> str:
+    """Whether its turn comes by itself: not where the limit, or what cannot be lowered, leaves less than the minimum to all."""
+    phases = [one for one in seat.resources if one in picture.PHASES]
+    if any(whole[one] < minimum for one in phases):
+        return picture.CLOSED
+    if any(capacities[one] < minimum for one in seat.resources if one in capacities):
+        return picture.BLOCKED
+    return picture.PAUSED
 
 
 def _stamp(at: datetime | None) -> float | None:
@@ -242,6 +267,9 @@ def _act(seen: Picture) -> bool:
             break
         left_to_ask -= _ask(seen, seat, seat.target or 0)
         waits = True
+    for seat in seen.seats:
+        if left_to_ask > 0 and seat.why in picture.UNRULY and seat.station.pk in reachable and _askable(seat, now):
+            left_to_ask -= _remind(seen, seat)
     for seat in sorted(higher, key=lambda one: (one.share.paused_since is None, one.connector.pk)):
         if left_to_ask <= 0:
             break
@@ -258,6 +286,28 @@ def _act(seen: Picture) -> bool:
             if one in room:
                 room[one] -= max(0.0, more)
     return waits
+
+
+def _remind(seen: Picture, seat: Seat) -> int:
+    """Grant again what it does not keep to, no more than it takes anyway; at first it is asked what it thinks that it has."""
+    share, asked = seat.share, 0
+    if share.why not in picture.UNRULY:
+        everything = GetProfiles(int(seen.now.timestamp()) % 2**31)
+        asked = sum(_inquire(seat, one) for one in (GetSchedule(seat.connector.number, INQUIRED), everything))
+    if share.command_id is not None or (share.asked_at and (seen.now - share.asked_at).total_seconds() < picture.RENEW):
+        return asked
+    minimum = seen.plan.minimum
+    amperes = int(share.granted or 0) if seat.holds else minimum if seat.bound >= minimum else 0
+    return asked + _ask(seen, seat, amperes)
+
+
+def _inquire(seat: Seat, intent: Intent) -> int:
+    try:
+        with transaction.atomic():
+            ask(actor=None, station=seat.station, intent=intent, origin=ORIGIN, recorded=False)
+    except CommandRefused:  # also where its version does not know this
+        return 0
+    return 1
 
 
 def _lost(seat: Seat) -> bool:
@@ -278,6 +328,7 @@ def _defaults(seen: Picture, reachable: set[int], most: int) -> int:
     """Give stations the default that they lack, or that has another value; how many were asked."""
     asked = 0
     by_station = {seat.station.pk: seat for seat in seen.seats}
+    unruly = {seat.station.pk for seat in seen.seats if seat.why in picture.UNRULY}
     for pk, (station, default) in seen.stations.items():
         seat = by_station.get(pk)
         if default is None or seat is None or pk not in reachable or default.command_id is not None or asked >= most:
@@ -285,7 +336,10 @@ def _defaults(seen: Picture, reachable: set[int], most: int) -> int:
         if default.refused_at and (seen.now - default.refused_at).total_seconds() < picture.AGAIN:
             continue
         started = station.booted_at is not None and default.confirmed_at is not None and station.booted_at > default.confirmed_at
-        if default.safe == seen.safe and not started:
+        old = default.asked_at is None or (seen.now - default.asked_at).total_seconds() >= (
+            picture.AGAIN if pk in unruly else DEFAULT_AGAIN
+        )
+        if default.safe == seen.safe and not started and not old:
             continue
         if default.asked_at and (seen.now - default.asked_at).total_seconds() < STEADY:
             continue

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import OuterRef, Subquery
 
 from stations import hooks
-from stations.capacity import hours, sharing
+from stations.capacity import hours, own, sharing
 from stations.capacity.hours import Phases
 from stations.models import (
     CapacityPlan,
@@ -21,13 +21,16 @@ from stations.models import (
     ConfigurationKey,
     Connector,
     CurrentType,
+    DeviceVariable,
     ExternalLimit,
     MeterSample,
     MeterSeries,
     Station,
+    StationProfile,
     Transaction,
 )
-from stations.ocpp.profiles import AMPERES
+from stations.models.device import ACTUAL
+from stations.ocpp.profiles import AMPERES, DEFAULT, TRANSACTION
 
 LASTS = 600  # seconds that a grant holds without being renewed; then its profile falls back by itself
 GRACE = 60  # seconds that clocks may differ
@@ -41,15 +44,21 @@ GRID_VOLTAGE, EFFICIENCY = 230.0, 0.93  # what a DC station takes for what it gi
 PHASES = ("l1", "l2", "l3")
 FIRST_PHASE = {"R": "l1", "S": "l2", "T": "l3"}
 MOST = 2000  # connectors of a location
+MOST_PROFILES = 20_000  # of stations of a location that are looked at
 MOST_REPORTED = 2  # of a station that count beside those of which people have entered something: it can make up as many as it likes
 
 # The status of a connector where a transaction wants current; empty: not told yet
 WANTS = frozenset({*Connector.CAR_CHARGES, Connector.Status.PREPARING, "Occupied", ""})
 
 # Why somebody gets what they get
-ALL, SHARED, PAUSED, RESTS, FREE, SILENT, NO_LIMIT, REFUSED, SETTING, DISOBEYS, NO_ROOM, UNSEEN = (
-    "all", "shared", "paused", "rests", "free", "silent", "no_limit", "refused", "setting", "disobeys", "no_room", "unseen",
+ALL, SHARED, PAUSED, RESTS, FREE, SILENT, NO_LIMIT, REFUSED, SETTING, DISOBEYS, NO_ROOM, UNSEEN, OUTRANKED, BLOCKED, CLOSED = (
+    "all", "shared", "paused", "rests", "free", "silent", "no_limit", "refused", "setting", "disobeys", "no_room", "unseen", "outranked",
+    "blocked", "closed",
 )  # fmt: skip
+# What takes more than it is granted: it is granted that again and again, and counts with what it takes
+UNRULY = frozenset({DISOBEYS, OUTRANKED})
+# What is counted with its maximum because nothing bounds it
+UNBOUNDED = frozenset({NO_LIMIT, REFUSED, UNSEEN})
 
 
 @dataclass
@@ -72,7 +81,9 @@ class Seat:
     demand: sharing.Demand = field(default_factory=sharing.Demand)
     target: int | None = None  # None: it does not take part
     unit: str = AMPERES
-    level: int = 0
+    level: int = 0  # of our profiles there
+    outranked: float = 0.0  # A that a profile of others allows in place of ours
+    outranked_share: bool = False  # also in place of a share
 
     @property
     def phases(self) -> int:
@@ -98,10 +109,12 @@ class Picture:
     safe: int  # what each connector may take by itself in the end
     seats: list[Seat]
     stations: dict[int, tuple[Station, CapacityStation | None]]
+    phases: tuple[str, ...] = PHASES  # those that the location has
 
     @property
     def capacities(self) -> dict[Hashable, float]:
         found: dict[Hashable, float] = dict(zip(PHASES, self.ahead, strict=True))
+        found = {phase: found[phase] for phase in self.phases}
         for station, _default in self.stations.values():
             if station.max_current and station.current_type == CurrentType.AC:
                 found |= {(station.pk, phase): float(station.max_current) for phase in PHASES}
@@ -152,36 +165,37 @@ def take(plan: CapacityPlan, now: datetime) -> Picture:
     for row in Transaction.objects.filter(station__in=known, connector__in=connectors, ended_at=None).order_by("pk"):
         running[row.connector_id] = row  # the latest
     weights = hooks.priorities_of([row.pass_key for row in running.values() if row.pass_key])
-    told = _told(known)
+    told = told_of(known)
     outside = _outside(known, now)
-    seats = [_seat(one, *known[one.station_id], running.get(one.pk), weights, told, outside, now) for one in connectors]
+    there = plan.phases
+    seats = [_seat(one, *known[one.station_id], running.get(one.pk), weights, told, outside, there, now) for one in connectors]
     for seat in seats:
         seat.connector.station = seat.station
+    _rank(seats, told, now)
     _measure(seats, now)
     for seat in seats:
         bound(seat, now)
-    return Picture(plan, now, limits, ahead, safe_value(plan, hours.lowest_ever(base, rules), seats), seats, known)
+    return Picture(plan, now, limits, ahead, safe_value(plan, hours.lowest_ever(base, rules), seats), seats, known, there)
 
 
 def _seat(
     connector: Connector, station: Station, default: CapacityStation | None, transaction: Transaction | None, weights: Mapping[int, int],
-    told: dict[int, dict[str, str]], outside: dict[tuple[int, int], float], now: datetime,
+    told: dict[int, dict[str, str]], outside: dict[tuple[int, int], float], there: tuple[str, ...], now: datetime,
 ) -> Seat:  # fmt: skip
     share = getattr(connector, "capacity", None) or CapacityShare(connector=connector)
     own = weights.get(transaction.pass_key) if transaction and transaction.pass_key else None
     dc = connector_is_dc(connector, station)
-    phases = PHASES if dc or station.phases == 3 else (FIRST_PHASE[share.rotation[0]],)
+    wired = PHASES if dc or station.phases == 3 else (FIRST_PHASE[share.rotation[0]],)
+    phases = tuple(one for one in wired if one in there) or there[:1]
     resources: tuple[Hashable, ...] = tuple(phases)
     if not dc:
         resources += tuple((station.pk, phase) for phase in phases)
-    maximum = maximum_of(connector, station, dc)
+    maximum = maximum_of(connector, station, dc, len(phases))
     seat = Seat(connector, station, share, default, transaction, resources, maximum, not station.connected, weight=own or share.priority)
     keys = told.get(station.pk, {})
     units = (keys.get("ChargingScheduleAllowedChargingRateUnit") or keys.get("SmartChargingCtrlr/RateUnit") or "").lower()
     names = {part.strip() for part in units.split(",")}
     seat.unit = "W" if dc or (units and not names & {"a", "current"}) else AMPERES
-    level = keys.get("ChargeProfileMaxStackLevel") or keys.get("SmartChargingCtrlr/ProfileStackLevel") or ""
-    seat.level = min(int(level), 1000) if level.isdecimal() else 0
     limits = [outside[key] for key in ((station.pk, 0), (station.pk, connector.number)) if key in outside]
     if limits:
         seat.maximum = min(seat.maximum, *limits)
@@ -193,19 +207,19 @@ def connector_is_dc(connector: Connector, station: Station) -> bool:
     return connector.is_dc
 
 
-def maximum_of(connector: Connector, station: Station, dc: bool) -> float:
+def maximum_of(connector: Connector, station: Station, dc: bool, phases: int = 3) -> float:
     """A per phase of the grid that a connector can take."""
     current = connector.max_current or station.max_current
     if not dc:
         return float(current or UNKNOWN_MAXIMUM)
     watts = float(current or 125) * station.voltage
-    return watts / EFFICIENCY / (3 * GRID_VOLTAGE)
+    return watts / EFFICIENCY / (phases * GRID_VOLTAGE)
 
 
 def watts(seat: Seat, amperes: float) -> float:
     """What a profile in watts says for so many amperes per phase."""
     if connector_is_dc(seat.connector, seat.station):
-        return amperes * 3 * GRID_VOLTAGE * EFFICIENCY
+        return amperes * seat.phases * GRID_VOLTAGE * EFFICIENCY
     return amperes * seat.station.voltage * seat.phases
 
 
@@ -215,13 +229,49 @@ KEYS = (
 )  # fmt: skip
 
 
-def _told(stations: Iterable[int]) -> dict[int, dict[str, str]]:
+def told_of(stations: Iterable[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
-    for station, key, value in ConfigurationKey.objects.filter(station__in=list(stations), key__in=KEYS).values_list(
-        "station_id", "key", "value"
-    ):
+    wanted, columns = {"station__in": list(stations), "key__in": KEYS}, ("station_id", "key", "value")
+    variables = DeviceVariable.objects.filter(attribute=ACTUAL, **wanted).order_by().values_list(*columns)
+    rows = ConfigurationKey.objects.filter(**wanted).order_by().values_list(*columns)
+    for station, key, value in rows.union(variables, all=True):
         found.setdefault(station, {})[key] = value
     return found
+
+
+def _rank(seats: list[Seat], told: dict[int, dict[str, str]], now: datetime) -> None:
+    """Sets `level`: the highest that the station takes, as it said or as it has accepted; and what profiles of others there allow."""
+    rows: dict[int, list[StationProfile]] = {}
+    of = {seat.station.pk for seat in seats}
+    for row in StationProfile.objects.filter(station__in=of, purpose__in=(DEFAULT, TRANSACTION)).order_by("pk")[:MOST_PROFILES]:
+        rows.setdefault(row.station_id, []).append(row)
+    for seat in seats:
+        mine = rows.get(seat.station.pk, [])
+        seat.level = highest_level(told.get(seat.station.pk, {}), mine, seat.default)
+        if seat.default is None or seat.default.safe is None:
+            continue  # it counts with its maximum
+        key = seat.transaction.transaction_id if seat.transaction else ""
+        for row in mine:
+            if (row.valid_until and row.valid_until <= now) or not own.outranks(row, seat.level, seat.connector.number, key):
+                continue
+            if row.purpose == TRANSACTION or not seat.holds:
+                seat.outranked = max(seat.outranked, _most_of(row, seat))
+                seat.outranked_share |= row.purpose == TRANSACTION
+
+
+def highest_level(told: Mapping[str, str], rows: Iterable[StationProfile], default: CapacityStation | None) -> int:
+    level = told.get("ChargeProfileMaxStackLevel") or told.get("SmartChargingCtrlr/ProfileStackLevel") or ""
+    if level.isdecimal():
+        return min(int(level), 1000)
+    accepted = [row.level for row in rows if own.is_own(row.profile_id)]
+    return max(accepted) if accepted else 0 if default is not None and default.refused_at else own.ASSUMED_LEVEL
+
+
+def _most_of(row: StationProfile, seat: Seat) -> float:
+    """A of the highest step of a profile of others, no more than the connector takes."""
+    most = max((float(step[1]) for step in row.steps), default=0.0)
+    per_ampere = 1.0 if row.unit == AMPERES else watts(seat, 1.0)
+    return min(_maximum(seat), most / per_ampere)
 
 
 def _outside(stations: Iterable[int], now: datetime) -> dict[tuple[int, int], float]:
@@ -248,16 +298,19 @@ def _measure(seats: list[Seat], now: datetime) -> None:
         seat.measured = max(seat.measured or 0.0, value)
         if phase:
             grid = FIRST_PHASE[seat.share.rotation[("L1", "L2", "L3").index(phase)]]
+            if grid not in seat.resources:  # a location of one phase, or a station that names the phase of its own
+                grid = next(str(one) for one in seat.resources if one in PHASES)
             seat.phase_currents[grid] = max(seat.phase_currents.get(grid, 0.0), value)
     for seat in charging.values():
         at, power = seat.connector.measured_at, seat.connector.power
         if seat.measured is None and power is not None and at and (now - at).total_seconds() < FRESH:
             if connector_is_dc(seat.connector, seat.station):
-                seat.measured = power / EFFICIENCY / (3 * GRID_VOLTAGE)
+                seat.measured = power / EFFICIENCY / (seat.phases * GRID_VOLTAGE)
             elif seat.phases == 1 or power <= 0:
                 seat.measured = power / seat.station.voltage
             else:  # all three, or one: what it takes of its busiest phase is not known, so nothing is taken from it
-                seat.phase_currents = dict.fromkeys(PHASES, power / seat.station.voltage / 3)
+                there = [str(one) for one in seat.resources if one in PHASES]
+                seat.phase_currents = dict.fromkeys(there, power / seat.station.voltage / len(there))
 
 
 def bound(seat: Seat, now: datetime) -> None:
@@ -270,7 +323,11 @@ def bound(seat: Seat, now: datetime) -> None:
     share, default = seat.share, seat.default
     seat.bound, seat.why = _bounded(seat, now)
     confirmed = default is not None and default.safe is not None
-    if seat.measured is not None and confirmed and seat.measured > seat.bound + OBEYS and not _just_lowered(share, now):
+    if seat.outranked > seat.bound and (seat.transaction is not None or seat.bound):
+        seat.bound = seat.outranked
+        seat.why = OUTRANKED if seat.outranked_share and not seat.silent else seat.why
+    patient = _just_lowered(share, now) and share.why != DISOBEYS  # it is granted its share again and again: that excuses nothing
+    if seat.measured is not None and confirmed and seat.measured > seat.bound + OBEYS and not patient:
         seat.bound, seat.why = max(seat.bound, seat.measured), DISOBEYS
 
 
@@ -315,7 +372,7 @@ def _bounded(seat: Seat, now: datetime) -> tuple[float, str]:
 
 def _maximum(seat: Seat) -> float:
     """What it can take by its technical data; what others limit is no limit of ours."""
-    return max(seat.maximum, maximum_of(seat.connector, seat.station, connector_is_dc(seat.connector, seat.station)))
+    return max(seat.maximum, maximum_of(seat.connector, seat.station, connector_is_dc(seat.connector, seat.station), seat.phases))
 
 
 def _default_bound(default: CapacityStation | None) -> float | None:

@@ -38,10 +38,10 @@ def keep(seen: Picture) -> None:
     fields = ("seconds", "granted", "measured", "energy")
     CapacityUse.objects.bulk_create([row for row in rows if row.pk is None], ignore_conflicts=True)
     CapacityUse.objects.bulk_update([row for row in rows if row.pk is not None], fields, batch_size=500)
-    limit = min(seen.limits)
+    limit = min(one for phase, one in zip(PHASES, seen.limits, strict=True) if phase in seen.phases)
     load = CapacityLoad.objects.filter(location=plan.location_id, at=begins).first()
     load = load or CapacityLoad(location_id=plan.location_id, at=begins, limit=limit)
-    load.limit = min(load.limit, limit)
+    load.limit = (load.limit * load.seconds + limit * seconds) / ((load.seconds + seconds) or 1)
     load.seconds += seconds
     for name, value in zip(PHASES, seen.total("measured"), strict=True):
         setattr(load, name, getattr(load, name) + value * seconds)

@@ -26,7 +26,19 @@ WHY: dict[str, Why] = {
     picture.ALL: Why(explain.CHARGING, lazy("Gets all it asks for"), lazy("As much as the car, the cable and the station take.")),
     picture.SHARED: Why(explain.CHARGING, lazy("Limited"), lazy("It gets its fair share of the limit; with more room it would take more.")),
     picture.PAUSED: Why(
-        explain.WAITING, lazy("Paused"), lazy("Not all minimum currents fit into the limit. Its turn comes within 15 minutes.")
+        explain.WAITING, lazy("Paused"),
+        lazy(
+            "Not all minimum currents fit into the limit. Cars of the same priority take turns of 15 minutes: who has waited longest is "
+            "next."
+        ),
+    ),
+    picture.BLOCKED: Why(
+        explain.WAITING, lazy("Paused"),
+        lazy("Stations that the portal cannot lower fill the phase. It waits until they take less."),
+    ),
+    picture.CLOSED: Why(
+        explain.WAITING, lazy("Paused"),
+        lazy("The limit that holds now, or within minutes, is below the minimum current. It waits until the limit is higher."),
     ),
     picture.NO_ROOM: Why(
         explain.WAITING, lazy("Below the minimum"), lazy("It can take less than the minimum current, so it gets nothing."),
@@ -35,7 +47,8 @@ WHY: dict[str, Why] = {
     picture.RESTS: Why(explain.BUSY, lazy("Takes nothing"), lazy("The car is full or waits. The minimum is kept for it.")),
     picture.FREE: Why(explain.AVAILABLE, lazy("Not charging"), lazy("Who begins gets a share within seconds.")),
     picture.SETTING: Why(
-        explain.WAITING, lazy("Being set"), lazy("The station is asked for its limit. Until it says yes, its most is kept free.")
+        explain.WAITING, lazy("Being set"),
+        lazy("The station is asked for its limit. Until it says yes, it can take no more than is kept free for it."),
     ),
     picture.SILENT: Why(
         explain.WAITING, lazy("No connection"),
@@ -55,7 +68,12 @@ WHY: dict[str, Why] = {
     picture.DISOBEYS: Why(
         explain.FAULT, lazy("Takes more than granted"),
         lazy("The station accepted its limit and more is measured, so what is measured is kept free."),
-        lazy("Look at the composite schedule of the station, and at the wiring of its phases here."),
+        lazy("It is sent its limit again every few minutes. Look at its tab Smart charging, and at the wiring of its phases here."),
+    ),
+    picture.OUTRANKED: Why(
+        explain.FAULT, lazy("Another limit goes before"),
+        lazy("A charging profile that somebody else gave the station counts in place of the portal's, so what that allows is kept free."),
+        lazy("Clear it in the tab Smart charging of the station."),
     ),
 }  # fmt: skip
 UNKNOWN = Why(explain.OFF, lazy("Not looked at yet"), lazy("The portal looks at a location every 10 seconds."))

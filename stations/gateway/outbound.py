@@ -287,7 +287,10 @@ def time_out(command_ids: Sequence[int]) -> list[int]:
     """No answer came in time; returns the stations concerned."""
     late = Command.objects.filter(pk__in=command_ids, state=Command.State.SENT)
     stations = list(late.values_list("station_id", flat=True))
+    cleared = list(late.filter(action="ClearChargingProfile"))
     late.update(state=Command.State.TIMED_OUT)
+    for command in cleared:
+        smart_charging.perhaps_cleared(command)
     return stations
 
 

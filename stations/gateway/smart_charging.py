@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from stations.capacity import own
 from stations.gateway.entries import Consequence, Entry, Handler, Received
 from stations.models import CapacityShare, Command, ExternalLimit, Station, StationProfile
 from stations.ocpp import intents, numbering
@@ -15,6 +16,7 @@ from stations.ocpp.events import CarSchedule, ChargingNeeds, LimitNotified, Prof
 from stations.ocpp.intents import ClearProfile, GetProfiles, SetProfile
 from stations.ocpp.profiles import Profile
 from stations.ocpp.replies import Answer, Done, Reply
+from stations.ocpp.versions import speaker
 
 STEPS_KEPT = 100  # of a profile or limit
 
@@ -65,8 +67,18 @@ def _profiles(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Rep
         if numbering.possible(event.place):
             for profile in event.profiles:
                 keep(entry.state.station_id, event.place, profile, entry.at, source=event.source, reported=True, report=event.key)
+            if not event.more:
+                _all_told(entry.state.station_id, event.key)
             changed.add(entry.state.station_id)
     return dict.fromkeys(entries, Done())
+
+
+def _all_told(station: int, report: int) -> None:
+    asked = Command.objects.filter(station=station, action="GetChargingProfiles", state=Command.State.ACCEPTED).order_by("-pk")[:5]
+    for command in asked:
+        wanted = speaker(command.version).intent(command.action, command.payload)
+        if wanted == GetProfiles(report):  # all that it has, not a part
+            own.reported(station, command.sent_at, report=report)
 
 
 def _needs(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply | str]:
@@ -121,6 +133,7 @@ def _set(command: Command, wanted: SetProfile, outcome: str, answer: dict[str, A
     if outcome != intents.ACCEPTED:
         return
     profile = wanted.profile
+    own.replaced(command, wanted)
     # One of the same purpose and level at the same place gives way (1.6 §3.13.2, 2.0.1 K01.FR.05)
     alike = StationProfile.objects.filter(
         station=command.station_id, connector_number=wanted.connector, purpose=profile.purpose, level=profile.level, kind=profile.kind,
@@ -142,6 +155,14 @@ def _cleared(command: Command, wanted: ClearProfile, outcome: str, answer: dict[
         for name, value in (("connector_number", wanted.connector), ("purpose", wanted.purpose or None), ("level", wanted.level)):
             fits = fits.filter(**{name: value}) if value is not None else fits
     fits.delete()
+    own.cleared(command, wanted)
+
+
+def perhaps_cleared(command: Command) -> None:
+    """It was asked to clear and has not answered."""
+    wanted = speaker(command.version).intent(command.action, command.payload)
+    if isinstance(wanted, ClearProfile):
+        own.cleared(command, wanted)
 
 
 def _asked(command: Command, wanted: GetProfiles, outcome: str, answer: dict[str, Any], at: datetime) -> None:
@@ -150,6 +171,8 @@ def _asked(command: Command, wanted: GetProfiles, outcome: str, answer: dict[str
         at_place = Q() if wanted.connector is None else Q(connector_number=wanted.connector)
         of = Q(purpose=wanted.purpose) if wanted.purpose else Q()
         StationProfile.objects.filter(at_place & of, station=command.station_id).delete()
+        if answer.get("status") == "NoProfiles" and wanted.connector is None and not wanted.purpose:
+            own.reported(command.station_id, command.sent_at, report=None)
 
 
 CONSEQUENCES: dict[type[Any], Consequence] = {

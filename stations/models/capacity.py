@@ -73,6 +73,12 @@ class CapacityPlan(models.Model):
         one, two, three = (max(0, limit - self.margin) for limit in (self.limit_l1, self.limit_l2, self.limit_l3))
         return (one, two, three)
 
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Those that the location has: 0 A says that there is none."""
+        found = tuple(name for name in ("l1", "l2", "l3") if getattr(self, f"limit_{name}"))
+        return found or ("l1", "l2", "l3")
+
 
 class CapacityHours(models.Model):
     """Hours of the week at which a location takes less."""
@@ -196,7 +202,7 @@ class CapacityUse(models.Model):
 
 
 class CapacityLoad(models.Model):
-    """Of a whole location in one bucket: its lowest limit, and the phase that took most, as a mean."""
+    """Of a whole location in one bucket: its limit, as a mean of the time that was looked at, and what each phase took."""
 
     tenant_path = "location__organization__path"
     place_lookup = "location"

@@ -194,6 +194,7 @@ class ProfilesReported(NamedTuple):
     place: int
     source: str
     profiles: tuple[Profile, ...]
+    more: bool = False  # another part follows
 
 
 class ChargingNeeds(NamedTuple):

@@ -38,7 +38,8 @@ def _reported(p: Payload) -> Event:
         except (KeyError, TypeError, ValueError, IndexError):
             continue  # of a report the good ones are kept
     key = p["requestId"]
-    return ProfilesReported(int(key) if abs(key) < 2**63 else 0, _place(p["evseId"]), clean(p["chargingLimitSource"], 20), tuple(found))
+    source = clean(p["chargingLimitSource"], 20)
+    return ProfilesReported(int(key) if abs(key) < 2**63 else 0, _place(p["evseId"]), source, tuple(found), bool(p.get("tbc")))
 
 
 def _needs(p: Payload) -> Event:

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from stations import actions
@@ -49,6 +50,10 @@ LATE = timedelta(minutes=2)  # since the controller has looked
 FIRST_ANSWERS, ANSWERS_LATE = timedelta(seconds=60), timedelta(seconds=180)
 
 
+# Whose current the portal cannot lower
+FILLING = frozenset({*picture.UNRULY, *picture.UNBOUNDED, picture.SILENT})
+
+
 class Line(NamedTuple):
     """A connector in the table."""
 
@@ -59,7 +64,7 @@ class Line(NamedTuple):
     why: words.Why
     refusal: str
     url: str
-    until: str = ""  # of a silent one: how long it keeps what it was granted
+    until: str = ""  # in place of the sentence of `why`: how long a silent one keeps what it was granted, what a paused one waits for
 
     @property
     def asked(self) -> float | None:
@@ -97,11 +102,12 @@ def capacity(request: HttpRequest, pk: int) -> HttpResponse:
     rows = charts.uses(user, found, day)
     today = timezone.now().astimezone(found.zone).date()
     phase = phase_of(request)
+    phase = phase if phase in plan.phases else plan.phases[0]
     got = charts.who(user, rows)
     context |= {
         "energy": sum(one.energy for one in got),
         "none_yet": day == today and plan.active and (context["begins"] or any(line.transaction for line in context["lines"])),
-        "got": got, "day": day, "phase": phase, "phases": [(one, one.upper()) for one in picture.PHASES],
+        "got": got, "day": day, "phase": phase, "phases": [(one, one.upper()) for one in plan.phases],
         "plot_url": link("location_capacity_plot", pk, day=str(day), phase=phase),
         "csv_url": link("location_capacity_csv", pk, day=str(day)),
         "before_url": link("location_capacity", pk, day=str(day - timedelta(days=1)), phase=phase),
@@ -148,8 +154,10 @@ def _hours(row: CapacityHours, location: Location) -> tuple[str, str, int, str]:
 
 def _facts(plan: CapacityPlan) -> list[tuple[str, str, str]]:
     safe = plan.seen.get("safe")
-    limit = [plan.limit_l1, plan.limit_l2, plan.limit_l3]
-    shown = _("%d A on each phase") % limit[0] if len(set(limit)) == 1 else " · ".join(f"L{n} {one} A" for n, one in enumerate(limit, 1))
+    limits = {phase: getattr(plan, f"limit_{phase}") for phase in plan.phases}
+    alike = len(limits) > 1 and len(set(limits.values())) == 1
+    each = " · ".join(f"{name.upper()} {one} A" for name, one in limits.items())
+    shown = _("%d A on each phase") % next(iter(limits.values())) if alike else each
     return [
         (_("Limit"), shown, _("of which %d A are kept free") % plan.margin if plan.margin else ""),
         (_("Minimum current"), _("%d A") % plan.minimum, _("with less a car is paused and takes turns")),
@@ -195,24 +203,43 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
         # It has begun since the last look, or others have not yet given free what it gets
         code = picture.SETTING if share.why == picture.FREE or (new and share.why == picture.PAUSED) else share.why
         lines.append(Line(share, connector, face, transaction, words.why(code), refusal, url, _until(share, location, now)))
+    _name_what_blocks(lines)
     seen = plan.seen
     tiles = []
     limits = hours.limit_at(plan.limits, [row.rule for row in plan.hours.all()], now, location.zone)
     for index, phase in enumerate(picture.PHASES):
+        if phase not in plan.phases:
+            continue
         bound, measured = ((seen.get(name) or [0, 0, 0])[index] for name in ("bound", "measured"))
         limit = limits[index]
         tiles.append({
             "phase": phase.upper(), "limit": limit, "bound": bound, "measured": measured, "over": bound > limit,
+            "exceeded": measured > limit + 0.05,
             "share": min(100, round(100 * measured / limit)) if limit else 0, "kept": min(100, round(100 * bound / limit)) if limit else 0,
         })  # fmt: skip
     counted = Counter(line.share.why for line in lines)
-    problems = [(words.why(code), count) for code, count in counted.items() if code in (picture.REFUSED, picture.UNSEEN, picture.DISOBEYS)]
+    problems = [(words.why(code), count) for code, count in counted.items() if code in (picture.REFUSED, picture.UNSEEN, *picture.UNRULY)]
     return {
         "begins": begins, "lines": lines, "free": free, "more": len(rows) > MOST_SHOWN, "tiles": tiles, "problems": problems,
         "now": now, "over": not begins and any(tile["over"] for tile in tiles),
+        "exceeded": [tile["phase"] for tile in tiles if tile["exceeded"]],
         "late": plan.active and (plan.ran_at is None or now - plan.ran_at > LATE),
         "priorities": Priority,
     }  # fmt: skip
+
+
+def _name_what_blocks(lines: list[Line]) -> None:
+    """Who must take less, for those that wait for that."""
+    fills = [line for line in lines if line.share.why in FILLING]
+    for index, line in enumerate(lines):
+        if line.share.why != picture.BLOCKED:
+            continue
+        mine = {phase for phase in picture.PHASES if charts.on_phase(line.connector, phase)}
+        names = [f"{one.connector.station} · {one.connector.shown}" for one in fills
+                 if any(charts.on_phase(one.connector, phase) for phase in mine)]  # fmt: skip
+        if names:
+            shown = [*names[:3], *([_("%d others") % (len(names) - 3)] if len(names) > 3 else [])]
+            lines[index] = line._replace(until=_("It waits until less is taken, or can be, by %s.") % get_text_list(shown, _("and")))
 
 
 def is_begun(location: Location, plan: CapacityPlan, now: datetime) -> bool:
@@ -254,24 +281,24 @@ def capacity_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
 # -- what is set --------------------------------------------------------------------------------------------------------------------------
 
 
-def count_by_phase(user: User, location: Location) -> dict[str, int]:
-    """How many connectors of stations that count are on each phase."""
-    found: Counter[str] = Counter()
+def wired_phases(user: User, location: Location) -> list[tuple[str, ...]]:
+    """The phases of each connector of stations that count, where the location has all three."""
+    found: list[tuple[str, ...]] = []
     rows = Connector.objects.visible_to(user).filter(
         station__location=location, number__gt=0, station__active=True, station__first_connected_at__isnull=False
     )
     for phases, current, rotation in rows.values_list("station__phases", "station__current_type", "capacity__rotation"):
         if current == CurrentType.DC or phases == 3:
-            found.update(picture.PHASES)
+            found.append(picture.PHASES)
         else:
-            found[picture.FIRST_PHASE[(rotation or "RST")[0]]] += 1
+            found.append((picture.FIRST_PHASE[(rotation or "RST")[0]],))
     return found
 
 
 def capacity_edit(request: HttpRequest, pk: int) -> HttpResponse:
     user, found = user_of(request), located(request, pk, MANAGE_STATIONS)
     plan = plan_at(user, found)
-    form = CapacityForm(request.POST or None, instance=plan, location=found, count=count_by_phase(user, found))
+    form = CapacityForm(request.POST or None, instance=plan, location=found, wired=wired_phases(user, found))
     here = next_url(request, link("location_capacity", pk))
     return form_page(
         request, form, lambda values: actions.set_capacity(actor=user, location=found, **values),

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
 
 from stations.actions import CommandRefused, ask
-from stations.capacity import control
+from stations.capacity import own, picture
 from stations.capacity_forms import ProfileForm
 from stations.controls import Situation
-from stations.models import CapacityShare, CapacityStation, Command, Connector, ExternalLimit, Station, StationProfile
+from stations.models import CapacityShare, Command, Connector, ExternalLimit, Station, StationProfile
 from stations.ocpp import numbering, profiles
 from stations.ocpp.intents import ClearProfile, GetProfiles, GetSchedule, Intent, SetProfile
 from stations.ocpp.profiles import Schedule
@@ -42,8 +42,9 @@ PURPOSES: dict[str, Any] = {
     profiles.STATION: lazy("The station as a whole"), profiles.EXTERNAL: lazy("Set by others"),
 }  # fmt: skip
 KINDS: dict[str, Any] = {
-    profiles.ABSOLUTE: lazy("from a moment on"), profiles.RELATIVE: lazy("from the start of the charge"), profiles.DAILY: lazy("every day"),
-    profiles.WEEKLY: lazy("every week"),
+    profiles.ABSOLUTE: lazy("from this time on:"), profiles.RELATIVE: lazy("from the start of the charge"),
+    profiles.DAILY: lazy("every day, first:"),
+    profiles.WEEKLY: lazy("every week, first:"),
 }  # fmt: skip
 SOURCES: dict[str, Any] = {
     "EMS": lazy("an energy manager there"), "SO": lazy("the grid operator"), "CSO": lazy("this portal"), "Other": lazy("something else"),
@@ -88,15 +89,12 @@ class Shown(NamedTuple):
     steps: list[tuple[str, str]]
     ours: bool
     source: Any
+    kept: bool  # the portal sets it again and again
+    stronger: bool  # it counts in place of the portal's
 
 
 def station_of(request: HttpRequest, pk: int, right: str = READ) -> Station:
     return get_for(request.user, Station.objects.select_related("location__organization"), right, pk=pk)
-
-
-def is_shared(station: Station) -> bool:
-    """Whether the portal sets its limits by itself."""
-    return CapacityStation.objects.filter(station=station, safe__isnull=False).exists()
 
 
 def refusal_of(situation: Situation, intent: type[Any]) -> str:
@@ -113,14 +111,17 @@ def station_profiles(request: HttpRequest, pk: int) -> HttpResponse:
     user, situation = user_of(request), Situation(request.user, station)
     composed = _composed(request, situation)
     running = {row.transaction_id for row in situation.running.values()}
-    rows = StationProfile.objects.visible_to(user).filter(station=station)
-    found = [_shown(row, station) for row in rows if row.purpose != profiles.TRANSACTION or row.reported or row.transaction_id in running]
+    rows = list(StationProfile.objects.visible_to(user).filter(station=station))
+    shared = own.shares(station)
+    level = picture.highest_level(picture.told_of([station.pk]).get(station.pk, {}), rows, getattr(station, "capacity", None))
+    known = level if shared else None
+    found = [_shown(row, known) for row in rows if row.purpose != profiles.TRANSACTION or row.reported or row.transaction_id in running]
     limits = ExternalLimit.objects.visible_to(user).filter(station=station)
-    latest = Command.objects.visible_to(user).filter(station=station, action__in=ACTIONS).exclude(origin=control.ORIGIN)
+    latest = Command.objects.visible_to(user).filter(station=station, action__in=ACTIONS).exclude(origin=own.ORIGIN)
     context = {
         "composed": composed, "profiles": found, "limits": [_limit(row) for row in limits],
         "may_change": may(user, MANAGE_STATIONS, station), "refusal": refusal_of(situation, SetProfile),
-        "lists": situation.speaker is not speaker("1.6"), "shared": is_shared(station),
+        "lists": situation.speaker is not speaker("1.6"), "shared": shared,
         "asked": command_rows(latest.select_related("requested_by").order_by("-created_at", "-pk")[:5], situation),
         "capacity_url": link("location_capacity", station.location_id), "hours": DURATION // 3600,
     }  # fmt: skip
@@ -175,7 +176,8 @@ def _bars(schedule: Schedule | None) -> list[Bar]:
     return bars
 
 
-def _shown(row: StationProfile, station: Station) -> Shown:
+def _shown(row: StationProfile, level: int | None) -> Shown:
+    """`level` of our own profiles, where the location shares its capacity."""
     unit = _("A per phase") if row.unit == profiles.AMPERES else row.unit
     steps = [(_after(step[0]), f"{step[1]:g} {unit}") for step in row.steps[:12]]
     place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
@@ -185,10 +187,12 @@ def _shown(row: StationProfile, station: Station) -> Shown:
         str(row.profile_id),
         place,
         PURPOSES.get(row.purpose, row.purpose),
-        KINDS.get(row.kind, row.kind),
+        KINDS.get(row.kind, row.kind) if row.start or row.kind == profiles.RELATIVE else _("at once"),
         steps,
         ours,
         SOURCES.get(row.source, ""),
+        level is not None and own.is_own(row.profile_id),
+        level is not None and own.outranks(row, level, row.connector_number or -1, row.transaction_id or "-"),
     )
 
 
@@ -240,7 +244,13 @@ def profiles_clear(request: HttpRequest, pk: int) -> HttpResponse:
     row = None
     if one.lstrip("-").isdecimal() and len(one) < 20:
         row = StationProfile.objects.visible_to(user).filter(station=station, profile_id=int(one)).first()
-    shared = is_shared(station)
+    shared = own.shares(station)
+    refusal = refusal_of(situation, ClearProfile)
+    if row and shared and own.is_own(row.profile_id):
+        refusal = _(
+            "The portal itself set this profile, because the location shares its capacity, and it would set it again at once. Change the "
+            "capacity of the location, or switch its sharing off."
+        )
     consequences = [
         _("The station forgets the profile %d.") % row.profile_id if row else _("The station forgets all its charging profiles."),
         _("What charges there goes on with what the other profiles and its own settings allow."),
@@ -251,9 +261,6 @@ def profiles_clear(request: HttpRequest, pk: int) -> HttpResponse:
         )
 
     def act() -> None:
-        if row is None:
-            CapacityStation.objects.filter(station=station).update(safe=None, confirmed_at=None)
-            CapacityShare.objects.filter(connector__station=station).update(granted=None, granted_at=None, expires_at=None)
         try:
             ask(actor=user, station=station, intent=ClearProfile(row.profile_id) if row else ClearProfile())
         except CommandRefused as refused:
@@ -262,7 +269,7 @@ def profiles_clear(request: HttpRequest, pk: int) -> HttpResponse:
     return confirm_page(
         request, act, title=_("Clear charging profiles of %s?") % station, consequences=consequences,
         submit_label=_("Clear profile") if row else _("Clear all profiles"), cancel_url=here, done=_("Asked %s.") % station, done_url=here,
-        refusal=refusal_of(situation, ClearProfile), breadcrumbs=trail(station), hidden=[("profile", one)] if row else (),
+        refusal=refusal, breadcrumbs=trail(station), hidden=[("profile", one)] if row else (),
     )  # fmt: skip
 
 
@@ -272,7 +279,10 @@ def profiles_set(request: HttpRequest, pk: int) -> HttpResponse:
     here = link("station_profiles", pk)
     numbers = {one.pk: one.number for one in situation.connectors}
     running = {numbers[key]: row for key, row in situation.running.items() if key in numbers}
-    form = ProfileForm(request.POST or None, station=station, connectors=situation.connectors, running=running, now=situation.now)
+    form = ProfileForm(
+        request.POST or None, station=station, connectors=situation.connectors, running=running, now=situation.now,
+        shared=own.shares(station),
+    )  # fmt: skip
 
     def save(values: dict[str, Any]) -> None:
         if refusal := refusal_of(situation, SetProfile):
@@ -285,8 +295,6 @@ def profiles_set(request: HttpRequest, pk: int) -> HttpResponse:
             raise ValidationError(str(refused)) from refused
 
     intro = _("One limit for one purpose at one place: the next one for the same takes its place.")
-    if is_shared(station):
-        intro += " " + _("The location shares its capacity: the portal sets the limit of each charge itself, and that goes before.")
     return form_page(
         request, form, save, title=_("Limit the charging of %s") % station, submit_label=_("Set limit"), cancel_url=here,
         done=_("Asked %s. Its answer is shown as soon as it is there.") % station, done_url=here, breadcrumbs=trail(station), intro=intro,

@@ -11,10 +11,21 @@ import pytest
 from django.utils import timezone
 
 from stations.actions import add_stations
-from stations.capacity import control, picture
-from stations.models import CapacityPlan, CapacityShare, CapacityStation, Command, Connector, Station, Transaction
-from stations.ocpp.intents import ClearProfile, SetProfile
-from stations.ocpp.profiles import DEFAULT, Profile
+from stations.capacity import control, own, picture
+from stations.gateway.smart_charging import CONSEQUENCES
+from stations.models import (
+    CapacityPlan,
+    CapacityShare,
+    CapacityStation,
+    Command,
+    ConfigurationKey,
+    Connector,
+    Station,
+    StationProfile,
+    Transaction,
+)
+from stations.ocpp.intents import ACCEPTED, ClearProfile, GetSchedule, SetProfile
+from stations.ocpp.profiles import DEFAULT, TRANSACTION, Profile, Step
 from stations.ocpp.versions import speaker
 from tests.conftest import Tree
 
@@ -35,11 +46,14 @@ class Post:
     car: Transaction | None = None
     began: datetime | None = None
     takes: float = CAR
+    wild: bool = False  # accepts everything and keeps to nothing
 
     def draws(self, now: datetime) -> float:
         """A per phase, as OCPP says: the profile of the transaction before the default."""
         if self.began is None:
             return 0.0
+        if self.wild:
+            return self.takes
         profile, since = self.own, self.own.start if self.own else None
         if profile is None:
             profile, since = self.default, self.began
@@ -105,9 +119,11 @@ class World:
 
     def _apply(self, post: Post, command: Command) -> None:
         wanted = speaker("1.6").intent(command.action, command.payload)
+        if isinstance(wanted, GetSchedule):
+            return
         if isinstance(wanted, ClearProfile):
-            post.default = None if wanted.id == control.DEFAULT_ID else post.default
-            post.own = None if wanted.id != control.DEFAULT_ID else post.own
+            post.default = None if wanted.id == own.DEFAULT_ID else post.default
+            post.own = None if wanted.id != own.DEFAULT_ID else post.own
         assert isinstance(wanted, SetProfile | ClearProfile)
         if isinstance(wanted, SetProfile) and wanted.profile.purpose == DEFAULT:
             post.default = wanted.profile
@@ -223,8 +239,9 @@ def test_a_station_that_refuses_counts_with_its_maximum_and_says_so(world: World
     share = CapacityShare.objects.get(connector=world.posts[0].connector)
     assert (share.why, share.bound) == (picture.REFUSED, 32)
     assert CapacityStation.objects.get(station=world.posts[0].row).refusal == "Rejected"
-    asked = Command.objects.filter(station=world.posts[0].row).count()
-    assert asked == 1, "and is not asked again and again"
+    asked = Command.objects.filter(station=world.posts[0].row)
+    levels = [command.payload["csChargingProfiles"]["stackLevel"] for command in asked.order_by("pk")]
+    assert levels == [own.ASSUMED_LEVEL, 0], "perhaps it was the level; after that it is not asked again and again"
 
 
 def test_who_finds_no_place_waits_and_takes_turns(tree: Tree) -> None:
@@ -319,3 +336,108 @@ def test_what_a_station_makes_up_counts_as_two_connectors(world: World) -> None:
     Connector.objects.bulk_create(Connector(station=row, number=number) for number in range(2, 30))
     seen = picture.take(world.plan, world.now)
     assert seen.capacities[(row.pk, "l1")] == 32 + 2 * picture.UNKNOWN_MAXIMUM
+
+
+def by_hand(post: Post, wanted: SetProfile | ClearProfile, now: datetime) -> None:
+    """Somebody asks the station from a page, and it accepts."""
+    action, payload = speaker("1.6").call(wanted)
+    command = Command.objects.create(
+        station=post.row, action=action, payload=payload, version="1.6", state=Command.State.ACCEPTED, sent_at=now, answered_at=now,
+        deadline=now, timeout=30,
+    )  # fmt: skip
+    CONSEQUENCES[type(wanted)](command, wanted, ACCEPTED, {}, now)
+
+
+@pytest.mark.parametrize("wanted", [ClearProfile(), ClearProfile(own.DEFAULT_ID), ClearProfile(own.DEFAULT_ID + 1)])
+def test_what_somebody_clears_is_sent_again(world: World, wanted: ClearProfile) -> None:
+    world.run(20)
+    post = world.posts[0]
+    world.start(post)
+    world.run(30)
+    assert post.draws(world.now) == 32
+    default, share = post.default, post.own
+    gone = (wanted.id in (None, own.DEFAULT_ID), wanted.id != own.DEFAULT_ID)
+    post.default, post.own = None if gone[0] else default, None if gone[1] else share
+    by_hand(post, wanted, world.now)
+    world.run(30)
+    assert post.default
+    assert post.own
+    assert CapacityStation.objects.get(station=post.row).safe is not None
+
+
+def test_the_level_is_the_highest_that_the_station_takes(world: World) -> None:
+    one, two = world.posts[:2]
+    ConfigurationKey.objects.create(station=one.row, key="ChargeProfileMaxStackLevel", value="40")
+    world.start(one)
+    world.start(two)
+    world.run(60)
+    levels = [profile.level for post in (one, two) for profile in (post.default, post.own) if profile]
+    assert levels == [40, 40, own.ASSUMED_LEVEL, own.ASSUMED_LEVEL]
+
+
+def test_a_profile_of_others_that_goes_before_counts_and_is_told(world: World) -> None:
+    world.run(20)
+    one, two = world.posts[:2]
+    for post in (one, two):
+        world.start(post)
+    world.run(60)
+    assert world.shares()[:2] == [20, 20]
+    assert one.car
+    stronger = Profile(7, TRANSACTION, (Step(0, 30.0),), level=own.ASSUMED_LEVEL + 1, transaction_id=one.car.transaction_id)
+    by_hand(one, SetProfile(1, stronger._replace(level=1)), world.now)
+    world.run(10)
+    assert world.shares()[:2] == [20, 20], "that is below"
+    by_hand(one, SetProfile(1, stronger), world.now)
+    world.look()
+    share = CapacityShare.objects.get(connector=one.connector)
+    assert (share.why, share.bound) == (picture.OUTRANKED, 30)
+    world.run(40)
+    assert two.draws(world.now) == 10
+    StationProfile.objects.all().delete()
+    world.run(60)
+    assert world.shares()[:2] == [20, 20]
+
+
+def test_who_takes_more_than_granted_is_asked_again_and_what_waits_for_it_says_so(tree: Tree) -> None:
+    world = grown(tree, 2, 35)
+    Station.objects.filter(identity__startswith="CAP-").update(phases=1)
+    wild, waits = world.posts
+
+    def pass_time(seconds: int) -> None:
+        for _step in range(seconds // 20):
+            Connector.objects.filter(pk=wild.connector.pk).update(power=230 * wild.draws(world.now), measured_at=world.now)
+            world.look()
+            world.now += timedelta(seconds=20)
+
+    pass_time(40)
+    wild.wild = True
+    for post in world.posts:
+        world.start(post)
+    pass_time(300)
+    share = CapacityShare.objects.get(connector=wild.connector)
+    assert (share.why, share.bound) == (picture.DISOBEYS, 32)
+    assert CapacityShare.objects.get(connector=waits.connector).why == picture.BLOCKED
+    assert Command.objects.filter(station=wild.row, action="GetCompositeSchedule").count() == 1
+    sent = Command.objects.filter(station=wild.row, action="SetChargingProfile")
+    before = sent.count()
+    pass_time(900)
+    assert sent.filter(payload__connectorId=1).count() >= 3
+    assert sent.count() > before + 3
+    assert Command.objects.filter(station=wild.row, action="GetCompositeSchedule").count() == 1
+    assert CapacityShare.objects.get(connector=wild.connector).why == picture.DISOBEYS, "being asked again excuses nothing"
+    wild.wild = False
+    pass_time(400)
+    assert wild.draws(world.now) + waits.draws(world.now) == 35, "and when it obeys, both charge"
+
+
+def test_with_one_phase_everything_is_on_it(tree: Tree) -> None:
+    world = grown(tree, 3, 25)
+    CapacityPlan.objects.update(limit_l2=0, limit_l3=0)
+    world.plan.refresh_from_db()
+    Station.objects.filter(pk=world.posts[0].row.pk).update(phases=1)
+    CapacityShare.objects.create(connector=world.posts[0].connector, rotation="STR")
+    world.run(20)
+    for post in world.posts:
+        world.start(post)
+    world.run(60)
+    assert sorted(world.shares()) == [8, 8, 9]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stations.actions import set_capacity
-from stations.capacity import control, picture, record
+from stations.capacity import charts, control, own, picture, record
 from stations.models import (
     CapacityHours,
     CapacityLoad,
@@ -74,7 +74,7 @@ def test_who_gets_what_and_why(as_bob: Client, tree: Tree) -> None:
     assert "Being set up" in shown
     assert "more than the limit" not in shown, "nobody has answered yet"
     assert "Nothing has been recorded yet." in shown or "in all" in shown
-    assert Command.objects.filter(origin=control.ORIGIN).exists()
+    assert Command.objects.filter(origin=own.ORIGIN).exists()
     Command.objects.filter(action="SetChargingProfile").update(
         state="rejected", answer={"status": "NotSupported"}, answered_at=timezone.now()
     )
@@ -167,3 +167,58 @@ def test_the_priority_of_a_pass_goes_before_that_of_the_connector(tree: Tree) ->
     assert weight() == 2
     type(tree.charge_pass).objects.update(priority=4)
     assert weight() == 4
+
+
+def test_a_location_of_one_phase(as_bob: Client, tree: Tree) -> None:
+    online(tree.station)
+    one = LIMIT | {"limit_l1": "25", "limit_l2": "", "limit_l3": "0", "margin": "2"}
+    refused = post(as_bob, "location_capacity_edit", tree.location.pk, **one | {"safe": "12"})
+    assert "2 connectors on L1 would take 24 A, and 23 A" in refused
+    shown = post(as_bob, "location_capacity_edit", tree.location.pk, **one)
+    assert "L1 25 A" in shown
+    assert '<div class="subheader">L2</div>' not in shown
+    nothing = post(as_bob, "location_capacity_edit", tree.location.pk, **one | {"limit_l1": "0"})
+    assert "at least one phase" in nothing
+
+
+def test_where_capacity_is_shared_the_portal_s_own_profiles_are_left_alone(as_bob: Client, tree: Tree) -> None:
+    online(tree.station)
+    set_capacity(actor=None, location=tree.location, limit_l1=40, limit_l2=40, limit_l3=40)
+    limit = {"station": tree.station, "purpose": "TxDefaultProfile", "kind": "relative", "unit": "A", "steps": [[0, 0.0, None]]}
+    StationProfile.objects.create(**limit, connector_number=0, profile_id=own.DEFAULT_ID, level=own.ASSUMED_LEVEL)
+    StationProfile.objects.create(**limit, connector_number=1, profile_id=770010, level=1)
+    shown = page(as_bob, "station_profiles", tree.station.pk)
+    assert shown.count("Goes before the portal") == 1
+    assert f"profile={own.DEFAULT_ID}" not in shown
+    assert "profile=770010" in shown
+    page(as_bob, "station_profiles_clear", tree.station.pk, profile=str(own.DEFAULT_ID))
+    assert "would set it again at once" in post(as_bob, "station_profiles_clear", tree.station.pk, profile=str(own.DEFAULT_ID))
+    values = {"connector": "0", "purpose": "TxDefaultProfile", "limit": "10", "unit": "A", "kind": "absolute", "level": "1"}
+    assert "only the station as a whole can be limited" in post(as_bob, "station_profiles_set", tree.station.pk, **values)
+    assert not Command.objects.filter(origin="").exists()
+    post(as_bob, "station_profiles_set", tree.station.pk, **values | {"purpose": "ChargePointMaxProfile"})
+
+
+def test_what_is_measured_above_the_limit_is_told(as_bob: Client, tree: Tree) -> None:
+    online(tree.station)
+    plan = set_capacity(actor=None, location=tree.location, limit_l1=20, limit_l2=20, limit_l3=20)
+    now = timezone.now()
+    seen = {"begun": (now - timedelta(hours=1)).isoformat(), "limit": [20] * 3, "bound": [20] * 3, "measured": [47.7, 1, 1], "safe": 6}
+    CapacityPlan.objects.filter(pk=plan.pk).update(seen=seen, ran_at=now)
+    shown = page(as_bob, "location_capacity", tree.location.pk)
+    assert "More than the limit is measured on L1." in shown
+    assert shown.count("fill-used fill-over") == 1
+
+
+def test_a_connector_keeps_its_colour_and_the_limit_is_a_mean(tree: Tree) -> None:
+    connectors = list(Connector.objects.filter(station__location=tree.location, number__gt=0).order_by("station__identity", "number"))
+    got = [charts.Got(one, float(energy), 1, 1, 1) for energy, one in enumerate(connectors)]
+    assert charts.colours(tree.bob, tree.location, charts.drawn(got[::-1], "l1")) == list(range(len(got)))
+    assert charts.colours(tree.bob, tree.location, got[1:]) == list(range(1, len(got)))
+    online(tree.station)
+    plan = set_capacity(actor=None, location=tree.location, limit_l1=20, limit_l2=20, limit_l3=0)
+    at = datetime(2026, 11, 18, 10, tzinfo=UTC)
+    for second, limit in ((30, 20), (60, 20), (90, 8), (120, 8)):
+        CapacityPlan.objects.update(limit_l1=limit, limit_l2=limit)
+        record.keep(picture.take(CapacityPlan.objects.select_related("location").get(pk=plan.pk), at + timedelta(seconds=second)))
+    assert CapacityLoad.objects.get().limit == 14
