@@ -20,7 +20,6 @@ _SECRET_KEY = re.compile(
     re.IGNORECASE,
 )
 _READER = "TokenReader"  # the component of 2.0.1 whose tokens are cards: personal, and no secret
-_NAMES = re.compile(r"[/:@\s]")  # between the names in that of a variable
 _NAMES = re.compile(r"[/:@\s]|%[0-9A-F]{2}")  # between the names in that of a variable
 
 
