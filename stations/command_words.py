@@ -370,6 +370,10 @@ def command_result(command: Command, viewer: Viewer) -> str:
         return said
     if wanted is None:
         return word
+    if isinstance(wanted, GetSchedule) and outcome_of(command) == intents.ACCEPTED:
+        told = speaker(command.version).schedule(command.answer) if isinstance(command.answer, dict) else None
+        if told is None:
+            return _("Accepted by the station, but it told no schedule: it sets no limit for this time, or said nothing that can be read.")
     said = str(_WORDS.get((type(wanted), word)) or _ANSWERS.get((type(wanted), outcome_of(command)), word))
     private = isinstance(wanted, Start | Reserve | CustomerInformation) and not may(viewer, PERSONAL_DATA, command.station)
     return said if private else f"{said} {_reason(command)}".strip()

@@ -16,6 +16,9 @@ Text = str | Promise
 Problem = Transaction.Problem
 
 
+OFFLINE_KEY = "AllowOfflineTxForUnknownId"  # as OCPP 1.6 names it
+
+
 class Advice(NamedTuple):
     code: str
     sentence: Text
@@ -41,7 +44,7 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
     ),
     Problem.REFUSED_CARD: (
         lazy("The station charged although the card was not valid."),
-        lazy("It was probably offline. If that is not wanted, set AllowOfflineTxForUnknownId to false in its configuration."),
+        lazy("It was probably offline. If that is not wanted, set %(key)s to false in its configuration."),
     ),
     Problem.NOT_ENDED: (
         lazy("The station began another transaction here without ending this one."),
@@ -80,7 +83,11 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
 
 def advice(transaction: Transaction) -> list[Advice]:
     """One per problem, in the order of `Problem`."""
-    return [Advice(code, *_ADVICE[code]) for code in Problem.values if code in transaction.problems]
+    found = [Advice(code, *_ADVICE[code]) for code in Problem.values if code in transaction.problems]
+    if Problem.REFUSED_CARD not in transaction.problems:
+        return found
+    named = {"key": versions.speaker(transaction.station.ocpp_version).key_of(OFFLINE_KEY)}
+    return [one._replace(what_now=str(one.what_now) % named) if one.code == Problem.REFUSED_CARD else one for one in found]
 
 
 def why_in_inbox(transaction: Transaction) -> str:

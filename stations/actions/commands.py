@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from stations import nudges
 from stations.models import BulkItem, Command, DeviceVariable, Station
 from stations.ocpp import numbering
-from stations.ocpp.intents import Configure, ConfigureMany, Intent, NotPossible
+from stations.ocpp.intents import Configure, ConfigureMany, Intent, NotPossible, Start
 from stations.ocpp.versions import has_variables, speaker
 from tenancy import audit
 from tenancy.models import User
@@ -40,12 +40,14 @@ def request_command(
     origin: str = "",
     recorded: bool = True,
     item: BulkItem | None = None,
+    connector: int | None = None,
 ) -> Command:
     """Queue `action` with `payload` (as OCPP spells them) for `station`.
 
     `timeout` seconds (default OCPP_COMMAND_TIMEOUT) each for delivery and for the answer. Raises CommandRefused when the station is
     not connected, when the payload does not fit the action's schema, or when too many commands wait already. Not `recorded` is what the
-    portal does again and again by itself: the station's commands tell of it. `item` of a bulk job waits for the answer.
+    portal does again and again by itself: the station's commands tell of it. `item` of a bulk job waits for the answer. `connector`: which
+    one is meant, where the payload says only its EVSE.
     """
     payload = payload or {}
     seconds = timeout or settings.OCPP_COMMAND_TIMEOUT
@@ -56,7 +58,8 @@ def request_command(
         raise CommandRefused("not_connected", _("%s is not connected, so it cannot be asked anything now.") % station)
     if Command.objects.filter(station=station, state__in=Command.OPEN).count() >= MAX_OPEN:
         raise CommandRefused("busy", _("%s has not worked off its earlier commands yet. Try again in a moment.") % station)
-    connector, secret = version.connector_named(action, payload), sets_hidden(station, action, payload)
+    connector = connector or version.connector_named(action, payload)
+    secret = sets_hidden(station, action, payload)
     command = Command.objects.create(
         station=station,
         action=action,
@@ -101,5 +104,6 @@ def ask(
     except NotPossible as error:
         raise CommandRefused("invalid", str(error)) from error
     return request_command(
-        actor=actor, station=station, action=action, payload=payload, timeout=timeout, origin=origin, recorded=recorded, item=item
-    )
+        actor=actor, station=station, action=action, payload=payload, timeout=timeout, origin=origin, recorded=recorded, item=item,
+        connector=intent.connector if isinstance(intent, Start) else None,
+    )  # fmt: skip

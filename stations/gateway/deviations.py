@@ -54,7 +54,8 @@ class Notebook:
         station, event = entry.state.station_id, entry.event
         if isinstance(event, OcppError):
             kind = Kind.REFUSED if entry.action else Kind.UNREADABLE
-            self.note(station, kind, entry.action, entry.reader.spelled(event.code), entry.at)
+            code = entry.reader.spelled(event.code)
+            self.note(station, kind, entry.action, f"{code}: {event.detail}" if event.detail else code, entry.at)
         elif event is None:
             self.note(station, Kind.STRAY, "", "", entry.at)
         else:
@@ -64,7 +65,8 @@ class Notebook:
             if isinstance(reported, Reported) and not (reported.exact and effective(reported.at, entry.at)):
                 self.note(station, Kind.CLOCK, entry.action, reported.text, entry.at)
             if answer and answer.startswith("[4,"):
-                self.note(station, Kind.REFUSED, entry.action, str(orjson.loads(answer)[2]), entry.at)
+                code, why = orjson.loads(answer)[2:4]
+                self.note(station, Kind.REFUSED, entry.action, f"{code}: {why}" if why else code, entry.at)
             if isinstance(event, TIMED):
                 self._said_again(entry)
             elif isinstance(event, events.Boot):

@@ -32,11 +32,12 @@ class CallError(NamedTuple):
 
 
 class OcppError(Exception):
-    """A CALL that gets a CALLERROR: `code` as 1.6 spells it where it has it; versions.Reader.spelled knows the others."""
+    """A CALL that gets a CALLERROR: `code` as 1.6 spells it where it has it; versions.Reader.spelled knows the others. `detail` is what
+    is wrong without the value, which may be the number of a card."""
 
-    def __init__(self, code: str, description: str, message_id: str = UNREADABLE_ID, action: str = "") -> None:
+    def __init__(self, code: str, description: str, message_id: str = UNREADABLE_ID, action: str = "", detail: str = "") -> None:
         super().__init__(f"{code}: {description}")
-        self.code, self.description, self.message_id, self.action = code, description, message_id, action
+        self.code, self.description, self.message_id, self.action, self.detail = code, description, message_id, action, detail
 
 
 class Ignored(Exception):

@@ -107,7 +107,7 @@ def drop_unknown(checker: jsonschema_rs.Validator, payload: Payload) -> None:
 
 def refusal(action: str, worst: jsonschema_rs.ValidationError) -> OcppError:
     """What a payload that cannot be mended is answered with."""
-    return OcppError(code_of(worst.kind.name), f"{_path(action, worst)}: {worst.message}"[:255])
+    return OcppError(code_of(worst.kind.name), f"{_path(action, worst)}: {worst.message}"[:255], detail=fault(action, worst))
 
 
 def fault(action: str, error: jsonschema_rs.ValidationError) -> str:
@@ -123,7 +123,7 @@ def not_here(version: str, name: str, action: str) -> OcppError:
     """What an action is answered with that stations may not send here, or that the version does not have; `name` is its name for people."""
     if action in schemas.names(version):
         return OcppError("NotSupported", f"{action} is known, but not supported here.")
-    return OcppError("NotImplemented", f"There is no {action[:40]} in {name}.")
+    return OcppError("NotImplemented", f"There is no {action[:40]} in {name}.", detail=clean(action, 40))
 
 
 def good_values(entries: Any, mended: Callable[[Payload], Payload], fits: Callable[[Payload], bool]) -> list[Payload]:

@@ -130,7 +130,7 @@ def _row(one: Deviation, station: Station) -> Row:
     if one.kind in (Kind.REFUSED, Kind.UNREADABLE, Kind.BAD_ANSWER):
         query["errors_only"] = "on"
     where, _colon, keyword = one.detail.rpartition(": ")
-    detail = f"{where} {KEYWORDS[keyword]}" if one.kind == Kind.MENDED and keyword in KEYWORDS else one.detail
+    detail = f"{where} {KEYWORDS[keyword]}" if one.kind in (Kind.MENDED, Kind.REFUSED) and keyword in KEYWORDS else one.detail
     return Row(one, meaning, remedy, detail, f"{link('station_logs', station.pk)}?{urlencode(query)}")
 
 

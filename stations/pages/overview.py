@@ -104,6 +104,8 @@ class Tile:
         """What its status means; one that our switch speaks against is not taken at its word."""
         if self.switch and self.switch.state == explain.OFF and self.connector.status == Connector.Status.AVAILABLE:
             return _("The station still reports it as free: it has not followed our switch yet.")
+        if self.kept and self.connector.status == Connector.Status.AVAILABLE:
+            return _("Free for the one for whom it is reserved.")
         return self.status.sentence
 
     @property

@@ -155,7 +155,8 @@ def _composed(request: HttpRequest, situation: Situation) -> list[Composed]:
         if one and one.command.state == Command.State.ACCEPTED and isinstance(one.command.answer, dict):
             schedule = speaker(one.command.version).schedule(one.command.answer)
         share = shares.get(connector.pk)
-        found.append(Composed(connector, one, schedule, _bars(schedule), connector.number in waiting, share))
+        waits = bool({connector.number, numbering.evse_of(connector.number)} & waiting)
+        found.append(Composed(connector, one, schedule, _bars(schedule), waits, share))
     return found
 
 
@@ -221,7 +222,8 @@ def profiles_ask(request: HttpRequest, pk: int) -> HttpResponse:
         wanted = [GetProfiles(int(situation.now.timestamp()) % 2**31)]
     else:
         number = request.POST.get("connector", "")
-        wanted = [GetSchedule(one.number, DURATION, "") for one in situation.connectors if number in ("", str(one.number))]
+        every = [GetSchedule(one.number, DURATION, "") for one in situation.connectors if number in ("", str(one.number))]
+        wanted += list({str(situation.speaker.call(one)): one for one in reversed(every)}.values())[::-1]  # an EVSE is asked once
     refusal = refusal_of(situation, type(wanted[0])) if wanted else _("The station has told of no connector yet.")
     try:
         for intent in wanted if not refusal else ():

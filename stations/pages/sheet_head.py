@@ -13,10 +13,11 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
 from stations import certificate_words, explain, hooks, maintenance, security_events
 from stations.controls import CONTROLS, Situation
-from stations.models import Availability, Command, Connector, CurrentType, SecurityEvent, Station
+from stations.models import Availability, Command, Connector, CurrentType, Deviation, SecurityEvent, Station
 from stations.ocpp.intents import LOG_STATUS, SECURITY_LOG_STATUS, SIGNED_FIRMWARE_STATUS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
@@ -244,6 +245,9 @@ def _facts(situation: Situation) -> list[Fact]:
     if station.ocpp_version:
         version = station.ocpp_version.removeprefix("ocpp")
         facts.append(Fact(_("OCPP version"), version, _("agreed at the connection"), url=link("help_page", "versions")))
+    if ways := Deviation.objects.visible_to(situation.user).filter(station=station).count():
+        said = ngettext("deviates from it in %d way", "deviates from it in %d ways", ways) % ways
+        facts.append(Fact(_("How it keeps to OCPP"), said, url=link("station_manners", station.pk)))
     if station.last_message_at:
         facts.append(Fact(_("Last message"), at=station.last_message_at))
     else:

@@ -19,7 +19,7 @@ from stations.models.device import SEVERE
 from stations.ocpp import masking
 from stations.ocpp.device_model import PROBLEMS
 from stations.ocpp.intents import Start, Stop, Switch, Trigger, Unlock
-from stations.ocpp.numbering import number
+from stations.ocpp.numbering import number, shown
 from stations.ocpp.variables import Variable
 from stations.ocpp.versions import has_variables
 from stations.pages.command_rows import CommandRow
@@ -42,6 +42,11 @@ class Box:
     actions: list[Action]
     tried: list[CommandRow] = field(default_factory=list)
     explain_url: str = ""  # where a code of the station as a whole can be explained; those of connectors stand on their tiles
+
+    @property
+    def place(self) -> str:
+        """The connector, as people say it."""
+        return shown(self.case.connector)
 
     @property
     def reasons(self) -> list[tuple[str, list[str]]]:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
-from stations.models import Connector, DeviceEvent, Station, Transaction
+from stations.actions import ask
+from stations.command_words import title_of
+from stations.models import Command, Connector, DeviceEvent, Station, Transaction
 from stations.ocpp import masking
+from stations.ocpp.intents import Start
 from stations.ocpp.variables import Variable
-from tests.ocpp.conftest import Gateway, Wire
+from stations.problems import advice
+from tests.conftest import Tree
+from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_manners import noticed
 from tests.ocpp.test_messages import now as now16
 from tests.ocpp.test_messages import start, stop
@@ -187,3 +194,41 @@ def test_the_capitals_of_an_id_do_not_matter(wire: Wire) -> None:
     tell(wire, "Ended", 2, value(900, "Transaction.End"), tx="Case")
     tell(wire, "Ended", 2, value(900, "Transaction.End"), tx="CASE")
     assert list(Transaction.objects.values_list("transaction_id", "meter_stop")) == [("case", 900)]
+
+
+# -- what people read of it ---------------------------------------------------------------------------------------------------------------
+
+
+def test_pages_say_it_in_the_words_of_the_station(wire: Wire, tree: Tree, as_bob: Client) -> None:
+    assert wire.call("Dance", {}) == "NotImplemented"
+    assert wire.call("StatusNotification", {"connectorStatus": "Asleep", "evseId": 2, "connectorId": 1}) == "PropertyConstraintViolation"
+    told = wire.call("StatusNotification", {"connectorStatus": "Faulted", "evseId": 2, "connectorId": 2, "timestamp": now()})
+    assert told == {}
+    tell(wire, "Started", 0, value(0, "Transaction.Begin"), evse=EVSE, idToken=STRANGER, offline=True)
+    tell(wire, "Ended", 1, value(900, "Transaction.End"))
+    until(lambda: Station.objects.get(pk=tree.station.pk).connected)
+    station = Station.objects.select_related("location__organization").get(pk=tree.station.pk)
+    command = ask(actor=None, station=station, intent=Start(TOKEN["idToken"], 102))
+    assert title_of(command, values=True) == "Start charging at connector 2-2"
+    overview = as_bob.get(reverse("station", args=[station.pk])).content.decode()
+    assert "Connector 2-2" in overview
+    assert "Connector 102" not in overview
+    assert reverse("station_manners", args=[station.pk]) in overview
+    page = as_bob.get(reverse("station_manners", args=[station.pk])).content.decode()
+    assert "NotImplemented: Dance" in page
+    assert "PropertyConstraintViolation: connectorStatus is a word that OCPP does not have" in page
+    assert "AuthCtrlr/OfflineTxForUnknownIdEnabled" in str(advice(one())[0].what_now)
+
+
+def test_an_evse_is_asked_once_for_its_schedule_and_an_empty_answer_tells_none(wire: Wire, tree: Tree, as_ada: Client) -> None:
+    for connector in (1, 2):
+        wire.call("StatusNotification", {"connectorStatus": "Available", "evseId": 1, "connectorId": connector, "timestamp": now()})
+    until(lambda: Station.objects.get(pk=tree.station.pk).connected)
+    as_ada.post(reverse("station_profiles_ask", args=[tree.station.pk]), {"what": "schedule"})
+    asked = Command.objects.filter(station=tree.station, action="GetCompositeSchedule")
+    evses = [one.payload["evseId"] for one in asked]
+    assert len(evses) == len(set(evses)) > 0
+    wire.answer(wire.expect_call()[0], {"status": "Accepted"})
+    until(lambda: asked.filter(state="accepted").exists())
+    page = as_ada.get(reverse("station_profiles", args=[tree.station.pk])).content.decode()
+    assert "it told no schedule" in page
