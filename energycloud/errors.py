@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.template.loader import get_template, render_to_string
 from django.utils.translation import gettext as _
 
@@ -46,6 +48,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         _("There is no such page"),
         _("The address may have a typing error, or what was here has been deleted or belongs to an organization that you do not see."),
     )
+
+
+class NotAllowedMiddleware:
+    """A page in place of the empty answer where an address only takes what a button sends."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method != "GET" or not isinstance(response, HttpResponseNotAllowed):
+            return response
+        said = _("This address only does something when its button is pressed. Go back, reload the page, and press it there.")
+        page = _in_shell(request, 405, _("This is no page of its own"), said)
+        page["Allow"] = response["Allow"]
+        return page
 
 
 def fault(request: HttpRequest) -> HttpResponse:

@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "tenancy.pages.view_as.ViewAsMiddleware",
     "tenancy.middleware.LoginRequiredMiddleware",
     "tenancy.middleware.ScopeMiddleware",
+    "energycloud.errors.NotAllowedMiddleware",
 ]
 
 ROOT_URLCONF = "energycloud.urls"

@@ -70,8 +70,6 @@ PASSED = {
     "stations/pages/transaction_files.py:_lines": "of a transaction that was read through the door",
     "stations/plots.py:_buckets": "of a transaction that was read through the door",
     "stations/plots.py:of": "of a transaction that was read through the door",
-    "stations/pages/profiles.py:is_shared": "of a station that was read through the door",
-    "stations/pages/profiles.py:profiles_clear.act": "of a station that was read through the door",
     "stations/timeline.py:_status": "of a station that was read through the door",
     "tenancy/pages/exports.py:_own": "the person's own",
     "tenancy/pages/exports.py:exports": "the person's own",

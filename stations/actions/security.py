@@ -23,7 +23,7 @@ from tenancy.rights import MANAGE_STATIONS, at_platform
 def why_not_profile(actor: User | None, station: Station, profile: int) -> str:
     """Why `actor` may not demand this profile of the station; empty when they may."""
     if profile > station.security_profile:
-        return why_no_tls(station) if profile >= SecurityProfile.TLS else ""
+        return why_no_tls(station, actor) if profile >= SecurityProfile.TLS else ""
     if profile == station.security_profile or actor is None or at_platform(actor, MANAGE_STATIONS):
         return ""
     if profile == SecurityProfile.NONE:
@@ -32,11 +32,13 @@ def why_not_profile(actor: User | None, station: Station, profile: int) -> str:
     return less % station.security_profile
 
 
-def why_no_tls(station: Station) -> str:
+def why_no_tls(station: Station, actor: User | None = None) -> str:
     """Why the station can come with neither profile 2 nor 3; empty where it finds the portal with TLS."""
     if addresses.tls_url(station) or (station.connected and station.connected_tls):
         return ""
-    return _("This portal has no TLS for stations yet. The operator of the platform sets it up: OCPP_TLS_PORT, or a proxy with HTTPS.")
+    if actor is not None and at_platform(actor, MANAGE_STATIONS):
+        return _("This portal has no TLS for stations yet. Set it up where the portal is installed: OCPP_TLS_PORT, or a proxy with HTTPS.")
+    return _("This portal has no TLS for stations yet. Ask the operator of the platform for it.")
 
 
 @transaction.atomic
@@ -59,7 +61,7 @@ def demand_security_profile(*, actor: User | None, station: Station, profile: in
     return station
 
 
-def why_not_raised(station: Station, profile: int) -> str:
+def why_not_raised(station: Station, profile: int, actor: User | None = None) -> str:
     """Why the portal cannot raise the station to this profile; empty when it can be tried."""
     now = max(station.security_profile, station.connected_profile or 0)
     if profile not in (SecurityProfile.TLS, SecurityProfile.CERTIFICATE) or profile <= now:
@@ -67,7 +69,7 @@ def why_not_raised(station: Station, profile: int) -> str:
     if SecurityChange.objects.filter(station=station, kind=SecurityChange.Kind.PROFILE, ended_at=None).exists():
         return _("A change of its profile is under way. Cancel that first.")
     if not addresses.tls_url(station):
-        return why_no_tls(station) or _("Nobody has told by which address stations find TLS here: OCPP_TLS_URL.")
+        return why_no_tls(station, actor) or _("Nobody has told by which address stations find TLS here: OCPP_TLS_URL.")
     if profile == SecurityProfile.CERTIFICATE and not has_certificate(station) and not settings.OCPP_TLS_CLIENT_CA:
         return _("No certificate of it is known with which it could come back. Have one signed for it first.")
     if not station.connected:
@@ -87,7 +89,7 @@ def has_certificate(station: Station) -> bool:
 def raise_security_profile(*, actor: User | None, station: Station, profile: int) -> SecurityChange:
     """Tell the station to connect with a higher profile. Until it has, it is let in by the old one too; after the deadline the old one
     stays in force. The clock takes the first step."""
-    if reason := why_not_raised(station, profile):
+    if reason := why_not_raised(station, profile, actor):
         raise ValidationError(reason)
     now = timezone.now()
     change = SecurityChange.objects.create(

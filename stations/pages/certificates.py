@@ -208,6 +208,8 @@ class CertificateList(ListPage):
     bulk_actions = (BulkAction("ask", lazy("Ask for new ones"), ask_all, ask_consequences, icon="certificate", right=MANAGE_STATIONS),)
 
     def admit(self) -> None:
+        if authorities.signer() is None:
+            self.empty_text = lazy("First the platform needs an authority that signs them: its administrators create one.")
         if not anywhere(self.request.user, READ_CONFIGURATION):
             raise Missing(READ_CONFIGURATION)
 

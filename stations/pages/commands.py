@@ -88,7 +88,7 @@ class StartForm(ControlForm):
         passes = hooks.cards.startable(user, hooks.place_of(station)) if hooks.cards else []
         passes = _chargeable(station, passes)
         if passes:
-            chosen = passes[0][0]
+            chosen = "" if self.slug == "reserve" else passes[0][0]  # whom a connector is kept for, people choose
             if self.initial.get("uid"):  # the page that leads here has said which
                 chosen = self.initial.pop("uid") if self.initial["uid"] in dict(passes) else ""
             field = forms.ChoiceField(

@@ -67,15 +67,19 @@ class ReservationFilter(django_filters.FilterSet):
         return rows.filter(until__gt=now) if value in Reservation.STANDING else rows
 
     def named(self, rows: QuerySet[Reservation], name: str, value: str) -> QuerySet[Reservation]:
-        """A card is looked for only where its number is shown."""
-        text, user = value.replace("\x00", "").strip(), self.request.user
-        cards = Q(id_tag__icontains=text) | Q(id_tag__in=hooks.cards_named(user, text))
+        text = value.replace("\x00", "").strip()
         return rows.filter(
             Q(station__identity__icontains=text)
             | Q(station__alias__icontains=text)
             | Q(station__location__name__icontains=text)
-            | (cards & where_seen(user, Reservation) if anywhere(user, PERSONAL_DATA) else Q(pk__in=[]))
+            | self.of_card(value)
         )
+
+    def of_card(self, value: str) -> Q:
+        """A card is looked for only where its number is shown."""
+        text, user = value.replace("\x00", "").strip(), self.request.user
+        cards = Q(id_tag__icontains=text) | Q(id_tag__in=hooks.cards_named(user, text))
+        return cards & where_seen(user, Reservation) if anywhere(user, PERSONAL_DATA) else Q(pk__in=[])
 
 
 class ReservationTable(Table):
@@ -170,6 +174,13 @@ class ReservationList(ListPage):
         return [(_("Operations"), link("operations"))]
 
 
+class StationReservationFilter(ReservationFilter):
+    q = django_filters.CharFilter(label=lazy("Card"), method="named", max_length=100)
+
+    def named(self, rows: QuerySet[Reservation], name: str, value: str) -> QuerySet[Reservation]:
+        return rows.filter(self.of_card(value))
+
+
 class StationReservationTable(ReservationTable):
     class Meta(Table.Meta):
         exclude = ("station",)
@@ -179,6 +190,7 @@ class StationReservations(ReservationList):
     """The Reservations tab of a station."""
 
     table_class = StationReservationTable
+    filterset_class = StationReservationFilter
     template_name = "stations/station_transactions.html"
     empty_title = lazy("Nothing was ever reserved here.")
     empty_text = lazy("Reserve a connector with the button “Reserve” under More.")

@@ -3,6 +3,7 @@ Configuration."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -53,9 +55,21 @@ class Change(NamedTuple):
     why: str  # it fell back
 
 
+class GreyedRadios(forms.RadioSelect):
+    """Some of them cannot be chosen; their labels say why."""
+
+    greyed: Collection[str] = ()
+
+    def create_option(self, name: str, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **options)
+        if str(value) in self.greyed:
+            option["attrs"]["disabled"] = True
+        return option
+
+
 class DemandForm(forms.Form):
     profile = forms.TypedChoiceField(
-        label=lazy("It is let in with"), coerce=int, choices=SecurityProfile.choices, widget=forms.RadioSelect,
+        label=lazy("It is let in with"), coerce=int, choices=SecurityProfile.choices, widget=GreyedRadios,
         help_text=lazy("This profile or a higher one."),
     )  # fmt: skip
 
@@ -102,17 +116,27 @@ def security_context(request: HttpRequest, situation: Situation) -> dict[str, An
         "under_way": [one for one in shown if one.row.ended_at is None],
         "past": [one for one in shown if one.row.ended_at is not None],
         "may_manage": situation.may(MANAGE_STATIONS),
-        "raises": [
-            (profile, actions.why_not_raised(station, profile), link("station_security_raise", station.pk, profile=str(profile)))
-            for profile in (SecurityProfile.TLS, SecurityProfile.CERTIFICATE)
-            if profile > max(station.security_profile, station.connected_profile or 0)
-        ],
+        **_raises(request, station),
         "lacks_certificate": not actions.has_certificate(station),
         "demand_url": link("station_security_demand", station.pk),
         "password_url": link("station_security_password", station.pk),
         "by_hand_url": link("station_password", station.pk),
         "fragment_url": link("station_security_live", station.pk),
     }  # fmt: skip
+
+
+def _raises(request: HttpRequest, station: Station) -> dict[str, Any]:
+    """`raises`: (profile, why it cannot be raised to it, address, id of that reason); `raise_reasons`: (id, profiles, reason) once."""
+    raises: list[tuple[int, str, str, str]] = []
+    reasons: dict[str, tuple[str, list[str], str]] = {}
+    for profile in (SecurityProfile.TLS, SecurityProfile.CERTIFICATE):
+        if profile > max(station.security_profile, station.connected_profile or 0):
+            reason = actions.why_not_raised(station, profile, user_of(request))
+            _id, names, _reason = reasons.setdefault(reason, (f"raise-{profile}", [], reason))
+            names.append(str(profile.value))
+            raises.append((profile, reason, link("station_security_raise", station.pk, profile=str(profile)), _id))
+    told = [(key, get_text_list(names, _("and")), reason) for key, names, reason in reasons.values() if reason]
+    return {"raises": raises, "raise_reasons": told}
 
 
 def remark(station: Station) -> str:
@@ -176,10 +200,13 @@ def demand(request: HttpRequest, pk: int) -> HttpResponse:
     form = DemandForm(request.POST or None, initial={"profile": station.security_profile})
     field = form.fields["profile"]
     assert isinstance(field, forms.TypedChoiceField)
-    refusal = actions.why_not_profile(user, station, SecurityProfile.NONE)
-    no_tls = actions.why_not_profile(user, station, SecurityProfile.CERTIFICATE)
-    choices = [one for one in SecurityProfile.choices if one[0] != SecurityProfile.NONE or not refusal or station.security_profile == 0]
-    field.choices = [(number, f"{label}. {PROFILES[number]}") for number, label in choices]
+    refusals = {number: actions.why_not_profile(user, station, number) for number in SecurityProfile.values}
+    field.choices = [
+        (number, " ".join(part for part in (f"{label}. {PROFILES[number]}", refusals[number]) if part))
+        for number, label in SecurityProfile.choices
+    ]
+    assert isinstance(field.widget, GreyedRadios)
+    field.widget.greyed = {str(number) for number, refusal in refusals.items() if refusal}
     said = _("With less it is refused from its next connection on. If it is connected with less now, it is disconnected at once.")
     if station.connected_profile is not None:
         said += " " + _("It last came with profile %s.") % word(station.connected_profile)
@@ -195,7 +222,7 @@ def demand(request: HttpRequest, pk: int) -> HttpResponse:
         request, form, lambda data: actions.demand_security_profile(actor=user, station=station, profile=data["profile"]),
         title=_("Security profile of %s") % station, submit_label=_("Save"), cancel_url=back(request, station),
         done=_("Saved."), done_url=back(request, station), breadcrumbs=trail(station),
-        intro=" ".join(part for part in (said, refusal, no_tls) if part),
+        intro=said,
     )  # fmt: skip
 
 
@@ -271,7 +298,7 @@ def raise_profile(request: HttpRequest, pk: int) -> HttpResponse:
     return confirm_page(
         request, lambda: actions.raise_security_profile(actor=user_of(request), station=station, profile=profile),
         title=_("Raise %(station)s to security profile %(profile)d?") % {"station": station, "profile": profile},
-        consequences=consequences, refusal=actions.why_not_raised(station, profile), submit_label=_("Raise"),
+        consequences=consequences, refusal=actions.why_not_raised(station, profile, user_of(request)), submit_label=_("Raise"),
         cancel_url=back(request, station), done=_("%s is told. What becomes of it is shown here.") % station,
         done_url=back(request, station), breadcrumbs=trail(station), submit_class="btn-primary",
     )  # fmt: skip

@@ -116,3 +116,9 @@ def test_a_refusal_is_a_line_in_the_log_and_a_fault_has_its_traceback(
     assert as_cy.get(reverse("stations")).status_code == 500
     (line,) = [record for record in caplog.records if record.name == "django.request"]
     assert line.exc_info is not None
+
+
+def test_an_address_that_only_takes_what_a_button_sends_says_so(as_bob: Client, tree: Tree) -> None:
+    answer = as_bob.get(reverse("station_profiles_ask", args=[tree.station.pk]))
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Go back, reload the page" in answer.content.decode()

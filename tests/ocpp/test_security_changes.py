@@ -316,8 +316,9 @@ def test_the_page_shows_it_and_offers_what_can_be_done(tree: Tree, as_bob: Clien
     page = as_bob.get(url).content.decode()
     for sign in ("1: password", "Without TLS.", "Raise to profile 2", "Raise to profile 3", "Give a new password"):
         assert sign in page
-    assert "0: its id alone" not in as_bob.get(f"{url}demand/").content.decode()
-    assert "0: its id alone" in as_ada.get(f"{url}demand/").content.decode()
+    grey = 'name="profile" value="0" id="id_profile_0" disabled'
+    assert grey in as_bob.get(f"{url}demand/").content.decode()
+    assert grey not in as_ada.get(f"{url}demand/").content.decode()
     assert "Only the administrators of the platform" in as_bob.post(f"{url}demand/", {"profile": "0"}).content.decode()
     assert "This portal has no TLS for stations yet." in as_bob.get(f"{url}raise/?profile=2").content.decode()
     assert "This portal has no TLS for stations yet." in as_bob.post(f"{url}demand/", {"profile": "2", "sure": "1"}).content.decode()

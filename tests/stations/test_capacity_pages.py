@@ -222,3 +222,13 @@ def test_a_connector_keeps_its_colour_and_the_limit_is_a_mean(tree: Tree) -> Non
         CapacityPlan.objects.update(limit_l1=limit, limit_l2=limit)
         record.keep(picture.take(CapacityPlan.objects.select_related("location").get(pk=plan.pk), at + timedelta(seconds=second)))
     assert CapacityLoad.objects.get().limit == 14
+
+
+def test_who_cannot_set_up_tls_is_told_whom_to_ask_and_cannot_choose_it(as_bob: Client, as_ada: Client, tree: Tree) -> None:
+    online(tree.station)
+    shown = page(as_bob, "station_security", tree.station.pk)
+    assert shown.count("Ask the operator of the platform for it.") == 1
+    assert "OCPP_TLS_PORT" not in shown
+    assert "OCPP_TLS_PORT" in page(as_ada, "station_security", tree.station.pk)
+    form = page(as_bob, "station_security_demand", tree.station.pk)
+    assert form.count(" disabled>") == 3, "0, 2 and 3"

@@ -38,6 +38,11 @@ def test_made_on_the_page_of_a_station_and_shown_there(as_bob: Client, tree: Tre
     page = as_bob.get(reverse("station_command", args=[tree.station.pk, "reserve"]), {"uid": CARD}).content.decode()
     assert "Any connector: the station chooses" in page
     assert f'<option value="{CARD}" selected' in page, "the pass that leads here is chosen"
+    page = as_bob.get(reverse("station_command", args=[tree.station.pk, "reserve"])).content.decode()
+    assert f'<option value="{CARD}"' in page
+    assert '<option value="" selected>' in page, "else people choose"
+    tab = as_bob.get(reverse("station_reservations", args=[tree.station.pk])).content.decode()
+    assert "Station, location or card" not in tab
     assert reserve(as_bob, tree).status_code == 302
     row = Reservation.objects.get()
     assert (row.state, row.connector_number, row.pass_key, row.created_by) == (State.ASKED, 1, tree.charge_pass.pk, tree.bob)
