@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Q
 
+from stations.gateway.courses import Problem, flag
 from stations.gateway.series import Series
 from stations.models import MeterSample, MeterSeries
 from stations.ocpp import registers
 from stations.ocpp.events import Channel
+from stations.plausible import effective
+
+if TYPE_CHECKING:
+    from stations.gateway.reports import Reports
 
 INTERVAL = "Energy.Active.Import.Interval"
 PHASES = ("L1", "L2", "L3")
@@ -29,6 +34,24 @@ class Span(NamedTuple):
     connector: int
     since: datetime
     until: datetime
+
+
+def add_up(reports: Reports) -> None:
+    """The energy of what has ended without a register, where values tell it otherwise."""
+    keys = list(reports.unmetered)
+    spans = []
+    for key in keys:
+        row, (report, entry, _meter) = reports.courses[key].row, reports.ended[key]
+        assert row is not None
+        spans.append(Span(row.connector_id, row.started_at, effective(report.at.at, entry.at) or entry.at))
+    for key, told in zip(keys, meters(spans, reports.book_of_all.series), strict=True):
+        row = reports.courses[key].row
+        if told is None or row is None:
+            continue
+        row.meter_start, row.meter_last = told
+        row.problems = [one for one in row.problems if one not in (Problem.NO_START_METER, Problem.NO_END_METER)]
+        flag(row, Problem.ADDED_UP)
+        reports.ended[key] = (*reports.ended[key][:2], told[1])
 
 
 def meters(spans: Sequence[Span], pending: Series) -> list[tuple[int, int] | None]:

@@ -5,12 +5,20 @@ What the batch then writes and remembers of it is up to `stations.gateway.report
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
 from stations import hooks
 from stations.gateway.entries import Known, OpenTransaction, StationState
 from stations.models import Connector, Transaction
 from stations.ocpp import registers
 from stations.ocpp.events import STARTED, UPDATED, TransactionReport
 from stations.plausible import at_the_end
+
+if TYPE_CHECKING:
+    from stations.gateway.reports import Reports
 
 MOST_MISSING = 100  # numbers of reports that are remembered as missing
 LARGEST_NUMBER = 2**31 - 1
@@ -129,3 +137,29 @@ def judged_again(known: Known) -> list[str]:
         meter_stop=known.meter_stop if known.meter_stop is not None else known.meter_start, power=known.power,
         clock_wrong=Problem.CLOCK in known.problems,
     ))  # fmt: skip
+
+
+def flag_overlapping(reports: Reports) -> None:
+    """What ends after another began at its connector is in order where its meter says so: then its end came late. Else the same
+    energy would be settled twice."""
+    spans = Q()
+    for key in reports.unended:
+        row, meter = reports.courses[key].row, reports.ended[key][2]
+        assert row is not None
+        spans |= Q(connector=row.connector_id, meter_start__lt=meter - 1, stands__gt=row.meter_start + 1) & ~Q(pk=row.pk)
+    if not spans:
+        return
+    others = Transaction.objects.annotate(stands=Coalesce("meter_stop", "meter_last", "meter_start")).filter(spans).order_by()
+    # What ends in this batch too is not written yet
+    found = [*others.values_list("connector_id", "pk", "meter_start", "stands"), *(
+        (course.row.connector_id, course.row.pk, course.row.meter_start, reports.ended[key][2])
+        for key, course in reports.courses.items() if key in reports.ended and course.row is not None
+    )]  # fmt: skip
+    for key in reports.unended:
+        row, meter = reports.courses[key].row, reports.ended[key][2]
+        assert row is not None
+        if any(
+            connector == row.connector_id and pk != row.pk and start < meter - 1 and stands > row.meter_start + 1
+            for connector, pk, start, stands in found
+        ):
+            reports.book_of_all.problems.setdefault(row.pk, set()).add(Problem.NOT_ENDED)

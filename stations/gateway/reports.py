@@ -12,9 +12,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
-from django.db.models.functions import Coalesce
-
 from stations import hooks
 from stations.gateway import added_up, bulk, cards, writing
 from stations.gateway.courses import (
@@ -27,6 +24,7 @@ from stations.gateway.courses import (
     card,
     everyday,
     flag,
+    flag_overlapping,
     judged_again,
     open_of,
     settle,
@@ -522,7 +520,7 @@ class Reports:
 
     def write_rows(self) -> None:
         """Everything but the ends, which go into `Book.stopped`."""
-        self._add_up()
+        added_up.add_up(self)
         rows = [(course, course.row) for course in self.courses.values() if course.row is not None]
         for course, row in rows:
             row.charging_state, row.last_report, row.missing_reports = course.charging, course.last, course.missing
@@ -531,7 +529,7 @@ class Reports:
         names = ["connector_id" if name == "connector" else name for name in _ROW_FIELDS]
         known = [row for course, row in rows if course.changed and not course.new]
         bulk.update(Transaction, _ROW_FIELDS, [(row.pk, *(getattr(row, name) for name in names)) for row in known])
-        self._flag_overlapping()
+        flag_overlapping(self)
         ends = [(row.pk, row.meter_stop) for course, row in rows if (row.station_id, row.transaction_id) in self.mended]
         bulk.update(Transaction, ("meter_stop",), ends)
         over = {course.row.pk: key for key, course in self.courses.items() if course.row and (key in self.ended or key in self.mended)}
@@ -548,48 +546,6 @@ class Reports:
                 assert end is not None
                 self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
         bulk.update(Transaction, ("problems",), [(one.pk, judged_again(one)) for one in found if over[one.pk] not in self.ended])
-
-    def _add_up(self) -> None:
-        """The energy of what has ended without a register, where values tell it otherwise."""
-        keys = list(self.unmetered)
-        spans = []
-        for key in keys:
-            row, (report, entry, _meter) = self.courses[key].row, self.ended[key]
-            assert row is not None
-            spans.append(added_up.Span(row.connector_id, row.started_at, effective(report.at.at, entry.at) or entry.at))
-        for key, told in zip(keys, added_up.meters(spans, self.book_of_all.series), strict=True):
-            row = self.courses[key].row
-            if told is None or row is None:
-                continue
-            row.meter_start, row.meter_last = told
-            row.problems = [one for one in row.problems if one not in (Problem.NO_START_METER, Problem.NO_END_METER)]
-            flag(row, Problem.ADDED_UP)
-            self.ended[key] = (*self.ended[key][:2], told[1])
-
-    def _flag_overlapping(self) -> None:
-        """What ends after another began at its connector is in order where its meter says so: then its end came late. Else the same
-        energy would be settled twice."""
-        spans = Q()
-        for key in self.unended:
-            row, meter = self.courses[key].row, self.ended[key][2]
-            assert row is not None
-            spans |= Q(connector=row.connector_id, meter_start__lt=meter - 1, stands__gt=row.meter_start + 1) & ~Q(pk=row.pk)
-        if not spans:
-            return
-        others = Transaction.objects.annotate(stands=Coalesce("meter_stop", "meter_last", "meter_start")).filter(spans).order_by()
-        # What ends in this batch too is not written yet
-        found = [*others.values_list("connector_id", "pk", "meter_start", "stands"), *(
-            (course.row.connector_id, course.row.pk, course.row.meter_start, self.ended[key][2])
-            for key, course in self.courses.items() if key in self.ended and course.row is not None
-        )]  # fmt: skip
-        for key in self.unended:
-            row, meter = self.courses[key].row, self.ended[key][2]
-            assert row is not None
-            if any(
-                connector == row.connector_id and pk != row.pk and start < meter - 1 and stands > row.meter_start + 1
-                for connector, pk, start, stands in found
-            ):
-                self.book_of_all.problems.setdefault(row.pk, set()).add(Problem.NOT_ENDED)
 
     def costs(self) -> dict[Received, float]:
         """What those that have ended cost, by their last report; nothing where nobody says so."""
