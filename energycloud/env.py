@@ -83,10 +83,10 @@ def zone(name: str, default: str) -> str:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder in which we may write; made when it is not there."""
+    """A folder in which we may write; made, for nobody else to look into, when it is not there."""
     path = Path(text(name, str(default))).absolute()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(f"{name}: the folder {path} cannot be made ({error.strerror}).") from error
     if not os.access(path, os.W_OK | os.X_OK):

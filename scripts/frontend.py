@@ -77,6 +77,7 @@ def _write(path: Path, data: bytes) -> None:
     """Only what differs, so that nothing is collected again for nothing."""
     if path.exists() and hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(data).digest():
         return
+    TARGET.parent.mkdir(0o700, exist_ok=True)  # the data will be there, too
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 

@@ -13,12 +13,15 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from stations import explain
-from stations.models import Authority, CertificateRequest, InstalledCertificate, Station, StationCertificate
+from stations.models import Authority, CertificateRequest, InstalledCertificate, SecurityProfile, Station, StationCertificate
 from stations.pki import reading, requests, signing
 from stations.pki.signing import HashData
 
 Text = str | Promise
 State = StationCertificate.State
+
+
+LOOKED_AT = 20  # of the newest of a station
 
 
 class Look(NamedTuple):
@@ -124,8 +127,32 @@ def recognized(row: InstalledCertificate, authorities: Sequence[Authority]) -> A
     return None
 
 
-def warning(certificates: Sequence[StationCertificate], now: datetime) -> tuple[str, str] | None:
+def locked_out(station: Station, certificates: Sequence[StationCertificate], now: datetime) -> str:
+    """Where a station is away that must show a certificate and has none any more by which it gets in: that, and what to do. Of those that
+    were signed by an authority of a file nothing is known here."""
+    own = [one for one in certificates if one.use == StationCertificate.Use.STATION]
+    if station.connected or station.security_profile != SecurityProfile.CERTIFICATE or not own:
+        return ""
+    if any(
+        one.not_after > now and (one.state in (State.INSTALLED, State.REPLACED) or (one.state == State.SIGNED and one.tries)) for one in own
+    ):
+        return ""
+    if any(one.state == State.REVOKED for one in own):
+        said = _("Its certificate is revoked, and it has no other:")
+    elif any(one.state == State.INSTALLED for one in own):
+        said = _("Its certificate has ended, and it has no other:")
+    else:
+        return ""
+    return f"{said} " + _(
+        "profile 3 is demanded, so it cannot get in, and cannot be asked for a new one. Have a certificate put on it at the station "
+        "itself; or have the administrators of the platform demand less of it, under Security, so that it connects by its password."
+    )
+
+
+def warning(station: Station, certificates: Sequence[StationCertificate], now: datetime) -> tuple[str, str] | None:
     """(state, sentence) of what is wrong with the certificates that a station has; None where nothing is."""
+    if said := locked_out(station, certificates, now):
+        return explain.FAULT, said
     own = [one for one in certificates if one.state == State.INSTALLED and one.use == StationCertificate.Use.STATION]
     if not own:
         return None
@@ -139,5 +166,5 @@ def warning(certificates: Sequence[StationCertificate], now: datetime) -> tuple[
 
 def warning_of(station: Station, now: datetime) -> tuple[str, str] | None:
     """The same, read in one query."""
-    rows = StationCertificate.objects.filter(station=station, state=State.INSTALLED, use=StationCertificate.Use.STATION)
-    return warning(list(rows.only("state", "use", "not_after")), now)
+    rows = StationCertificate.objects.filter(station=station, use=StationCertificate.Use.STATION).order_by("-created_at", "-pk")
+    return warning(station, list(rows.only("state", "use", "not_after", "tries")[:LOOKED_AT]), now)

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import explain
+from stations import explain, knocks
 from stations.models import Connection, Connector, VendorCode
 from ui.templatetags.ui import duration
 
@@ -63,6 +63,15 @@ class Picture:
     accepted_cards: int = 0
     alerts: tuple[Alert, ...] = ()
     certificate: tuple[str, Text] | None = None  # (state, sentence) of what is wrong with it
+    refused: Refused | None = None
+
+
+class Refused(NamedTuple):
+    """It knocks and is refused: why (Knock.Reason), since when and when last, so long ago."""
+
+    reason: str
+    first: timedelta
+    last: timedelta
 
 
 class Offer(NamedTuple):
@@ -90,7 +99,11 @@ class Case(NamedTuple):
 
 def cases(now: Picture) -> list[Case]:
     """The worst first. Of a station that is away only that is said: what its connectors do nobody knows."""
-    if now.connection in {Connection.NEVER, Connection.DEACTIVATED}:
+    if now.connection == Connection.DEACTIVATED:
+        return []
+    if now.refused:
+        return [refused(now.refused)]
+    if now.connection == Connection.NEVER:
         return []
     if now.connection == Connection.OFFLINE:
         ended = now.certificate is not None and now.certificate[0] == explain.FAULT
@@ -108,6 +121,17 @@ def cases(now: Picture) -> list[Case]:
     if now.refused_cards >= REFUSED and now.refused_cards > now.accepted_cards:
         found.append(_cards(now.refused_cards))
     return sorted(found, key=lambda case: case.state != explain.FAULT)
+
+
+def refused(knocked: Refused) -> Case:
+    """It is there and has power: what its connectors do nobody knows, but why it stays outside."""
+    said = {"why": knocks.WHY[knocked.reason], "first": duration(knocked.first), "last": duration(knocked.last)}
+    return Case(
+        "refused", explain.FAULT,
+        _("It tries to connect and is refused: %(why)s. First %(first)s ago, last %(last)s ago.") % said,
+        lazy("It has power and reaches this portal. Or somebody else speaks under its name: then it is rightly refused."),
+        knocks.steps(knocked.reason), help="offline",
+    )  # fmt: skip
 
 
 def _offline(now: Picture) -> Case:
@@ -128,7 +152,8 @@ def _offline(now: Picture) -> Case:
 def _certificate(state: str, sentence: Text) -> Case:
     return Case(
         "certificate", state, sentence,
-        lazy("The portal asks the station for a new one in time. It was not connected then, or it cannot make a request."),
+        lazy("The portal asks the station for a new one in time. It was not connected then, or it cannot make a request.")
+        if state != explain.FAULT else lazy("It ended or was revoked before the station had another one."),
         (
             lazy("Ask it for a new certificate: on its tab Configuration, under Security, Certificates. What it said stands there too."),
             lazy("Is it not let in any more, lower its security profile first, so that it connects by its password."),

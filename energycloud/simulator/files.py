@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -50,12 +51,13 @@ def diagnostics(station: Station) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _request(url: str, body: bytes | None = None) -> bytes:
+def _request(url: str, tls: ssl.SSLContext | None, body: bytes | None = None) -> bytes:
+    """By HTTPS it trusts whom it trusts when it connects."""
     if not url.startswith(("http://", "https://")):
         raise OSError(f"it speaks HTTP only, not {url.partition(':')[0]}")
     asked = urllib.request.Request(url, data=body, method="GET" if body is None else "PUT")  # noqa: S310
     asked.add_header("Content-Type", "application/octet-stream")
-    with urllib.request.urlopen(asked, timeout=SECONDS) as answer:  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=SECONDS, context=tls) as answer:  # noqa: S310
         content: bytes = answer.read()
         return content
 
@@ -80,7 +82,7 @@ async def update(
     for attempt in range(retries + 1):
         await tell("Downloading")
         try:
-            content = await asyncio.to_thread(_request, url)
+            content = await asyncio.to_thread(_request, url, station.tls)
             break
         except (OSError, ValueError) as error:
             log.warning("%s: the download of firmware failed: %s", station.identity, error)
@@ -132,7 +134,7 @@ async def upload(station: Station, say: Say, url: str, kind: str, *, failed: str
         await say("Uploading")
         await station.pause(STEP)
         try:
-            await asyncio.to_thread(_request, f"{url}/{name}", body)
+            await asyncio.to_thread(_request, f"{url}/{name}", station.tls, body)
         except (OSError, ValueError) as error:
             log.warning("%s: the upload of %s failed: %s", station.identity, name, error)
             await say(failed)

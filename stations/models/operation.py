@@ -195,7 +195,8 @@ class SecurityEvent(models.Model):
 
 
 class Knock(models.Model):
-    """An identity that was refused. Bounded: the oldest give way. Belongs to no tenant, so only the platform sees it."""
+    """An identity that was refused. Bounded: the oldest give way. Belongs to no tenant, so only the platform sees it;
+    of the very id of a station those who see that are told why it stays outside (stations.knocks)."""
 
     class Reason(models.TextChoices):
         UNKNOWN = "unknown", _("Not known here")

@@ -16,11 +16,12 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from stations import actions, addresses, explain
+from stations import actions, addresses, explain, what_now
 from stations.actions import CommandRefused
 from stations.controls import Situation
 from stations.models import SecurityChange, SecurityProfile, Station, StationCertificate
 from stations.pages.sheet_head import sheet_context
+from stations.pages.what_now_box import refused_of
 from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.personal import person
@@ -101,6 +102,7 @@ def security_context(request: HttpRequest, situation: Situation) -> dict[str, An
     shown = [_shown(request, situation, row) for row in (*rows.filter(ended_at=None), *rows.exclude(ended_at=None)[:MOST_PAST])]
     mine = StationCertificate.objects.visible_to(request.user).filter(station=station, use=StationCertificate.Use.STATION)
     newest = mine.filter(state=StationCertificate.State.INSTALLED).first()
+    knocked = refused_of(situation)
     return {
         "station": station,
         "zone": station.location.zone,
@@ -112,6 +114,8 @@ def security_context(request: HttpRequest, situation: Situation) -> dict[str, An
         "open_by": person(user_of(request), station.open_by, *place) if station.open_by else "",
         "password_since": station.password_set_at or station.created_at,
         "certificate": newest,
+        "shown_revoked": mine.filter(state=StationCertificate.State.REVOKED, serial=station.connected_serial or "-").exists(),
+        "refused": what_now.refused(knocked) if knocked else None,
         "expires": _expiry(newest, situation.now) if newest else "",
         "under_way": [one for one in shown if one.row.ended_at is None],
         "past": [one for one in shown if one.row.ended_at is not None],

@@ -85,18 +85,19 @@ def certificates_context(request: HttpRequest, situation: Situation) -> dict[str
     own = own_of(request, station, now)
     requests = CertificateRequest.objects.visible_to(user).filter(station=station).exclude(state=CertificateRequest.State.SIGNED)
     signer = authorities.signer()
+    locked_out = certificate_words.locked_out(station, [one.row for one in own], now)
     return {
         "station": station,
         "zone": station.location.zone,
         "now": now,
         "own": own,
-        "warning": certificate_words.warning([one.row for one in own], now),
+        "warning": certificate_words.warning(station, [one.row for one in own], now),
         "requests": [(one, certificate_words.request_look(one), one.use) for one in requests[:5]],
         "installed": installed_of(request, station),
         "commands": commands_of(request, situation),
         "signer": signer,
         "may_manage": situation.may(MANAGE_STATIONS),
-        "refusal": situation.unreachable(),
+        "refusal": _("It cannot be asked: see above.") if locked_out else situation.unreachable(),
         "here": link("station_certificates", station.pk),
         "fragment_url": link("station_certificates_live", station.pk),
         "ask_url": link("station_certificate_ask", station.pk),

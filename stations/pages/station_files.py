@@ -111,6 +111,8 @@ def fetch(request: HttpRequest, pk: int) -> HttpResponse:
     intro = _("The station uploads a file to the portal, which takes seconds to some minutes. It is then in the list to be downloaded.")
     if refusals["security"] and len(usable) == 1:
         intro = f"{intro} {refusals['security']}"
+    if StationUpload.objects.visible_to(request.user).filter(station=station, state__in=StationUpload.OPEN).exists():
+        intro = _("It was asked for a log already, which has not arrived: most stations drop that one for a new one.") + f" {intro}"
     return form_page(
         request, form, save, title=_("Ask for a log"), submit_label=_("Ask for it"), cancel_url=here,
         done=_("Asked %s for it. The file appears here when it has arrived.") % station, done_url=here, breadcrumbs=trail(station),

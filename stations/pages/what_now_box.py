@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
 
-from stations import certificate_words, command_words, what_now
+from stations import certificate_words, command_words, knocks, what_now
 from stations.configuration.catalogue import known
 from stations.configuration.values import in_words, is_secret
 from stations.controls import INTENTS, Situation
-from stations.models import CardOffer, Command, Connector, Contact, DeviceEvent, Severity
+from stations.models import CardOffer, Command, Connector, Contact, DeviceEvent, Knock, Severity
 from stations.models.device import SEVERE
 from stations.ocpp import masking
 from stations.ocpp.device_model import PROBLEMS
@@ -24,10 +25,10 @@ from stations.ocpp.variables import Variable
 from stations.ocpp.versions import has_variables
 from stations.pages.command_rows import CommandRow
 from stations.pages.sheet_head import Action, action
-from stations.what_now import WHOLE, Alert, Case, Offer, Picture, Seen
+from stations.what_now import WHOLE, Alert, Case, Offer, Picture, Refused, Seen
 from tenancy.links import link
 from tenancy.personal import MASK
-from tenancy.rights import KEEP_NOTES, MANAGE_STATIONS, PERSONAL_DATA, READ
+from tenancy.rights import KEEP_NOTES, MANAGE_STATIONS, PERSONAL_DATA, READ, READ_CONFIGURATION
 
 DAY = timedelta(hours=24)
 MOST_ALERTS = 5
@@ -47,6 +48,8 @@ class Box:
     def place(self) -> str:
         """The connector, as people say it."""
         return shown(self.case.connector)
+
+    links: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def reasons(self) -> list[tuple[str, list[str]]]:
@@ -82,7 +85,23 @@ def picture(situation: Situation) -> Picture:
         accepted_cards=cards["accepted"],
         alerts=tuple(_alerts(situation)),
         certificate=certificate_words.warning_of(station, now),
+        refused=refused_of(situation),
     )
+
+
+def refused_of(situation: Situation) -> Refused | None:
+    knock = knocks.lately(situation.station, situation.now)
+    return Refused(knock.reason, situation.now - knock.first_at, situation.now - knock.last_at) if knock else None
+
+
+def refused_links(situation: Situation, reason: str) -> list[tuple[str, str]]:
+    """(words, address) of where something can be done about it, for this person."""
+    pk, found = situation.station.pk, []
+    if reason == Knock.Reason.PASSWORD and situation.may(MANAGE_STATIONS):
+        found.append((_("Renew its password"), link("station_password", pk)))
+    if situation.may(READ_CONFIGURATION):
+        found.append((_("Look at its security"), link("station_security", pk)))
+    return found
 
 
 def _alerts(situation: Situation) -> list[Alert]:
@@ -110,8 +129,12 @@ def _alerts(situation: Situation) -> list[Alert]:
 
 def what_now_context(situation: Situation, back: str, recent: Sequence[CommandRow]) -> dict[str, Any]:
     """`recent` are the commands of the last day, the newest first."""
-    found = what_now.cases(picture(situation))
+    seen = picture(situation)
+    found = what_now.cases(seen)
     boxes = [_box(situation, back, case, f"w{number}", recent) for number, case in enumerate(found)]
+    for box in boxes:
+        if box.case.kind == "refused" and seen.refused:
+            box.links = refused_links(situation, seen.refused.reason)
     return {"boxes": boxes, "contacts": _contacts(situation) if boxes else [], "contacts_masked": not _whole(situation)}
 
 

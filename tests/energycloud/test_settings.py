@@ -83,6 +83,11 @@ def test_a_secret_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 
 
+def test_the_folder_of_the_data_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENERGYCLOUD_VAR", str(tmp_path / "var"))
+    assert stat.S_IMODE(env.folder("ENERGYCLOUD_VAR", tmp_path).stat().st_mode) == 0o700
+
+
 def test_mail_settings_are_read_from_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMAIL_URL", "smtp+tls://robot:secret@mail.example.org:587")
     settings = env.mail("EMAIL_URL")

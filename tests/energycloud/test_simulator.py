@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import http.server
 import ipaddress
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from energycloud.simulator import MAKES, SimulatedStation, SimulatedStation201, 
 from energycloud.simulator.cars import CARS
 from energycloud.simulator.makes import Make
 from tests.energycloud.csms import Server, server
+from tests.pki import Authority, trusting
 
 CARD = "04A1B2C3D4E5F6"
 pytestmark = pytest.mark.asyncio
@@ -386,3 +389,30 @@ async def test_a_station_of_1_6_reserves_for_a_card_or_its_group_and_obeys_profi
         assert await csms.ask("ClearChargingProfile", {"id": 1}) == {"status": "Accepted"}
         assert await csms.ask("ChangeConfiguration", {"key": "SecurityProfile", "value": "2"}) == {"status": "Rejected"}
         await station.aclose()
+
+
+async def test_files_come_and_go_by_https_that_the_station_trusts(tmp_path: Path) -> None:
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"firmware")
+
+        def log_message(self, *args: Any) -> None: ...
+
+    portal = Authority("Portal")
+    (tmp_path / "portal.pem").write_bytes(portal.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(portal.server(tmp_path / "server.pem"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as one:
+        one.socket = context.wrap_socket(one.socket, server_side=True)
+        thread = threading.Thread(target=one.serve_forever)
+        thread.start()
+        try:
+            url = f"https://127.0.0.1:{one.server_port}/"
+            assert await asyncio.to_thread(files._request, url, trusting(tmp_path / "portal.pem")) == b"firmware"
+            with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+                await asyncio.to_thread(files._request, url, None)
+        finally:
+            one.shutdown()
+            thread.join()

@@ -166,6 +166,22 @@ def test_revoking_says_what_follows_and_leaves_a_record(as_bob: Client, as_dan: 
     assert "It is revoked already." in text(as_bob.get(url).content.decode())
 
 
+def test_a_station_without_its_only_certificate_is_told_to_stay_outside(as_bob: Client, tree: Tree, authority: Authority) -> None:
+    row = certificate(tree.station, state="revoked")
+    Station.objects.filter(pk=tree.station.pk).update(
+        connected=False, security_profile=3, connected_profile=3, connected_serial=row.serial, first_connected_at=timezone.now(),
+        last_message_at=timezone.now() - timedelta(days=1),
+    )  # fmt: skip
+    for name in ("station_security", "station_certificates", "station"):
+        shown = text(page(as_bob, tree.station, name))
+        assert "Its certificate is revoked, and it has no other" in shown
+    assert "can be asked again when it is back" not in page(as_bob, tree.station, "station_certificates_live")
+    assert "and revoked since" in page(as_bob, tree.station, "station_security")
+    certificate(tree.station, state="replaced")
+    for name in ("station_security", "station_certificates"):
+        assert "has no other" not in page(as_bob, tree.station, name)
+
+
 def test_the_list_of_certificates(as_bob: Client, as_dan: Client, tree: Tree, authority: Authority) -> None:
     """By right, filtered by what ends soon, exported; the same number of queries with 3 rows and with 30."""
     certificate(tree.station, days=5)

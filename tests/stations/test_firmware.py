@@ -131,6 +131,7 @@ def test_the_security_log_is_asked_for_where_there_is_one(tree: Tree, as_bob: Cl
     station.configuration.create(key="SecurityProfile", value="1", updated_at=timezone.now())
     assert as_bob.post(url, {"kind": "security"}).status_code == 302
     assert Command.objects.get().action == "GetLog"
+    assert "drop that one for a new one" in as_bob.get(url).text
 
 
 def test_both_for_many(tree: Tree, django_assert_max_num_queries: Any) -> None:

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from stations.models import CardOffer, Command, Connector, Contact, Station, VendorCode
+from stations.models import CardOffer, Command, Connector, Contact, Knock, Station, VendorCode
 from stations.vendor_codes import Codes
-from stations.what_now import Offer, Picture, Seen, cases
+from stations.what_now import Offer, Picture, Refused, Seen, cases
 from tests.conftest import Tree
 from tests.stations.sheets import charging, command, online, page, report, text
 
@@ -173,3 +173,31 @@ def test_a_code_of_the_whole_station_can_be_explained(station: Station, as_bob: 
     report(station, 0, "Faulted", vendor_error_code="X9")
     assert "/vendor-codes/add/?" in page(as_bob, station)
     assert "code=X9" in page(as_bob, station)
+
+
+def test_a_station_that_knocks_and_is_refused_has_power(tree: Tree, as_bob: Client, as_cy: Client) -> None:
+    now = timezone.now()
+    gone = {"connected": False, "disconnected_at": now - timedelta(hours=3), "last_message_at": now - timedelta(hours=3)}
+    station = online(tree.station)
+    Station.objects.filter(pk=station.pk).update(**gone, created_at=now - timedelta(days=9))
+    knock = Knock.objects.create(identity="SOMEBODY-ELSE", reason="password", address="192.0.2.7", first_at=now - timedelta(hours=2))
+    assert "fuse and breaker" in page(as_bob, station)
+    Knock.objects.filter(pk=knock.pk).update(identity=station.identity)
+    for client in (as_bob, as_cy):
+        shown = page(client, station)
+        assert "it offers a wrong password. First 2 h" in shown
+        assert "fuse and breaker" not in shown
+        assert (f'href="{reverse("station_password", args=[station.pk])}">Renew its password' in shown) == (client is as_bob)
+    assert "it offers a wrong password" in page(as_bob, station, "station_security")
+    Knock.objects.update(last_at=now - timedelta(days=2))
+    assert "fuse and breaker" in page(as_bob, station)
+    Station.objects.filter(pk=station.pk).update(first_connected_at=None, connected_at=None, last_message_at=None, disconnected_at=None)
+    Knock.objects.update(last_at=now, reason="no_tls")
+    assert "it comes without TLS" in page(as_bob, station)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Knock.Reason.values if reason != "unknown"])
+def test_every_reason_of_a_refusal_is_told_with_what_to_do(reason: str) -> None:
+    (case,) = cases(Picture("offline", refused=Refused(reason, timedelta(hours=1), timedelta(minutes=1))))
+    assert case.kind == "refused"
+    assert case.steps
