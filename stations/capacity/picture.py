@@ -38,6 +38,7 @@ RENEW = 240  # seconds after which it is renewed
 QUIET = 30  # seconds after a connection or a start in which nothing is sent
 AGAIN = 600  # seconds until a station that refused is asked again
 FRESH = 180  # seconds that a measured value counts
+FOLLOWS = 40  # seconds in which a car does what it is told
 OBEYS = 2.0  # A above its bound that a connector may be measured
 UNKNOWN_MAXIMUM = 32.0  # A, where nobody has entered what a connector can take
 GRID_VOLTAGE, EFFICIENCY = 230.0, 0.93  # what a DC station takes for what it gives
@@ -74,6 +75,7 @@ class Seat:
     maximum: float
     silent: bool
     measured: float | None = None
+    measured_at: datetime | None = None
     phase_currents: dict[str, float] = field(default_factory=dict)
     weight: int = 2
     bound: float = 0.0
@@ -289,13 +291,15 @@ def _outside(stations: Iterable[int], now: datetime) -> dict[tuple[int, int], fl
 def _measure(seats: list[Seat], now: datetime) -> None:
     """What the charging ones take: the currents that they measure; with one phase, or where nothing else is known, by their power."""
     charging = {seat.connector.pk: seat for seat in seats if seat.transaction or seat.connector.status in Connector.CAR_CHARGES}
-    latest = MeterSample.objects.filter(series=OuterRef("pk"), at__gte=now - timedelta(seconds=FRESH)).order_by("-at").values("value")[:1]
+    latest = MeterSample.objects.filter(series=OuterRef("pk"), at__gte=now - timedelta(seconds=FRESH)).order_by("-at")
     series = MeterSeries.objects.filter(connector__in=charging, measurand="Current.Import", phase__in=("", "L1", "L2", "L3"))
-    for connector, phase, value in series.annotate(value=Subquery(latest)).values_list("connector_id", "phase", "value"):
+    rows = series.annotate(value=Subquery(latest.values("value")[:1]), at=Subquery(latest.values("at")[:1]))
+    for connector, phase, value, at in rows.values_list("connector_id", "phase", "value", "at"):
         seat = charging[connector]
         if value is None or connector_is_dc(seat.connector, seat.station):
             continue
         seat.measured = max(seat.measured or 0.0, value)
+        seat.measured_at = max(seat.measured_at or at, at)
         if phase:
             grid = FIRST_PHASE[seat.share.rotation[("L1", "L2", "L3").index(phase)]]
             if grid not in seat.resources:  # a location of one phase, or a station that names the phase of its own
@@ -304,6 +308,7 @@ def _measure(seats: list[Seat], now: datetime) -> None:
     for seat in charging.values():
         at, power = seat.connector.measured_at, seat.connector.power
         if seat.measured is None and power is not None and at and (now - at).total_seconds() < FRESH:
+            seat.measured_at = at
             if connector_is_dc(seat.connector, seat.station):
                 seat.measured = power / EFFICIENCY / (seat.phases * GRID_VOLTAGE)
             elif seat.phases == 1 or power <= 0:
@@ -326,14 +331,15 @@ def bound(seat: Seat, now: datetime) -> None:
     if seat.outranked > seat.bound and (seat.transaction is not None or seat.bound):
         seat.bound = seat.outranked
         seat.why = OUTRANKED if seat.outranked_share and not seat.silent else seat.why
-    patient = _just_lowered(share, now) and share.why != DISOBEYS  # it is granted its share again and again: that excuses nothing
+    patient = _just_lowered(seat, now) and share.why != DISOBEYS  # it is granted its share again and again: that excuses nothing
     if seat.measured is not None and confirmed and seat.measured > seat.bound + OBEYS and not patient:
         seat.bound, seat.why = max(seat.bound, seat.measured), DISOBEYS
 
 
-def _just_lowered(share: CapacityShare, now: datetime) -> bool:
-    """Cars have some seconds to follow, and values come late."""
-    return share.granted_at is not None and (now - share.granted_at).total_seconds() < FRESH
+def _just_lowered(seat: Seat, now: datetime) -> bool:
+    """Cars have some seconds to follow, and values come late: what was measured before counts for nothing."""
+    granted = seat.share.granted_at
+    return granted is not None and (seat.measured_at or now) < granted + timedelta(seconds=FOLLOWS)
 
 
 def _bounded(seat: Seat, now: datetime) -> tuple[float, str]:
