@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -46,6 +47,8 @@ from stations.ocpp.intents import (
 )
 from stations.ocpp.versions import has_variables, reader, speaker
 
+log = logging.getLogger("stations.gateway")
+
 
 class Outgoing(NamedTuple):
     """A command marked as sent, with the frame to put on the wire."""
@@ -71,16 +74,21 @@ def take(gateway: str, free: Callable[[int], bool]) -> list[Outgoing]:
     with transaction.atomic():
         for command in due.values():
             message_id = str(uuid.uuid4())
-            masked = _shown(command)
-            secrets = masking.secrets_in(command.action, command.payload, masked)
-            shown = frames.call(message_id, command.action, masked)
+            try:
+                masked = _shown(command)
+                secrets = masking.secrets_in(command.action, command.payload, masked)
+                shown = frames.call(message_id, command.action, masked)
+                text = frames.call(message_id, command.action, command.payload)
+            except Exception:  # it must not hold up those of other stations
+                log.exception("command %d cannot be written", command.pk)
+                _fail([command.pk], "InternalError", "It cannot be written as a message.", now)
+                continue
             frame = Frame.objects.create(
                 station_id=command.station_id, at=now, direction=Frame.Direction.OUT, action=command.action, call=shown
             )
             if Command.objects.filter(pk=command.pk, state=Command.State.QUEUED).update(
                 state=Command.State.SENT, sent_at=now, message_id=message_id, frame=frame, payload=_sealed(command)
             ):
-                text = frames.call(message_id, command.action, command.payload)
                 taken.append(Outgoing(command.pk, command.station_id, message_id, text, command.timeout, secrets))
             else:
                 frame.delete()  # cancelled or expired meanwhile
@@ -91,9 +99,12 @@ def _give_up_foreign(queued: QuerySet[Command], now: datetime) -> None:
     """What was written in another version than the station speaks since it is back."""
     foreign = queued.exclude(version=F("station__ocpp_version")).exclude(version="")
     if keys := list(foreign.values_list("pk", flat=True)[:100]):
-        said = "The station speaks another version of OCPP now."
-        left = Command.objects.filter(pk__in=keys, state=Command.State.QUEUED)
-        left.update(state=Command.State.FAILED, error_code="NotSupported", error_description=said, answered_at=now)
+        _fail(keys, "NotSupported", "The station speaks another version of OCPP now.", now)
+
+
+def _fail(commands: Sequence[int], code: str, said: str, now: datetime) -> None:
+    left = Command.objects.filter(pk__in=commands, state=Command.State.QUEUED)
+    left.update(state=Command.State.FAILED, error_code=code, error_description=said, answered_at=now)
 
 
 def _shown(command: Command) -> dict[str, Any]:

@@ -4,6 +4,7 @@ CALL [2, id, action, payload], CALLRESULT [3, id, payload], CALLERROR [4, id, co
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, NamedTuple
 
@@ -94,12 +95,19 @@ def _broken(message_id: str) -> CallError:
     return CallError(message_id, "FormationViolation", "The answer is not [3, id, payload].")
 
 
+def _written(frame: list[Any]) -> str:
+    try:
+        return orjson.dumps(frame).decode()
+    except TypeError:  # it knows no whole numbers above 64 bits, which is what PostgreSQL makes of 1e30
+        return json.dumps(frame, separators=(",", ":"))
+
+
 def call(message_id: str, action: str, payload: dict[str, Any]) -> str:
-    return orjson.dumps([2, message_id, action, payload]).decode()
+    return _written([2, message_id, action, payload])
 
 
 def result(message_id: str, payload: dict[str, Any]) -> str:
-    return orjson.dumps([3, message_id, payload]).decode()
+    return _written([3, message_id, payload])
 
 
 def error(message_id: str, code: str, description: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import jsonschema_rs
@@ -12,6 +11,8 @@ from stations.ocpp.events import OCCUPIED, Payload
 from stations.ocpp.reading import spelled_as
 
 MOST = 100  # faults of one message
+# Of a list: other stations wait meanwhile, so what is longer, or has more to mend, is not looked at entry by entry
+MOST_ENTRIES, MOST_MENDED = 500, 50
 ANY_TYPE = "Central"  # of a token whose type is not told, or none that OCPP has
 # The lists in messages of which each entry counts for itself
 LISTS = {"NotifyEvent": "eventData", "NotifyReport": "reportData", "NotifyMonitoringReport": "monitor"}
@@ -26,7 +27,7 @@ FINER = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing")
 
 
 def faults(checker: jsonschema_rs.Validator, payload: Payload) -> list[jsonschema_rs.ValidationError]:
-    return list(itertools.islice(checker.iter_errors(payload), MOST))
+    return schemas.errors(checker, payload, MOST)
 
 
 def clip(checker: jsonschema_rs.Validator, payload: Payload) -> None:
@@ -83,15 +84,16 @@ def status(payload: Payload) -> str:
 
 
 def entries(checker: jsonschema_rs.Validator, action: str, payload: Payload) -> None:
-    """Those that can be understood; where there is none, the list stays as it came."""
+    """Those that can be understood; where there is none, or too many, the list stays as it came."""
     name = LISTS[action]
     payload.setdefault("generatedAt", "")
     if action == "NotifyEvent":
         payload.setdefault("seqNo", 0)
-    told, good = payload.get(name), []
-    for one in told if isinstance(told, list) else ():
+    told, good, mended = payload.get(name), [], 0
+    for one in told if isinstance(told, list) and len(told) <= MOST_ENTRIES else ():
         alone = payload | {name: [one]}
-        if isinstance(one, dict) and not checker.is_valid(alone):
+        if isinstance(one, dict) and mended < MOST_MENDED and not checker.is_valid(alone):
+            mended += 1
             _write_out(one)
             respell(checker, alone)
             clip(checker, alone)

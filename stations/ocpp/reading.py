@@ -15,6 +15,7 @@ from stations.ocpp import schemas
 from stations.ocpp.events import Channel, Payload, Reported, VendorData
 from stations.ocpp.frames import OcppError
 
+MOST_FAULTS = 1000  # of one message that are put right
 MOST_DATA = 4000  # characters kept of what vendors tell each other
 LARGEST = 1e15  # a number beyond is no measurement
 UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "Temperature": "Celsius", "SoC": "Percent"}
@@ -96,7 +97,7 @@ def code_of(keyword: str) -> str:
 
 def drop_unknown(checker: jsonschema_rs.Validator, payload: Payload) -> None:
     """Take out the fields that a schema does not know, at any depth."""
-    for error in checker.iter_errors(payload):
+    for error in schemas.errors(checker, payload, MOST_FAULTS):
         if error.kind.name == "additionalProperties":
             holder: Any = payload
             for step in error.instance_path:

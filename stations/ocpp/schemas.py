@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import ocpp
 import orjson
+
+MOST_ENTRIES = 2000  # of all lists and objects of a payload, for it to be looked at fault by fault
 
 _FOLDER = Path(ocpp.__file__).parent
 
@@ -71,4 +74,34 @@ def known_anywhere(name: str) -> bool:
 
 def first_error(version: str, name: str, payload: dict[str, Any]) -> jsonschema_rs.ValidationError | None:
     checker = validator(version, name)
-    return None if checker is None else next(checker.iter_errors(payload), None)
+    return None if checker is None else _first(checker, payload)
+
+
+def _first(checker: jsonschema_rs.Validator, payload: Any) -> jsonschema_rs.ValidationError | None:
+    try:
+        checker.validate(payload)
+    except jsonschema_rs.ValidationError as error:
+        return error
+    return None
+
+
+def errors(checker: jsonschema_rs.Validator, payload: Any, most: int) -> list[jsonschema_rs.ValidationError]:
+    """At most `most`. Of a payload with very many entries only the first: the library makes all of them before it gives one, and every
+    other station would wait for that."""
+    if not crowded(payload):
+        return list(itertools.islice(checker.iter_errors(payload), most))
+    found = _first(checker, payload)
+    return [found] if found else []
+
+
+def crowded(payload: Any) -> bool:
+    """Whether it has more than MOST_ENTRIES."""
+    seen, left = 0, [payload]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict | list):
+            seen += len(one)
+            if seen > MOST_ENTRIES:
+                return True
+            left.extend(one.values() if isinstance(one, dict) else one)
+    return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +80,7 @@ def read(action: str, payload: Payload, faults: list[str] | None = None) -> Even
     try:
         if not checker.is_valid(payload):
             if faults is not None:
-                faults += [fault(action, error) for error in itertools.islice(checker.iter_errors(payload), 3)]
+                faults += [fault(action, error) for error in schemas.errors(checker, payload, 3)]
             payload = _mend(action, payload)
     except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
         raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None
@@ -120,7 +119,7 @@ def _mend(action: str, payload: Payload) -> Payload:
         payload["meterValue"] = []
         if isinstance(payload.get("connectorId"), int):
             return payload
-    worst = next(checker.iter_errors(payload), None)
+    worst = schemas.first_error(VERSION, action, payload)
     if worst is None:
         return payload | {"status": OCCUPIED} if occupied else payload
     raise refusal(action, worst)

@@ -7,7 +7,6 @@ the good ones are kept.
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -88,7 +87,7 @@ class V201:
         try:
             if not checker.is_valid(payload):
                 if faults is not None:
-                    faults += [fault(action, error) for error in itertools.islice(checker.iter_errors(payload), 3)]
+                    faults += [fault(action, error) for error in schemas.errors(checker, payload, 3)]
                 payload = self._mend(action, payload)
         except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
             raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None
@@ -103,17 +102,20 @@ class V201:
         for key in ("seqNo", "evseId", "connectorId", "requestId", "reservationId"):
             if key in payload and number(payload[key]) == whole(payload[key]):
                 payload[key] = whole(payload[key])
+        measured = action in ("MeterValues", "TransactionEvent") and "meterValue" in payload
+        if measured and schemas.crowded(payload):
+            payload["meterValue"] = self._good_values(payload["meterValue"])
         drop_unknown(checker, payload)
         mending.respell(checker, payload)
         meant = self._mend_words(checker, action, payload)
-        if action in ("MeterValues", "TransactionEvent") and "meterValue" in payload:
+        if measured:
             kept = self._good_values(payload["meterValue"])
             payload["meterValue"] = kept or [{"timestamp": "", "sampledValue": [{"value": 0}]}]
-            worst = next(checker.iter_errors(payload), None)
+            worst = schemas.first_error(self.VERSION, action, payload)
             if not kept:
                 payload.pop("meterValue")
         else:
-            worst = next(checker.iter_errors(payload), None)
+            worst = schemas.first_error(self.VERSION, action, payload)
         if worst is None:
             return payload | meant
         raise refusal(action, worst)
@@ -173,8 +175,12 @@ class V201:
         return commands.says_yes(answer)
 
 
+_SAMPLED = frozenset({"value", "context", "measurand", "phase", "location", "signedMeterValue", "unitOfMeasure", "customData"})
+
+
 def _mend_sampled(sampled: Payload) -> Payload:
-    return {key: value for key, value in sampled.items() if value not in (None, "")} | {"value": number(sampled.get("value"))}
+    known = _SAMPLED & sampled.keys()
+    return {key: sampled[key] for key in known if sampled[key] not in (None, "")} | {"value": number(sampled.get("value"))}
 
 
 def _mend_transaction(checker: jsonschema_rs.Validator, payload: Payload) -> None:

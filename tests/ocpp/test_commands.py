@@ -13,6 +13,7 @@ from stations.actions import CommandRefused, request_command
 from stations.gateway import hub, outbound
 from stations.gateway.entries import Answered, StationState
 from stations.models import AvailabilityChange, Command, ConfigurationChange, ConfigurationKey, Connector, Frame, Station
+from stations.ocpp import masking
 from stations.ocpp.frames import CallResult
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -105,6 +106,34 @@ def test_one_that_is_never_answered_times_out_and_the_next_is_delivered(online: 
     until(lambda: state(following) == "accepted")
     online.answer(first_id, {"status": "Accepted"})
     until(lambda: state(silent) == "accepted"), "late, but it is what happened"  # type: ignore[func-returns-value]
+
+
+def test_one_that_cannot_be_written_costs_itself_only(online: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = masking.secrets_in
+
+    def secrets_in(action: str, *rest: Any) -> Any:
+        if action == "ClearCache":
+            raise TypeError("nobody thought of this")
+        return wanted(action, *rest)
+
+    monkeypatch.setattr(masking, "secrets_in", secrets_in)
+    bad, good = ask("ClearCache"), ask("Reset", {"type": "Soft"})
+    message_id, action, _payload = online.expect_call()
+    online.answer(message_id, {"status": "Accepted"})
+    assert action == "Reset"
+    until(lambda: state(good) == "accepted")
+    assert (state(bad), bad.error_description) == ("failed", "It cannot be written as a message.")
+
+
+def test_numbers_that_a_database_makes_larger_than_64_bits_are_sent(online: Wire) -> None:
+    profile = {
+        "chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative",
+        "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1e30}]},
+    }  # fmt: skip
+    ask("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+    _message_id, _action, payload = online.expect_call()
+    (period,) = payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"]
+    assert float(period["limit"]) == 1e30
 
 
 def test_an_error_of_the_station_is_a_failure_with_its_words(online: Wire) -> None:

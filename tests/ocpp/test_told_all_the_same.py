@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from django.urls import reverse
 from stations.actions import ask
 from stations.command_words import title_of
 from stations.models import Command, Connector, DeviceEvent, Station, Transaction
-from stations.ocpp import masking
+from stations.ocpp import masking, schemas, versions
+from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Start
 from stations.ocpp.variables import Variable
 from stations.problems import advice
@@ -232,3 +234,22 @@ def test_an_evse_is_asked_once_for_its_schedule_and_an_empty_answer_tells_none(w
     until(lambda: asked.filter(state="accepted").exists())
     page = as_ada.get(reverse("station_profiles", args=[tree.station.pk])).content.decode()
     assert "it told no schedule" in page
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("NotifyEvent", {"generatedAt": "", "seqNo": 0, "eventData": [{}] * 60_000}),
+        ("ReportChargingProfiles", {"requestId": 1, "evseId": 1, "chargingLimitSource": "CSO", "chargingProfile": [{}] * 60_000}),
+        ("Authorize", {"idToken": {"idToken": "A", "type": "Central", "additionalInfo": [{}] * 60_000}}),
+    ],
+)
+def test_of_very_many_faults_the_first_is_found(action: str, payload: dict[str, Any]) -> None:
+    """All of them would take half a minute, in which no other station is heard."""
+    checker = schemas.validator("v201", action)
+    assert checker is not None
+    assert len(schemas.errors(checker, payload, 100)) == 1
+    faults: list[str] = []
+    with suppress(OcppError):
+        versions.reader("2.0.1").read(action, payload, faults)
+    assert len(faults) == 1
