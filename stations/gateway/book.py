@@ -44,7 +44,7 @@ from stations.gateway.entries import (
     Received,
     StationState,
 )
-from stations.gateway.series import Series
+from stations.gateway.series import LONGEST_MEASURAND, Series
 from stations.models import Connector, Correction, Deviation, Frame, SecurityEvent, SignedMeterValue, Transaction
 from stations.ocpp import events, frames, masking, numbering, registers
 from stations.ocpp.events import Sample, Signed
@@ -427,6 +427,9 @@ class Book:
         latest: dict[str, Any] = {}
         impossible: datetime | None = None
         for at, channel, value in registers.in_order(samples):
+            if len(channel.measurand) > LONGEST_MEASURAND:  # the others count all the same
+                self.manners.note(entry.state.station_id, Deviation.Kind.UNKNOWN_VALUE, entry.action, channel.measurand, received)
+                continue
             when = effective(at, received)
             if when is None:
                 when, impossible = received, at or impossible

@@ -26,7 +26,7 @@ MOST_AN_HOUR = 10  # requests of a station that are looked at
 TOO_OFTEN = "TooManyRequests"
 # Our own event beside those of the standard
 REQUEST_REFUSED = "CertificateRequestRefused"
-SIGNED_BY = {StationCertificate.Use.STATION: Authority.Use.STATION, StationCertificate.Use.V2G: Authority.Use.V2G}
+SIGNED_BY: dict[str, str] = {StationCertificate.Use.STATION: Authority.Use.STATION, StationCertificate.Use.V2G: Authority.Use.V2G}
 State = CertificateRequest.State
 
 
@@ -70,8 +70,8 @@ WORDS = {
 
 def _refusal(event: CertificateWanted, identity: str, signers: set[str]) -> Refused | None:
     use = event.use or StationCertificate.Use.STATION
-    if SIGNED_BY.get(StationCertificate.Use(use)) not in signers:
-        return Refused(requests.NO_V2G if use == StationCertificate.Use.V2G else requests.NO_AUTHORITY)
+    if SIGNED_BY.get(use) not in signers:  # also what nobody signs here: V2G20Certificate of 2.1
+        return Refused(requests.NO_AUTHORITY if use == StationCertificate.Use.STATION else requests.NO_V2G)
     return requests.refusal(requests.read(event.csr), identity)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from django.db.models import Count, F
 
 from stations import hooks
 from stations.gateway import added_up, bulk, cards, writing
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from stations.gateway.book import Book
 
 MOST_OPEN, MOST_OPEN_OF_STATION = 20, 500  # transactions that go on at once at a connector, and at a station
+MOST_ENDS, ENDS_WITHIN = 100, timedelta(hours=1)  # of charges of a station of which nothing was heard before their end
 LARGEST_START = 2**63 - 1
 TO_START, TO_STOP = "StartTransaction", "StopTransaction"  # as CardOffer.action says it of every version
 CONNECT_TIMEOUT = "EVConnectTimeout"  # trigger: no car came in time
@@ -72,6 +75,7 @@ class Reports:
         self.keys: dict[_Key, int] = {}  # primary keys of rows to come
         self.uncarded: dict[int, hooks.Verdict] = {}
         self.spellings: dict[_Key, str] = {}  # by the id in small letters, as it was told first
+        self.unbegun: dict[int, int] = {}  # how many charges the stations have ended lately of which nothing had been heard
         self.charges: set[Received] = set()  # whose card would be the one that charges
 
     # -- reading ---------------------------------------------------------------------------------------------------------------------
@@ -106,6 +110,7 @@ class Reports:
         strangers = [key for key in whole if key not in self.courses]
         self.keys = dict(zip(strangers, bulk.next_keys(Transaction, len(strangers)), strict=True)) if strangers else {}
         self._read_uncarded(reports)
+        self._read_unbegun(reports)
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
             if not card(report) or key not in whole:
@@ -158,6 +163,17 @@ class Reports:
                 stations.add(entry.state.station_id)
         self.uncarded = cards.without_card(stations)
 
+    def _read_unbegun(self, reports: Sequence[tuple[Received, TransactionReport]]) -> None:
+        """Where a transaction ends of which nothing was heard."""
+        first: dict[_Key, tuple[Received, TransactionReport]] = {}
+        for entry, report in reports:
+            first.setdefault((entry.state.station_id, report.transaction_id), (entry, report))
+        times = {key[0]: entry.at for key, (entry, report) in first.items() if report.kind == ENDED and key not in self.courses}
+        if times:
+            rows = Transaction.objects.filter(station__in=times, reported_start="", end_received_at=F("start_received_at"))
+            lately = rows.filter(start_received_at__gt=min(times.values()) - ENDS_WITHIN).order_by()
+            self.unbegun = dict(lately.values_list("station").annotate(Count("pk")))
+
     # -- one report ------------------------------------------------------------------------------------------------------------------
 
     def book(self, entry: Received, report: TransactionReport) -> Judged:
@@ -169,8 +185,9 @@ class Reports:
         key = (entry.state.station_id, report.transaction_id)
         if key not in self.courses:
             begun = self._begin(entry, report)
-            if report.kind != ENDED and self._too_many(entry, begun):  # its end is booked all the same
-                book.keep_unmatched(entry, "", kind=Kind.NO_END)
+            ends = report.kind == ENDED
+            if self._too_many_ends(entry) if ends else self._too_many(entry, begun):  # an end is kept as it is for people, a begin is not
+                book.keep_unmatched(entry, report.transaction_id if ends else "", kind=Kind.UNKNOWN_TRANSACTION if ends else Kind.NO_END)
                 return Judged(cards.said(book.verdicts[entry]) if entry in book.verdicts else None)
             self.courses[key] = begun
         course = self.courses[key]
@@ -236,6 +253,12 @@ class Reports:
                     places[transaction_id] = course.row.connector_id
         here = sum(pk == begun.running.connector_pk for pk in places.values())
         return here >= MOST_OPEN or len(places) >= MOST_OPEN_OF_STATION
+
+    def _too_many_ends(self, entry: Received) -> bool:
+        """Whether the station makes up ends."""
+        station = entry.state.station_id
+        self.unbegun[station] = self.unbegun.get(station, 0) + 1
+        return self.unbegun[station] > MOST_ENDS
 
     def ending(self) -> set[int]:
         """Those that are over, among those that this batch tells of."""

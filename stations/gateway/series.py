@@ -10,6 +10,7 @@ from stations.gateway.entries import ConnectorState
 from stations.models import MeterSeries
 from stations.ocpp.events import Channel
 
+LONGEST_MEASURAND = MeterSeries._meta.get_field("measurand").max_length or 0  # what is longer has no series: a word of 2.1
 MAX_SERIES = 400  # per connector; enough for every measurand on every phase, not for a station that makes them up
 
 

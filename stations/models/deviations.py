@@ -29,6 +29,7 @@ class Deviation(models.Model):
         AFTER_END = "after_end", _("Goes on with a charge that it has ended")
         NO_END = "no_end", _("Begins a charge without ending the one before")
         OTHER_END = "other_end", _("Ends a charge again, with another meter")
+        UNKNOWN_VALUE = "unknown_value", _("Measures what the portal does not know")
         METER = "meter", _("Its meter falls, or is below zero")
 
     tenant_path = "station__location__organization__path"

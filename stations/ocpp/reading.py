@@ -41,6 +41,25 @@ def whole(value: Any) -> Any:
     return value
 
 
+def write_whole(payload: Payload) -> None:
+    """Counts that came as 5.0, which the schemas since 2.0.1 take for whole numbers, become 5. In place; not what is measured, nor what
+    vendors put in."""
+    for key, value in payload.items():
+        if type(value) is float:
+            if value.is_integer() and abs(value) < LARGEST:
+                payload[key] = int(value)
+        elif type(value) is dict:
+            if key not in _NOT_COUNTS:
+                write_whole(value)
+        elif type(value) is list and key not in _NOT_COUNTS:
+            for one in value:
+                if type(one) is dict:
+                    write_whole(one)
+
+
+_NOT_COUNTS = frozenset({"customData", "data", "meterValue"})
+
+
 def clean(text: Any, longest: int) -> str:
     """Text of a station as we keep it: no control characters, not longer than `longest`."""
     return _CONTROL.sub("", str(text)).strip()[:longest]

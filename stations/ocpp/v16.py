@@ -128,10 +128,9 @@ def _mend(action: str, payload: Payload) -> Payload:
 def _mend_stop(payload: Payload) -> None:
     """The end of a transaction is worth more than what is said beside it, and than which one it is: without a number it is sorted out by
     people."""
-    if payload.get("transactionId") in (None, ""):
-        payload["transactionId"] = 0
-    if payload.get("meterStop") in (None, ""):
-        payload["meterStop"] = NOT_METERED
+    for name, untold in (("transactionId", 0), ("meterStop", NOT_METERED)):
+        if type(payload.get(name)) is not int:
+            payload[name] = untold
     data = payload.pop("transactionData", None)
     if isinstance(data, list | dict) and (good := _good_values(data)):
         payload["transactionData"] = good

@@ -54,6 +54,7 @@ from stations.ocpp.reading import (
     reported,
     vendor_data,
     whole,
+    write_whole,
 )
 from stations.ocpp.replies import Answer, Booted, Card, Judged, Now, Reply
 
@@ -89,6 +90,7 @@ class V201:
                 if faults is not None:
                     faults += [fault(action, error) for error in schemas.errors(checker, payload, 3)]
                 payload = self._mend(action, payload)
+            write_whole(payload)
         except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
             raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None
         return reader(payload)

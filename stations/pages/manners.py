@@ -87,6 +87,10 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("The end that it told first stands. The other one waits in the inbox."),
         lazy("Compare both in the inbox, and correct the charge where the second is right."),
     ),
+    Kind.UNKNOWN_VALUE: (
+        lazy("Values of this kind are not kept: they are in the log only. All the others count."),
+        lazy("Nothing needs to be done. What is charged is measured by other values."),
+    ),
     Kind.METER: (
         lazy("A meter only ever counts up. Charges in which it fell are flagged and wait in the inbox; no energy is taken back."),
         lazy("Compare the values of the charge with the meter's display, and have the meter checked."),

@@ -43,7 +43,6 @@ BOOT = {"chargePointVendor": "Alfen BV", "chargePointModel": "NG910"}
         ("StartTransaction", {"connectorId": 1, "idTag": "X", "meterStart": 10**30, "timestamp": "x"}, "TypeConstraintViolation"),
         ("StartTransaction", {"connectorId": 1, "idTag": "X", "meterStart": 2**62, "timestamp": "x"}, "PropertyConstraintViolation"),
         ("StartTransaction", {"connectorId": 1.5, "idTag": "X", "meterStart": 1, "timestamp": "x"}, "TypeConstraintViolation"),
-        ("StopTransaction", {"transactionId": 10**30, "meterStop": 1, "timestamp": "x"}, "TypeConstraintViolation"),
         ("StopTransaction", {"transactionId": 1, "meterStop": -(2**63), "timestamp": "x"}, "PropertyConstraintViolation"),
         ("MeterValues", {"connectorId": 1, "meterValue": []}, "OccurenceConstraintViolation"),
         ("MeterValues", {"connectorId": 10**30, "meterValue": [{"timestamp": "x", "sampledValue": []}]}, "TypeConstraintViolation"),

@@ -114,7 +114,7 @@ def test_an_end_that_comes_again_and_again(wire: Wire) -> None:
     assert noticed() == {"repeated": 1}
 
 
-@pytest.mark.parametrize("named", [{}, {"transactionId": None}, {"transactionId": ""}])
+@pytest.mark.parametrize("named", [{}, {"transactionId": None}, {"transactionId": ""}, {"transactionId": "abc"}, {"transactionId": 10**30}])
 def test_an_end_of_no_transaction_is_kept_for_people(named: dict[str, Any], wire: Wire, as_ada: Client) -> None:
     """Never guessed: an end under any id would let one stop what another pays for."""
     start(wire)

@@ -11,22 +11,27 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from django.apps import apps
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from stations.gateway import outbound
 from stations.gateway.entries import Answered, StationState
-from stations.models import Command, Frame
+from stations.gateway.series import LONGEST_MEASURAND
+from stations.models import Command, Frame, MeterSeries
 from stations.ocpp import frames, schemas, versions
 from stations.ocpp.frames import CallResult
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway
 
+# Not of the strategies: of what the gateway does meanwhile, in another thread
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the .random. module")
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 ROUND = settings(  # without shrinking: what failed is in the message, and the portal remembers what came before
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None
 )
+AT = "2026-11-01T10:00:00Z"
 BOTH = {"DataTransfer"}  # sent by both sides
 # OCPP-J 1.6 §4.2.3 and OCPP-J 2.0.1 §4.3
 CODES = {
@@ -39,6 +44,8 @@ CODES = {
         "OccurrenceConstraintViolation", "TypeConstraintViolation", "GenericError", "MessageTypeNotSupported", "RpcFrameworkError",
     },
 }  # fmt: skip
+CODES["2.1"] = CODES["2.0.1"]
+SPOKEN_AS = {"2.1": "2.0.1"}  # what we send, in which 2.1 has the same
 TIMES = st.sampled_from(
     ["2026-11-01T10:00:00Z", "2026-11-01T10:00:00.123+01:00", "1970-01-01T00:00:00Z", "2026-11-01T10:00:00", "9999-12-31T23:59:59Z", "x"]
 )
@@ -132,6 +139,7 @@ def test_every_message_that_the_schemas_allow_is_answered_and_kept(version: str,
 @pytest.mark.parametrize("version", sorted(CODES))
 def test_every_answer_that_the_schemas_allow_gives_its_command_an_outcome(version: str, tree: Tree) -> None:
     reader, speaker = versions.reader(version), versions.speaker(version)
+    said_as = versions.reader(SPOKEN_AS.get(version, version)).VERSION
     tree.station.ocpp_version = version
     tree.station.save()
 
@@ -139,9 +147,9 @@ def test_every_answer_that_the_schemas_allow_gives_its_command_an_outcome(versio
     @given(data=st.data())
     def each(data: st.DataObject) -> None:
         for action in sorted(reader.COMMANDS):
-            payload = data.draw(payloads(reader.VERSION, action), action)
+            payload = data.draw(payloads(said_as, action), action)
             answer = data.draw(payloads(reader.VERSION, f"{action}Response"), f"{action}Response")
-            if not (fits(reader.VERSION, action, payload) and _kept(payload) and _kept(answer)) or "\\u0000" in json.dumps(payload):
+            if not (fits(said_as, action, payload) and _kept(payload) and _kept(answer)) or "\\u0000" in json.dumps(payload):
                 continue
             assert speaker.check(action, payload) == ""
             speaker.intent(action, payload), speaker.connector_named(action, payload), speaker.outcome(answer)
@@ -159,19 +167,21 @@ def test_every_answer_that_the_schemas_allow_gives_its_command_an_outcome(versio
     each()
 
 
-def filled(schema: dict[str, Any], parts: dict[str, Any], name: str = "") -> Any:
-    """All that a message can say, with U+0000 in every text that is free."""
+def filled(schema: dict[str, Any], parts: dict[str, Any], name: str = "", *, longest: bool = False) -> Any:
+    """All that a message can say, with U+0000 in every text that is free; or with the longest text everywhere."""
     if "$ref" in schema:
-        return filled(parts[schema["$ref"].rpartition("/")[2]], parts, name)
+        return filled(parts[schema["$ref"].rpartition("/")[2]], parts, name, longest=longest)
     if "enum" in schema:
-        return schema["enum"][0]
+        return max(schema["enum"], key=len) if longest else schema["enum"][0]
     match schema.get("type"):
         case "object":
-            return {key: filled(one, parts, key) for key, one in schema.get("properties", {}).items()}
+            return {key: filled(one, parts, key, longest=longest) for key, one in schema.get("properties", {}).items()}
         case "array":
-            return [filled(schema["items"], parts)] * schema.get("minItems", 1)
+            return [filled(schema["items"], parts, longest=longest)] * schema.get("minItems", 1)
+        case "string" if longest:
+            return AT if schema.get("format") == "date-time" else "x" * min(schema.get("maxLength", 9000), 9000)
         case "string" if schema.get("format") == "date-time":
-            return "2026-11-01T10:00:00Z"
+            return AT
         case "integer" | "number":
             return schema.get("minimum", 1)
         case "boolean":
@@ -190,6 +200,32 @@ def test_texts_with_nul_are_kept_in_every_message(version: str, gateway: Gateway
             answer = wire.receive()
             assert answer[1] == f"{action}\0"
             assert answer[0] == 3 or answer[2] in CODES[version], (action, answer)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("version", sorted(CODES))
+def test_the_longest_texts_fit_into_their_columns(version: str, gateway: Gateway, tree: Tree) -> None:
+    """SQLite keeps what is too long, PostgreSQL refuses the message with all that is in it."""
+    wire, folder = gateway.connect(subprotocols=[f"ocpp{version}"]), versions.reader(version).VERSION
+    for _spoken, action in (one for one in from_stations() if one[0] == version):
+        whole = schemas.schema(folder, action)
+        wire.socket.send(json.dumps([2, action, action, filled(whole, whole.get("definitions", {}), longest=True)]))
+        answer = wire.receive()
+        assert answer[0] == 3 or answer[2] in CODES[version], (action, answer)
+    for model in apps.get_app_config("stations").get_models():
+        texts = [field for field in model._meta.concrete_fields if field.max_length and field.get_internal_type() == "CharField"]
+        for row in model._default_manager.all():
+            assert [one.name for one in texts if len(getattr(row, one.attname) or "") > (one.max_length or 0)] == [], model
+
+
+@pytest.mark.parametrize("folder", ["v201", "v21"])
+def test_what_tells_one_value_from_another_fits_into_its_column(folder: str) -> None:
+    """The enumerations of a sampled value; of a measurand that has no room its values are told as a deviation."""
+    parts = schemas.schema(folder, "MeterValues")["definitions"]
+    for name, part in (("phase", "PhaseEnumType"), ("context", "ReadingContextEnumType"), ("location", "LocationEnumType")):
+        assert max(map(len, parts[part]["enum"])) <= MeterSeries._meta.get_field(name).max_length
+    measurands = parts["MeasurandEnumType"]["enum"]
+    assert {one for one in measurands if len(one) > LONGEST_MEASURAND} <= {"Energy.Active.Import.LocalGeneration.Register"}
 
 
 def _kept(payload: Any) -> bool:

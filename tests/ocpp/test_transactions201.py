@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations import hooks, missing_reports
 from stations.actions import ask, corrections, tell_cost
 from stations.gateway import ledger
-from stations.models import CardOffer, Connector, SignedMeterValue, Station, Transaction, UnmatchedMessage
+from stations.models import CardOffer, Connector, Deviation, SignedMeterValue, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Start, Stop
 from tests.conftest import CARD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
@@ -190,6 +190,27 @@ def test_made_up_charges_are_counted_and_not_kept_and_their_ends_are(wire: Wire,
     assert sum(UnmatchedMessage.objects.filter(transaction_id="").values_list("count", flat=True)) == 3
     tell(wire, "Ended", 1, value(1000, "Transaction.Begin"), value(2500, "Transaction.End"), tx="X-5", evse=EVSE)
     assert one("X-5").meter_stop == 2500
+
+
+def test_made_up_ends_wait_for_people_instead_of_filling_the_table(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stations.gateway.reports.MOST_ENDS", 3)
+    for number in range(5):
+        assert "idTokenInfo" in tell(wire, "Ended", 1, value(900, "Transaction.End"), tx=f"X-{number}", evse=EVSE, idToken=TOKEN)
+    assert sorted(Transaction.objects.values_list("transaction_id", flat=True)) == ["X-0", "X-1", "X-2"]
+    assert sorted(UnmatchedMessage.objects.values_list("transaction_id", flat=True)) == ["X-3", "X-4"]
+    tell(wire, "Started", 0, value(0, "Transaction.Begin"), evse=EVSE, idToken=TOKEN)
+    tell(wire, "Ended", 1, value(2500, "Transaction.End"))
+    assert one().meter_stop == 2500, "a charge that was begun ends as ever"
+
+
+def test_whole_numbers_and_words_of_21(gateway: Gateway) -> None:
+    wire = gateway.connect(subprotocols=["ocpp2.1"])
+    strange = value(5, measurand="Energy.Active.Import.LocalGeneration.Register")
+    tell(wire, "Started", 0.0, value(100, "Transaction.Begin"), evse={"id": 1.0, "connectorId": 1.0}, idToken=TOKEN)
+    tell(wire, "Ended", 3.0, strange, value(700, "Transaction.End"))
+    assert (one().meter_start, one().meter_stop, one().missing_reports, one().connector.number) == (100, 700, [1, 2], 1)
+    assert Deviation.objects.get(kind="unknown_value").detail == strange["sampledValue"][0]["measurand"]
+    assert wire.call("SignCertificate", {"csr": "x", "certificateType": "V2G20Certificate"})["status"] == "Rejected"
 
 
 def test_e12_offline_reports_do_not_move_a_connector_that_is_free_now(wire: Wire) -> None:
