@@ -68,7 +68,7 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
     ),
     Problem.ADDED_UP: (
         lazy("The station told no meter of the whole connector: its energy is added up from values per phase, or per interval."),
-        lazy("What flowed before the first value is missing. Compare with the meter's display, then confirm or correct it."),
+        lazy("Where charges overlap, both may count the same. Compare with the meter's display, then confirm or correct it."),
     ),
     Problem.NO_CARD: (
         lazy("It ended without anybody having held a card to the station."),
@@ -80,10 +80,18 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
     ),
 }  # fmt: skip
 
+# Of what is added up while not all that it is made of is there
+_GAPS = (
+    lazy("Values of it are missing: some of its reports have not come, or there are too many to add up."),
+    lazy("Its energy may be more. What still comes is added; else read the meter, then correct it."),
+)
+
 
 def advice(transaction: Transaction) -> list[Advice]:
     """One per problem, in the order of `Problem`."""
     found = [Advice(code, *_ADVICE[code]) for code in Problem.values if code in transaction.problems]
+    if Problem.ADDED_UP in transaction.problems:
+        found = [Advice(one.code, *_GAPS) if one.code == Problem.NO_END_METER else one for one in found]
     if Problem.REFUSED_CARD not in transaction.problems:
         return found
     named = {"key": versions.speaker(transaction.station.ocpp_version).key_of(OFFLINE_KEY)}

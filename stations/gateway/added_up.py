@@ -1,96 +1,229 @@
 """Energy of transactions whose station told no register of the whole connector: added up from registers per phase, or from intervals.
 
-Looked for only when such a transaction ends: whoever tells whole registers costs nothing.
+Looked for only when such a transaction ends, or when more of it comes after its end: whoever tells whole registers costs nothing. Each is
+looked at by itself, so that nothing another station tells takes anything from it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Q
-
-from stations.gateway.courses import Problem, flag
-from stations.gateway.series import Series
-from stations.models import MeterSample, MeterSeries
+from stations.gateway.courses import Course, Problem, flag
+from stations.models import Deviation, MeterSample, MeterSeries, Transaction
 from stations.ocpp import registers
-from stations.ocpp.events import Channel
+from stations.ocpp.events import Channel, Sample
 from stations.plausible import effective
 
 if TYPE_CHECKING:
     from stations.gateway.reports import Reports
 
 INTERVAL = "Energy.Active.Import.Interval"
+CLOCK = "Sample.Clock"
 PHASES = ("L1", "L2", "L3")
-MOST_SAMPLES = 50_000  # of all that end in a batch
-BEFORE = timedelta(seconds=5)  # what is measured at the start is a little older
+MOST_SAMPLES = 20_000  # of one charge, the oldest
+MOST_CHARGES = 5  # of one station in a batch
+NEAR = timedelta(seconds=5)  # what is measured at the start is a little older or younger
+AFTER = timedelta(seconds=1)  # and what is measured at the end a little younger
 
-Value = tuple[Channel, datetime, float]  # Wh
+Value = tuple[Channel, datetime, float]
 
 
 class Span(NamedTuple):
-    connector: int
+    """Which values are of a charge. `begun`: its start is known; what an interval tells that ends there is of the time before."""
+
+    connectors: frozenset[int]
     since: datetime
     until: datetime
+    begun: bool
+
+
+class Sum(NamedTuple):
+    """Wh; `start` as the phases tell it. `fell`: a register did, or an interval is negative."""
+
+    start: int
+    energy: int
+    fell: bool
+
+
+def tells(samples: Iterable[Sample]) -> bool:
+    """Whether any of these could be added up."""
+    return any(
+        channel.measurand == INTERVAL or (channel.measurand == registers.REGISTER and channel.phase) for _at, channel, _value in samples
+    )
+
+
+def once(sample: Sample, received: datetime) -> bool:
+    """Whether it can be told apart from the same one that came before: an interval with an impossible time cannot."""
+    at, channel, _value = sample
+    return channel.measurand != INTERVAL or effective(at, received) is not None
+
+
+def lacks_registers(row: Transaction) -> bool:
+    """Whether what is over was added up, or has told nothing that its energy follows from; nobody has decided on it."""
+    decided = row.reviewed_at is not None or row.closed_by_hand or row.void
+    return not decided and (Problem.ADDED_UP in row.problems or row.meter_stop == row.meter_start)
 
 
 def add_up(reports: Reports) -> None:
     """The energy of what has ended without a register, where values tell it otherwise."""
-    keys = list(reports.unmetered)
-    spans = []
-    for key in keys:
-        row, (report, entry, _meter) = reports.courses[key].row, reports.ended[key]
-        assert row is not None
-        spans.append(Span(row.connector_id, row.started_at, effective(report.at.at, entry.at) or entry.at))
-    for key, told in zip(keys, meters(spans, reports.book_of_all.series), strict=True):
-        row = reports.courses[key].row
-        if told is None or row is None:
+    if not reports.unmetered:
+        return
+    pending: dict[int, list[Value]] = defaultdict(list)  # not written yet
+    for connector, channel, at, value in reports.book_of_all.series.samples:
+        pending[connector.pk].append((channel, at, value))
+    looked: Counter[int] = Counter()
+    spans = {key: _span(reports, key) for key in reports.unmetered}
+    series = _series({pk for span in spans.values() for pk in span.connectors})
+    for key, span in spans.items():
+        course = reports.courses[key]
+        assert course.row is not None
+        looked[key[0]] += 1
+        if looked[key[0]] > MOST_CHARGES:
+            _flag_untold(course.row)
             continue
-        row.meter_start, row.meter_last = told
-        row.problems = [one for one in row.problems if one not in (Problem.NO_START_METER, Problem.NO_END_METER)]
-        flag(row, Problem.ADDED_UP)
-        reports.ended[key] = (*reports.ended[key][:2], told[1])
+        mine = {pk: channel for pk, (connector, channel) in series.items() if connector in span.connectors}
+        _add_up(reports, key, course, span, mine, [one for pk in span.connectors for one in pending[pk]])
 
 
-def meters(spans: Sequence[Span], pending: Series) -> list[tuple[int, int] | None]:
-    """The meter at start and end (Wh) of each, in a constant number of queries; `pending` is not written yet. None: nothing is told."""
-    if not spans:
-        return []
-    connectors = {span.connector for span in spans}
-    told: dict[int, dict[tuple[Channel, datetime], float]] = defaultdict(dict)
-    rows = MeterSeries.objects.filter(Q(measurand=INTERVAL) | Q(measurand=registers.REGISTER, phase__gt=""), connector__in=connectors)
-    series = {pk: (connector, Channel(*of)) for pk, connector, *of in rows.values_list("pk", "connector_id", *Channel._fields)}
-    if series:
-        within = {"at__gte": min(span.since for span in spans) - BEFORE, "at__lte": max(span.until for span in spans)}
-        samples = MeterSample.objects.filter(series__in=list(series), **within).order_by("-at")
-        for pk, at, value in samples.values_list("series_id", "at", "value")[:MOST_SAMPLES]:
-            connector, channel = series[pk]
-            told[connector][(channel, at)] = value
-    for one, channel, at, value in pending.samples:
-        if one.pk in connectors:
-            told[one.pk][(channel, at)] = value
-    return [_meters(span, [(channel, at, value) for (channel, at), value in told[span.connector].items()]) for span in spans]
+def _span(reports: Reports, key: tuple[int, str]) -> Span:
+    course = reports.courses[key]
+    row = course.row
+    assert row is not None
+    if key in reports.ended:
+        report, entry, _meter = reports.ended[key]
+        until = effective(report.at.at, entry.at) or entry.at
+    else:
+        until = row.ended_at or row.started_at
+    return Span(frozenset({row.connector_id, *course.places}), row.started_at, until, bool(row.reported_start))
 
 
-def _meters(span: Span, told: Iterable[Value]) -> tuple[int, int] | None:
-    found = sorted(((channel, at, wh) for channel, at, value in told if (wh := _wh(channel, value)) is not None), key=lambda one: one[1])
-    by_phase: dict[str, list[float]] = defaultdict(list)
-    intervals: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for channel, at, wh in found:
-        phase = channel.phase.removesuffix("-N")
-        if at > span.until or at < span.since - BEFORE:
+def _series(connectors: Collection[int]) -> dict[int, tuple[int, Channel]]:
+    phases = ["", *PHASES, *(f"{phase}-N" for phase in PHASES)]
+    rows = MeterSeries.objects.filter(connector__in=connectors, measurand__in=(INTERVAL, registers.REGISTER), phase__in=phases)
+    return {pk: (connector, Channel(*of)) for pk, connector, *of in rows.values_list("pk", "connector_id", *Channel._fields)}
+
+
+def _add_up(
+    reports: Reports, key: tuple[int, str], course: Course, span: Span, series: dict[int, Channel], pending: Sequence[Value]
+) -> None:
+    row = course.row
+    assert row is not None
+    whole = _last_whole(span, series, pending)
+    if whole is not None and whole > span.since + NEAR:
+        return  # the meter was told, and has not moved
+    values, cut = _values(span, series, pending)
+    found = _sum(span, values)
+    if found is None or (found.energy == 0 and whole is not None and not (cut or found.fell)):
+        if cut:
+            _flag_untold(row)
+        return
+    ended = reports.ended.get(key)
+    if ended is None and Problem.ADDED_UP in row.problems and found.energy < (row.meter_stop or 0) - row.meter_start:
+        return  # more was known when it ended
+    if whole is None and found.start:
+        row.meter_start = found.start
+    row.meter_last = row.meter_start + found.energy
+    row.problems = [one for one in row.problems if one not in (Problem.NO_START_METER, Problem.NO_END_METER)]
+    flag(row, Problem.ADDED_UP)
+    if cut or course.missing:  # what is missing may tell more
+        flag(row, Problem.NO_END_METER)
+    if found.fell:
+        if Problem.METER_FELL not in row.problems:
+            told = ended[1] if ended else course.entry
+            if told is not None:
+                reports.book_of_all.manners.note(row.station_id, Deviation.Kind.METER, told.action, "", told.at)
+        flag(row, Problem.METER_FELL)
+    course.changed = True
+    if ended is not None:
+        reports.ended[key] = (*ended[:2], row.meter_last)
+    else:
+        row.meter_stop = row.meter_last
+        reports.mended.add(key)
+
+
+def _flag_untold(row: Transaction) -> None:
+    flag(row, Problem.NO_START_METER)
+    flag(row, Problem.NO_END_METER)
+
+
+def _last_whole(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> datetime | None:
+    """When the register of the whole connector was told last."""
+    of_whole = [pk for pk, channel in series.items() if _is_whole(channel)]
+    found = MeterSample.objects.filter(series__in=of_whole, at__range=(span.since - NEAR, span.until + AFTER)).order_by("-at")
+    times = [*found.values_list("at", flat=True)[:1]] if of_whole else []
+    return max([*times, *(at for channel, at, _value in pending if _is_whole(channel) and _within(span, at))], default=None)
+
+
+def _is_whole(channel: Channel) -> bool:
+    return registers.register_wh(channel, 0.0) is not None
+
+
+def _within(span: Span, at: datetime) -> bool:
+    return span.since - NEAR <= at <= span.until + AFTER
+
+
+def _values(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> tuple[Iterator[Value], bool]:
+    """What can be added up, in order of time, and whether there is more of it."""
+    told: dict[tuple[Channel, datetime], float] = {}
+    wanted = [pk for pk, channel in series.items() if not _is_whole(channel)]
+    cut = False
+    if wanted:
+        samples = MeterSample.objects.filter(series__in=wanted, at__range=(span.since - NEAR, span.until + AFTER)).order_by("at")
+        rows = list(samples.values_list("series_id", "at", "value")[: MOST_SAMPLES + 1])
+        cut = len(rows) > MOST_SAMPLES
+        told = {(series[pk], at): value for pk, at, value in rows[:MOST_SAMPLES]}
+    for channel, at, value in pending:
+        if _within(span, at) and not _is_whole(channel):
+            told.setdefault((channel, at), value)
+    return ((channel, at, value) for (channel, at), value in sorted(told.items(), key=lambda one: one[0][1])), cut
+
+
+def _sum(span: Span, values: Iterable[Value]) -> Sum | None:
+    """None: nothing is told. Of several places that tell the same the one counts that counts of whole registers."""
+    phases: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    intervals: dict[int, dict[bool, _Intervals]] = defaultdict(lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(dict))))
+    for channel, at, value in values:
+        wh, phase, place = _wh(channel, value), channel.phase.removesuffix("-N"), registers.rank(channel)
+        if wh is None:
             continue
-        if channel.measurand == INTERVAL and at > span.since:  # one at the start is of the time before
-            intervals[(channel.context, channel.location)][phase] += wh
-        elif channel.measurand == registers.REGISTER and phase in PHASES:
-            by_phase[phase].append(wh)
-    if any(len(values) > 1 for values in by_phase.values()):
-        return round(sum(values[0] for values in by_phase.values())), round(sum(values[-1] for values in by_phase.values()))
-    # The same energy may be told by the clock, too
-    sums = [phases[""] if "" in phases else sum(phases.get(one, 0.0) for one in PHASES) for phases in intervals.values()]
-    return (0, round(max(sums))) if sums else None
+        if channel.measurand == registers.REGISTER and phase in PHASES:
+            phases[place][phase].append(wh)
+        elif channel.measurand == INTERVAL and (at > span.since or (at == span.since and not span.begun)):
+            intervals[place][channel.context == CLOCK][at][channel.context][phase] = wh
+    twice = [place for place, of in phases.items() if any(len(told) > 1 for told in of.values())]
+    if twice:
+        registered = phases[min(twice)].values()
+        rises = [_rise(told) for told in registered]
+        return Sum(round(sum(told[0] for told in registered)), round(sum(wh for wh, _fell in rises)), any(fell for _wh, fell in rises))
+    if not intervals:
+        return None
+    sums = [_together(told) for told in intervals[min(intervals)].values()]  # by the clock the same energy may be told, too
+    return Sum(0, round(max(wh for wh, _fell in sums)), any(fell for _wh, fell in sums))
+
+
+_Intervals = defaultdict[datetime, defaultdict[str, dict[str, float]]]  # by time, context and phase
+
+
+def _rise(told: Sequence[float]) -> tuple[float, bool]:
+    """What a register has risen, and whether it fell meanwhile: then a part of it at a time."""
+    steps = [after - before for before, after in pairwise(told)]
+    if any(step < -1 for step in steps):
+        return sum(step for step in steps if step > 0), True
+    return max(told[-1] - told[0], 0.0), False
+
+
+def _together(told: _Intervals) -> tuple[float, bool]:
+    """The sum, without negative ones, and whether there are such. What is told twice of a moment counts once."""
+    total, fell = 0.0, False
+    for contexts in told.values():
+        found = [phases[""] if "" in phases else sum(phases.get(one, 0.0) for one in PHASES) for phases in contexts.values()]
+        total += max(0.0, *found)
+        fell = fell or min(found) < 0
+    return total, fell
 
 
 def _wh(channel: Channel, value: float) -> float | None:

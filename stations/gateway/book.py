@@ -426,13 +426,15 @@ class Book:
         phases: float | None = None
         latest: dict[str, Any] = {}
         impossible: datetime | None = None
+        shifts: dict[datetime | int, int] = {}
         for at, channel, value in registers.in_order(samples):
             if len(channel.measurand) > LONGEST_MEASURAND:  # the others count all the same
                 self.manners.note(entry.state.station_id, Deviation.Kind.UNKNOWN_VALUE, entry.action, channel.measurand, received)
                 continue
             when = effective(at, received)
-            if when is None:
-                when, impossible = received, at or impossible
+            if when is None:  # ours, each of theirs a little later than the one before
+                when = received + timedelta(microseconds=shifts.setdefault(at or len(shifts), len(shifts)))
+                impossible = at or impossible
             self.series.samples.append((connector, channel, when, value))
             if channel.context.startswith("Transaction."):
                 continue

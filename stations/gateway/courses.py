@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from stations import hooks
-from stations.gateway.entries import Known, OpenTransaction, StationState
+from stations.gateway.entries import Known, OpenTransaction, Received, StationState
 from stations.models import Connector, Transaction
 from stations.ocpp import registers
 from stations.ocpp.events import STARTED, UPDATED, TransactionReport
@@ -42,7 +42,7 @@ NOT_YET = frozenset({"EVConnected", "Idle"})  # no energy flows, and it is known
 class Course:
     """A transaction while a batch is booked. `row` is None where nothing but its state and its values change."""
 
-    __slots__ = ("changed", "charging", "last", "missing", "new", "over", "row", "running", "seen", "states")
+    __slots__ = ("changed", "charging", "entry", "last", "missing", "new", "over", "places", "row", "running", "seen", "states")
 
     def __init__(self, running: OpenTransaction, row: Transaction | None, *, new: bool = False) -> None:
         self.running, self.row, self.new = running, row, new
@@ -53,6 +53,8 @@ class Course:
                 row.meter_last = row.meter_start
         self.over = row is not None and row.ended_at is not None
         self.changed = False
+        self.places = running.places
+        self.entry: Received | None = None  # the latest that came after its end
         self.seen = running.reported_at
         self.states: set[StationState] = set()
 

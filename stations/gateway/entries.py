@@ -32,11 +32,14 @@ class ConnectorState:
 class OpenTransaction:
     """A running transaction of a connected station."""
 
-    __slots__ = ("card", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "reported_at", "verdict")
+    __slots__ = (
+        "card", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "places", "reported_at", "verdict",
+    )  # fmt: skip
 
     def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
         self.metered = True  # whether a register was seen at all
+        self.places: frozenset[int] = frozenset()  # connectors at which it was before it was known at which one it is
         self.reported_at: datetime | None = None  # the station's time of the latest report; None: not told since it is connected
         self.follow("", "", "", None, ())
 

@@ -70,7 +70,7 @@ class Reports:
         self.ended: dict[_Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
         self.mended: set[_Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
-        self.unmetered: set[_Key] = set()  # ended without one register of the whole connector
+        self.unmetered: set[_Key] = set()  # ended without a register of the whole connector after the one at the start
         self.unended: set[_Key] = set()  # ended after another had begun at their connector
         self.keys: dict[_Key, int] = {}  # primary keys of rows to come
         self.uncarded: dict[int, hooks.Verdict] = {}
@@ -228,12 +228,18 @@ class Reports:
         self._place(entry, report, row, course)
         if report.kind == STARTED:
             self._start(entry, report, row, course)
+        elif not (row.reported_start or row.reviewed_at or row.closed_by_hand):  # it has begun before all that was measured
+            times = [effective(at, entry.at) for at, _channel, _value in report.samples]
+            row.started_at = min([row.started_at, *(at for at in times if at is not None)])
         answer = self._judge(entry, report, row)
         self._read_meter(report, row, course, before, old=old)
         if report.remote_start is not None and 0 <= report.remote_start <= LARGEST_START:
             row.remote_start = report.remote_start
         if course.over and report.kind != ENDED:
             self._measure(entry, report, course, None, live=False)
+            if key not in self.ended and (report.kind == STARTED or added_up.tells(report.samples)) and added_up.lacks_registers(row):
+                self.unmetered.add(key)
+                course.entry = entry
             if row.closed_by_hand:
                 book.measured_late(row, report.samples)
             return answer
@@ -309,7 +315,7 @@ class Reports:
         if meter is None or over is None or report.at.at is None or report.at.at > over or row.closed_by_hand or row.reviewed_at:
             return
         stands = self.ended[key][2] if key in self.ended else row.meter_stop
-        if Problem.NO_END_METER in row.problems:
+        if Problem.NO_END_METER in row.problems and Problem.ADDED_UP not in row.problems:
             if course.last is not None and course.last - 1 not in course.missing:
                 row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
             if stands is None or meter > stands:
@@ -331,9 +337,10 @@ class Reports:
         assert connector is not None
         key = (entry.state.station_id, report.transaction_id)
         at = next((at for at, channel, _value in report.samples if channel.context == registers.BEGIN), None) or report.at.at
+        started = effective(at, entry.at) or entry.at
         row = Transaction(
             pk=self.keys[key], station_id=entry.state.station_id, connector_id=connector.pk, transaction_id=report.transaction_id,
-            started_at=effective(at, entry.at) or entry.at, start_received_at=entry.at, meter_start=0, problems=[],
+            started_at=started, start_received_at=entry.at, meter_start=0, problems=[],
         )  # fmt: skip
         return Course(open_of(row), row, new=True)
 
@@ -344,6 +351,7 @@ class Reports:
             return
         known = self._connector(course, entry)
         if said.pk != known.pk and (known.number == 0 or (known.number < number and numbering.evse_of(number) == known.number)):
+            course.places |= {known.pk}
             row.connector_id = said.pk
             course.changed = True
 
@@ -449,7 +457,7 @@ class Reports:
     def _follow(self, entry: Received, report: TransactionReport, course: Course, *, old: bool, had: bool = False) -> None:
         """Its values, and what the car does. Of a number that was `had` before the values alone are taken, which are kept once."""
         if had:
-            values = [one for one in report.samples if not one[1].context.startswith("Transaction.")]
+            values = [one for one in report.samples if not one[1].context.startswith("Transaction.") and added_up.once(one, entry.at)]
             again = report._replace(samples=values, signed=[])
             self._measure(entry, again, course, course.running, live=False, sure=False)
             return
@@ -492,18 +500,19 @@ class Reports:
             if verdict is cards.NO_CARD:
                 flag(row, Problem.NO_CARD)
         meter = registers.last(report.samples)
+        told = any(context != registers.BEGIN for context, _wh in registers.readings(report.samples))
         if meter is None:
             meter = row.meter_last
             if meter is not None and report.number - 1 in course.missing:  # what is missing may tell more
                 flag(row, Problem.NO_END_METER)
         if meter is None:  # not one register has come
             meter = row.meter_start
-            if not (row.reviewed_at or row.closed_by_hand):
-                self.unmetered.add(key)
             no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
             if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
                 flag(row, Problem.NO_START_METER)
                 flag(row, Problem.NO_END_METER)
+        if not (told or meter > row.meter_start or row.reviewed_at or row.closed_by_hand):
+            self.unmetered.add(key)
         if Problem.NOT_ENDED in row.problems or Problem.NOT_ENDED in self.book_of_all.problems.get(row.pk, ()):
             self.unended.add(key)
         row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
@@ -598,6 +607,7 @@ class Reports:
             running.last_report, running.missing, running.charging = course.last, tuple(course.missing), course.charging
             running.reported_at = course.seen
             if row is not None:
+                running.places = course.places
                 running.connector_pk, running.card, running.verdict = row.connector_id, row.id_tag, row.verdict
                 running.metered = row.meter_last is not None
                 running.meter = row.meter_last if row.meter_last is not None else row.meter_start

@@ -26,8 +26,8 @@ def readings(samples: Iterable[Sample]) -> list[tuple[str, float]]:
     """The registers among values, each with its context: those of one place, in order of time."""
     found = [one for one in samples if register_wh(one[1], one[2]) is not None]
     if len(found) > 1:
-        best = min(_rank(channel) for _at, channel, _value in found)
-        found = in_order([one for one in found if _rank(one[1]) == best])
+        best = min(rank(channel) for _at, channel, _value in found)
+        found = in_order([one for one in found if rank(one[1]) == best])
     return [(channel.context, wh) for _at, channel, value in found if (wh := register_wh(channel, value)) is not None]
 
 
@@ -37,7 +37,8 @@ def in_order(samples: list[Sample]) -> list[Sample]:
     return [samples[number] for _at, number in sorted(timed)] if len(timed) == len(samples) else samples
 
 
-def _rank(channel: Channel) -> int:
+def rank(channel: Channel) -> int:
+    """Of the places that measure the same: the lowest counts."""
     return _PLACES.index(channel.location) if channel.location in _PLACES else 0
 
 

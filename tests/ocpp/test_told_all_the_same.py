@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from stations.actions import ask
 from stations.command_words import title_of
+from stations.gateway import added_up
 from stations.models import Command, Connector, DeviceEvent, Station, Transaction
 from stations.ocpp import masking, schemas, versions
 from stations.ocpp.frames import OcppError
@@ -188,6 +191,179 @@ def test_energy_told_per_phase_or_per_interval_is_added_up(wire: Wire) -> None:
     tell(wire, "Updated", 1, interval(1000, now(minutes=-10)), interval(900, now(minutes=-9), "Sample.Clock"), tx="T-2")
     tell(wire, "Ended", 2, interval(1500, now()), tx="T-2")
     assert (one("T-2").energy_wh, one("T-2").problems) == (2500, ["added_up"])
+
+
+INTERVAL = "Energy.Active.Import.Interval"
+ONE_TO_FIVE = (1, 2, 3, 4, 5)
+
+
+def interval(wh: float, at: str, context: str = "Sample.Periodic", **more: Any) -> dict[str, Any]:
+    return value(wh, context, at, measurand=INTERVAL, **more)
+
+
+def per_phase(outlet: float, at: str, inlet: float | None = None) -> dict[str, Any]:
+    places = {"Outlet": outlet} | ({} if inlet is None else {"Inlet": inlet})
+    return {
+        "timestamp": at,
+        "sampledValue": [{"value": wh, "phase": phase, "location": place} for phase in ("L1", "L2", "L3") for place, wh in places.items()],
+    }
+
+
+class Charge:
+    """One that began `before` minutes ago. `started`, `updated` and `ended` tell of it, in whatever order."""
+
+    def __init__(self, wire: Wire, before: int, tx: str) -> None:
+        self.wire, self.before, self.tx = wire, before, tx
+
+    def at(self, minute: float) -> str:
+        return now(minutes=minute - self.before)
+
+    def tell(self, kind: str, number: int, *values: dict[str, Any], **more: Any) -> None:
+        tell(self.wire, kind, number, *values, tx=self.tx, at=self.at(number), offline=True, **{"evse": EVSE} | more)
+
+    def started(self, *values: dict[str, Any], **more: Any) -> None:
+        self.tell("Started", 0, *values, idToken=TOKEN, state="Charging", **more)
+
+    def updated(self, *numbers: int, wh: float = 1000) -> None:
+        for number in numbers:
+            self.tell("Updated", number, interval(wh, self.at(number)))
+
+    def ended(self, *values: dict[str, Any], **more: Any) -> None:
+        self.tell("Ended", 6, *values, **more)
+
+    def told(self) -> tuple[int | None, list[str]]:
+        row = one(self.tx)
+        return row.energy_wh, row.problems
+
+
+@pytest.fixture
+def charges(wire: Wire) -> Iterator[Charge]:
+    return iter([Charge(wire, before, f"A-{before}") for before in range(100, 0, -10)])
+
+
+def test_a_register_at_the_start_alone_hides_no_intervals(charges: Iterator[Charge]) -> None:
+    charge = next(charges)
+    charge.started(value(100_000, "Transaction.Begin", charge.at(0)))
+    charge.updated(*ONE_TO_FIVE)
+    charge.ended()
+    assert charge.told() == (5000, ["added_up"])
+    assert one(charge.tx).meter_start == 100_000
+    charge = next(charges)
+    charge.started(value(9000, "Transaction.Begin", charge.at(0)))
+    charge.tell("Updated", 1, per_phase(3000, charge.at(1)))
+    charge.ended(per_phase(3500, charge.at(6)))
+    assert (charge.told()[0], one(charge.tx).meter_stop) == (1500, 10_500)
+    charge = next(charges)
+    charge.started(value(9000, "Transaction.Begin", charge.at(0)))
+    charge.tell("Updated", 1, value(9000, at=charge.at(1)), interval(3, charge.at(1)))
+    charge.ended()
+    assert charge.told()[0] == 0  # the meter was told, and nothing has flowed
+    assert "added_up" not in charge.told()[1]
+
+
+def test_what_comes_after_the_end_is_added(charges: Iterator[Charge]) -> None:
+    charge = next(charges)
+    charge.started()
+    charge.ended()
+    charge.updated(*ONE_TO_FIVE)
+    assert charge.told() == (5000, ["added_up"])
+    charge = next(charges)
+    charge.started()
+    charge.updated(1, 2, 4, 5)
+    charge.ended()
+    assert charge.told() == (4000, ["added_up", "no_end_meter"])
+    charge.updated(3)
+    assert charge.told() == (5000, ["added_up"])
+    charge = next(charges)
+    charge.ended(per_phase(1200, charge.at(6)))
+    charge.tell("Updated", 1, per_phase(1100, charge.at(1)))
+    charge.started(per_phase(1000, charge.at(0)))
+    assert charge.told()[0] == 600
+    charge = next(charges)
+    charge.started()
+    charge.updated(1, 2, 4, 5)
+    charge.ended()
+    Transaction.objects.filter(transaction_id=charge.tx).update(reviewed_at=timezone.now(), meter_stop=4321)
+    charge.updated(3)
+    assert charge.told()[0] == 4321  # somebody has decided
+
+
+def test_intervals_are_added_whatever_their_contexts_and_clocks(charges: Iterator[Charge]) -> None:
+    charge = next(charges)
+    charge.started()
+    charge.updated(*ONE_TO_FIVE)
+    by_clock = [interval(900, charge.at(number), "Sample.Clock") for number in ONE_TO_FIVE]
+    charge.ended(interval(500, charge.at(6), "Transaction.End"), *by_clock)
+    assert charge.told()[0] == 5500
+    charge = next(charges)
+    charge.ended(*[interval(1000, charge.at(number)) for number in ONE_TO_FIVE], idToken=TOKEN)
+    assert charge.told() == (5000, ["added_up", "no_end_meter"])  # others may be missing
+    charge = next(charges)
+    charge.started()
+    charge.updated(1, 3)
+    charge.updated(2, wh=-3000)
+    charge.tell("Updated", 4)
+    charge.tell("Updated", 5)
+    charge.ended()
+    assert charge.told() == (2000, ["added_up", "meter_fell"])
+    assert noticed()["meter", "TransactionEvent"] == 1
+    lost = [interval(1000, f"1970-01-01T00:{number:02}:00Z") for number in ONE_TO_FIVE]
+    charge = next(charges)
+    charge.before = 0
+    tell(charge.wire, "Started", 0, tx=charge.tx, evse=EVSE, idToken=TOKEN, at="1970-01-01T00:00:00Z")
+    for _twice in range(2):
+        tell(charge.wire, "Updated", 1, *lost, tx=charge.tx, at="1970-01-01T00:05:00Z")
+    tell(charge.wire, "Ended", 2, tx=charge.tx, at="1970-01-01T00:06:00Z")
+    assert charge.told() == (5000, ["added_up", "clock"])
+
+
+def test_one_place_is_measured_and_a_register_per_phase_that_falls_is_told(charges: Iterator[Charge]) -> None:
+    charge = next(charges)
+    charge.started(per_phase(1000, charge.at(0), 90_000))
+    charge.ended(per_phase(2000, charge.at(6), 91_040))
+    assert charge.told()[0] == 3000
+    charge = next(charges)
+    charge.started(per_phase(5000, charge.at(0)))
+    for number, wh in ((1, 5600), (2, 100), (3, 400)):
+        charge.tell("Updated", number, per_phase(wh, charge.at(number)))
+    charge.ended()
+    assert charge.told()[0] == 2700
+    assert {"added_up", "meter_fell"} <= set(charge.told()[1])
+    assert noticed()["meter", "TransactionEvent"] == 1
+
+
+@pytest.mark.parametrize("first", [None, {"id": 2}])
+def test_energy_from_before_the_connector_was_told_counts(first: dict[str, int] | None, charges: Iterator[Charge]) -> None:
+    charge = next(charges)
+    charge.started(evse=first)
+    charge.tell("Updated", 1, interval(700, charge.at(1)), evse=first)
+    for number in (2, 3, 4, 5):
+        charge.tell("Updated", number, interval(700, charge.at(number)), evse={"id": 2, "connectorId": 2})
+    charge.ended(evse=first)
+    assert charge.told() == (3500, ["added_up"])
+    assert one(charge.tx).connector.number == 102
+
+
+def test_what_is_too_much_to_add_up_is_told_and_takes_nothing_from_others(
+    charges: Iterator[Charge], gateway: Gateway, monkeypatch: pytest.MonkeyPatch, as_ada: Client
+) -> None:
+    monkeypatch.setattr(added_up, "MOST_SAMPLES", 4)
+    charge = next(charges)
+    charge.started()
+    charge.updated(*ONE_TO_FIVE)
+    charge.ended()
+    assert charge.told() == (4000, ["added_up", "no_end_meter"])
+    charge = next(charges)
+    charge.started()
+    charge.updated(1, 2, 3)
+    charge.tell("Updated", 4)
+    charge.tell("Updated", 5)
+    charge.ended()
+    assert charge.told() == (3000, ["added_up"])
+    page = as_ada.get(reverse("transaction", args=[one(charge.tx).pk])).content.decode()
+    assert "added up from values per phase" in page
+    assert "by the meter at start and end" not in page
+    assert "sent none" not in page
 
 
 def test_the_capitals_of_an_id_do_not_matter(wire: Wire) -> None:
