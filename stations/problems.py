@@ -68,7 +68,10 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
     ),
     Problem.ADDED_UP: (
         lazy("The station told no meter of the whole connector: its energy is added up from values per phase, or per interval."),
-        lazy("Where charges overlap, both may count the same. Compare with the meter's display, then confirm or correct it."),
+        lazy(
+            "What flowed before the first value is missing, and where charges overlap both may count the same. "
+            "Compare with the meter's display, then confirm or correct it."
+        ),
     ),
     Problem.NO_CARD: (
         lazy("It ended without anybody having held a card to the station."),
