@@ -78,7 +78,7 @@ class CapacityForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _too_much(self, safe: int, limits: list[int], margin: int, minimum: int) -> str:
         """Why not every connector can have `safe` at once, by the fullest phase; empty where it fits."""
-        rules = [row.rule for row in self.instance.hours.all()] if self.instance.pk else []
+        rules = [row.rule_with(margin) for row in self.instance.hours.all()] if self.instance.pk else []
         lowest = hours.lowest_ever((max(0, limits[0] - margin), max(0, limits[1] - margin), max(0, limits[2] - margin)), rules)
         names = ("l1", "l2", "l3")
         counts = self._count(tuple(name for name, limit in zip(names, limits, strict=True) if limit))
@@ -108,7 +108,10 @@ class HoursForm(forms.Form):
     )  # fmt: skip
     limit = forms.IntegerField(
         label=lazy("At most per phase (A)"), min_value=0, max_value=4000,
-        help_text=lazy("Where the limit of the location is lower, that holds. Stations are lowered 11 minutes before it begins."),
+        help_text=lazy(
+            "The margin of the location is kept free of this, too. Where the limit of the location is lower, that holds. Stations are "
+            "lowered 11 minutes before it begins."
+        ),
     )  # fmt: skip
 
     def clean_days(self) -> str:

@@ -88,6 +88,15 @@ def colours(user: User, location: Location, shown: list[Got]) -> list[int]:
     return found
 
 
+def whole(loads: dict[datetime, CapacityLoad], rows: list[CapacityUse]) -> dict[datetime, float]:
+    """The seconds of each bucket that were looked at: of the location, not those for which a connector took part. Only means over the same
+    time add up and can be compared with the limit."""
+    found = {at: load.seconds for at, load in loads.items()}
+    for row in rows:
+        found[row.at] = max(found.get(row.at, 0.0), row.seconds, 1.0)
+    return found
+
+
 def as_json(user: User, location: Location, day: date, phase: str) -> dict[str, Any]:
     """Columns as uPlot wants them: seconds since 1970; of each connector on `phase` the amperes that it took, on average of a bucket; what
     all took of it; the limit."""
@@ -97,32 +106,33 @@ def as_json(user: User, location: Location, day: date, phase: str) -> dict[str, 
     loads = {
         row.at: row for row in CapacityLoad.objects.visible_to(user).filter(location=location, at__gte=begin, at__lt=end).order_by("at")
     }
-    times = sorted({*loads, *(row.at for row in rows)})
+    seconds = whole(loads, rows)
+    times = sorted(seconds)
     place = {at: index for index, at in enumerate(times)}
     names = [one.name for one in got[:DRAWN]] + ([_("%d others") % (len(got) - DRAWN)] if len(got) > DRAWN else [])
     line = {one.connector.pk: min(index, DRAWN) for index, one in enumerate(got)}
     stacked = [[0.0] * len(times) for _name in names]
     granted: list[float] = [0.0] * len(times)
     for row in rows:
-        seconds = max(row.seconds, 1.0)
         if row.connector_id in line:
-            stacked[line[row.connector_id]][place[row.at]] += row.measured / seconds
-            granted[place[row.at]] += row.granted / seconds
+            stacked[line[row.connector_id]][place[row.at]] += row.measured / seconds[row.at]
+            granted[place[row.at]] += row.granted / seconds[row.at]
     return {
         "zone": location.time_zone, "start": begin.timestamp(), "end": end.timestamp(), "bucket": CapacityUse.BUCKET,
         "t": [at.timestamp() for at in times], "names": names,
         "colours": colours(user, location, got[:DRAWN]) + [DRAWN] * (len(names) > DRAWN),
         "amperes": [[round(value, 2) for value in one] for one in stacked],
         "granted": [round(value, 2) for value in granted],
-        "limit": [loads[at].limit if at in loads else None for at in times],
+        "limit": [round(loads[at].limit, 1) if at in loads else None for at in times],
     }  # fmt: skip
 
 
 def lines(user: User, location: Location, day: date) -> Iterator[list[Any]]:
-    """The file: who got what in each bucket."""
+    """The file: who got what in each bucket, on average of the whole bucket."""
     rows = uses(user, location, day)
     begin, end = bounds(location, day)
-    limits = dict(CapacityLoad.objects.visible_to(user).filter(location=location, at__gte=begin, at__lt=end).values_list("at", "limit"))
+    loads = {row.at: row for row in CapacityLoad.objects.visible_to(user).filter(location=location, at__gte=begin, at__lt=end)}
+    seconds = whole(loads, rows)
     names = {one.connector.pk: one.connector for one in who(user, rows)}
     yield [
         _("Time"), _("Station"), _("Connector"), _("Granted (A per phase)"), _("Measured (A per phase)"), _("Energy (kWh)"),
@@ -132,8 +142,8 @@ def lines(user: User, location: Location, day: date) -> Iterator[list[Any]]:
         connector = names.get(row.connector_id)
         if connector is None:
             continue
-        seconds = max(row.seconds, 1.0)
         yield [
-            row.at.astimezone(location.zone).isoformat(), connector.station.identity, connector.shown, round(row.granted / seconds, 1),
-            round(row.measured / seconds, 1), round(row.energy / 1000, 3), limits.get(row.at, ""),
+            row.at.astimezone(location.zone).isoformat(), connector.station.identity, connector.shown,
+            round(row.granted / seconds[row.at], 1), round(row.measured / seconds[row.at], 1), round(row.energy / 1000, 3),
+            round(loads[row.at].limit, 1) if row.at in loads else "",
         ]  # fmt: skip

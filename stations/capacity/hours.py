@@ -32,6 +32,17 @@ def limit_at(base: Phases, rules: Sequence[Hours], at: datetime, zone: ZoneInfo)
     return base if least is None else _at_most(base, least)
 
 
+def until(base: Phases, rules: Sequence[Hours], at: datetime, zone: ZoneInfo) -> datetime | None:
+    """When the limit of `at` changes next, in local time; None: never."""
+    local, holds = at.astimezone(zone), limit_at(base, rules, at, zone)
+    turns = sorted(
+        datetime(day.year, day.month, day.day, *divmod(minute, 60), tzinfo=zone)
+        for day in (local.date() + timedelta(days=number) for number in range(9))
+        for minute in {minute for rule in rules for minute in (rule.begins, rule.ends)}
+    )
+    return next((turn for turn in turns if turn > local and limit_at(base, rules, turn, zone) != holds), None)
+
+
 def lowest(base: Phases, rules: Sequence[Hours], begin: datetime, end: datetime, zone: ZoneInfo) -> Phases:
     """The lowest limit of each phase from `begin` until `end`: minutes, not days."""
     found = limit_at(base, rules, begin, zone)

@@ -103,8 +103,12 @@ class CapacityHours(models.Model):
 
     @property
     def rule(self) -> Hours:
+        """What may be shared in these hours, without the margin."""
+        return self.rule_with(self.plan.margin)
+
+    def rule_with(self, margin: int) -> Hours:
         begins, ends = (at.hour * 60 + at.minute for at in (self.begins, self.ends))
-        return Hours(frozenset(int(digit) for digit in self.days if digit.isdigit()), begins, ends, self.limit)
+        return Hours(frozenset(int(digit) for digit in self.days if digit.isdigit()), begins, ends, max(0, self.limit - margin))
 
 
 class CapacityStation(models.Model):

@@ -114,7 +114,6 @@ def capacity(request: HttpRequest, pk: int) -> HttpResponse:
         "after_url": link("location_capacity", pk, day=str(day + timedelta(days=1)), phase=phase) if day < today else "",
         "is_today": day == today, "hours": [_hours(row, found) for row in plan.hours.all()],
         "hours_url": link("location_capacity_hours", pk), "actions": _actions(user, found),
-        "facts": _facts(plan),
     }  # fmt: skip
     return render(request, "stations/capacity.html", context)
 
@@ -152,14 +151,28 @@ def _hours(row: CapacityHours, location: Location) -> tuple[str, str, int, str]:
     return days, f"{row.begins:%H:%M} – {row.ends:%H:%M}", row.limit, link("capacity_hours_delete", row.pk)
 
 
-def _facts(plan: CapacityPlan) -> list[tuple[str, str, str]]:
+def _now_less(plan: CapacityPlan, limits: hours.Phases, rules: list[hours.Hours], now: datetime) -> str:
+    """Why `limits`, which hold now, are less than those of the plan; empty where they are not."""
+    if limits == plan.limits:
+        return ""
+    zone = plan.location.zone
+    there = {limit for phase, limit in zip(picture.PHASES, limits, strict=True) if phase in plan.phases}
+    least = _("now %d A") % max(there) if len(there) == 1 else _("now at most %d A") % max(there)
+    ends = hours.until(plan.limits, rules, now, zone)
+    if ends is None:
+        return _("%s: hours with less") % least
+    day = "" if ends.date() == now.astimezone(zone).date() else f"{words.DAYS[ends.weekday()]} "
+    return _("%(least)s: hours with less until %(time)s") % {"least": least, "time": f"{day}{ends:%H:%M}"}
+
+
+def _facts(plan: CapacityPlan, less: str) -> list[tuple[str, str, str]]:
     safe = plan.seen.get("safe")
     limits = {phase: getattr(plan, f"limit_{phase}") for phase in plan.phases}
     alike = len(limits) > 1 and len(set(limits.values())) == 1
     each = " · ".join(f"{name.upper()} {one} A" for name, one in limits.items())
     shown = _("%d A on each phase") % next(iter(limits.values())) if alike else each
     return [
-        (_("Limit"), shown, _("of which %d A are kept free") % plan.margin if plan.margin else ""),
+        (_("Limit"), shown, " · ".join(filter(None, (_("of which %d A are kept free") % plan.margin if plan.margin else "", less)))),
         (_("Minimum current"), _("%d A") % plan.minimum, _("with less a car is paused and takes turns")),
         (
             _("Safe value"),
@@ -206,7 +219,8 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
     _name_what_blocks(lines)
     seen = plan.seen
     tiles = []
-    limits = hours.limit_at(plan.limits, [row.rule for row in plan.hours.all()], now, location.zone)
+    rules = [row.rule for row in plan.hours.all()]
+    limits = hours.limit_at(plan.limits, rules, now, location.zone)
     for index, phase in enumerate(picture.PHASES):
         if phase not in plan.phases:
             continue
@@ -224,7 +238,7 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
         "now": now, "over": not begins and any(tile["over"] for tile in tiles),
         "exceeded": [tile["phase"] for tile in tiles if tile["exceeded"]],
         "late": plan.active and (plan.ran_at is None or now - plan.ran_at > LATE),
-        "priorities": Priority,
+        "priorities": Priority, "facts": _facts(plan, _now_less(plan, limits, rules, now)),
     }  # fmt: skip
 
 

@@ -60,6 +60,11 @@ def test_the_limit_is_set_and_what_does_not_fit_is_said_beside_its_field(as_bob:
     shown = post(as_bob, "location_capacity_hours", tree.location.pk, days=["0", "4"], begins="17:00", ends="20:30", limit="20")
     assert "Monday, Friday" in shown
     hours = CapacityHours.objects.get()
+    assert hours.rule.limit == 17, "the margin is kept free of it, too"
+    CapacityHours.objects.update(days="0123456", begins="00:00", ends="12:00")
+    later = CapacityHours.objects.create(plan=plan, days="0123456", begins="12:00", ends="00:00", limit=20)
+    assert "3 A are kept free · now 17 A: hours with less" in page(as_bob, "location_capacity", tree.location.pk, part="live")
+    later.delete()
     post(as_bob, "capacity_hours_delete", hours.pk)
     assert not CapacityHours.objects.exists()
 
@@ -106,6 +111,16 @@ def test_the_usage_of_a_day_in_chart_and_file(as_bob: Client, as_dan: Client, tr
     lines = b"".join(sent.streaming_content).decode().splitlines()  # type: ignore[arg-type]
     assert lines[1] == "2026-11-18T11:00:00+01:00,LUM-0001,1,16.0,14.0,0.805,40.0"
     assert as_dan.get(reverse("location_capacity_plot", args=[tree.location.pk])).status_code == 404
+    # One that charges half of the time and another that does then: never more than the limit together
+    other = Connector.objects.exclude(pk=tree.connector.pk).get(station=tree.station, number__gt=0)
+    half = {"location": tree.location, "at": at + timedelta(hours=1), "seconds": 150, "granted": 40 * 150, "measured": 40 * 150}
+    for connector in (tree.connector, other):
+        CapacityUse.objects.create(connector=connector, energy=1, **half)
+    CapacityLoad.objects.create(location=tree.location, at=half["at"], seconds=300, limit=39.99999999999999, l1=40 * 300)
+    drawn = as_bob.get(reverse("location_capacity_plot", args=[tree.location.pk]), {"day": "2026-11-18"}).json()
+    assert (sum(one[-1] for one in drawn["amperes"]), drawn["granted"][-1], drawn["limit"][-1]) == (40, 40, 40)
+    sent = as_bob.get(reverse("location_capacity_csv", args=[tree.location.pk]), {"day": "2026-11-18"})
+    assert b"".join(sent.streaming_content).decode().splitlines()[-1].endswith(",20.0,20.0,0.001,40.0")  # type: ignore[arg-type]
     CapacityUse.objects.filter(at__gt=at).delete()
     CapacityUse.objects.update(at=at - timedelta(days=365))
     record.forget_old()
