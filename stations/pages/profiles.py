@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -18,7 +19,7 @@ from stations.actions import CommandRefused, ask
 from stations.capacity import own, picture
 from stations.capacity_forms import ProfileForm
 from stations.controls import Situation
-from stations.models import CapacityShare, Command, Connector, ExternalLimit, Station, StationProfile
+from stations.models import Command, Connector, ExternalLimit, Station, StationProfile
 from stations.ocpp import numbering, profiles
 from stations.ocpp.intents import ClearProfile, GetProfiles, GetSchedule, Intent, SetProfile
 from stations.ocpp.profiles import Schedule
@@ -30,6 +31,7 @@ from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.rights import MANAGE_STATIONS, READ, get_for, may
 from ui.forms import confirm_page, form_page
+from ui.templatetags.ui import kw
 
 DURATION = 6 * 3600  # seconds that a schedule is asked for
 LOOKED_AT = 60  # commands among which the latest schedule of each connector is
@@ -59,23 +61,31 @@ class Bar(NamedTuple):
     y: str
     height: str
     since: datetime | None
-    limit: float
+    limit: str
 
 
 class Composed(NamedTuple):
-    connector: Connector
+    """What a charging point (2.0.1: an EVSE with all its connectors) answered."""
+
+    connectors: list[Connector]
     row: CommandRow | None
     schedule: Schedule | None
     bars: list[Bar]
     waits: bool
-    share: CapacityShare | None
+    outdated: bool  # limits were changed after the answer
 
     @property
-    def unit(self) -> str:
-        return str(_("A per phase")) if self.schedule and self.schedule.unit == "A" else "W"
+    def title(self) -> str:
+        shown = ", ".join(one.shown for one in self.connectors)
+        if len(self.connectors) == 1:
+            return _("Connector %s") % shown
+        number = numbering.evse_of(self.connectors[0].number)
+        return _("Charging point %(number)d (connectors %(connectors)s)") % {"number": number, "connectors": shown}
 
     @property
     def phases(self) -> str:
+        if self.connectors[0].is_dc:
+            return ""
         found = {step.phases for step in self.schedule.steps} if self.schedule else set()
         return ", ".join(str(one) for one in sorted(one for one in found if one))
 
@@ -144,20 +154,46 @@ def _composed(request: HttpRequest, situation: Situation) -> list[Composed]:
             waiting.add(number)
         elif number not in latest:
             latest[number] = row
-    shares = {
-        row.connector_id: row
-        for row in CapacityShare.objects.visible_to(request.user).filter(connector__station=station).select_related("connector")
-    }
-    found = []
+    points: dict[int, list[Connector]] = {}
     for connector in situation.connectors:
-        one = latest.get(numbering.evse_of(connector.number)) or latest.get(connector.number)
+        connector.station = station  # so that nobody asks for it again
+        points.setdefault(numbering.evse_of(connector.number), []).append(connector)
+    changed = _changed(request, station, min((row.command.answered_at for row in latest.values() if row.command.answered_at), default=None))
+    found = []
+    for evse, connectors in points.items():
+        numbers = {evse, *(connector.number for connector in connectors)}
+        one = max((latest[number] for number in numbers & set(latest)), key=lambda row: row.command.pk, default=None)
         schedule = None
         if one and one.command.state == Command.State.ACCEPTED and isinstance(one.command.answer, dict):
             schedule = speaker(one.command.version).schedule(one.command.answer)
-        share = shares.get(connector.pk)
-        waits = bool({connector.number, numbering.evse_of(connector.number)} & waiting)
-        found.append(Composed(connector, one, schedule, _bars(schedule), waits, share))
+        answered = one.command.answered_at if one else None
+        outdated = answered is not None and any(changed[at] > answered for at in (0, evse) if at in changed)
+        found.append(Composed(connectors, one, schedule, _bars(schedule), bool(numbers & waiting), outdated))
     return found
+
+
+def _changed(request: HttpRequest, station: Station, since: datetime | None) -> dict[int, datetime]:
+    """When the station last took or forgot a limit after `since`, by charging point; 0: for all of them."""
+    if since is None:
+        return {}
+    user = request.user
+    found: dict[int, datetime] = {}
+    taken = Command.objects.visible_to(user).filter(
+        station=station, action__in=("SetChargingProfile", "ClearChargingProfile"), state=Command.State.ACCEPTED, answered_at__gt=since
+    )
+    told = ExternalLimit.objects.visible_to(user).filter(station=station, at__gt=since)
+    for rows in (
+        taken.order_by().values_list("connector_number").annotate(latest=Max("answered_at")),
+        told.order_by().values_list("connector_number").annotate(latest=Max("at")),
+    ):
+        for number, at in rows:
+            evse = numbering.evse_of(number or 0)
+            found[evse] = max(at, found.get(evse, at))
+    return found
+
+
+def _limit_text(limit: float, unit: str) -> str:
+    return kw(limit) if unit == profiles.WATTS else f"{limit:g} {_('A per phase')}"
 
 
 def _bars(schedule: Schedule | None) -> list[Bar]:
@@ -173,14 +209,15 @@ def _bars(schedule: Schedule | None) -> list[Bar]:
         x, width = WIDTH * step.start / end, WIDTH * (min(until, end) - step.start) / end
         height = max(1.0, HEIGHT * max(0.0, step.limit) / highest)
         since = schedule.start + timedelta(seconds=step.start) if schedule.start else None
-        bars.append(Bar(f"{x:.1f}", f"{width:.1f}", f"{HEIGHT - height:.1f}", f"{height:.1f}", since, step.limit))
+        bars.append(
+            Bar(f"{x:.1f}", f"{width:.1f}", f"{HEIGHT - height:.1f}", f"{height:.1f}", since, _limit_text(step.limit, schedule.unit))
+        )
     return bars
 
 
 def _shown(row: StationProfile, level: int | None) -> Shown:
     """`level` of our own profiles, where the location shares its capacity."""
-    unit = _("A per phase") if row.unit == profiles.AMPERES else row.unit
-    steps = [(_after(step[0]), f"{step[1]:g} {unit}") for step in row.steps[:12]]
+    steps = [(_after(step[0]), _limit_text(step[1], row.unit)) for step in row.steps[:12]]
     place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
     ours = not row.reported or row.source == "CSO"
     return Shown(
@@ -204,8 +241,7 @@ def _after(seconds: int) -> str:
 
 def _limit(row: ExternalLimit) -> tuple[ExternalLimit, str, Any, str]:
     place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
-    unit = _("A per phase") if row.unit == profiles.AMPERES else row.unit
-    steps = ", ".join(f"{_after(step[0])} {step[1]:g} {unit}" for step in row.steps[:6])
+    steps = ", ".join(f"{_after(step[0])} {_limit_text(step[1], row.unit)}" for step in row.steps[:6])
     return row, place, SOURCES.get(row.source, row.source), steps or _("how much it did not say")
 
 

@@ -152,12 +152,16 @@ def test_the_profiles_of_a_station(as_bob: Client, as_cy: Client, tree: Tree, ve
     Command.objects.filter(pk=command.pk).update(state="accepted", answer=answer, answered_at=timezone.now())
     shown = page(as_cy, "station_profiles", tree.station.pk)
     assert "<strong>13 A per phase</strong>" in shown
+    assert "before the limits were changed" not in shown
     assert "Set a limit" not in shown
     limit = {"connector": "1", "purpose": "TxProfile", "limit": "10", "unit": "A", "kind": "absolute", "level": "1"}
     assert "Nothing charges there now" in post(as_bob, "station_profiles_set", tree.station.pk, **limit)
     daily = limit | {"purpose": "TxDefaultProfile", "kind": "daily", "starts_at": "2026-11-22T17:00", "hours": "3"}
     post(as_bob, "station_profiles_set", tree.station.pk, **daily)
-    payload = Command.objects.get(action="SetChargingProfile").payload
+    taken = Command.objects.filter(action="SetChargingProfile")
+    taken.update(state="accepted", answered_at=timezone.now())
+    assert "Asked before the limits were changed; ask again" in page(as_bob, "station_profiles", tree.station.pk)
+    payload = taken.get().payload
     profile = payload.get("csChargingProfiles") or payload["chargingProfile"]
     schedule = profile["chargingSchedule"] if version == "1.6" else profile["chargingSchedule"][0]
     assert (profile["recurrencyKind"], schedule["startSchedule"], schedule["duration"]) == ("Daily", "2026-11-22T16:00:00Z", 10800)
@@ -167,6 +171,20 @@ def test_the_profiles_of_a_station(as_bob: Client, as_cy: Client, tree: Tree, ve
     assert "10 A per phase" in page(as_bob, "station_profiles", tree.station.pk)
     post(as_bob, "station_profiles_clear", tree.station.pk, profile="7")
     assert (Command.objects.get(action="ClearChargingProfile").payload) in ({"id": 7}, {"chargingProfileId": 7})
+
+
+def test_two_plugs_of_a_charging_point_have_one_schedule(as_bob: Client, tree: Tree) -> None:
+    online(tree.station, ocpp_version="2.0.1")
+    Connector.objects.create(station=tree.station, number=101)
+    post(as_bob, "station_profiles_ask", tree.station.pk, what="schedule", connector="1")
+    told = {"evseId": 1, "duration": 600, "scheduleStart": "2026-11-22T12:00:00Z", "chargingRateUnit": "W"}
+    told |= {"chargingSchedulePeriod": [{"startPeriod": 0, "limit": 20000.0, "numberPhases": 1}]}
+    Command.objects.update(state="accepted", answer={"status": "Accepted", "schedule": told}, answered_at=timezone.now())
+    shown = page(as_bob, "station_profiles", tree.station.pk)
+    assert "Charging point 1 (connectors 1, 1-2)" in shown
+    assert (shown.count("<strong>20.0\N{NO-BREAK SPACE}kW</strong>"), shown.count("with 1 phase ")) == (1, 1)
+    Connector.objects.update(plug="CCS2")
+    assert "with 1 phase" not in page(as_bob, "station_profiles", tree.station.pk)
 
 
 def test_the_priority_of_a_pass_goes_before_that_of_the_connector(tree: Tree) -> None:

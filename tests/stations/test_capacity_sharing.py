@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stations.capacity.hours import Hours, limit_at, lowest, lowest_ever
+from stations.capacity.hours import Hours, limit_at, lowest, lowest_ever, until
 from stations.capacity.sharing import TURN, Claim, Demand, allocate, demand, turn
 
 PHASES = ("l1", "l2", "l3")
@@ -92,3 +92,9 @@ def test_hours_with_less() -> None:
     assert limit_at(base, rules, at("2026-11-22T05:00"), AMSTERDAM) == base
     assert lowest(base, rules, at("2026-11-20T16:51"), at("2026-11-20T17:02"), AMSTERDAM) == (25, 25, 25)
     assert lowest_ever(base, rules) == (25, 25, 25)
+    assert until(base, rules, at("2026-11-20T17:30"), AMSTERDAM) == at("2026-11-20T20:00")
+    assert until(base, rules, at("2026-11-20T23:00"), AMSTERDAM) == at("2026-11-21T06:00")
+    assert (
+        until(base, [Hours(frozenset(range(7)), 0, 720, 25), Hours(frozenset(range(7)), 720, 0, 25)], at("2026-11-20T23:00"), AMSTERDAM)
+        is None
+    )
