@@ -96,9 +96,10 @@ def confirm_page(
     breadcrumbs: Trail = (),
     submit_class: str = "",
     hidden: Sequence[tuple[str, Any]] = (),
+    keep_label: str = "",
 ) -> HttpResponse:
     """Asks, naming what happens; a POST does it. `refusal` says why it cannot be done. A POST without what is `hidden` on the page is
-    only asked."""
+    only asked. `keep_label`: of the button that does nothing, where "Cancel" would be what is asked about."""
     if request.method == "POST" and not refusal and all(request.POST.get(name) == str(value) for name, value in hidden):
         try:
             attempt(act)
@@ -109,7 +110,7 @@ def confirm_page(
             return redirect(done_url)
     context = {
         "title": title, "consequences": consequences, "submit_label": submit_label, "cancel_url": cancel_url, "refusal": refusal,
-        "breadcrumbs": breadcrumbs, "submit_class": submit_class, "hidden": hidden,
+        "breadcrumbs": breadcrumbs, "submit_class": submit_class, "hidden": hidden, "keep_label": keep_label,
     }  # fmt: skip
     return render(request, "ui/confirm.html", context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from abc import abstractmethod
@@ -152,6 +153,37 @@ class Station(Link):
     async def full(self, number: int) -> None:
         """The car takes no more."""
         await self.show(number, "SuspendedEV")
+
+    async def keep_charging(self, number: int, *, seconds: float = math.inf, tag: str | None = None) -> bool:
+        """Let energy flow and send meter values until the charge is stopped; or its driver ends it: after `seconds`, or soon after the
+        car is full. Whether the driver did."""
+        outlet = self.outlets[number]
+        session = outlet.session
+        passing, by_driver = 3.0, False
+        while session is not None and outlet.session is session:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(session.ended.wait(), passing / self.speed)
+            if outlet.session is not session:
+                break
+            seconds -= passing
+            with contextlib.suppress(NotConnected, TimeoutError, OCPPError):  # the meter goes on; the next value says how far
+                await self.meter(number, seconds=passing)
+            if session.soc >= 100 and outlet.status == "Charging":
+                await self.full(number)
+                seconds = min(seconds, self.rng.uniform(60, 300))
+            if by_driver := seconds <= 0:
+                await self.stop(number, self.rng.choice(("Local", "EVDisconnected")), tag=tag)
+                await self.show(number, "Finishing")
+            passing = self.sample_interval
+        if session is not None:
+            await session.ended.wait()
+        return by_driver
+
+    async def charge_remotely(self, number: int) -> None:
+        """What a remote start began where no driver acts: the car charges until it is stopped or full, then leaves. Only in `run`."""
+        if self._persistent and await self.keep_charging(number):
+            await self.pause(5)
+            await self.free(number)
 
     @abstractmethod
     async def security_event(self, kind: str, info: str = "") -> None:

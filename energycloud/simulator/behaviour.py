@@ -99,27 +99,6 @@ class Driver:
         if not await station.start(outlet.number, tag, car=car, soc=soc):
             return
         session = outlet.session
-        left = rng.uniform(8, 25) * 60 if self.dc else rng.uniform(12, 60) * 60
-        first = True
-        while session is not None and outlet.session is session:
-            seconds = 3 if first else station.sample_interval
-            first = False
-            try:
-                await asyncio.wait_for(session.ended.wait(), seconds / station.speed)
-            except TimeoutError:
-                pass
-            if outlet.session is not session:
-                break
-            left -= seconds
-            try:
-                await station.meter(outlet.number, seconds=seconds)
-            except (NotConnected, TimeoutError, OCPPError):
-                pass  # the meter goes on; the next value says how far
-            if session.soc >= 100 and outlet.status == "Charging":
-                await station.full(outlet.number)
-                left = min(left, rng.uniform(60, 300))
-            if left <= 0:
-                await station.stop(outlet.number, rng.choice(("Local", "EVDisconnected")), tag=tag)
-                await station.show(outlet.number, "Finishing")
-        if session is not None:
-            await session.ended.wait()
+        await station.keep_charging(
+            outlet.number, seconds=(rng.uniform(8, 25) if self.dc else rng.uniform(12, 60)) * 60, tag=tag,
+        )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from energycloud.simulator import profiles
 from energycloud.simulator.base import Outlet
+from energycloud.simulator.cars import some_car
 from energycloud.simulator.protocol201 import Answer, Payload, answers
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ async def remote_started(station: SimulatedStation201, outlet: Outlet, token: st
     if outlet.number in station.attended:
         outlet.remote_tag = token
         outlet.woken.set()
-    else:
-        await station.start(outlet.number, token)
+    elif await station.start(outlet.number, token, car=some_car(station.rng, dc=station.make.current_type == "DC")):
+        await station.charge_remotely(outlet.number)
 
 
 @answers("RequestStopTransaction")

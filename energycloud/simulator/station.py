@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection
 
 from energycloud.simulator import configuration
 from energycloud.simulator.base import Outlet, Session, Station, now
-from energycloud.simulator.cars import CARS, Car
+from energycloud.simulator.cars import CARS, Car, some_car
 from energycloud.simulator.link import NotConnected, quiet
 from energycloud.simulator.protocol import Protocol
 
@@ -227,7 +227,10 @@ class SimulatedStation(Station):
             outlet.woken.set()
             return
         await self.plug(outlet.number)
-        await self.start(outlet.number, tag, authorize=self.asks_for_remote_starts)
+        if await self.start(
+            outlet.number, tag, car=some_car(self.rng, dc=self.make.current_type == "DC"), authorize=self.asks_for_remote_starts
+        ):
+            await self.charge_remotely(outlet.number)
 
     def take_local_list(self, version: int, update_type: str, items: list[dict[str, Any]]) -> str:
         """The UpdateStatus (OCPP 1.6 §7.46) of a SendLocalList."""

@@ -117,9 +117,8 @@ class Book:
         answers: dict[Entry, Reply | _Begun | str | None] = {}
         for entry in received:
             self._hear(entry.state, entry.at)
-            if isinstance(entry.event, events.Started | events.Ended | events.TransactionReport) and not getattr(
-                entry.event, "offline", False
-            ):
+            timed = events.Started | events.Ended | events.TransactionReport | events.SecurityNotice
+            if isinstance(entry.event, timed) and not getattr(entry.event, "offline", False):
                 self._see_told(entry, entry.event.at.at)
             answers[entry] = self._one(entry)
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
@@ -451,6 +450,8 @@ class Book:
             latest["power"] = phases
         if (register := registers.between(samples)) is not None:
             latest["energy_register"] = register
+            if register < 0:
+                self.manners.note(entry.state.station_id, Deviation.Kind.METER, entry.action, f"{register} Wh < 0 Wh", received)
         if latest and live:
             self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)
             self.changed.add(entry.state.station_id)
@@ -483,6 +484,7 @@ class Book:
         same = self.starts.get(key)
         if same is not None and (same.running or effective(event.at.at, entry.at)):
             # The station did not get our answer the first time: what we have said of the card stands.
+            self.manners.note(entry.state.station_id, Deviation.Kind.SENT_AGAIN, entry.action, "", entry.at)
             return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
         started = effective(event.at.at, entry.at)
         if (same := self._said_anew(entry, connector, event, started or entry.at)) is not None:

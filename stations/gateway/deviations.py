@@ -71,6 +71,8 @@ class Notebook:
                 self._said_again(entry)
             elif isinstance(event, events.Boot):
                 self._started_again(entry)
+            elif isinstance(event, events.Status) and not (self._boots.get(entry.state, entry.state.boots) or entry.state.started_before):
+                self.note(station, Kind.BEFORE_BOOT, entry.action, "", entry.at)
 
     def connected(self, station: int, before: datetime | None, at: datetime) -> None:
         """Stations that are connected anew; `before`: when they were connected last."""

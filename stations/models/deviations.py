@@ -30,6 +30,8 @@ class Deviation(models.Model):
         NO_END = "no_end", _("Begins a charge without ending the one before")
         OTHER_END = "other_end", _("Ends a charge again, with another meter")
         UNKNOWN_VALUE = "unknown_value", _("Measures what the portal does not know")
+        SENT_AGAIN = "sent_again", _("Sends a start again that was booked")
+        BEFORE_BOOT = "before_boot", _("Tells statuses without ever having said what it is")
         METER = "meter", _("Its meter falls, or is below zero")
 
     tenant_path = "station__location__organization__path"

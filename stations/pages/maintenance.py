@@ -154,6 +154,7 @@ def maintenance_end(request: HttpRequest, pk: int) -> HttpResponse:
         consequences=[said, _("From now on errors count again.") if running else _("It is taken off the list; the history keeps it.")],
         refusal=_("It is over already.") if window.ends_at <= now else "",
         submit_label=_("End maintenance") if running else _("Cancel maintenance"), submit_class="btn-primary", cancel_url=back,
+        keep_label="" if running else _("Keep it"),
         done=_("Maintenance ended.") if running else _("Maintenance cancelled."), done_url=back, breadcrumbs=trail(station),
     )  # fmt: skip
 

@@ -91,6 +91,14 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("Values of this kind are not kept: they are in the log only. All the others count."),
         lazy("Nothing needs to be done. What is charged is measured by other values."),
     ),
+    Kind.SENT_AGAIN: (
+        lazy("For information: OCPP allows it where an answer was lost. The charge is booked once and gets the same number again."),
+        lazy("Nothing needs to be done. If it happens often, look at its modem or network."),
+    ),
+    Kind.BEFORE_BOOT: (
+        lazy("It has not sent a BootNotification since the portal knows it. What it tells counts, but make and firmware are unknown."),
+        lazy("Ask it for a BootNotification under “Ask for”, or reset the station."),
+    ),
     Kind.METER: (
         lazy("A meter only ever counts up. Charges in which it fell are flagged and wait in the inbox; no energy is taken back."),
         lazy("Compare the values of the charge with the meter's display, and have the meter checked."),

@@ -239,7 +239,7 @@ def reservation_cancel(request: HttpRequest, pk: int) -> HttpResponse:
             else _("The station has no connection, so it cannot be asked: it keeps it until then. Only the record here is cancelled."),
         ],
         refusal=why_not_cancelled(row) or (situation.unreachable() if station.connected else ""),
-        submit_label=_("Cancel reservation"), cancel_url=back, done_url=back, breadcrumbs=trail(station),
+        submit_label=_("Cancel reservation"), keep_label=_("Keep it"), cancel_url=back, done_url=back, breadcrumbs=trail(station),
         done=_("Asked %s to cancel the reservation.") % station if station.connected else _("Cancelled here."),
     )  # fmt: skip
 

@@ -205,7 +205,7 @@ def update_cancel(request: HttpRequest, pk: int) -> HttpResponse:
         title=_("Cancel the update of %s?") % update.station,
         consequences=[_("The station is not told of it and keeps version %s.") % (update.station.firmware_version or "–")],
         refusal="" if known else _("The station has been told already, or it is over."), submit_label=_("Cancel update"),
-        cancel_url=here, done=_("Cancelled."), done_url=here, breadcrumbs=trail(update.station),
+        keep_label=_("Keep it"), cancel_url=here, done=_("Cancelled."), done_url=here, breadcrumbs=trail(update.station),
     )  # fmt: skip
 
 

@@ -112,6 +112,26 @@ async def test_a_remote_start_and_stop_of_a_station_with_two_connectors_per_evse
         await station.aclose()
 
 
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_remote_start_where_no_driver_acts_charges_until_the_car_is_full(version: str) -> None:
+    async with server(version) as csms:
+        kind, make = (SimulatedStation, "alfen-double") if version == "1.6" else (SimulatedStation201, "alfen-201")
+        station = kind(csms.url, "SIM-1", "p" * 20, make=MAKES[make], speed=3000)
+        life = asyncio.create_task(station.run())
+        await csms.until(lambda: len(csms.of("StatusNotification")) >= len(station.outlets))
+        if version == "1.6":
+            await csms.ask("RemoteStartTransaction", {"connectorId": 1, "idTag": CARD})
+        else:
+            await csms.ask("RequestStartTransaction", {"idToken": {"idToken": CARD, "type": "Central"}, "remoteStartId": 42, "evseId": 1})
+        session = await csms.until(lambda: station.outlets[1].session)
+        before = station.outlets[1].register
+        await csms.until(lambda: station.outlets[1].register > before and session.power > 0)
+        session.soc = 100.0
+        await csms.until(lambda: station.outlets[1].session is None and station.outlets[1].status == "Available")
+        life.cancel()
+        await station.aclose()
+
+
 async def test_the_device_model_is_read_reported_and_set() -> None:
     async with server("2.0.1") as csms:
         station = await arrived(csms)
@@ -296,7 +316,7 @@ async def test_certificates_and_signed_firmware_are_checked_for_real(version: st
         assert station.client_certificate
 
         content = files.firmware(station.make, "9.9.9")
-        monkeypatch.setattr(files, "_request", lambda _url: content)
+        monkeypatch.setattr(files, "_request", lambda _url, _tls: content)
         signer = certificate("Signer", foreign, root, key)
         update = {"location": "http://127.0.0.1/f", "retrieveDateTime": datetime.now(UTC).isoformat(), "signingCertificate": pem(signer)}
         action, told = ("UpdateFirmware", "FirmwareStatusNotification") if later else (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from stations.models import Deviation
-from tests.conftest import Tree
+from tests.conftest import CARD, Tree
 from tests.ocpp.conftest import Gateway
 from tests.ocpp.test_commands import ask, state
+from tests.ocpp.test_messages import now
 
 pytestmark = pytest.mark.engines
 
@@ -49,7 +51,8 @@ def test_what_is_understood_all_the_same(gateway: Gateway, tree: Tree, as_bob: C
     assert wire.call("StopTransaction", STOP) == {}
     assert wire.call("StatusNotification", AVAILABLE | {"timestamp": "1970-01-01T00:00:00"}) == {}
     assert wire.call("StatusNotification", AVAILABLE) == {}
-    assert noticed() == {("mended", "MeterValues"): 1, ("unknown_transaction", "StopTransaction"): 1, ("clock", "StatusNotification"): 1}
+    assert noticed() == {("mended", "MeterValues"): 1, ("unknown_transaction", "StopTransaction"): 1, ("clock", "StatusNotification"): 1,
+                         ("before_boot", "StatusNotification"): 2}  # fmt: skip
     good = gateway.connect("LUM-0002")
     good.call("Heartbeat")
     assert not Deviation.objects.exclude(station__identity="LUM-0001").exists()
@@ -60,6 +63,35 @@ def test_what_is_understood_all_the_same(gateway: Gateway, tree: Tree, as_bob: C
     as_bob.post(reverse("station_manners_forget", args=[tree.station.pk]))
     assert not noticed()
     assert "It keeps to OCPP" in as_bob.get(url).content.decode()
+
+
+def test_what_harms_nothing_is_told_all_the_same(gateway: Gateway) -> None:
+    wire = gateway.connect()
+    assert wire.call("StatusNotification", AVAILABLE) == {}
+    begun = {"connectorId": 1, "idTag": CARD, "meterStart": 5, "timestamp": now()}
+    number = wire.call("StartTransaction", begun)["transactionId"]
+    assert wire.call("StartTransaction", begun)["transactionId"] == number
+    below = {"connectorId": 2, "meterValue": [{"timestamp": now(), "sampledValue": [{"value": "-5"}]}]}
+    assert wire.call("MeterValues", below) == {}
+    assert noticed() == {("before_boot", "StatusNotification"): 1, ("sent_again", "StartTransaction"): 1, ("meter", "MeterValues"): 1}
+    wire.call("BootNotification", {"chargePointVendor": "Alfen", "chargePointModel": "Eve"})
+    wire.call("StatusNotification", AVAILABLE)
+    assert noticed()[("before_boot", "StatusNotification")] == 1
+
+
+@pytest.mark.parametrize(("action", "right"), [
+    ("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "", "sampledValue": [{"value": "7"}]}]}),
+    ("SecurityEventNotification", {"type": "SettingSystemTime", "timestamp": ""}),
+])  # fmt: skip
+def test_a_right_time_heals_the_clock(action: str, right: dict[str, Any], gateway: Gateway, tree: Tree) -> None:
+    wire = gateway.connect()
+    number = wire.call("StartTransaction", {"connectorId": 1, "idTag": CARD, "meterStart": 5, "timestamp": now()})["transactionId"]
+    wire.call("StopTransaction", {"transactionId": number, "meterStop": 6, "timestamp": "1970-01-01T00:00:00Z"})
+    tree.station.refresh_from_db()
+    assert (tree.station.clock_offset or 0) < -1000
+    wire.call(action, json.loads(json.dumps(right).replace('"timestamp": ""', f'"timestamp": "{now()}"')))
+    tree.station.refresh_from_db()
+    assert abs(tree.station.clock_offset or 0) < 60
 
 
 @pytest.mark.parametrize("answer", [{"status": "Perhaps"}, {}])
