@@ -98,7 +98,6 @@ class Driver:
         station, outlet, rng = self.station, self.outlet, self.rng
         if not await station.start(outlet.number, tag, car=car, soc=soc):
             return
-        session = outlet.session
         await station.keep_charging(
             outlet.number, seconds=(rng.uniform(8, 25) if self.dc else rng.uniform(12, 60)) * 60, tag=tag,
         )  # fmt: skip
