@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from stations import explain, reservations
+from stations import explain, out_of_service, reservations
 from stations.models import (
     AccessMode,
     Availability,
@@ -158,7 +158,7 @@ class Situation:
         # What it has told of what it can do: keys of its configuration
         self.told = profiles_of([station.pk]).get(station.pk, {}) if told is None else told
         if out is not None:
-            self.out_of_service = list(out)
+            self.out_of_service = out_of_service.standing(out, every)
         # The stations that are looked at along with it
         self.together = together or Together([station.pk])
         for connector in every:
@@ -186,7 +186,8 @@ class Situation:
     @functools.cached_property
     def out_of_service(self) -> list[OutOfService]:
         """What is out of service for a time or with a comment: the station, connectors."""
-        return list(OutOfService.objects.filter(station=self.station, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk"))
+        rows = OutOfService.objects.filter(station=self.station, ended_at=None).select_related(*OUT_WITH).order_by("-since", "-pk")
+        return out_of_service.standing(rows, [*([self.whole] if self.whole else []), *self.connectors])
 
     def kept(self, connector: Connector | None = None) -> list[Reservation]:
         """The reservations that stand: of `connector`, which may be by another plug of its EVSE, or (None) those of any connector."""
@@ -415,7 +416,12 @@ class Situation:
                 ends = [self._ends(charges[0]) if charges else _("A car is charging here; its charge ends.")] if here else []
                 return [*ends, _("The lock opens. The cable can then be pulled by anyone.")]
             case "reset-soft" | "reset-hard":
-                return self._resets(slug == "reset-hard", connector)
+                hard = slug == "reset-hard"
+                if connector is None and self.evses:  # it is still to be chosen what
+                    parts = [(capfirst(self.named(one)), self._resets(hard, one)) for one in self.evses]
+                    whole = (_("The whole station"), self._resets(hard, None))
+                    return [f"{what}: {' '.join(said)}" for what, said in (whole, *parts)]
+                return self._resets(hard, connector)
             case "inoperative":
                 where = _("connector %s") % connector.shown if connector is not None and connector.number else _("this station")
                 sentences = [_("Nobody can start charging at %s until it is put in service again.") % where]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from stations import command_words, explain
-from stations.models import Availability, Command, OutOfService
+from stations.models import Availability, Command, Connector, OutOfService
 from stations.ocpp.intents import Switch
 from tenancy.personal import person
 
@@ -76,6 +77,19 @@ def _said(row: OutOfService, situation: Situation) -> tuple[str, str]:
             return explain.WAITING, _("Goes out of service when the running charge ends, until %s") % until
         return explain.WAITING, _("Goes out of service when the running charge ends")
     return explain.OFF, _("Out of service until %s") % until if until else _("Out of service")
+
+
+def standing(rows: Iterable[OutOfService], connectors: Iterable[Connector]) -> list[OutOfService]:
+    """Without those that are in service again, as the station has said when it was asked: their rows end a little later."""
+    on = {one.number for one in connectors if one.availability == Availability.OPERATIVE}
+    return [row for row in rows if not (row.connector_number in on and _came_back(row.command))]
+
+
+def _came_back(command: Command | None) -> bool:
+    if command is None or command.state != Command.State.ACCEPTED:
+        return False
+    wanted = command_words.intent_of(command)
+    return isinstance(wanted, Switch) and wanted.operative
 
 
 def refused(row: OutOfService) -> bool:

@@ -169,9 +169,10 @@ def actions(*intents: type[Any]) -> tuple[str, ...]:
     return tuple(speaker[intent] for intent in intents for speaker in (calls16.ACTIONS, calls201.ACTIONS))
 
 
-def messages_of_stations() -> frozenset[str]:
-    """The names of the messages that stations send, in any version."""
-    found = (schemas.names(one.reader.VERSION) - frozenset(one.reader.COMMANDS) for one in VERSIONS.values())
+def messages_of_stations(version: str = "") -> frozenset[str]:
+    """The names of the messages that stations send: those that speak `version`, or in any."""
+    of = [_version(version)] if version else VERSIONS.values()
+    found = (schemas.names(one.reader.VERSION) - frozenset(one.reader.COMMANDS) for one in of)
     return frozenset().union(*found)
 
 

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
-from stations import command_words
+from stations import authorities, certificate_words, command_words
 from stations.controls import Situation
-from stations.models import Command
+from stations.models import Command, InstalledCertificate, Transaction
+from stations.ocpp.intents import DeleteRoot, Stop
+from tenancy.links import link
 from tenancy.models import User
 
 
@@ -24,6 +26,8 @@ class CommandRow(NamedTuple):
     result: str
     asker: str
     took: str
+    about: str = ""  # what the title does not name, with its page
+    about_url: str = ""
 
     @classmethod
     def of(cls, command: Command, viewer: User | AnonymousUser) -> CommandRow:
@@ -49,4 +53,27 @@ def command_rows(commands: Iterable[Command], situation: Situation) -> list[Comm
     for command in commands:
         command.station = situation.station
         rows.append(CommandRow.of(command, situation.user))
-    return rows
+    return _named(rows, situation)
+
+
+def _named(rows: list[CommandRow], situation: Situation) -> list[CommandRow]:
+    """The transactions and certificates that are known here stand under our names instead of the station's ids."""
+    wanted = [command_words.intent_of(row.command) for row in rows]
+    ids = {one.transaction_id for one in wanted if isinstance(one, Stop)}
+    found = Transaction.objects.visible_to(situation.user).filter(station=situation.station, transaction_id__in=ids) if ids else ()
+    known: dict[str, Transaction | None] = {}
+    for one in found:  # an id that came twice says nothing
+        known[one.transaction_id] = None if one.transaction_id in known else one
+    every = list(authorities.every()) if any(isinstance(one, DeleteRoot) for one in wanted) else []
+    named = []
+    for row, intent in zip(rows, wanted, strict=True):
+        if isinstance(intent, Stop) and (charge := known.get(intent.transaction_id)):
+            row = row._replace(title=_("Stop charging"), about=_("Transaction %s") % charge, about_url=link("transaction", charge.pk))
+        elif isinstance(intent, DeleteRoot):
+            told = InstalledCertificate(
+                algorithm=intent.algorithm, name_hash=intent.name_hash, key_hash=intent.key_hash, serial=intent.serial
+            )
+            if authority := certificate_words.recognized(told, every):
+                row = row._replace(title=_("Delete the certificate %s") % authority)
+        named.append(row)
+    return named

@@ -228,6 +228,13 @@ class TriggerForm(ControlForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["message"].choices = self.situation.triggers  # type: ignore[attr-defined]
+        if self.connector is None and self.situation.connectors:
+            self.fields["connector"] = forms.TypedChoiceField(
+                label=_("Of"), choices=[(WHOLE, _("The whole station")), *((one.number, connector_name(one))
+                                                                          for one in self.situation.connectors)],
+                coerce=int, initial=WHOLE, required=False, empty_value=None,
+                help_text=_("Only statuses, meter values and transactions are asked of one connector; all else is the station's."),
+            )  # fmt: skip
 
 
 class OutOfServiceForm(Ending, ControlForm):

@@ -63,7 +63,7 @@ class LogFilter(forms.Form):
         self.cards = may(user, PERSONAL_DATA, station)  # whether this person sees the numbers of cards
         chosen = str(self.data.get("action", ""))[:40]
         sent = set(Command.objects.filter(station=station).order_by().values_list("action", flat=True).distinct())
-        received = set(versions.messages_of_stations())
+        received = set(versions.messages_of_stations(station.ocpp_version))
         if chosen.isprintable() and chosen and chosen not in sent | received:
             received.add(chosen)  # something no version of OCPP knows, from a link in the list
         field = self.fields["action"]

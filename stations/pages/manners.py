@@ -97,7 +97,7 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
     ),
     Kind.BEFORE_BOOT: (
         lazy("It has not sent a BootNotification since the portal knows it. What it tells counts, but make and firmware are unknown."),
-        lazy("Ask it for a BootNotification under “Ask for”, or reset the station."),
+        lazy("Ask it for a BootNotification under “Ask for a message”, or reset the station."),
     ),
     Kind.METER: (
         lazy("A meter only ever counts up. Charges in which it fell are flagged and wait in the inbox; no energy is taken back."),

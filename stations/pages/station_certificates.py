@@ -19,7 +19,15 @@ from stations.certificate_forms import RootForm
 from stations.certificate_words import Look
 from stations.certificates import runs_on
 from stations.controls import Situation
-from stations.models import Authority, CertificateRequest, Command, InstalledCertificate, Station, StationCertificate
+from stations.models import (
+    Authority,
+    CertificateRequest,
+    Command,
+    InstalledCertificate,
+    SecurityProfile,
+    Station,
+    StationCertificate,
+)
 from stations.ocpp import versions
 from stations.ocpp.intents import AskForRequest, DeleteRoot, GiveCertificate, InstallRoot, ReadRoots
 from stations.pages.certificates import may_revoke
@@ -198,12 +206,20 @@ def delete_consequences(request: HttpRequest, row: InstalledCertificate) -> list
     if row.use == InstalledCertificate.Use.SERVER:
         rows = InstalledCertificate.objects.visible_to(request.user).filter(station=row.station_id, use=row.use, below=False)
         if not rows.exclude(pk=row.pk).exists():
-            told.append(
-                _(
-                    "THIS CUTS THE STATION OFF: it is the only one by which it knows that it speaks to the portal. With TLS it will not "
-                    "connect any more, and somebody has to go there. Install another one first."
+            if row.station.connected_tls or row.station.security_profile >= SecurityProfile.TLS:
+                told.append(
+                    _(
+                        "The station will not connect any more, and somebody has to go there: it is the only certificate by which it "
+                        "knows that it speaks to the portal. Install another one first."
+                    )
                 )
-            )
+            else:
+                told.append(
+                    _(
+                        "It is the only certificate by which it could know the portal. It connects without TLS, so it stays connected; "
+                        "install another one before it changes to TLS."
+                    )
+                )
         else:
             told.append(
                 _("By it the station knows the portal. If the portal shows a certificate of this authority, the station is cut off.")

@@ -128,8 +128,9 @@ def test_the_certificates_of_a_station_in_plain_words(as_bob: Client, as_cy: Cli
     ):
         assert words in said
     assert "Its certificate ends soon" in text(page(as_bob, station))
-    deleting = text(as_bob.get(reverse("installed_delete", args=[known.pk])).content.decode())
-    assert "THIS CUTS THE STATION OFF" in deleting
+    for profile, words in ((1, "It connects without TLS, so it stays connected"), (3, "The station will not connect any more")):
+        Station.objects.filter(pk=station.pk).update(connected_tls=False, security_profile=profile)
+        assert words in text(as_bob.get(reverse("installed_delete", args=[known.pk])).content.decode())
     seen = (
         page(as_cy, station, "station_certificates")
         if as_cy.get(reverse("station_certificates", args=[station.pk])).status_code == 200

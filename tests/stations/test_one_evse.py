@@ -62,3 +62,19 @@ def test_the_other_plug_of_an_evse_that_charges_is_taken_and_reset_with_it(tree:
     charge.verdict = "Invalid"
     seen.running[second.pk] = charge
     assert not seen.why_not("unlock", at[101])
+
+
+@pytest.mark.django_db
+def test_what_a_reset_does_is_said_of_what_can_be_chosen(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Situation, "unreachable", lambda self: "")
+    station = tree.station
+    Station.objects.filter(pk=station.pk).update(ocpp_version="2.0.1")
+    station.refresh_from_db()
+    for number, status in ((1, "Charging"), (2, "Available")):
+        Connector.objects.update_or_create(station=station, number=number, defaults={"status": status})
+    whole, first, second = Situation(tree.ada, station).harms("reset-soft")
+    assert whole.startswith("The whole station: 1 car is charging here.")
+    assert whole.endswith("The station is away for a few minutes and then connects again.")
+    assert "1 car is charging here." in first
+    assert "No car is charging here now." in second
+    assert "away" not in second

@@ -85,6 +85,17 @@ def test_of_two_clocks_one_asks(station: Station, bob: User) -> None:
     assert Command.objects.filter(state="queued").count() == 1
 
 
+def test_what_is_back_is_not_shown_as_out(station: Station, bob: User, as_bob: Client) -> None:
+    actions.take_out_of_service(actor=bob, station=station, connector_number=1, comment="Cable")
+    say("Accepted")
+    assert "Out of service: Cable" in text(page(as_bob, station))
+    actions.put_in_service(actor=bob, station=station, connector_number=1)
+    say("Accepted")
+    seen = text(page(as_bob, station))
+    assert "Out of service: Cable" not in seen
+    assert "Change the end" not in seen
+
+
 def test_a_connector_of_its_own_stays_out_when_the_station_returns(station: Station, bob: User) -> None:
     row = actions.take_out_of_service(actor=bob, station=station, connector_number=2, comment="Broken")
     say("Accepted")

@@ -58,6 +58,20 @@ def test_a_button_asks_the_station(
     assert AuditEntry.objects.filter(verb="command", object_id=station.pk, actor=bob).exists()
 
 
+def test_a_message_is_asked_of_the_station_or_of_one_connector(station: Station, as_bob: Client) -> None:
+    asking = as_bob.get(reverse("station_command", args=[station.pk, "trigger"])).content.decode()
+    assert '<option value="0" selected>The whole station</option>' in asking
+    assert '<option value="2">' in asking
+
+
+def test_a_charge_that_was_asked_to_stop_stands_under_our_number(station: Station, as_bob: Client) -> None:
+    charge = charging(station)
+    Command.objects.create(station=station, action="RemoteStopTransaction", payload={"transactionId": int(charge.transaction_id)},
+                           deadline=timezone.now())  # fmt: skip
+    shown = as_bob.get(reverse("station", args=[station.pk])).content.decode()
+    assert f">Transaction {charge}</a>" in shown
+
+
 def test_putting_back_in_service(station: Station, as_bob: Client) -> None:
     Connector.objects.filter(station=station, number=1).update(availability=Availability.INOPERATIVE)
     ask(as_bob, station, "operative", connector="1")
