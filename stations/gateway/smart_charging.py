@@ -115,7 +115,9 @@ HANDLERS: dict[type[Any], Handler] = {
 def keep(
     station: int, place: int, profile: Profile, at: datetime, *, source: str = "", reported: bool = False, report: int | None = None
 ) -> None:
-    """One row per id and connector; where a station has too many, new ones are left out."""
+    """One row per id and connector; where a station has too many, new ones are left out, and so is one at a place that there cannot be."""
+    if not numbering.possible(place):
+        return
     fields = {
         "purpose": profile.purpose, "level": max(-(2**31), min(2**31 - 1, profile.level)), "kind": profile.kind[:8],
         "unit": profile.unit[:1], "steps": _steps(profile.steps), "start": profile.start, "duration": profile.duration,
