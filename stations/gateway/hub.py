@@ -65,6 +65,7 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
         # Delivery must not wait behind the pages' database work or behind a batch of the ledger.
         self._delivery = ThreadPoolExecutor(DELIVERERS, "delivery")
+        self._ending = False
 
     async def start(self) -> None:
         try:
@@ -192,7 +193,18 @@ class Hub:
         self._wake.set()
 
     async def _in_delivery(self, work: Callable[..., Any], *args: Any) -> Any:
-        return await self.loop.run_in_executor(self._delivery, _with_database, work, args)
+        return await self.loop.run_in_executor(self._delivery, self._with_database, work, args)
+
+    def _with_database(self, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        close_old_connections()
+        try:
+            return work(*args)
+        except Exception:
+            connection.close()
+            raise
+        finally:
+            if self._ending:
+                connection.close()
 
     # -- nudges ------------------------------------------------------------------------------------------------------------------------
 
@@ -316,19 +328,11 @@ class Hub:
         self._end_delivery()
 
     def _end_delivery(self) -> None:
+        self._ending = True
         everyone = threading.Barrier(DELIVERERS)
         for _each in range(DELIVERERS):
             self._delivery.submit(_give_back, everyone)
         self._delivery.shutdown(wait=False)
-
-
-def _with_database(work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    close_old_connections()
-    try:
-        return work(*args)
-    except Exception:
-        connection.close()
-        raise
 
 
 def _strays(gateway: str, ours: dict[int, int]) -> list[tuple[int, int]]:
@@ -373,7 +377,7 @@ def _give_back(everyone: threading.Barrier) -> None:
     try:
         everyone.wait(PATIENCE)
     except threading.BrokenBarrierError:
-        pass  # the other one still waits for the database
+        pass  # the other one is busy still, and closes its own afterwards
 
 
 _hub: Hub | None = None

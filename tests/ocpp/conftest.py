@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import socket
 import threading
@@ -154,6 +155,8 @@ def every_server_ends(django_db_setup: None) -> Iterator[None]:
     for thread in ENDING:
         thread.join(20)
         assert not thread.is_alive()
+    gc.unfreeze()  # what the server froze when it started
+    gc.collect()  # a thread of a test may have ended with a connection
 
 
 @pytest.fixture
