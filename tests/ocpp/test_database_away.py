@@ -31,7 +31,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Any:
         return work
 
     monkeypatch.setattr(ledger, "_commit_once", barred(ledger._commit_once))
-    monkeypatch.setattr(hub, "_with_database", barred(hub._with_database))
+    monkeypatch.setattr(hub.Hub, "_with_database", barred(hub.Hub._with_database))
     monkeypatch.setattr(hub, "_failed_at", float("-inf"))
     return lambda yes=True: gone.set() if yes else gone.clear()
 
