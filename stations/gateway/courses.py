@@ -5,6 +5,7 @@ What the batch then writes and remembers of it is up to `stations.gateway.report
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -165,3 +166,23 @@ def flag_overlapping(reports: Reports) -> None:
             for connector, pk, start, stands in found
         ):
             reports.book_of_all.problems.setdefault(row.pk, set()).add(Problem.NOT_ENDED)
+
+
+def as_first_told(
+    reports: list[tuple[Received, TransactionReport]], whole: dict[_Key, Received], found: Sequence[Transaction]
+) -> list[tuple[Received, TransactionReport]]:
+    """Reports of what is over, with the ids as these were told first, for capitals do not matter in them; those in `whole` are changed
+    likewise."""
+    known = {(row.station_id, row.transaction_id) for row in found}
+    folded = {(station, told.casefold()): (station, told) for station, told in whole.keys() - known}
+    other = {folded[key[0], key[1].casefold()]: key for key in known if (key[0], key[1].casefold()) in folded}
+    if not other:
+        return reports
+    for told, first in other.items():
+        whole[first] = whole.pop(told)
+    said = []
+    for entry, report in reports:
+        if first_told := other.get((entry.state.station_id, report.transaction_id)):
+            report = entry.event = report._replace(transaction_id=first_told[1])
+        said.append((entry, report))
+    return said

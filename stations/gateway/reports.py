@@ -23,6 +23,7 @@ from stations.gateway.courses import (
     STATUS_OF,
     STOP_AUTHORIZED,
     Course,
+    as_first_told,
     card,
     everyday,
     flag,
@@ -101,7 +102,7 @@ class Reports:
             return offered
         ids = {spelling for _station, told in whole for spelling in (told, told.lower(), told.upper())}
         found = list(Transaction.objects.filter(station__in={station for station, _told in whole}, transaction_id__in=ids).order_by())
-        reports = self._as_first_told(reports, whole, found)
+        reports = as_first_told(reports, whole, found)
         for row in found:
             key = (row.station_id, row.transaction_id)
             if key in whole:
@@ -134,24 +135,6 @@ class Reports:
         if first != told:
             report = entry.event = report._replace(transaction_id=first)
         return report
-
-    def _as_first_told(
-        self, reports: list[tuple[Received, TransactionReport]], whole: dict[_Key, Received], found: Sequence[Transaction]
-    ) -> list[tuple[Received, TransactionReport]]:
-        """The same for what is over: `whole` has the ids of `found` where these differ in capitals only."""
-        known = {(row.station_id, row.transaction_id) for row in found}
-        folded = {(station, told.casefold()): (station, told) for station, told in whole.keys() - known}
-        other = {folded[key[0], key[1].casefold()]: key for key in known if (key[0], key[1].casefold()) in folded}
-        if not other:
-            return reports
-        for told, first in other.items():
-            whole[first] = whole.pop(told)
-        said = []
-        for entry, report in reports:
-            if first_told := other.get((entry.state.station_id, report.transaction_id)):
-                report = entry.event = report._replace(transaction_id=first_told[1])
-            said.append((entry, report))
-        return said
 
     def _read_uncarded(self, reports: Sequence[tuple[Received, TransactionReport]]) -> None:
         """Where a transaction ends for which nobody held a card to the station."""
