@@ -26,6 +26,8 @@ LARGEST_NUMBER = 2**31 - 1
 NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the station lets everybody charge
 STOP_AUTHORIZED = "StopAuthorized"
 
+Key = tuple[int, str]  # station, transaction id
+
 Problem = Transaction.Problem
 Status = Connector.Status
 
@@ -169,7 +171,7 @@ def flag_overlapping(reports: Reports) -> None:
 
 
 def as_first_told(
-    reports: list[tuple[Received, TransactionReport]], whole: dict[_Key, Received], found: Sequence[Transaction]
+    reports: list[tuple[Received, TransactionReport]], whole: dict[Key, Received], found: Sequence[Transaction]
 ) -> list[tuple[Received, TransactionReport]]:
     """Reports of what is over, with the ids as these were told first, for capitals do not matter in them; those in `whole` are changed
     likewise."""

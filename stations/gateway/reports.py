@@ -23,6 +23,7 @@ from stations.gateway.courses import (
     STATUS_OF,
     STOP_AUTHORIZED,
     Course,
+    Key,
     as_first_told,
     card,
     everyday,
@@ -58,8 +59,6 @@ _ROW_FIELDS = (
 )  # fmt: skip
 _FOLLOWED_FIELDS = ("charging_state", "last_report", "missing_reports")
 
-_Key = tuple[int, str]  # station, transaction id
-
 
 class Reports:
     """The reports of one batch. `read` says which cards must be judged first, `book` takes one report, `write_rows` and `write_everyday`
@@ -67,15 +66,15 @@ class Reports:
 
     def __init__(self, book: Book) -> None:
         self.book_of_all: Book = weakref.proxy(book)  # no cycle: the collector would stop the process to free every batch
-        self.courses: dict[_Key, Course] = {}
-        self.ended: dict[_Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
-        self.mended: set[_Key] = set()  # ended before, and now more is known of their start
+        self.courses: dict[Key, Course] = {}
+        self.ended: dict[Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
+        self.mended: set[Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
-        self.unmetered: set[_Key] = set()  # ended without a register of the whole connector after the one at the start
-        self.unended: set[_Key] = set()  # ended after another had begun at their connector
-        self.keys: dict[_Key, int] = {}  # primary keys of rows to come
+        self.unmetered: set[Key] = set()  # ended without a register of the whole connector after the one at the start
+        self.unended: set[Key] = set()  # ended after another had begun at their connector
+        self.keys: dict[Key, int] = {}  # primary keys of rows to come
         self.uncarded: dict[int, hooks.Verdict] = {}
-        self.spellings: dict[_Key, str] = {}  # by the id in small letters, as it was told first
+        self.spellings: dict[Key, str] = {}  # by the id in small letters, as it was told first
         self.unbegun: dict[int, int] = {}  # how many charges the stations have ended lately of which nothing had been heard
         self.charges: set[Received] = set()  # whose card would be the one that charges
 
@@ -86,7 +85,7 @@ class Reports:
         every = [(entry, self._spelled(entry, entry.event)) for entry in entries if isinstance(entry.event, TransactionReport)]
         reports = [(entry, report) for entry, report in every if report.transaction_id]
         offered = [(entry, report.id_tag) for entry, report in every if card(report) and not report.transaction_id]
-        whole: dict[_Key, Received] = {}
+        whole: dict[Key, Received] = {}
         for entry, report in reports:
             key = (entry.state.station_id, report.transaction_id)
             running = entry.state.open.get(report.transaction_id)
@@ -148,7 +147,7 @@ class Reports:
 
     def _read_unbegun(self, reports: Sequence[tuple[Received, TransactionReport]]) -> None:
         """Where a transaction ends of which nothing was heard."""
-        first: dict[_Key, tuple[Received, TransactionReport]] = {}
+        first: dict[Key, tuple[Received, TransactionReport]] = {}
         for entry, report in reports:
             first.setdefault((entry.state.station_id, report.transaction_id), (entry, report))
         times = {key[0]: entry.at for key, (entry, report) in first.items() if report.kind == ENDED and key not in self.courses}
