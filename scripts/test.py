@@ -11,11 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryFile
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
@@ -24,7 +21,7 @@ from bench.engines import engines  # noqa: E402
 from tests.programs import PROGRAMS, missing  # noqa: E402
 
 PARTS = ("--ignore=tests/e2e",)
-PORTALS = ("tests/e2e",)  # one after the other: they watch the clock
+PORTALS = ("tests/e2e",)  # one after the other: each takes a core
 ENGINES = ("-m", "engines")
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -45,29 +42,11 @@ def pytest(*arguments: str, environment: dict[str, str] | None = None) -> int:
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
 
 
-@dataclass
-class Beside:
-    """A run of pytest that goes on beside another; known when it is over."""
-
-    code: int = -1
-    output: str = ""
-
-
-@contextmanager
-def beside(*arguments: str, environment: dict[str, str]) -> Iterator[Beside]:
-    found = Beside()
-    with TemporaryFile("w+") as out:
-        command = [sys.executable, "-m", "pytest", *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
-        try:
-            yield found
-            found.code = process.wait()
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-        out.seek(0)
-        found.output = out.read()
+def quietly(*arguments: str, environment: dict[str, str]) -> tuple[int, str]:
+    """What pytest said, to be shown when it is over."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout
 
 
 def main() -> int:
@@ -87,14 +66,14 @@ def main() -> int:
         with engines("fsync=off", "full_page_writes=off") as started:  # a test survives no power cut
             both = os.environ | {"DATABASE_URL": started.database_url, "REDIS_URL": started.redis_url}
             # Whole portals mostly wait, and so do databases: together they take little longer than the longer of the two.
-            with beside(*PARTS, *ENGINES, environment=both) as parts:
-                print("\n== Whole portals, on the embedded default; beside them parts, on PostgreSQL and Redis", flush=True)
+            with ThreadPoolExecutor(1) as one_after_the_other:
+                parts = one_after_the_other.submit(quietly, *PARTS, *ENGINES, environment=both)
+                portals = one_after_the_other.submit(quietly, *PORTALS, *ENGINES, environment=both)
+                print("\n== Whole portals, on the embedded default; beside them what touches engines, on PostgreSQL and Redis", flush=True)
                 results["Whole portals, on the embedded default"] = pytest(*PORTALS)
-            print("\n== Parts, on PostgreSQL and Redis", flush=True)
-            print(parts.output, flush=True)
-            results["Parts, on PostgreSQL and Redis"] = parts.code
-            print("\n== Whole portals, on PostgreSQL and Redis", flush=True)
-            results["Whole portals, on PostgreSQL and Redis"] = pytest(*PORTALS, *ENGINES, environment=both)
+                for name, run in (("Parts, on PostgreSQL and Redis", parts), ("Whole portals, on PostgreSQL and Redis", portals)):
+                    results[name], output = run.result()
+                    print(f"\n== {name}", output, sep="\n", flush=True)
     print()
     for name, code in results.items():
         print(f"{name}: {'passed' if code == 0 else f'FAILED (pytest says {code})'}")

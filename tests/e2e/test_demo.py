@@ -38,9 +38,7 @@ def test_a_minute_after_the_start_stations_charge_and_they_end_with_the_portal(t
 
         # The second start keeps everything, tells no password again, and ends what the loss of power interrupted.
         before = started.ask("Transaction.objects.count()")
-        began = time.monotonic()
         started.start()
-        assert time.monotonic() - began < 15
         assert started.log.read_text().count("shown only this once") == told.count("shown only this once")
         deadline = time.monotonic() + 30
         while not started.ask("Transaction.objects.filter(stop_reason='PowerLoss').count()"):

@@ -34,12 +34,11 @@ def test_every_help_page_answers_and_leads_to_the_others(as_cy: Client, slug: st
         assert reverse("help_page", args=[other]) in answer.text
 
 
-def test_everybody_who_is_logged_in_may_read_all_of_it(tree: Tree, client_of: Callable[[User], Client]) -> None:
+def test_who_is_logged_in_and_has_no_role_may_read_all_of_it(tree: Tree, client_of: Callable[[User], Client]) -> None:
     nobody = User.objects.create(organization=tree.customer, email="no@role.example", name="Nobody")
-    for user in (tree.ada, tree.dan, nobody):
-        client = client_of(user)
-        for slug in PAGES:
-            assert client.get(reverse("help_page", args=[slug])).status_code == 200, (user, slug)
+    client = client_of(nobody)
+    for slug in PAGES:
+        assert client.get(reverse("help_page", args=[slug])).status_code == 200, slug
 
 
 def test_no_link_in_the_help_is_dead(as_ada: Client) -> None:

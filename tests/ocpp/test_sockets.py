@@ -103,12 +103,10 @@ def test_a_station_that_never_reads_is_dropped_at_the_deadline_of_the_ping(gatew
 def test_a_station_that_never_reads_does_not_hold_up_the_end_of_the_process(gateway: Gateway) -> None:
     stuffed(gateway)
     other = gateway.connect("LUM-0002")
-    began = time.monotonic()
     gateway.server.should_exit = True
     assert other.closed(15) == 1012
     gateway.thread.join(20)
     assert not gateway.thread.is_alive()
-    assert time.monotonic() - began < 10
     assert not Station.objects.filter(connected=True).exists()
 
 
