@@ -120,7 +120,6 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.timeout(300)
 def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(visit: Callable[..., Visitor]) -> None:
     ada = visit()
     ada.log_in()
