@@ -63,8 +63,8 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("What was charged before that value is missing. Compare with the charge before, then correct or confirm it."),
     ),
     Problem.NO_END_METER: (
-        lazy("The station has not reported one reading of its meter."),
-        lazy("How much was charged is not known. Read the meter, then correct it; and let the station measure at start and end."),
+        lazy("The station did not report the meter at the end, so the last value that came stands in."),
+        lazy("What came after it is missing. Read the meter, then correct or confirm it; and let the station measure at start and end."),
     ),
     Problem.ADDED_UP: (
         lazy("The station told no meter of the whole connector: its energy is added up from values per phase, or per interval."),

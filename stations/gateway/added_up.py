@@ -28,6 +28,7 @@ MOST_SAMPLES = 20_000  # of one charge, the oldest
 MOST_CHARGES = 5  # of one station in a batch
 NEAR = timedelta(seconds=5)  # what is measured at the start is a little older or younger
 AFTER = timedelta(seconds=1)  # and what is measured at the end a little younger
+LATE = timedelta(minutes=1)  # a register that was told so shortly before the end is as good as the one there
 
 Value = tuple[Channel, datetime, float]
 
@@ -69,21 +70,24 @@ def lacks_registers(row: Transaction) -> bool:
 
 
 def add_up(reports: Reports) -> None:
-    """The energy of what has ended without a register, where values tell it otherwise."""
-    if not reports.unmetered:
+    """The energy of what has ended without a register, where values tell it otherwise; a flag where the last register is an old one."""
+    looked_for = reports.unmetered | reports.untold
+    if not looked_for:
         return
     pending: dict[int, list[Value]] = defaultdict(list)  # not written yet
     for connector, channel, at, value in reports.book_of_all.series.samples:
         pending[connector.pk].append((channel, at, value))
     looked: Counter[int] = Counter()
-    spans = {key: _span(reports, key) for key in reports.unmetered}
+    spans = {key: _span(reports, key) for key in looked_for}
     series = _series({pk for span in spans.values() for pk in span.connectors})
     for key, span in spans.items():
         course = reports.courses[key]
         assert course.row is not None
         looked[key[0]] += 1
         if looked[key[0]] > MOST_CHARGES:
-            _flag_untold(course.row)
+            flag(course.row, Problem.NO_END_METER)
+            if key in reports.unmetered:
+                flag(course.row, Problem.NO_START_METER)
             continue
         mine = {pk: channel for pk, (connector, channel) in series.items() if connector in span.connectors}
         _add_up(reports, key, course, span, mine, [one for pk in span.connectors for one in pending[pk]])
@@ -113,13 +117,16 @@ def _add_up(
     row = course.row
     assert row is not None
     whole = _last_whole(span, series, pending)
-    if whole is not None and whole > span.since + NEAR:
+    if key in reports.untold and not _told_at_end(span, series, pending, moved=key not in reports.unmetered):
+        flag(row, Problem.NO_END_METER)
+    if key not in reports.unmetered or (whole is not None and whole > span.since + NEAR):
         return  # the meter was told, and has not moved
     values, cut = _values(span, series, pending)
     found = _sum(span, values)
     if found is None or (found.energy == 0 and whole is not None and not (cut or found.fell)):
         if cut:
-            _flag_untold(row)
+            flag(row, Problem.NO_START_METER)
+            flag(row, Problem.NO_END_METER)
         return
     ended = reports.ended.get(key)
     if ended is None and Problem.ADDED_UP in row.problems and found.energy < (row.meter_stop or 0) - row.meter_start:
@@ -145,17 +152,19 @@ def _add_up(
         reports.mended.add(key)
 
 
-def _flag_untold(row: Transaction) -> None:
-    flag(row, Problem.NO_START_METER)
-    flag(row, Problem.NO_END_METER)
-
-
 def _last_whole(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> datetime | None:
     """When the register of the whole connector was told last."""
     of_whole = [pk for pk, channel in series.items() if _is_whole(channel)]
     found = MeterSample.objects.filter(series__in=of_whole, at__range=(span.since - NEAR, span.until + AFTER)).order_by("-at")
     times = [*found.values_list("at", flat=True)[:1]] if of_whole else []
     return max([*times, *(at for channel, at, _value in pending if _is_whole(channel) and _within(span, at))], default=None)
+
+
+def _told_at_end(span: Span, series: dict[int, Channel], pending: Sequence[Value], *, moved: bool) -> bool:
+    """Whether the last register is as good as the one at the end. One of the start is only where the meter has `moved` since."""
+    later = {pk: channel for pk, channel in series.items() if channel.context != registers.BEGIN}
+    whole = _last_whole(span, later, [one for one in pending if one[0].context != registers.BEGIN])
+    return whole is not None and whole >= span.until - LATE and (moved or whole > span.since + NEAR)
 
 
 def _is_whole(channel: Channel) -> bool:

@@ -123,7 +123,7 @@ class Book:
             answers[entry] = self._one(entry)
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
         writing.transactions(self)
-        costs = self.of_transactions.costs()
+        costs = courses.costs(self.of_transactions)
         reserved.used(received, {entry: row.pk for row, entry in self.new}, self.changed)
         for entry in received:
             said = answers[entry]

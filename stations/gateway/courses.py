@@ -15,7 +15,7 @@ from stations import hooks
 from stations.gateway.entries import Known, OpenTransaction, Received, StationState
 from stations.models import Connector, Transaction
 from stations.ocpp import registers
-from stations.ocpp.events import STARTED, UPDATED, TransactionReport
+from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.plausible import at_the_end
 
 if TYPE_CHECKING:
@@ -133,6 +133,17 @@ def settle(row: Transaction, id_tag: str, verdict: hooks.Verdict) -> None:
     row.pass_key, row.token_key = verdict.pass_key, verdict.token_key
 
 
+def nothing_flowed(report: TransactionReport, row: Transaction, before: str) -> bool:
+    """Whether what ends here has given no energy by the states that were told, of which `before` is the last: the car was not to charge, or
+    nothing was reported between its start and its end."""
+    return before in NOT_YET and (row.verdict != "Accepted" or (bool(row.reported_start) and report.number <= 1))
+
+
+def only_end_told(report: TransactionReport) -> bool:
+    """Whether what stands in for the meter at the start is the one at the end, while something was reported between."""
+    return report.kind == ENDED and report.number > 1 and len(registers.readings(report.samples)) == 1
+
+
 def judged_again(known: Known) -> list[str]:
     """The problems of a transaction that had ended before its start was known."""
     assert known.ended_at is not None
@@ -188,3 +199,18 @@ def as_first_told(
             report = entry.event = report._replace(transaction_id=first_told[1])
         said.append((entry, report))
     return said
+
+
+def costs(reports: Reports) -> dict[Received, float]:
+    """What those that have ended cost, by their last report; nothing where nobody says so."""
+    if hooks.total_costs is None or not reports.ended:
+        return {}
+    closing = {values[0]: values for values in reports.book_of_all.closing}
+    last = {}
+    for key, (_report, entry, meter) in reports.ended.items():
+        row = reports.courses[key].row
+        if row is not None and row.pk in closing:
+            row.ended_at, row.meter_stop = closing[row.pk][1], meter
+            last[entry] = row
+    found = hooks.total_costs(list(last.values()))
+    return {entry: found[row.pk] for entry, row in last.items() if row.pk in found}

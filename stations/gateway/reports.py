@@ -30,6 +30,8 @@ from stations.gateway.courses import (
     flag,
     flag_overlapping,
     judged_again,
+    nothing_flowed,
+    only_end_told,
     open_of,
     settle,
 )
@@ -71,6 +73,7 @@ class Reports:
         self.mended: set[Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
         self.unmetered: set[Key] = set()  # ended without a register of the whole connector after the one at the start
+        self.untold: set[Key] = set()  # ended without telling the meter there, whatever was told before
         self.unended: set[Key] = set()  # ended after another had begun at their connector
         self.keys: dict[Key, int] = {}  # primary keys of rows to come
         self.uncarded: dict[int, hooks.Verdict] = {}
@@ -298,7 +301,7 @@ class Reports:
             return
         stands = self.ended[key][2] if key in self.ended else row.meter_stop
         if Problem.NO_END_METER in row.problems and Problem.ADDED_UP not in row.problems:
-            if course.last is not None and course.last - 1 not in course.missing:
+            if course.last is not None and course.last - 1 not in course.missing and over - report.at.at <= added_up.LATE:
                 row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
             if stands is None or meter > stands:
                 row.meter_stop = meter
@@ -417,7 +420,8 @@ class Reports:
                 self.mended.add((row.station_id, row.transaction_id))
         elif told is None and not seen and (value := registers.first(report.samples)) is not None:
             row.meter_start = value
-            if not row.reported_start or before not in NOT_YET or any(number < report.number for number in course.missing):
+            some_missing = any(number < report.number for number in course.missing)
+            if not row.reported_start or before not in NOT_YET or some_missing or only_end_told(report):
                 flag(row, Problem.NO_START_METER)
         elif told is None and old and Problem.NO_START_METER in row.problems and report.kind == UPDATED:
             # Values from before the first that came: they were missing. Where nothing can have flowed before, all is known.
@@ -484,12 +488,14 @@ class Reports:
         meter = registers.last(report.samples)
         told = any(context != registers.BEGIN for context, _wh in registers.readings(report.samples))
         if meter is None:
+            no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
             meter = row.meter_last
-            if meter is not None and report.number - 1 in course.missing:  # what is missing may tell more
+            if report.unread or (meter is not None and report.number - 1 in course.missing):  # what is missing may tell more
                 flag(row, Problem.NO_END_METER)
+            elif not (no_car or row.reviewed_at or row.closed_by_hand or nothing_flowed(report, row, before)):
+                self.untold.add(key)
         if meter is None:  # not one register has come
             meter = row.meter_start
-            no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
             if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
                 flag(row, Problem.NO_START_METER)
                 flag(row, Problem.NO_END_METER)
@@ -560,20 +566,6 @@ class Reports:
                 assert end is not None
                 self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
         bulk.update(Transaction, ("problems",), [(one.pk, judged_again(one)) for one in found if over[one.pk] not in self.ended])
-
-    def costs(self) -> dict[Received, float]:
-        """What those that have ended cost, by their last report; nothing where nobody says so."""
-        if hooks.total_costs is None or not self.ended:
-            return {}
-        closing = {values[0]: values for values in self.book_of_all.closing}
-        last = {}
-        for key, (_report, entry, meter) in self.ended.items():
-            row = self.courses[key].row
-            if row is not None and row.pk in closing:
-                row.ended_at, row.meter_stop = closing[row.pk][1], meter
-                last[entry] = row
-        found = hooks.total_costs(list(last.values()))
-        return {entry: found[row.pk] for entry, row in last.items() if row.pk in found}
 
     def write_everyday(self) -> None:
         """Nothing is read."""

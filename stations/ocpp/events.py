@@ -123,6 +123,7 @@ class TransactionReport(NamedTuple):
     reservation: int | None
     samples: list[Sample]
     signed: list[Signed]
+    unread: bool = False  # of an end: it told registers that cannot be read
 
 
 STARTED, UPDATED, ENDED = "Started", "Updated", "Ended"

@@ -14,8 +14,9 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from stations.ocpp import commands, device_model, mending, schemas, smart201
+from stations.ocpp import commands, device_model, mending, registers, schemas, smart201
 from stations.ocpp.events import (
+    ENDED,
     AskedCertificate,
     Boot,
     CardOffered,
@@ -101,6 +102,7 @@ class V201:
         assert checker is not None
         needed = schemas.required(self.VERSION, action)
         payload = {key: copy.deepcopy(value) for key, value in payload.items() if value is not None or key in needed}
+        registers_told = _registers_told(payload)
         for key in ("seqNo", "evseId", "connectorId", "requestId", "reservationId"):
             if key in payload and number(payload[key]) == whole(payload[key]):
                 payload[key] = whole(payload[key])
@@ -119,7 +121,7 @@ class V201:
         else:
             worst = schemas.first_error(self.VERSION, action, payload)
         if worst is None:
-            return payload | meant
+            return payload | meant | ({_REGISTERS_TOLD: registers_told} if action == "TransactionEvent" else {})
         raise refusal(action, worst)
 
     def _mend_words(self, checker: jsonschema_rs.Validator, action: str, payload: Payload) -> Payload:
@@ -145,9 +147,7 @@ class V201:
     def _good_values(self, entries: Any) -> list[Payload]:
         checker = schemas.validator(self.VERSION, "MeterValues")
         assert checker is not None
-        return good_values(
-            entries, _mend_sampled, lambda one: checker.is_valid({"evseId": 1, "meterValue": [{"timestamp": "", "sampledValue": [one]}]})
-        )
+        return good_values(entries, lambda one: _mend_sampled(checker, one), lambda one: checker.is_valid(_alone(one)))
 
     # -- what we answer, and what we are answered --------------------------------------------------------------------------------------
 
@@ -178,11 +178,58 @@ class V201:
 
 
 _SAMPLED = frozenset({"value", "context", "measurand", "phase", "location", "signedMeterValue", "unitOfMeasure", "customData"})
+# What stands beside a number, which is as true without it
+_BESIDE_VALUE = frozenset({"context", "location", "signedMeterValue", "customData"})
+_GRID_SIDE = frozenset({"grid", "upstream"})  # as some call the place where the station draws
 
 
-def _mend_sampled(sampled: Payload) -> Payload:
+def _alone(sampled: Payload) -> Payload:
+    """MeterValues with one sampled value."""
+    return {"evseId": 1, "meterValue": [{"timestamp": "", "sampledValue": [sampled]}]}
+
+
+def _mend_sampled(checker: jsonschema_rs.Validator, sampled: Payload) -> Payload:
+    """A number is worth more than what stands beside it. What says how much it is, and of what, is not left out: where that cannot be read
+    the number cannot either."""
     known = _SAMPLED & sampled.keys()
-    return {key: sampled[key] for key in known if sampled[key] not in (None, "")} | {"value": number(sampled.get("value"))}
+    sampled = {key: sampled[key] for key in known if sampled[key] not in (None, "")} | {"value": number(sampled.get("value"))}
+    if "unitOfMeasure" in sampled:
+        sampled["unitOfMeasure"] = _unit(sampled["unitOfMeasure"])
+    wrong = {str(path[4]) for error in mending.faults(checker, _alone(sampled)) if len(path := list(error.instance_path)) > 4}
+    if "location" in wrong and str(sampled["location"]).casefold() in _GRID_SIDE:
+        wrong.discard("location")
+        sampled["location"] = "Inlet"
+    if "phase" in wrong and all(phase in str(sampled["phase"]) for phase in ("L1", "L2", "L3")):
+        del sampled["phase"]  # of all of them: the whole
+    return {key: value for key, value in sampled.items() if key not in wrong & _BESIDE_VALUE}
+
+
+def _unit(told: Any) -> Any:
+    """UnitOfMeasureType, which may stand there as its name only."""
+    if isinstance(told, str):
+        told = {"unit": told}
+    if not isinstance(told, dict):
+        return told
+    found = {key: told[key] for key in ("unit", "multiplier") if told.get(key) not in (None, "")}
+    if isinstance(name := found.get("unit"), str):
+        found["unit"] = name.strip()[:20]
+    if "multiplier" in found and number(found["multiplier"]) == whole(found["multiplier"]):
+        found["multiplier"] = whole(found["multiplier"])
+    return found
+
+
+_REGISTERS_TOLD = "registersTold"  # in a TransactionEvent that was mended: how many there were before; no station can send it
+
+
+def _registers_told(payload: Payload) -> int:
+    """How many registers of energy there are in its meter values, however malformed."""
+    entries = payload.get("meterValue") or ()
+    told = 0
+    for entry in entries if isinstance(entries, list | tuple) else [entries]:
+        samples = (entry.get("sampledValue") or ()) if isinstance(entry, dict) else "?"
+        for one in samples if isinstance(samples, list | tuple) else [samples]:
+            told += not isinstance(one, dict) or one.get("measurand") in (None, "", registers.REGISTER)
+    return told
 
 
 def _mend_transaction(checker: jsonschema_rs.Validator, payload: Payload) -> None:
@@ -281,11 +328,16 @@ def _boot(p: Payload) -> Event:
 
 def _transaction(p: Payload) -> Event:
     info, evse, card = p["transactionInfo"], p.get("evse"), p.get("idToken") or {}
+    samples, signed = _meter(p.get("meterValue") or [])
+    unread = False
+    if p["eventType"] == ENDED:
+        told = p[_REGISTERS_TOLD] if _REGISTERS_TOLD in p else _registers_told(p)
+        unread = told > sum(registers.register_wh(channel._replace(phase=""), wh) is not None for _at, channel, wh in samples)
     return TransactionReport(
         p["eventType"], clean(info["transactionId"], 36), p["seqNo"], reported(p["timestamp"]), p["triggerReason"], bool(p.get("offline")),
         connector_number(evse["id"], evse.get("connectorId")) if evse else None, clean(card.get("idToken", ""), 36), card.get("type", ""),
         info.get("chargingState", ""), info.get("stoppedReason", ""), info.get("remoteStartId"), p.get("reservationId"),
-        *_meter(p.get("meterValue") or []),
+        samples, signed, unread,
     )  # fmt: skip
 
 

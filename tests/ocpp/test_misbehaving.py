@@ -249,7 +249,7 @@ def test_what_was_missing_mends_both_ends(wire201: Wire) -> None:
     assert (one().meter_start, one().problems) == (4000, ["no_start_meter"])
     tell(wire201, "Ended", 4, at=now(minutes=-1))
     assert one().problems == ["no_end_meter", "no_start_meter"]
-    tell(wire201, "Updated", 3, value(6000), at=now(minutes=-5), offline=True)
+    tell(wire201, "Updated", 3, value(6000), at=now(seconds=-90), offline=True)
     assert one().problems == ["no_start_meter"]
     first = {"state": "Charging", "triggerReason": "ChargingStateChanged", "offline": True}
     tell(wire201, "Updated", 1, value(1000), at=now(minutes=-8), **first)

@@ -193,6 +193,61 @@ def test_energy_told_per_phase_or_per_interval_is_added_up(wire: Wire) -> None:
     assert (one("T-2").energy_wh, one("T-2").problems) == (2500, ["added_up"])
 
 
+SIGNED = {"signedMeterData": "A" * 2501, "signingMethod": "", "encodingMethod": "", "publicKey": ""}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"signedMeterValue": SIGNED}, {"signedMeterValue": SIGNED | {"signedMeterData": None}}, {"signedMeterValue": "AAAA"},
+        {"context": "Transaction.Stop"}, {"location": "Grid"}, {"location": "Upstream"}, {"phase": "L1-L2-L3"}, {"customData": {"a": 1}},
+        {"value": 2, "unitOfMeasure": "kWh"}, {"value": 2, "unitOfMeasure": {"multiplier": "3"}},
+        {"value": 2, "unitOfMeasure": {"unit": "kWh" + " " * 20, "multiplier": None}},
+    ],
+)  # fmt: skip
+def test_a_number_is_kept_whatever_stands_beside_it(beside: dict[str, Any], wire: Wire) -> None:
+    tell(wire, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, state="Charging", at=now(hours=-1))
+    tell(wire, "Ended", 1, value(2000, **{"context": "Transaction.End"} | beside))
+    assert (one().energy_wh, one().problems) == (1000, [])
+    assert noticed() == {("mended", "TransactionEvent"): 1}
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "problems"),
+    [
+        ((), "Charging", ["no_end_meter"]),
+        ((), "", ["no_end_meter"]),
+        ((), "EVConnected", []),  # nothing was told of it but that a car came and went
+        ((value(11_000, measurand="Power.Active.Import"),), "Charging", ["no_end_meter"]),
+        ((value(1e300),), "EVConnected", ["no_end_meter"]),
+        ((value(2000, unitOfMeasure={"multiplier": "many"}),), "EVConnected", ["no_end_meter"]),
+        ((value(2000, phase="L9"),), "EVConnected", ["no_end_meter"]),
+    ],
+)
+def test_an_end_without_a_meter_waits_for_people(end: tuple[Any, ...], state: str, problems: list[str], wire: Wire) -> None:
+    tell(wire, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, state=state, at=now(hours=-1))
+    tell(wire, "Ended", 1, *end)
+    assert (one().energy_wh, one().problems) == (0, problems)
+    assert Transaction.objects.to_review().exists() == bool(problems)
+
+
+@pytest.mark.parametrize(("seconds", "problems"), [(1800, ["no_end_meter"]), (20, [])])
+def test_a_value_from_just_before_the_end_is_as_good(seconds: int, problems: list[str], wire: Wire) -> None:
+    at = now(seconds=-seconds)
+    tell(wire, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, state="Charging", at=now(hours=-1))
+    tell(wire, "Updated", 1, value(5000, at=at), at=at)
+    tell(wire, "Ended", 2)
+    assert (one().energy_wh, one().problems) == (4000, problems)
+
+
+def test_a_meter_told_at_the_end_alone_is_not_the_one_at_the_start(wire: Wire) -> None:
+    tell(wire, "Started", 0, evse=EVSE, idToken=TOKEN, state="EVConnected", at=now(hours=-1))
+    for number, state in ((1, "Charging"), (2, "EVConnected")):
+        tell(wire, "Updated", number, state=state, at=now(minutes=-30))
+    tell(wire, "Ended", 3, value(9000, "Transaction.End"))
+    assert (one().energy_wh, one().problems) == (0, ["no_start_meter"])
+
+
 INTERVAL = "Energy.Active.Import.Interval"
 ONE_TO_FIVE = (1, 2, 3, 4, 5)
 
