@@ -239,7 +239,7 @@ def _keep_configuration(command: Command, wanted: ReadConfiguration, outcome: st
         value = "" if item.get("value") is None else reading.clean(item["value"], 500)
         row.value = masking.MASK if masking.is_secret(key) and value else masking.without_url_passwords(value)
         # Reading puts nothing in force
-        row.readonly, row.reboot_required = bool(item.get("readonly")), row.waits_for_reset(booted_at)
+        row.readonly, row.reboot_required = reading.yes(item.get("readonly")), row.waits_for_reset(booted_at)
         row.updated_at, row.only_set = at, False
         rows[key] = row
     asked = wanted.keys

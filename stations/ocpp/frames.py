@@ -73,7 +73,7 @@ def parse(text: str) -> Call | CallResult | CallError:
         frame[said:] = orjson.loads(_NUL.sub(r"\1", text))[said:]
     if kind == 2:
         if not isinstance(message_id, str) or not 1 <= len(message_id) <= 64:
-            raise OcppError(NO_CALL, "The message id must be a string of at most 36 characters.")
+            raise OcppError(NO_CALL, "The message id must be a string of at most 64 characters.")
         action = frame[2] if len(frame) > 2 else None
         if not isinstance(action, str):
             raise OcppError(NO_CALL, "The action must be a string.", message_id)

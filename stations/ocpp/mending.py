@@ -53,11 +53,27 @@ def holder(payload: Payload, path: list[Any]) -> Any:
     return found
 
 
+def write_texts(checker: jsonschema_rs.Validator, payload: Payload) -> None:
+    """Numbers where texts belong, at any depth; what is neither is left out there."""
+    for error in faults(checker, payload):
+        if error.kind.name == "type" and error.kind.as_dict()["types"] == ["string"]:
+            path = list(error.instance_path)
+            where, value = holder(payload, path), error.instance
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                where[path[-1]] = str(value)
+            elif isinstance(where, dict):
+                where.pop(path[-1], None)
+
+
 def boot(version: str, payload: Payload) -> None:
-    """BootNotification of 2.0.1: why it starts may be anything."""
+    """BootNotification of 2.0.1: why it starts may be anything, and who made the station may be missing."""
     known = schemas.choices(version, "BootNotification", "reason")
     word = payload.get("reason")
     payload["reason"] = (spelled_as(word, known) if isinstance(word, str) else "") or "Unknown"
+    told = payload.get("chargingStation")
+    payload["chargingStation"] = {"vendorName": "", "model": ""} | (told if isinstance(told, dict) else {})
+    if not isinstance(payload["chargingStation"].get("modem", {}), dict):
+        del payload["chargingStation"]["modem"]
 
 
 def token(checker: jsonschema_rs.Validator, payload: Payload) -> None:

@@ -20,6 +20,7 @@ MOST_DATA = 4000  # characters kept of what vendors tell each other
 LARGEST = 1e15  # a number beyond is no measurement
 UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "Temperature": "Celsius", "SoC": "Percent"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNIX = re.compile(r"(\d{10}|\d{13})(?:\.\d*)?\Z", re.ASCII)
 _channels: dict[tuple[Any, ...], Channel] = {}
 
 
@@ -60,6 +61,11 @@ def write_whole(payload: Payload) -> None:
 _NOT_COUNTS = frozenset({"customData", "data", "meterValue"})
 
 
+def yes(value: Any) -> bool:
+    """A truth value, which may be told as its word."""
+    return value.strip().casefold() in {"true", "1"} if isinstance(value, str) else bool(value)
+
+
 def clean(text: Any, longest: int) -> str:
     """Text of a station as we keep it: no control characters, not longer than `longest`."""
     return _CONTROL.sub("", str(text)).strip()[:longest]
@@ -79,10 +85,19 @@ def energy(unit: str, value: float) -> tuple[str, float]:
     return {"wh": "Wh", "kwh": "kWh"}.get(folded, unit), value
 
 
+def told_time(value: Any) -> str:
+    """A time as `reported` reads it, of whatever stands where one belongs: a number as text, nothing of what is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
 def reported(text: str) -> Reported:
-    """An ISO 8601 time; without a zone it is taken as UTC and marked as inexact."""
+    """An ISO 8601 time; without a zone it is taken as UTC and marked as inexact. Seconds or milliseconds since 1970 are as good."""
     text = clean(text, 100)
     try:
+        if text[4:5].isdigit() and (unix := _UNIX.match(text)):
+            return Reported(text[:40], datetime.fromtimestamp(float(text) / (1000 if len(unix[1]) == 13 else 1), UTC), True)
         at = datetime.fromisoformat(text)
         if at.tzinfo is None:
             return Reported(text[:40], at.replace(tzinfo=UTC), False)
@@ -156,8 +171,7 @@ def good_values(entries: Any, mended: Callable[[Payload], Payload], fits: Callab
             continue
         told = samples if isinstance(samples, list) else [samples]
         if good := [one for one in (mended(sampled) for sampled in told if isinstance(sampled, dict)) if fits(one)]:
-            timestamp = entry.get("timestamp")
-            kept.append({"timestamp": timestamp if isinstance(timestamp, str) else "", "sampledValue": good})
+            kept.append({"timestamp": told_time(entry.get("timestamp")), "sampledValue": good})
     return kept
 
 

@@ -48,6 +48,7 @@ from stations.ocpp.reading import (
     register,
     reported,
     spelled_as,
+    told_time,
     vendor_data,
     whole,
 )
@@ -91,6 +92,8 @@ def _mend(action: str, payload: Payload) -> Payload:
     """The payload with what real stations get wrong put right; OcppError for what cannot be."""
     needed = schemas.required(VERSION, action)
     payload = {key: copy.deepcopy(value) for key, value in payload.items() if value is not None or key in needed}
+    if "timestamp" in needed or "timestamp" in payload:
+        payload["timestamp"] = told_time(payload.get("timestamp"))
     for key in ("meterStart", "meterStop"):
         if key in payload:
             payload[key] = whole(payload[key])
@@ -113,7 +116,10 @@ def _mend(action: str, payload: Payload) -> Payload:
     checker = schemas.validator(VERSION, action)
     assert checker is not None
     drop_unknown(checker, payload)
-    if action == "BootNotification":
+    if action in ("BootNotification", "SecurityEventNotification"):
+        mending.write_texts(checker, payload)
+        if action == "BootNotification":
+            payload.update({name: payload.get(name, "") for name in needed})
         mending.clip(checker, payload)
     if action == "MeterValues" and payload.get("meterValue") == [{"timestamp": "", "sampledValue": []}]:
         payload["meterValue"] = []
@@ -164,8 +170,6 @@ def _mend_status(payload: Payload) -> None:
             payload[name] = str(value)[:longest]
         else:
             payload.pop(name, None)
-    if not isinstance(payload.get("timestamp", ""), str):
-        payload.pop("timestamp")
 
 
 def _good_values(entries: Any) -> list[Payload]:

@@ -53,6 +53,7 @@ from stations.ocpp.reading import (
     number,
     refusal,
     reported,
+    told_time,
     vendor_data,
     whole,
     write_whole,
@@ -70,6 +71,7 @@ COMMANDS = frozenset({
     "TriggerMessage", "UnlockConnector", "UnpublishFirmware", "UpdateFirmware",
 })  # fmt: skip
 NOT_NUMBERED = -1  # as seqNo, where a report of a transaction has none
+UNTOLD = "-"  # as the time of a report that has none
 # As OCPP-J 2.0.1 §4.3 spells what OCPP-J 1.6 spells otherwise
 _CODES = {"FormationViolation": "FormatViolation", "OccurenceConstraintViolation": "OccurrenceConstraintViolation"}
 
@@ -103,6 +105,8 @@ class V201:
         needed = schemas.required(self.VERSION, action)
         payload = {key: copy.deepcopy(value) for key, value in payload.items() if value is not None or key in needed}
         registers_told = _registers_told(payload)
+        if "timestamp" in needed or "timestamp" in payload:
+            payload["timestamp"] = told_time(payload.get("timestamp"))
         for key in ("seqNo", "evseId", "connectorId", "requestId", "reservationId"):
             if key in payload and number(payload[key]) == whole(payload[key]):
                 payload[key] = whole(payload[key])
@@ -134,12 +138,14 @@ class V201:
             payload.setdefault("seqNo", NOT_NUMBERED)
             _mend_transaction(checker, payload)
         elif action == "BootNotification":
+            mending.write_texts(checker, payload)
             mending.boot(self.VERSION, payload)
             mending.clip(checker, payload)
         elif action in mending.LISTS:
             mending.entries(checker, action, payload)
         elif action in ("StatusNotification", "SecurityEventNotification"):
-            payload.setdefault("timestamp", "")
+            if action == "SecurityEventNotification":
+                mending.write_texts(checker, payload)
             mending.clip(checker, payload)
             meant = {"connectorStatus": finer} if (finer := mending.status(payload)) else {}
         return meant
@@ -329,12 +335,13 @@ def _boot(p: Payload) -> Event:
 def _transaction(p: Payload) -> Event:
     info, evse, card = p["transactionInfo"], p.get("evse"), p.get("idToken") or {}
     samples, signed = _meter(p.get("meterValue") or [])
+    at = reported(p["timestamp"] or UNTOLD)
     unread = False
     if p["eventType"] == ENDED:
         told = p[_REGISTERS_TOLD] if _REGISTERS_TOLD in p else _registers_told(p)
         unread = told > sum(registers.register_wh(channel._replace(phase=""), wh) is not None for _at, channel, wh in samples)
     return TransactionReport(
-        p["eventType"], clean(info["transactionId"], 36), p["seqNo"], reported(p["timestamp"]), p["triggerReason"], bool(p.get("offline")),
+        p["eventType"], clean(info["transactionId"], 36), p["seqNo"], at, p["triggerReason"], bool(p.get("offline")),
         connector_number(evse["id"], evse.get("connectorId")) if evse else None, clean(card.get("idToken", ""), 36), card.get("type", ""),
         info.get("chargingState", ""), info.get("stoppedReason", ""), info.get("remoteStartId"), p.get("reservationId"),
         samples, signed, unread,

@@ -28,7 +28,7 @@ BOOT = {"chargePointVendor": "Alfen BV", "chargePointModel": "NG910"}
         ("Reboot", {}, "NotImplemented"),
         ("heartbeat", {}, "NotImplemented"),
         ("Reset", {"type": "Soft"}, "NotSupported"),
-        ("BootNotification", {"chargePointVendor": "x"}, "OccurenceConstraintViolation"),
+        ("SecurityEventNotification", {"timestamp": "x"}, "OccurenceConstraintViolation"),
         ("BootNotification", [], "FormationViolation"),
         ("StatusNotification", {"connectorId": 1, "status": "Sleeping", "errorCode": "NoError"}, "PropertyConstraintViolation"),
         ("StatusNotification", {"connectorId": "one", "status": "Available", "errorCode": "NoError"}, "TypeConstraintViolation"),

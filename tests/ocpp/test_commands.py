@@ -237,11 +237,12 @@ def test_what_an_answer_changes_in_our_picture(online: Wire, tree: Tree) -> None
         until(lambda: state(command) == "accepted")
 
     keys = [
-        {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
+        {"key": "HeartbeatInterval", "readonly": "false", "value": "300"},
         {"key": "AuthorizationKey", "readonly": False, "value": "secret-secret-secret"},
     ]
     done("GetConfiguration", {}, {"configurationKey": keys})
     assert dict(ConfigurationKey.objects.values_list("key", "value")) == {"HeartbeatInterval": "300", "AuthorizationKey": "****"}
+    assert not ConfigurationKey.objects.filter(readonly=True).exists()
     assert not Frame.objects.filter(answer__contains="secret-secret").exists()
     done("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"}, {"status": "Accepted"})
     assert ConfigurationKey.objects.get(key="HeartbeatInterval").value == "60"

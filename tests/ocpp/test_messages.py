@@ -220,6 +220,8 @@ def test_vendor_data_and_progress_reports(wire: Wire) -> None:
 def test_security_events(wire: Wire) -> None:
     assert wire.call("SecurityEventNotification", {"type": "InvalidMessages", "timestamp": now(), "techInfo": "x"}) == {}
     assert SecurityEvent.objects.get().type == "InvalidMessages"
+    assert wire.call("SecurityEventNotification", {"type": "T" * 99, "timestamp": None, "techInfo": 7}) == {}
+    assert SecurityEvent.objects.filter(type="T" * 50, info="7").exists()
 
 
 def test_a_status_may_come_before_the_boot_and_without_any(wire: Wire) -> None:

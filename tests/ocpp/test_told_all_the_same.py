@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations.actions import ask
 from stations.command_words import title_of
 from stations.gateway import added_up
-from stations.models import Command, Connector, DeviceEvent, Station, Transaction
+from stations.models import Command, Connector, DeviceEvent, Station, Transaction, UnmatchedMessage
 from stations.ocpp import masking, schemas, versions
 from stations.ocpp.frames import OcppError
 from stations.ocpp.intents import Start
@@ -25,7 +25,7 @@ from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_manners import noticed
 from tests.ocpp.test_messages import now as now16
 from tests.ocpp.test_messages import start, stop
-from tests.ocpp.test_transactions201 import EVSE, TOKEN, now, one, tell, value
+from tests.ocpp.test_transactions201 import EVSE, TOKEN, now, one, payload, tell, value
 
 pytestmark = pytest.mark.engines
 STRANGER = {"idToken": "DEADBEEF", "type": "ISO14443"}
@@ -79,6 +79,43 @@ def test_an_impossible_time_is_told_whatever_message_it_stands_in(year: str, gat
     tell(wire, "Updated", 1)
     wire.call("Heartbeat", {})
     assert abs(Station.objects.get(identity="LUM-0001").clock_offset or 0) < 60
+
+
+def test_no_charge_is_refused_for_its_time(gateway: Gateway) -> None:
+    wire, begun = gateway.connect(), timezone.now().replace(microsecond=0)
+    seconds = int(begun.timestamp())
+    times: tuple[tuple[dict[str, Any], bool], ...] = (
+        ({}, False), ({"timestamp": None}, False), ({"timestamp": 0}, False), ({"timestamp": seconds}, True),
+        ({"timestamp": seconds * 1000}, True), ({"timestamp": f"{seconds}"}, True),
+    )  # fmt: skip
+    for number, (at, known) in enumerate(times):
+        begin = {"connectorId": 1, "idTag": TOKEN["idToken"], "meterStart": number * 1000} | at
+        pk = wire.call("StartTransaction", begin)["transactionId"]
+        assert wire.call("StartTransaction", begin)["transactionId"] == pk
+        for _twice in range(2):
+            wire.call("StopTransaction", {"transactionId": pk, "meterStop": number * 1000 + 500} | at)
+        row = one(str(pk))
+        assert (row.energy_wh, row.started_at == begun, row.ended_at == begun, row.problems) == (
+            500,
+            known,
+            known,
+            [] if known else ["clock"],
+        )
+    wire.close()
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    for number, (at, known) in enumerate(times):
+        for kind, wh in (("Started", 1000), ("Started", 1000), ("Ended", 1500), ("Ended", 1500), ("Started", 1000)):
+            said = payload(kind, int(kind == "Ended"), value(wh), tx=f"T-{number}", evse=EVSE, idToken=TOKEN)
+            del said["timestamp"]
+            assert wire.call("TransactionEvent", said | at)["idTokenInfo"]["status"] == "Accepted"
+        row = one(f"T-{number}")
+        assert (row.energy_wh, row.started_at == begun, row.ended_at == begun, row.problems) == (
+            500,
+            known,
+            known,
+            [] if known else ["clock"],
+        )
+    assert not UnmatchedMessage.objects.exists()
 
 
 def test_a_falling_meter_is_told_of_the_station(gateway: Gateway) -> None:
@@ -153,10 +190,15 @@ def test_a_station_may_start_whatever_it_says_of_why_and_who_made_it(more: dict[
     told = {"vendorName": "V" * 60, "model": "M" * 30, "firmwareVersion": "f" * 60}
     assert wire.call("BootNotification", {"chargingStation": told} | more)["status"] == "Accepted"
     assert Station.objects.get(identity="LUM-0001").vendor == "V" * 50
+    told = {"vendorName": None, "model": 7, "modem": {"iccid": 12345, "imsi": None}}
+    assert wire.call("BootNotification", {"chargingStation": told} | more)["status"] == "Accepted"
+    assert Station.objects.filter(identity="LUM-0001", vendor="", model="7", iccid="12345").exists()
     wire = gateway.connect()
     assert wire.call("BootNotification", {"chargePointVendor": "W" * 40, "chargePointModel": "M"})["status"] == "Accepted"
     assert Station.objects.get(identity="LUM-0001").vendor == "W" * 20
-    assert noticed()["mended", "BootNotification"] == 2
+    assert wire.call("BootNotification", {"chargePointModel": None, "iccid": 12345})["status"] == "Accepted"
+    assert Station.objects.filter(identity="LUM-0001", vendor="", model="", iccid="12345").exists()
+    assert noticed()["mended", "BootNotification"] == 4
 
 
 def test_a_status_in_the_words_of_the_other_version(wire: Wire, gateway: Gateway) -> None:
