@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -157,8 +158,9 @@ class ProfileForm(forms.Form):
     )  # fmt: skip
     starts_at = WallField(label=lazy("From"), required=False)
     hours = forms.DecimalField(
-        label=lazy("For how many hours"), required=False, min_value=0, max_value=168, max_digits=6, decimal_places=2,
+        label=lazy("For how many hours"), required=False, min_value=Decimal("0.01"), max_value=168, max_digits=6, decimal_places=2,
         help_text=lazy("Empty: without an end, or for a repeated one the whole day or week."),
+        error_messages={"min_value": lazy("Enter more than 0 hours. For a limit without an end leave it empty.")},
     )  # fmt: skip
     valid_until = WallField(label=lazy("Valid until"), required=False, help_text=lazy("Empty: until it is cleared."))
     level = forms.IntegerField(
@@ -170,13 +172,13 @@ class ProfileForm(forms.Form):
     )  # fmt: skip
 
     def __init__(
-        self, data: Any, *, station: Station, connectors: list[Connector], running: dict[int, Transaction], now: datetime,
+        self, data: Any, *, station: Station, places: list[tuple[int, str]], running: dict[int, Transaction], now: datetime,
         shared: bool = False,
     ) -> None:  # fmt: skip
+        """`places` can be limited by themselves, by number, and `running` is what runs there."""
         super().__init__(data)
         self.station, self.running, self.now = station, running, now
-        choices = [(0, _("The whole station")), *((one.number, _("Connector %s") % one.shown) for one in connectors)]
-        self.fields["connector"].choices = choices  # type: ignore[attr-defined]
+        self.fields["connector"].choices = [(0, _("The whole station")), *places]  # type: ignore[attr-defined]
         if shared:
             purpose: Any = self.fields["purpose"]
             reason = _(
@@ -190,7 +192,9 @@ class ProfileForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         place, purpose = values.get("connector"), values.get("purpose")
-        if place is not None and purpose == profiles.TRANSACTION and place not in self.running:
+        if place == 0 and purpose == profiles.TRANSACTION:
+            self.add_error("connector", _("A running charge is limited where it runs. Choose that place, or every charge instead."))
+        elif place is not None and purpose == profiles.TRANSACTION and place not in self.running:
             self.add_error("connector", _("Nothing charges there now, so there is no charge to limit. Choose every charge instead."))
         if purpose == profiles.STATION and place:
             self.add_error("connector", _("A limit of the station is one of the whole station: choose it here."))
@@ -202,10 +206,20 @@ class ProfileForm(forms.Form):
             self.add_error("starts_at", _("It begins with each charge and has no time of its own. Empty this, or choose another “When”."))
         if values.get("kind") == profiles.DAILY and (values.get("hours") or 0) > 24:
             self.add_error("hours", _("A day has 24 hours. Enter fewer, or choose every week."))
-        until = values.get("valid_until")
-        if until and at_location(until, self.station.location.zone) <= self.now:
-            self.add_error("valid_until", _("That is over already."))
+        self._clean_end(values)
         return values
+
+    def _clean_end(self, values: dict[str, Any]) -> None:
+        """A limit that never holds would only take the place of one that does."""
+        zone, kind = self.station.location.zone, values.get("kind")
+        starts, until = (at_location(at, zone) if at else None for at in (values.get("starts_at"), values.get("valid_until")))
+        if until and until <= self.now:
+            self.add_error("valid_until", _("That is over already."))
+        elif until and starts and kind != profiles.RELATIVE and until <= starts:
+            self.add_error("valid_until", _("It begins only then, or later. Enter a later time, or an earlier one in “From”."))
+        hours_ = values.get("hours")
+        if starts and hours_ and kind == profiles.ABSOLUTE and starts + timedelta(hours=float(hours_)) <= self.now:
+            self.add_error("starts_at", _("With these hours it is over already. Enter a later time, or more hours."))
 
     def profile(self, key: int) -> Profile:
         values, zone = self.cleaned_data, self.station.location.zone

@@ -117,6 +117,13 @@ def _of_connector(number: int | None) -> str:
     return _("connector %s") % numbering.shown(number) if number else _("the station")
 
 
+def _of_point(command: Command) -> str:
+    """What charging profiles are about: of 2.0.1 on not a connector, but a charging point with all of its connectors."""
+    if command.connector_number and speaker(command.version) is not speaker("1.6"):
+        return _("charging point (EVSE) %d") % numbering.evse_of(command.connector_number)
+    return _of_connector(command.connector_number)
+
+
 def command_title(command: Command, viewer: Viewer) -> str:
     """What was asked, as a person says it: "Unlock connector 2". `station` must be selected along; what the configuration is set to says
     only who may read it."""
@@ -198,6 +205,7 @@ def title_of(command: Command, *, values: bool) -> str:
         case TellVendor():
             return _("Tell it what its vendor has agreed on: %s") % f"{wanted.vendor_id} {wanted.message_id}".strip()
         case SetProfile():
+            where = _of_point(command)
             first = wanted.profile.steps[0].limit if wanted.profile.steps else 0
             said = {"where": where, "limit": f"{first:g} {wanted.profile.unit}"}
             if wanted.profile.purpose == profiles.DEFAULT:
@@ -206,7 +214,7 @@ def title_of(command: Command, *, values: bool) -> str:
         case ClearProfile():
             return _("Clear charging profiles") if wanted.id is None else _("Clear the charging profile %d") % wanted.id
         case GetSchedule():
-            return _("Ask for the charging schedule of %s") % where
+            return _("Ask for the charging schedule of %s") % _of_point(command)
         case GetProfiles():
             return _("Ask for its charging profiles")
     return _certificate_title(wanted) or str(TITLES.get(command.action, command.action))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
@@ -26,17 +28,16 @@ from stations.ocpp.profiles import Schedule
 from stations.ocpp.versions import speaker
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.fleet import trail
+from stations.pages.schedule_chart import Chart, after, drawn, highest, limit_text
 from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
 from tenancy.pages.shared import user_of
 from tenancy.rights import MANAGE_STATIONS, READ, get_for, may
 from ui.forms import confirm_page, form_page
-from ui.templatetags.ui import kw
 
 DURATION = 6 * 3600  # seconds that a schedule is asked for
 LOOKED_AT = 60  # commands among which the latest schedule of each connector is
 MANUAL_ID = 770_000  # of profiles made by hand; the connector's number follows, then what it is for
-WIDTH, HEIGHT = 600, 90  # of the drawing
 ACTIONS = ("GetCompositeSchedule", "SetChargingProfile", "ClearChargingProfile", "GetChargingProfiles")
 
 PURPOSES: dict[str, Any] = {
@@ -53,34 +54,19 @@ SOURCES: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Bar(NamedTuple):
-    """A step of a composed schedule, drawn: in units of the drawing."""
-
-    x: str
-    width: str
-    y: str
-    height: str
-    since: datetime | None
-    limit: str
-
-
 class Composed(NamedTuple):
     """What a charging point (2.0.1: an EVSE with all its connectors) answered."""
 
     connectors: list[Connector]
     row: CommandRow | None
     schedule: Schedule | None
-    bars: list[Bar]
     waits: bool
     outdated: bool  # limits were changed after the answer
+    chart: Chart | None = None
 
     @property
     def title(self) -> str:
-        shown = ", ".join(one.shown for one in self.connectors)
-        if len(self.connectors) == 1:
-            return _("Connector %s") % shown
-        number = numbering.evse_of(self.connectors[0].number)
-        return _("Charging point %(number)d (connectors %(connectors)s)") % {"number": number, "connectors": shown}
+        return capfirst(_point(self.connectors))
 
     @property
     def phases(self) -> str:
@@ -88,6 +74,29 @@ class Composed(NamedTuple):
             return ""
         found = {step.phases for step in self.schedule.steps} if self.schedule else set()
         return ", ".join(str(one) for one in sorted(one for one in found if one))
+
+
+def _points(connectors: Iterable[Connector]) -> dict[int, list[Connector]]:
+    """The connectors of each charging point by its number: a profile is one of all of them. In 1.6 each has one."""
+    points: dict[int, list[Connector]] = {}
+    for connector in connectors:
+        points.setdefault(numbering.evse_of(connector.number), []).append(connector)
+    return points
+
+
+def _point(connectors: list[Connector]) -> str:
+    shown = ", ".join(one.shown for one in connectors)
+    if len(connectors) == 1:
+        return _("connector %s") % shown
+    number = numbering.evse_of(connectors[0].number)
+    return _("charging point %(number)d (connectors %(connectors)s)") % {"number": number, "connectors": shown}
+
+
+def _place(number: int, points: dict[int, list[Connector]]) -> str:
+    if not number:
+        return _("the station")
+    there = points.get(numbering.evse_of(number))
+    return _point(there) if there else _("connector %s") % numbering.shown(number)
 
 
 class Shown(NamedTuple):
@@ -101,6 +110,7 @@ class Shown(NamedTuple):
     source: Any
     kept: bool  # the portal sets it again and again
     stronger: bool  # it counts in place of the portal's
+    over: bool
 
 
 def station_of(request: HttpRequest, pk: int, right: str = READ) -> Station:
@@ -125,11 +135,16 @@ def station_profiles(request: HttpRequest, pk: int) -> HttpResponse:
     shared = own.shares(station)
     level = picture.highest_level(picture.told_of([station.pk]).get(station.pk, {}), rows, getattr(station, "capacity", None))
     known = level if shared else None
-    found = [_shown(row, known) for row in rows if row.purpose != profiles.TRANSACTION or row.reported or row.transaction_id in running]
+    points = _points(situation.connectors)
+    found = [
+        _shown(row, known, points, situation.now)
+        for row in rows
+        if row.purpose != profiles.TRANSACTION or row.reported or row.transaction_id in running
+    ]
     limits = ExternalLimit.objects.visible_to(user).filter(station=station)
     latest = Command.objects.visible_to(user).filter(station=station, action__in=ACTIONS).exclude(origin=own.ORIGIN)
     context = {
-        "composed": composed, "profiles": found, "limits": [_limit(row) for row in limits],
+        "composed": composed, "profiles": found, "limits": [_limit(row, points) for row in limits],
         "may_change": may(user, MANAGE_STATIONS, station), "refusal": refusal_of(situation, SetProfile),
         "lists": situation.speaker is not speaker("1.6"), "shared": shared,
         "asked": command_rows(latest.select_related("requested_by").order_by("-created_at", "-pk")[:5], situation),
@@ -154,13 +169,9 @@ def _composed(request: HttpRequest, situation: Situation) -> list[Composed]:
             waiting.add(number)
         elif number not in latest:
             latest[number] = row
-    points: dict[int, list[Connector]] = {}
-    for connector in situation.connectors:
-        connector.station = station  # so that nobody asks for it again
-        points.setdefault(numbering.evse_of(connector.number), []).append(connector)
     changed = _changed(request, station, min((row.command.answered_at for row in latest.values() if row.command.answered_at), default=None))
     found = []
-    for evse, connectors in points.items():
+    for evse, connectors in _points(situation.connectors).items():
         numbers = {evse, *(connector.number for connector in connectors)}
         one = max((latest[number] for number in numbers & set(latest)), key=lambda row: row.command.pk, default=None)
         schedule = None
@@ -168,8 +179,12 @@ def _composed(request: HttpRequest, situation: Situation) -> list[Composed]:
             schedule = speaker(one.command.version).schedule(one.command.answer)
         answered = one.command.answered_at if one else None
         outdated = answered is not None and any(changed[at] > answered for at in (0, evse) if at in changed)
-        found.append(Composed(connectors, one, schedule, _bars(schedule), bool(numbers & waiting), outdated))
-    return found
+        found.append(Composed(connectors, one, schedule, bool(numbers & waiting), outdated))
+    most, zone = highest(one.schedule for one in found), station.location.zone
+    return [
+        one._replace(chart=drawn(one.schedule, most[one.schedule.unit], DURATION, zone, situation.now)) if one.schedule else one
+        for one in found
+    ]
 
 
 def _changed(request: HttpRequest, station: Station, since: datetime | None) -> dict[int, datetime]:
@@ -192,57 +207,43 @@ def _changed(request: HttpRequest, station: Station, since: datetime | None) -> 
     return found
 
 
-def _limit_text(limit: float, unit: str) -> str:
-    return kw(limit) if unit == profiles.WATTS else f"{limit:g} {_('A per phase')}"
-
-
-def _bars(schedule: Schedule | None) -> list[Bar]:
-    if schedule is None:
-        return []
-    end = schedule.duration or max(schedule.steps[-1].start + 3600, DURATION)
-    highest = max((step.limit for step in schedule.steps), default=0) or 1
-    bars = []
-    for index, step in enumerate(schedule.steps[:100]):
-        until = schedule.steps[index + 1].start if index + 1 < len(schedule.steps) else end
-        if step.start >= end:
-            break
-        x, width = WIDTH * step.start / end, WIDTH * (min(until, end) - step.start) / end
-        height = max(1.0, HEIGHT * max(0.0, step.limit) / highest)
-        since = schedule.start + timedelta(seconds=step.start) if schedule.start else None
-        bars.append(
-            Bar(f"{x:.1f}", f"{width:.1f}", f"{HEIGHT - height:.1f}", f"{height:.1f}", since, _limit_text(step.limit, schedule.unit))
-        )
-    return bars
-
-
-def _shown(row: StationProfile, level: int | None) -> Shown:
+def _shown(row: StationProfile, level: int | None, points: dict[int, list[Connector]], now: datetime) -> Shown:
     """`level` of our own profiles, where the location shares its capacity."""
-    steps = [(_after(step[0]), _limit_text(step[1], row.unit)) for step in row.steps[:12]]
-    place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
+    steps = [(after(step[0]), limit_text(step[1], row.unit)) for step in row.steps[:12]]
     ours = not row.reported or row.source == "CSO"
     return Shown(
         row,
         str(row.profile_id),
-        place,
+        _place(row.connector_number, points),
         PURPOSES.get(row.purpose, row.purpose),
-        KINDS.get(row.kind, row.kind) if row.start or row.kind == profiles.RELATIVE else _("at once"),
+        _kind(row),
         steps,
         ours,
         SOURCES.get(row.source, ""),
         level is not None and own.is_own(row.profile_id),
         level is not None and own.outranks(row, level, row.connector_number or -1, row.transaction_id or "-"),
+        _is_over(row, now),
     )
 
 
-def _after(seconds: int) -> str:
-    minutes = seconds // 60
-    return f"{minutes // 60}:{minutes % 60:02d}"
+def _kind(row: StationProfile) -> Any:
+    if row.start is None and row.kind != profiles.RELATIVE:
+        return _("at once")
+    return _("once, from:") if row.kind == profiles.ABSOLUTE and row.duration is not None else KINDS.get(row.kind, row.kind)
 
 
-def _limit(row: ExternalLimit) -> tuple[ExternalLimit, str, Any, str]:
-    place = _("the station") if not row.connector_number else _("connector %s") % numbering.shown(row.connector_number)
-    steps = ", ".join(f"{_after(step[0])} {_limit_text(step[1], row.unit)}" for step in row.steps[:6])
-    return row, place, SOURCES.get(row.source, row.source), steps or _("how much it did not say")
+def _is_over(row: StationProfile, now: datetime) -> bool:
+    """Whether its own end has passed: it counts for nothing any more, though the station may still have it."""
+    if row.valid_until and row.valid_until <= now:
+        return True
+    if row.kind != profiles.ABSOLUTE or row.start is None or row.duration is None:
+        return False
+    return (now - row.start).total_seconds() >= row.duration
+
+
+def _limit(row: ExternalLimit, points: dict[int, list[Connector]]) -> tuple[ExternalLimit, str, Any, str]:
+    steps = ", ".join(f"{after(step[0])} {limit_text(step[1], row.unit)}" for step in row.steps[:6])
+    return row, _place(row.connector_number, points), SOURCES.get(row.source, row.source), steps or _("how much it did not say")
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------------------
@@ -316,11 +317,9 @@ def profiles_set(request: HttpRequest, pk: int) -> HttpResponse:
     user, situation = user_of(request), Situation(request.user, station)
     here = link("station_profiles", pk)
     numbers = {one.pk: one.number for one in situation.connectors}
-    running = {numbers[key]: row for key, row in situation.running.items() if key in numbers}
-    form = ProfileForm(
-        request.POST or None, station=station, connectors=situation.connectors, running=running, now=situation.now,
-        shared=own.shares(station),
-    )  # fmt: skip
+    running = {numbering.evse_of(numbers[key]): row for key, row in situation.running.items() if key in numbers}
+    places = [(number, capfirst(_point(there))) for number, there in _points(situation.connectors).items()]
+    form = ProfileForm(request.POST or None, station=station, places=places, running=running, now=situation.now, shared=own.shares(station))
 
     def save(values: dict[str, Any]) -> None:
         if refusal := refusal_of(situation, SetProfile):
