@@ -111,7 +111,7 @@ class HoursForm(forms.Form):
         label=lazy("At most per phase (A)"), min_value=0, max_value=4000,
         help_text=lazy(
             "The margin of the location is kept free of this, too. Where the limit of the location is lower, that holds. Stations are "
-            "lowered 11 minutes before it begins."
+            "lowered 11 minutes before it begins; where it holds already, at once, which takes about a minute."
         ),
     )  # fmt: skip
 

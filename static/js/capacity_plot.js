@@ -51,7 +51,7 @@
       const colour = colours[answer.colours[row] % colours.length];
       series.push({ label: answer.names[row], scale: "a", stroke: colour, fill: colour, width: 1, paths: stepped, points: { show: false }, value: own(row) });
     }
-    series.push({ label: holder.dataset.granted, scale: "a", stroke: text, width: 1.5, dash: [3, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });
+    series.push({ label: holder.dataset.kept, scale: "a", stroke: text, width: 1.5, dash: [3, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });
     series.push({ label: holder.dataset.limit, scale: "a", stroke: danger, width: 2.5, dash: [10, 4], paths: stepped, points: { show: false }, value: (_plot, value) => amperes(value) });
     const axis = { stroke: text, font: "12px sans-serif", grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     return {

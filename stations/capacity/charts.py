@@ -135,7 +135,7 @@ def lines(user: User, location: Location, day: date) -> Iterator[list[Any]]:
     seconds = whole(loads, rows)
     names = {one.connector.pk: one.connector for one in who(user, rows)}
     yield [
-        _("Time"), _("Station"), _("Connector"), _("Granted (A per phase)"), _("Measured (A per phase)"), _("Energy (kWh)"),
+        _("Time"), _("Station"), _("Connector"), _("Kept (A per phase)"), _("Measured (A per phase)"), _("Energy (kWh)"),
         _("Limit of the location (A per phase)"),
     ]  # fmt: skip
     for row in rows:

@@ -425,8 +425,11 @@ def _write(seen: Picture) -> None:
     CapacityShare.objects.bulk_update(rows, SEEN, batch_size=200)
     kept = seen.plan.seen
     begun = kept.get("begun") or (seen.plan.ran_at if "limit" in kept and seen.plan.ran_at else seen.now).isoformat()
+    counted_on = kept.get("ahead") or seen.limits
+    sudden = any(limit < before for limit, before in zip(seen.limits, counted_on, strict=True))
     told = {
-        "begun": begun, "limit": seen.limits, "bound": [round(one, 1) for one in seen.total("bound")], "safe": seen.safe,
+        "begun": begun, "lowered": seen.now.isoformat() if sudden else kept.get("lowered"), "ahead": seen.ahead,
+        "limit": seen.limits, "bound": [round(one, 1) for one in seen.total("bound")], "safe": seen.safe,
         "measured": [round(one, 1) for one in seen.total("measured")],
     }  # fmt: skip
     CapacityPlan.objects.filter(pk=seen.plan.pk).update(ran_at=seen.now, seen=told)

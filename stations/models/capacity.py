@@ -54,7 +54,8 @@ class CapacityPlan(models.Model):
     next_at = models.DateTimeField(default=timezone.now, editable=False)
     ran_at = models.DateTimeField(null=True, editable=False)
     recorded_at = models.DateTimeField(null=True, editable=False)
-    # Of the last look, by phase: limit, bound (what all may take), measured; the safe value that holds; since when it shares
+    # Of the last look, by phase: limit, ahead (its lowest as long as a grant lasts), bound (what all may take), measured; the safe value
+    # that holds; since when it shares; when the limit was last lowered without notice
     seen = models.JSONField(default=dict, editable=False)
 
     objects = VisibleQuerySet.as_manager()

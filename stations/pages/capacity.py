@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -112,7 +113,7 @@ def capacity(request: HttpRequest, pk: int) -> HttpResponse:
         "csv_url": link("location_capacity_csv", pk, day=str(day)),
         "before_url": link("location_capacity", pk, day=str(day - timedelta(days=1)), phase=phase),
         "after_url": link("location_capacity", pk, day=str(day + timedelta(days=1)), phase=phase) if day < today else "",
-        "is_today": day == today, "hours": [_hours(row, found) for row in plan.hours.all()],
+        "is_today": day == today, "hours": [_hours(row) for row in plan.hours.all()],
         "hours_url": link("location_capacity_hours", pk), "actions": _actions(user, found),
     }  # fmt: skip
     return render(request, "stations/capacity.html", context)
@@ -146,9 +147,33 @@ def _actions(user: User, location: Location) -> list[Action]:
     ] + ([Action(_("History"), link("location_history", location.pk), icon="history")] if may(user, READ_AUDIT, location) else [])
 
 
-def _hours(row: CapacityHours, location: Location) -> tuple[str, str, int, str]:
+def _hours(row: CapacityHours) -> tuple[str, str, int, str, str]:
     days = ", ".join(str(words.DAYS[int(day)]) for day in row.days)
-    return days, f"{row.begins:%H:%M} – {row.ends:%H:%M}", row.limit, link("capacity_hours_delete", row.pk)
+    none = _("no car can charge") if row.rule.limit < row.plan.minimum else ""
+    return days, f"{row.begins:%H:%M} – {row.ends:%H:%M}", row.limit, none, link("capacity_hours_delete", row.pk)
+
+
+def _what_hours_mean(plan: CapacityPlan, row: CapacityHours, safe: int | None, now: datetime) -> list[str]:
+    """What follows from hours that were added, beside that the limit is lower then. `safe` is the safe value that held before."""
+    told, zone, left = [], plan.location.zone, row.rule.limit
+    if left < plan.minimum:
+        told.append(
+            _("No car can charge in these hours: %(left)d A are less than the minimum current, %(minimum)d A.")
+            % {"left": left, "minimum": plan.minimum}
+        )
+    others = [one.rule for one in plan.hours.all() if one.pk != row.pk]
+    if plan.active and hours.limit_at(plan.limits, [*others, row.rule], now, zone) != hours.limit_at(plan.limits, others, now, zone):
+        told.append(_("These hours hold already. The stations are being lowered, which takes about a minute."))
+    new = picture.take(plan, now).safe
+    if plan.active and safe is not None and new != safe:
+        rest = _("Cars wait there until the connection is back.") if not new else ""
+        told.append(
+            _(
+                "The safe value of connectors without a connection goes from %(before)d A to %(new)d A, so that all together fit into the "
+                "lowest limit of the week."
+            ) % {"before": safe, "new": new} + (f" {rest}" if rest else "")
+        )  # fmt: skip
+    return told
 
 
 def _now_less(plan: CapacityPlan, limits: hours.Phases, rules: list[hours.Hours], now: datetime) -> str:
@@ -231,12 +256,14 @@ def _now(user: User, location: Location, plan: CapacityPlan) -> dict[str, Any]:
             "exceeded": measured > limit + 0.05,
             "share": min(100, round(100 * measured / limit)) if limit else 0, "kept": min(100, round(100 * bound / limit)) if limit else 0,
         })  # fmt: skip
+    lowered = is_lowered(plan, limits, now)
     counted = Counter(line.share.why for line in lines)
     problems = [(words.why(code), count) for code, count in counted.items() if code in (picture.REFUSED, picture.UNSEEN, *picture.UNRULY)]
     return {
         "begins": begins, "lines": lines, "free": free, "more": len(rows) > MOST_SHOWN, "tiles": tiles, "problems": problems,
-        "now": now, "over": not begins and any(tile["over"] for tile in tiles),
-        "exceeded": [tile["phase"] for tile in tiles if tile["exceeded"]],
+        "now": now, "lowered": lowered, "over": not begins and not lowered and any(tile["over"] for tile in tiles),
+        "exceeded": [tile["phase"] for tile in tiles if tile["exceeded"] and not lowered],
+        "unruly": any(line.share.why in picture.UNRULY for line in lines),
         "late": plan.active and (plan.ran_at is None or now - plan.ran_at > LATE),
         "priorities": Priority, "facts": _facts(plan, _now_less(plan, limits, rules, now)),
     }  # fmt: skip
@@ -267,6 +294,16 @@ def is_begun(location: Location, plan: CapacityPlan, now: datetime) -> bool:
         return True
     asked = CapacityStation.objects.filter(station__location=location, safe=None, refused_at=None)
     return now - since < ANSWERS_LATE and asked.filter(command__state__in=Command.OPEN).exists()
+
+
+def is_lowered(plan: CapacityPlan, limits: hours.Phases, now: datetime) -> bool:
+    """Whether the limit was lowered without notice so lately that stations and cars are still following."""
+    if not plan.active:
+        return False
+    if any(limit < before for limit, before in zip(limits, plan.seen.get("ahead") or limits, strict=True)):
+        return True  # the controller has not looked since
+    at = plan.seen.get("lowered")
+    return bool(at) and now - datetime.fromisoformat(at) < FIRST_ANSWERS
 
 
 def _until(share: CapacityShare, location: Location, now: datetime) -> str:
@@ -319,8 +356,8 @@ def capacity_edit(request: HttpRequest, pk: int) -> HttpResponse:
         title=_("Capacity of %s") % found, submit_label=_("Save"), cancel_url=here, done=_("Saved."), done_url=here,
         breadcrumbs=path_below(user, found), template="stations/station_form.html", context={"parts": Part.of(form, CapacityForm.parts)},
         intro=_(
-            "The portal gives each car a share, so that all together never take more than the limit of a phase. Stations are asked by "
-            "charging profiles; one that does not accept them counts with its maximum."
+            "The portal gives each car a share, so that all together never take more than the limit of a phase, as soon as their stations "
+            "have confirmed it. They are asked by charging profiles; one that does not accept them counts with its maximum."
         ),
         latest=last_change(user, found, found.zone) if plan else None,
     )  # fmt: skip
@@ -335,7 +372,11 @@ def capacity_hours(request: HttpRequest, pk: int) -> HttpResponse:
     def save(values: dict[str, Any]) -> CapacityHours:
         if plan is None:
             raise ValidationError(_("Set the limit of the location first."))
-        return actions.add_capacity_hours(actor=user, plan=plan, **values)
+        row = actions.add_capacity_hours(actor=user, plan=plan, **values)
+        changed = plan_at(user, found)
+        for one in _what_hours_mean(changed, row, plan.seen.get("safe"), timezone.now()) if changed else ():
+            messages.warning(request, one)
+        return row
 
     return form_page(
         request, form, save, title=_("Hours with less capacity"), submit_label=_("Add hours"), cancel_url=here, done=_("Added."),
@@ -346,7 +387,7 @@ def capacity_hours(request: HttpRequest, pk: int) -> HttpResponse:
 def hours_delete(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     row = get_for(user, CapacityHours.objects.select_related("plan__location__organization"), MANAGE_STATIONS, pk=pk)
-    days, period, limit, _url = _hours(row, row.plan.location)
+    days, period, limit, _none, _url = _hours(row)
     here = link("location_capacity", row.plan.location_id)
     return confirm_page(
         request, lambda: actions.delete_capacity_hours(actor=user, hours=row), title=_("Delete these hours?"),

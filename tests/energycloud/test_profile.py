@@ -69,7 +69,7 @@ def test_nobody_changes_their_address_or_organization(tree: Tree, as_cy: Client)
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("name", "", "This field is required."),
+        ("name", "", "Fill this in."),
         ("name", "é" * 10_000, "at most 100 characters"),
         ("phone", "1" * 10_000, "at most 60 characters"),
         ("time_zone", "Mars/Olympus", "There is no such time zone."),

@@ -122,12 +122,12 @@ def test_a_card_that_nobody_knew_is_one_click_away(tree: Tree, as_bob: Client, a
 
 
 def test_a_stranger_leads_nobody_elses_cards(tree: Tree, as_dan: Client, client_of: Callable[[User], Client]) -> None:
-    assert "Select a valid choice" in text(as_dan.post(reverse("pass_guide_tag"), {"organization": tree.customer.pk}))
+    assert "This cannot be chosen here" in text(as_dan.post(reverse("pass_guide_tag"), {"organization": tree.customer.pk}))
     create_pass(actor=None, organization=tree.other_customer, uid="04FFFFFF", nickname="Guest")
     step = as_dan.post(reverse("pass_guide_tag"), {"organization": tree.other_customer.pk}).headers["Location"]
     assert "Guest" in text(as_dan.get(step))
     assert "Pool car" not in text(as_dan.get(step))
-    assert "Select a valid choice" in text(as_dan.post(step, {"charge_pass": tree.charge_pass.pk, "uid": UID}))
+    assert "This cannot be chosen here" in text(as_dan.post(step, {"charge_pass": tree.charge_pass.pk, "uid": UID}))
     summary = as_dan.post(step, {"uid": CARD}).headers["Location"]
     assert "Pool car" not in text(as_dan.get(summary)), "the same UID is a pass of somebody else: that says nothing here"
     as_dan.post(summary)

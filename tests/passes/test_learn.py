@@ -92,7 +92,7 @@ def test_a_window_is_for_one_person_and_cannot_be_made_up(
         assert "This took too long, or was begun by somebody else." in text(client.get(window))
         assert UID not in text(client.get(window))
     assert UID not in text(as_bob.get(reverse("pass_learn"), {"window": note[:-2] + "xx"}))
-    assert "Select a valid choice" in text(as_dan.post(reverse("pass_learn"), {"station": tree.station.pk}))
+    assert "This cannot be chosen here" in text(as_dan.post(reverse("pass_learn"), {"station": tree.station.pk}))
     for rights in (["manage_passes"], ["personal_data"]):
         eve = client_of(somebody(tree.customer, rights))
         assert eve.get(window).status_code == 403

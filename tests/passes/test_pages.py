@@ -160,7 +160,7 @@ def test_a_pass_is_added_with_its_uid_as_the_reader_sends_it(tree: Tree, as_bob:
 @pytest.mark.parametrize(
     ("values", "field", "said"),
     [
-        ({"uid": ""}, "uid", "This field is required."),
+        ({"uid": ""}, "uid", "Fill this in."),
         ({"uid": " :-. "}, "uid", "A UID has at most 20 characters"),
         ({"uid": "0" * 21}, "uid", "A UID has at most 20 characters, usually 8 or 14 hexadecimal digits."),
         ({"uid": "NL-TNM-B12345-6"}, "uid", "This looks like the number printed on the card. The UID is what the reader sends"),
@@ -168,7 +168,7 @@ def test_a_pass_is_added_with_its_uid_as_the_reader_sends_it(tree: Tree, as_bob:
         ({"uid": "04:a2:b3:c4:d5:e6:80"}, "uid", "This organization already has a pass with this UID: Pool car 1."),
         ({"valid_until": "tomorrow"}, "valid_until", "Enter a valid date/time."),
         ({"nickname": "x" * 61}, "nickname", "at most 60 characters"),
-        ({"organization": ""}, "organization", "This field is required."),
+        ({"organization": ""}, "organization", "Choose one."),
     ],
 )
 def test_what_cannot_be_added_is_said_beside_its_field(values: dict[str, Any], field: str, said: str, tree: Tree, as_bob: Client) -> None:
@@ -190,7 +190,7 @@ def test_an_organization_of_others_cannot_be_chosen(tree: Tree, as_bob: Client) 
     page = as_bob.get(reverse("pass_add")).content.decode()
     assert tree.other_customer.name not in page
     answer = as_bob.post(reverse("pass_add"), typed(tree, organization=tree.other_customer.pk))
-    assert "Select a valid choice." in beside(answer, "organization")
+    assert "This cannot be chosen here." in beside(answer, "organization")
     assert ChargePass.objects.count() == 1
 
 

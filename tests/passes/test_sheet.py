@@ -110,7 +110,7 @@ def test_roaming_free_is_for_public_cards(tree: Tree, as_bob: Client) -> None:
 
 def test_a_user_must_belong_there_and_a_group_too(tree: Tree, as_bob: Client, as_ada: Client) -> None:
     holder, group = cardholder(tree), create_group(actor=None, organization=tree.partner, name="Fitters")
-    assert "Select a valid choice" in beside(as_bob.post(reverse("pass_add"), typed(tree, user=tree.dan.pk)), "user")
+    assert "This cannot be chosen here" in beside(as_bob.post(reverse("pass_add"), typed(tree, user=tree.dan.pk)), "user")
     assert "belongs neither to" in beside(as_ada.post(reverse("pass_add"), typed(tree, user=tree.dan.pk)), "user")
     assert "another organization" in beside(as_bob.post(reverse("pass_add"), typed(tree, group=group.pk)), "group")
     as_bob.post(reverse("pass_add"), typed(tree, user=holder.pk))
@@ -241,7 +241,7 @@ def test_places_that_one_does_not_see_stay_and_are_not_named(tree: Tree, as_bob:
     shown = text(as_bob.get(url))
     assert "And 1 that you do not see" in shown
     assert "Seeblick" not in shown
-    assert "Select a valid choice" in text(as_bob.post(url, {"locations": [tree.other_location.pk], "keep_hidden": "on"}))
+    assert "cannot be chosen here" in text(as_bob.post(url, {"locations": [tree.other_location.pk], "keep_hidden": "on"}))
     as_bob.post(url, {"keep_hidden": "on"})
     tree.charge_pass.refresh_from_db()
     assert tree.charge_pass.only_locations == [tree.other_location.pk]
@@ -330,7 +330,7 @@ def test_a_move_says_what_changes_and_takes_off_what_does_not_fit(tree: Tree, as
     group = create_group(actor=None, organization=tree.customer, name="Fitters")
     edit_pass(actor=None, charge_pass=tree.charge_pass, group=group, user=cardholder(tree))
     url = reverse("pass_move", args=[tree.charge_pass.pk])
-    assert "Select a valid choice" in beside(as_bob.post(url, {"organization": tree.other_customer.pk}), "organization")
+    assert "This cannot be chosen here" in beside(as_bob.post(url, {"organization": tree.other_customer.pk}), "organization")
     asked = text(as_ada.post(url, {"organization": tree.other_customer.pk}))
     for said in (
         "comes off the list of: Harbour Offices",

@@ -99,7 +99,7 @@ def test_bad_input_has_a_message_and_nothing_typed_is_lost(tree: Tree, as_bob: C
     answer = ask(as_bob, tree.station, "nobody has such a long name as this one at all, surely")
     assert "There is no pass with this name" in text(answer)
     assert 'value="nobody has such a long name as this one at all, surely"' in answer.text
-    assert "Select a valid choice" in text(ask(as_bob, tree.other_station))
+    assert "This cannot be chosen here" in text(ask(as_bob, tree.other_station))
     answer = ask(as_bob, tree.station, "NL-TNM-B77777-1")
     assert "No card with this number is known here: type its UID." in text(answer)
     assert "trial" not in answer.context, "no verdict about a number"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -22,6 +23,8 @@ from stations.models import (
     Connector,
     StationProfile,
 )
+from stations.ocpp.profiles import Schedule, Step
+from stations.pages import schedule_chart
 from tests.conftest import Tree
 from tests.stations.sheets import charging, online
 
@@ -65,6 +68,12 @@ def test_the_limit_is_set_and_what_does_not_fit_is_said_beside_its_field(as_bob:
     later = CapacityHours.objects.create(plan=plan, days="0123456", begins="12:00", ends="00:00", limit=20)
     assert "3 A are kept free · now 17 A: hours with less" in page(as_bob, "location_capacity", tree.location.pk, part="live")
     later.delete()
+    CapacityHours.objects.update(limit=2)
+    again = post(as_bob, "location_capacity_hours", tree.location.pk, days=list("0123456"), begins="12:00", ends="00:00", limit="8")
+    assert again.count("No car can charge in these hours: 5 A are less") == 1
+    assert "no car can charge" in again
+    assert "goes from 6 A to 0 A" in again
+    CapacityHours.objects.exclude(pk=hours.pk).delete()
     post(as_bob, "capacity_hours_delete", hours.pk)
     assert not CapacityHours.objects.exists()
 
@@ -156,19 +165,31 @@ def test_the_profiles_of_a_station(as_bob: Client, as_cy: Client, tree: Tree, ve
     assert "Set a limit" not in shown
     limit = {"connector": "1", "purpose": "TxProfile", "limit": "10", "unit": "A", "kind": "absolute", "level": "1"}
     assert "Nothing charges there now" in post(as_bob, "station_profiles_set", tree.station.pk, **limit)
+    for wrong, said in (
+        ({"connector": "0"}, "A running charge is limited where it runs."),
+        ({"purpose": "TxDefaultProfile", "hours": "0"}, "Enter more than 0 hours."),
+        ({"purpose": "TxDefaultProfile", "starts_at": "2020-01-01T10:00", "hours": "2"}, "it is over already"),
+        ({"purpose": "TxDefaultProfile", "starts_at": "2050-01-01T10:00", "valid_until": "2050-01-01T09:00"}, "It begins only then"),
+    ):
+        assert said in post(as_bob, "station_profiles_set", tree.station.pk, **limit | wrong)
+    assert not Command.objects.filter(action="SetChargingProfile").exists()
     daily = limit | {"purpose": "TxDefaultProfile", "kind": "daily", "starts_at": "2026-11-22T17:00", "hours": "3"}
     post(as_bob, "station_profiles_set", tree.station.pk, **daily)
     taken = Command.objects.filter(action="SetChargingProfile")
     taken.update(state="accepted", answered_at=timezone.now())
-    assert "Asked before the limits were changed; ask again" in page(as_bob, "station_profiles", tree.station.pk)
+    assert "Asked before the limits were changed; ask again." in page(as_bob, "station_profiles", tree.station.pk)
     payload = taken.get().payload
     profile = payload.get("csChargingProfiles") or payload["chargingProfile"]
     schedule = profile["chargingSchedule"] if version == "1.6" else profile["chargingSchedule"][0]
     assert (profile["recurrencyKind"], schedule["startSchedule"], schedule["duration"]) == ("Daily", "2026-11-22T16:00:00Z", 10800)
     StationProfile.objects.create(
-        station=tree.station, connector_number=1, profile_id=7, purpose="TxDefaultProfile", kind="daily", unit="A", steps=[[0, 10.0, None]]
-    )
-    assert "10 A per phase" in page(as_bob, "station_profiles", tree.station.pk)
+        station=tree.station, connector_number=1, profile_id=7, purpose="TxDefaultProfile", kind="daily", unit="A", steps=[[0, 10.0, None]],
+        duration=7200,
+    )  # fmt: skip
+    shown = page(as_bob, "station_profiles", tree.station.pk)
+    assert ("10 A per phase" in shown, "for 2 h 00 min" in shown, ">Over<" in shown) == (True, True, False)
+    StationProfile.objects.update(kind="absolute", start=timezone.now() - timedelta(hours=3))
+    assert ">Over<" in page(as_bob, "station_profiles", tree.station.pk)
     post(as_bob, "station_profiles_clear", tree.station.pk, profile="7")
     assert (Command.objects.get(action="ClearChargingProfile").payload) in ({"id": 7}, {"chargingProfileId": 7})
 
@@ -183,8 +204,32 @@ def test_two_plugs_of_a_charging_point_have_one_schedule(as_bob: Client, tree: T
     shown = page(as_bob, "station_profiles", tree.station.pk)
     assert "Charging point 1 (connectors 1, 1-2)" in shown
     assert (shown.count("<strong>20.0\N{NO-BREAK SPACE}kW</strong>"), shown.count("with 1 phase ")) == (1, 1)
+    assert "Ask for the charging schedule of charging point (EVSE) 1:" in shown
     Connector.objects.update(plug="CCS2")
     assert "with 1 phase" not in page(as_bob, "station_profiles", tree.station.pk)
+    charging(tree.station, 101)
+    limit = {"purpose": "TxProfile", "limit": "10", "unit": "A", "kind": "absolute", "level": "1"}
+    assert '<option value="101"' not in page(as_bob, "station_profiles_set", tree.station.pk)
+    post(as_bob, "station_profiles_set", tree.station.pk, connector="1", **limit)
+    payload = Command.objects.get(action="SetChargingProfile").payload
+    running = tree.station.transactions.get(ended_at=None).transaction_id
+    assert (payload["evseId"], payload["chargingProfile"]["transactionId"]) == (1, running)
+
+
+def test_schedules_of_a_station_are_drawn_on_one_scale_with_times() -> None:
+    start, zone = datetime(2026, 11, 22, 23, tzinfo=UTC), ZoneInfo("UTC")
+    low = Schedule(start, None, "W", (Step(0, 6400.0),))
+    high = Schedule(start, 7200, "W", (Step(0, 40000.0), Step(60, 0.0), Step(3600, 20000.0)))
+    most = schedule_chart.highest([low, None, high])
+    one, two = (schedule_chart.drawn(each, most["W"], 6 * 3600, zone, start) for each in (low, high))
+    assert (
+        [tick.text for tick in one.values]
+        == ["0\N{NO-BREAK SPACE}kW", "20\N{NO-BREAK SPACE}kW", "40\N{NO-BREAK SPACE}kW"]
+        == [tick.text for tick in two.values]
+    )
+    assert (one.bars[0].height, [bar.height for bar in two.bars]) == ("16.0", ["100.0", "1.0", "50.0"])
+    assert [tick.text for tick in two.times] == ["23:00", "23 Nov 00:00", "23 Nov 01:00"], "no room for the one after a minute"
+    assert one.bars[0].times == "23:00 – 23 Nov 05:00"
 
 
 def test_the_priority_of_a_pass_goes_before_that_of_the_connector(tree: Tree) -> None:
@@ -241,6 +286,18 @@ def test_what_is_measured_above_the_limit_is_told(as_bob: Client, tree: Tree) ->
     shown = page(as_bob, "location_capacity", tree.location.pk)
     assert "More than the limit is measured on L1." in shown
     assert shown.count("fill-used fill-over") == 1
+    CapacityPlan.objects.filter(pk=plan.pk).update(seen=seen | {"ahead": [63] * 3, "safe": 8})
+    shown = page(as_bob, "location_capacity", tree.location.pk)
+    assert "The limit has just been lowered" in shown, "the controller has not looked since"
+    assert "More than the limit is measured" not in shown
+    control.look(plan.pk, now)
+    CapacityPlan.objects.filter(pk=plan.pk).update(seen=CapacityPlan.objects.get(pk=plan.pk).seen | {"measured": [47.7, 1, 1]})
+    assert "The limit has just been lowered" in page(as_bob, "location_capacity", tree.location.pk)
+    control.look(plan.pk, now + timedelta(minutes=2))
+    assert CapacityPlan.objects.get(pk=plan.pk).seen["lowered"] == now.isoformat(), "not lowered again"
+    begins, ends = ((now + timedelta(hours=by)).astimezone(tree.location.zone) for by in (-1, 1))
+    added = {"days": list("0123456"), "begins": f"{begins:%H:%M}", "ends": f"{ends:%H:%M}", "limit": "9"}
+    assert "These hours hold already." in post(as_bob, "location_capacity_hours", tree.location.pk, **added)
 
 
 def test_a_connector_keeps_its_colour_and_the_limit_is_a_mean(tree: Tree) -> None:

@@ -73,7 +73,7 @@ def test_a_wrong_meter_is_corrected_with_both_sides_shown_before(tree: Tree, as_
         ({"started_at": "2025-03-30T02:30:00"}, "interpreted in time zone Europe/Amsterdam"),
         ({"started_at": "0001-01-01T00:00:00"}, "There is no such time."),
         ({"started_at": "1926-06-01T10:00:00"}, "This is before 2015"),
-        ({"reason": ""}, "This field is required."),
+        ({"reason": ""}, "Fill this in."),
         ({"decision": "confirm"}, "It cannot be confirmed."),
     ],
 )
@@ -141,7 +141,7 @@ def test_an_end_that_contradicts_the_booked_one_can_be_taken(tree: Tree, as_bob:
     assert "7.00" in html
     assert "8.00" in html
     given = shown(html)
-    assert "This field is required." in as_bob.post(address, given | {"reason": ""}).content.decode()
+    assert "Fill this in." in as_bob.post(address, given | {"reason": ""}).content.decode()
     assert as_bob.post(address, given | {"reason": "The meter says so."}).status_code == 302
     row.refresh_from_db()
     entry.refresh_from_db()

@@ -99,7 +99,7 @@ def test_filters(query: str, found: set[str], tree: Tree, as_bob: Client) -> Non
 
 def test_a_filter_that_cannot_be_read_has_its_message_and_hides_nothing(tree: Tree, as_bob: Client) -> None:
     shown = text(as_bob.get(reverse("stations"), {"connection": "sideways"}))
-    assert "sideways is not one of the available choices" in shown
+    assert "“sideways” cannot be chosen here." in shown
     assert "LUM-0001" in shown
 
 
@@ -273,7 +273,7 @@ def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, a
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"identities": ""}, "This field is required."),
+        ({"identities": ""}, "Fill this in."),
         ({"identities": " , \n"}, "Enter at least one station id."),
         ({"identities": "OK-1 LUM-0001 LUM-0001"}, "LUM-0001 is entered twice."),
         ({"identities": "OK-1, bad/id"}, "bad/id: A station id has at most 48 letters"),
@@ -281,11 +281,11 @@ def test_several_are_added_at_once_and_each_password_is_shown_once(tree: Tree, a
         ({"identities": "VOLT-0001"}, "VOLT-0001 is already in use: a station id can be used once only, by anyone."),
         ({"identities": "A B", "alias": "Both"}, "Several stations cannot have the same alias."),
         ({"identities": "bad/id", "voltage": 12}, "bad/id: A station id has at most 48 letters"),
-        ({"connectors": 0}, "greater than or equal to 1"),
-        ({"connector_max_current": 0}, "greater than or equal to 1"),
-        ({"connectors": 33}, "less than or equal to 32"),
-        ({"voltage": 12}, "greater than or equal to 100"),
-        ({"location": ""}, "This field is required."),
+        ({"connectors": 0}, "Enter 1 or more."),
+        ({"connector_max_current": 0}, "Enter 1 or more."),
+        ({"connectors": 33}, "Enter 32 or less."),
+        ({"voltage": 12}, "Enter 100 or more."),
+        ({"location": ""}, "Choose one."),
         ({"identities": " ".join(f"S{n}" for n in range(201))}, "At most 200 at once; these are 201."),
     ],
 )
@@ -298,7 +298,7 @@ def test_what_cannot_be_added_is_said_and_nothing_is_added(values: dict[str, Any
 
 def test_a_location_of_others_cannot_be_chosen(tree: Tree, as_bob: Client) -> None:
     answer = as_bob.post(reverse("stations_add"), new(tree, location=tree.other_location.pk))
-    assert "Select a valid choice." in text(answer)
+    assert "This cannot be chosen here." in text(answer)
     assert not Station.objects.filter(identity="CP-1").exists()
 
 
@@ -352,7 +352,7 @@ def test_an_edit_is_saved_and_recorded_with_before_and_after(tree: Tree, as_bob:
 
 def test_a_bad_edit_is_said_beside_its_field_and_loses_nothing(tree: Tree, as_bob: Client) -> None:
     answer = as_bob.post(reverse("station_edit", args=[tree.station.pk]), edited(tree, voltage="5", alias="Kept"))
-    assert "greater than or equal to 100" in text(answer)
+    assert "Enter 100 or more." in text(answer)
     assert 'value="Kept"' in answer.content.decode()
     tree.station.refresh_from_db()
     assert tree.station.alias == "Gate"
@@ -377,7 +377,7 @@ def test_a_move_to_another_organization_wants_a_tick_and_is_recorded_on_both_sid
 
 def test_a_station_cannot_be_moved_to_others(tree: Tree, as_bob: Client) -> None:
     answer = as_bob.post(reverse("station_edit", args=[tree.station.pk]), edited(tree, location=tree.other_location.pk, move="on"))
-    assert "Select a valid choice." in text(answer)
+    assert "This cannot be chosen here." in text(answer)
     assert tree.other_location.name not in text(answer)
     tree.station.refresh_from_db()
     assert tree.station.location == tree.location

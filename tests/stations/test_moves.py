@@ -106,7 +106,7 @@ def test_a_name_that_is_taken_there_is_refused_beside_the_field(tree: Tree, sibl
 def test_it_goes_only_where_one_may_add_it(to: str, tree: Tree, as_bob: Client) -> None:
     for more in ({}, {"confirmed": "1"}):
         answer = as_bob.post(url_of(tree), {"organization": getattr(tree, to).pk, **more})
-        assert "Select a valid choice." in text(answer)
+        assert "This cannot be chosen here." in text(answer)
     with pytest.raises(ValidationError):
         move_location(actor=tree.bob, location=tree.location, organization=getattr(tree, to))
 

@@ -75,7 +75,7 @@ def test_a_location_is_added_in_three_steps(tree: Tree, as_bob: Client) -> None:
     rates = as_bob.post(access, {"access_mode": "open", "published": "on"}).headers["Location"]
     assert "Empty: as the organization: 0.23\N{NO-BREAK SPACE}EUR/kWh from Lumen Installers." in as_bob.get(rates).content.decode()
     refused = as_bob.post(rates, {"compensation_ac": "", "compensation_dc": "-0.3"})
-    assert "greater than or equal to 0" in text(refused)
+    assert "Enter 0 or more." in text(refused)
     summary = as_bob.post(rates, {"compensation_ac": "", "compensation_dc": "0,315"}).headers["Location"]
     shown = text(as_bob.get(summary))
     assert "Organization Harbour Offices Name Depot" in shown
@@ -149,13 +149,13 @@ def test_the_publish_switch_says_what_it_means_and_is_recorded(tree: Tree, as_bo
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"name": ""}, "This field is required."),
+        ({"name": ""}, "Fill this in."),
         ({"name": "Quay 7"}, "This organization already has a location with this name."),
-        ({"latitude": "91"}, "less than or equal to 90"),
-        ({"longitude": "-181"}, "greater than or equal to -180"),
+        ({"latitude": "91"}, "Enter 90 or less."),
+        ({"longitude": "-181"}, "Enter -180 or more."),
         ({"latitude": "north"}, "Enter a number."),
         ({"longitude": ""}, "Enter both coordinates, or neither."),
-        ({"time_zone": "Mars/Olympus"}, "is not one of the available choices"),
+        ({"time_zone": "Mars/Olympus"}, "cannot be chosen here."),
         ({"country": "N1"}, "A country is two letters, such as NL."),
     ],
 )
@@ -167,11 +167,11 @@ def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: st
 
 
 def test_no_location_is_added_to_somebody_elses_organization(tree: Tree, as_bob: Client) -> None:
-    assert "Select a valid choice." in text(as_bob.post(reverse("location_add"), details(tree, organization=tree.other_customer.pk)))
+    assert "This cannot be chosen here." in text(as_bob.post(reverse("location_add"), details(tree, organization=tree.other_customer.pk)))
 
 
 def test_an_access_mode_that_there_is_not(tree: Tree, as_bob: Client) -> None:
-    assert "is not one of the available choices" in text(add(as_bob, details(tree), {"access_mode": "vip"}))
+    assert "cannot be chosen here." in text(add(as_bob, details(tree), {"access_mode": "vip"}))
     assert Location.objects.count() == 2
 
 

@@ -90,7 +90,7 @@ def test_an_organization_is_added_below_one_that_is_mine(tree: Tree, as_bob: Cli
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"name": ""}, "This field is required."),
+        ({"name": ""}, "Fill this in."),
         ({"name": "Harbour Offices"}, "There is already an organization with this name here."),
         ({"country": "Netherlands"}, "at most 2 characters"),
         ({"country": "1!"}, "A country is two letters, such as NL."),
@@ -98,11 +98,11 @@ def test_an_organization_is_added_below_one_that_is_mine(tree: Tree, as_bob: Cli
         ({"phone": "call me"}, "This is not a phone number."),
         ({"iban": "NL91 ABNA 0417 1643 01"}, "The check digits do not fit"),
         ({"split_billing": "on"}, "it needs an account"),
-        ({"compensation_ac": "11"}, "less than or equal to 10"),
+        ({"compensation_ac": "11"}, "Enter 10 or less."),
         ({"colour": "blue"}, "A colour is written like #1f6feb"),
         ({"email": "desk"}, "Enter a valid email address."),
-        ({"kind": "platform"}, "platform is not one of the available choices."),
-        ({"parent": ""}, "This field is required."),
+        ({"kind": "platform"}, "“platform” cannot be chosen here."),
+        ({"parent": ""}, "Choose one."),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: str, tree: Tree, as_bob: Client) -> None:
@@ -113,7 +113,7 @@ def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: st
 
 def test_nothing_is_added_below_somebody_elses(tree: Tree, as_bob: Client) -> None:
     for parent in (tree.platform, tree.other_partner):
-        assert "Select a valid choice." in text(add(as_bob, typed(tree, parent=parent.pk)))
+        assert "This cannot be chosen here." in text(add(as_bob, typed(tree, parent=parent.pk)))
 
 
 def test_an_edit_is_recorded_with_before_and_after(tree: Tree, as_bob: Client) -> None:

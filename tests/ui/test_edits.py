@@ -102,7 +102,7 @@ def test_what_is_wrong_elsewhere_does_not_hide_what_somebody_changed(tree: Tree,
     as_ada.post(url, drawn(as_ada.get(url), field) | {field: first})
     said = text(as_bob.post(url, older | {field: second, "name": ""}))
     assert f"Now it is: “{first}”." in said
-    assert "This field is required." in said
+    assert "Fill this in." in said
 
 
 def test_ticks_and_choices(tree: Tree, as_ada: Client, as_bob: Client) -> None:

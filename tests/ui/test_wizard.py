@@ -114,7 +114,7 @@ def test_a_step_that_the_answers_ask_for(as_bob: Client) -> None:
     price = at(as_bob.post("/try/", {"name": "Lamp", "paid": "on"}))
     assert price.endswith("step=price")
     wrong = as_bob.post(price, {"price": "-1"})
-    assert "Ensure this value is greater than or equal to 0." in text(wrong)
+    assert "Enter 0 or more." in text(wrong)
     assert 'value="-1"' in wrong.content.decode()
     colour = at(as_bob.post(price, {"price": "2.50"}))
     summary = at(as_bob.post(colour, {"colour": "red"}))
@@ -175,7 +175,7 @@ def test_a_choice_that_is_gone_meanwhile_is_asked_again(as_bob: Client, bob: Any
     refused = as_bob.post(summary, follow=True)
     assert not MADE
     assert "look at this again" in refused.content.decode()
-    assert "Select a valid choice" in text(refused)
+    assert "This cannot be chosen here" in text(refused)
 
 
 def test_the_scope_and_what_the_address_proposed_stay(as_bob: Client, bob: Any) -> None:
