@@ -10,7 +10,9 @@ from stations.ocpp.reading import number, reported
 
 
 def _time(text: Any) -> datetime | None:
-    return reported(text).at if isinstance(text, str) else None
+    """At the edges of the calendar, such as 9999-12-31 for an end that never comes, no clock can show it: as if it were not said."""
+    at = reported(text).at if isinstance(text, str) else None
+    return at if at and 1970 <= at.year < 3000 else None
 
 
 def steps_of(periods: Any) -> tuple[Step, ...]:

@@ -64,7 +64,8 @@ def highest(schedules: Iterable[Schedule | None]) -> dict[str, float]:
 
 def drawn(schedule: Schedule, most: float, lasts: int, zone: ZoneInfo, now: datetime) -> Chart:
     """On a scale that reaches `most`. One that does not say how long it holds is drawn for `lasts` seconds."""
-    end = schedule.duration or max(schedule.steps[-1].start + 3600, lasts)
+    said = schedule.duration or 0
+    end = said if said > 0 else max(schedule.steps[-1].start + 3600, lasts)
     scale = _scale(most)
     steps = [step for step in schedule.steps[:MOST] if step.start < end]
     bars = []
@@ -103,12 +104,19 @@ def _time(schedule: Schedule, seconds: int, zone: ZoneInfo, now: datetime) -> st
 
 
 def _times(schedule: Schedule, starts: list[int], end: int, zone: ZoneInfo, now: datetime) -> list[Tick]:
-    """Both ends, and the changes between them for which there is room."""
-    found = [Tick("0%", _time(schedule, 0, zone, now), "start")]
+    """Both ends, and the changes between them for which there is room; short, the days stand in the text."""
+
+    def short(seconds: int) -> str:
+        if schedule.start is None:
+            return _time(schedule, seconds, zone, now)
+        there = (schedule.start + timedelta(seconds=seconds)).astimezone(zone)
+        return formats.date_format(there, "j M") if end > 86_400 else f"{there:%H:%M}"
+
+    found = [Tick("0%", short(0), "start")]
     last = BETWEEN / 2
     for start in starts:
         at = 100 * start / end
         if at - last >= BETWEEN and at <= 100 - 1.5 * BETWEEN:
-            found.append(Tick(f"{at:.2f}%", _time(schedule, start, zone, now), "middle"))
+            found.append(Tick(f"{at:.2f}%", short(start), "middle"))
             last = at
-    return [*found, Tick("100%", _time(schedule, end, zone, now))]
+    return [*found, Tick("100%", short(end))]

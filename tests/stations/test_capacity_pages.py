@@ -23,6 +23,7 @@ from stations.models import (
     Connector,
     StationProfile,
 )
+from stations.ocpp import profile_reading
 from stations.ocpp.profiles import Schedule, Step
 from stations.pages import schedule_chart
 from tests.conftest import Tree
@@ -228,8 +229,13 @@ def test_schedules_of_a_station_are_drawn_on_one_scale_with_times() -> None:
         == [tick.text for tick in two.values]
     )
     assert (one.bars[0].height, [bar.height for bar in two.bars]) == ("16.0", ["100.0", "1.0", "50.0"])
-    assert [tick.text for tick in two.times] == ["23:00", "23 Nov 00:00", "23 Nov 01:00"], "no room for the one after a minute"
+    assert [tick.text for tick in two.times] == ["23:00", "00:00", "01:00"], "no room for the one after a minute"
     assert one.bars[0].times == "23:00 – 23 Nov 05:00"
+    periods = [{"startPeriod": 0, "limit": 6}]
+    told = {"scheduleStart": "9999-12-31T23:59:59Z", "duration": -5, "chargingRateUnit": "A", "chargingSchedulePeriod": periods}
+    read = profile_reading.composed({"schedule": told})
+    assert read is not None
+    assert schedule_chart.drawn(read, 6, 6 * 3600, zone, start).bars[0].times == "0:00 h – 6:00 h", "what makes no sense is left out"
 
 
 def test_the_priority_of_a_pass_goes_before_that_of_the_connector(tree: Tree) -> None:
