@@ -73,11 +73,16 @@ def _profiles(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Rep
     return dict.fromkeys(entries, Done())
 
 
+# How far what asked for a report may be when the report comes, which may be before its answer
+_ASKED = (Command.State.SENT, Command.State.ACCEPTED, Command.State.TIMED_OUT)
+
+
 def _all_told(station: int, report: int) -> None:
-    asked = Command.objects.filter(station=station, action="GetChargingProfiles", state=Command.State.ACCEPTED).order_by("-pk")[:5]
+    asked = Command.objects.filter(station=station, action="GetChargingProfiles", state__in=_ASKED).order_by("-pk")[:5]
     for command in asked:
         wanted = speaker(command.version).intent(command.action, command.payload)
         if wanted == GetProfiles(report):  # all that it has, not a part
+            StationProfile.objects.filter(station=station, at__lt=command.sent_at or command.created_at).delete()
             own.reported(station, command.sent_at, report=report)
 
 
@@ -168,11 +173,12 @@ def perhaps_cleared(command: Command) -> None:
 
 
 def _asked(command: Command, wanted: GetProfiles, outcome: str, answer: dict[str, Any], at: datetime) -> None:
-    """The reports that follow tell all that it has: what is not in them is gone."""
+    """The reports, of which some may have come before, tell all that it has: what is not in them is gone."""
     if outcome == intents.ACCEPTED:
         at_place = Q() if wanted.connector is None else Q(connector_number=wanted.connector)
         of = Q(purpose=wanted.purpose) if wanted.purpose else Q()
-        StationProfile.objects.filter(at_place & of, station=command.station_id).delete()
+        rows = StationProfile.objects.filter(at_place & of, station=command.station_id)
+        rows.exclude(report=wanted.key, at__gte=command.sent_at or at).delete()
         if answer.get("status") == "NoProfiles" and wanted.connector is None and not wanted.purpose:
             own.reported(command.station_id, command.sent_at, report=None)
 

@@ -164,6 +164,13 @@ def test_k09_get_and_report_charging_profiles(two: Wire) -> None:
     assert (row.profile_id, row.purpose, row.source, row.reported, row.report) == (3, profiles.EXTERNAL, "EMS", True, 77)
     _payload, command = said(two, GetProfiles(78), "GetChargingProfiles", {"status": "NoProfiles"})
     assert (command.state, StationProfile.objects.count()) == ("accepted", 0)
+    said(two, SetProfile(1, LIMIT), "SetChargingProfile", {"status": "Accepted"})
+    early = wish(GetProfiles(79))
+    message_id, _name, _payload = two.expect_call()
+    assert two.call("ReportChargingProfiles", report | {"requestId": 79, "chargingProfile": [told]}) == {}
+    two.answer(message_id, {"status": "Accepted"})  # which comes after the report
+    until(lambda: Command.objects.get(pk=early.pk).answered_at)
+    assert [(row.profile_id, row.report) for row in StationProfile.objects.all()] == [(3, 79)]
 
 
 def test_k10_clear_charging_profile(two: Wire) -> None:
