@@ -20,6 +20,7 @@ from stations.gateway import (
     device_events,
     doors,
     endless,
+    late,
     outbound,
     rare,
     reports,
@@ -89,6 +90,7 @@ class Book:
         self.new: list[tuple[Transaction, Received]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
+        self.mended: dict[int, Known] = {}  # what is over, and of which more has come since
         self.late: dict[int, int] = {}  # pk of what was closed by hand -> the meter that was reported since
         self.corrections: list[Correction] = []  # of what somebody had closed by hand
         self.unmatched: dict[unmatched.Key, unmatched.Message] = {}
@@ -392,20 +394,9 @@ class Book:
             self.keep_unmatched(entry, event.transaction_id)
         about = of.running or of.late
         self.measure(entry, connector, of.running, event.samples, event.signed, about.pk if about else None, sure=not of.guessed)
-        if of.late is not None and of.late.closed_by_hand:
-            self.measured_late(of.late, event.samples)
+        if of.late is not None:
+            late.measured(self, of.late, event.samples)
         return Done()
-
-    def measured_late(self, row: Known | Transaction, samples: list[Sample]) -> None:
-        """Values of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
-        meters = [round(wh) for _context, wh in registers.readings(samples)]
-        stands = max(row.meter_stop or 0, row.meter_start)
-        if not meters or max(meters) <= stands + 1:
-            return
-        last = self.late.get(row.pk, row.meter_last or 0)
-        if max(meters) > last or Transaction.Problem.BEYOND_END not in row.problems:
-            self.late[row.pk] = max(*meters, last)
-            self.problems.setdefault(row.pk, set()).add(Transaction.Problem.BEYOND_END)
 
     def measure(
         self,
@@ -534,7 +525,7 @@ class Book:
         if not event.metered:
             event = event._replace(meter_stop=self._last_known(entry, event, row))
             self.problems.setdefault(row.pk, set()).add(Transaction.Problem.NO_END_METER)
-        self.stopped[row.pk] = (row, event, entry)
+        self.stopped[row.pk] = (late.ends(self, row, entry.state.open.get(event.transaction_id), event), event, entry)
         self.closed.append((entry.state, event.transaction_id))
         connector = next((c for c in entry.state.connectors.values() if c.pk == row.connector_id), None)
         connector = connector or ConnectorState(row.connector_id, 0, ())  # gone meanwhile: it is only written of

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, F
 
 from stations import hooks
-from stations.gateway import added_up, bulk, cards, writing
+from stations.gateway import added_up, bulk, cards, late, writing
 from stations.gateway.courses import (
     IN_USE,
     NO_AUTHORIZATION,
@@ -226,7 +226,7 @@ class Reports:
                 self.unmetered.add(key)
                 course.entry = entry
             if row.closed_by_hand:
-                book.measured_late(row, report.samples)
+                late.measured(book, row, report.samples)
             return answer
         self._follow(entry, report, course, old=old)
         if report.kind == ENDED:
@@ -296,21 +296,20 @@ class Reports:
         """A value from before the end that came after it: the end, where the station did not tell its meter there; else the values
         contradict each other, which is flagged."""
         key = (row.station_id, row.transaction_id)
-        meter, over = registers.last(report.samples), self._ended_at(row)
-        if meter is None or over is None or report.at.at is None or report.at.at > over or row.closed_by_hand or row.reviewed_at:
-            return
+        meter, over, at = registers.last(report.samples), self._ended_at(row), report.at.at
         stands = self.ended[key][2] if key in self.ended else row.meter_stop
+        if meter is None or stands is None or over is None or at is None or at > over or row.closed_by_hand or row.reviewed_at:
+            return
+        stop, last = late.mended(meter, stands, row.meter_last, row.problems)
         if Problem.NO_END_METER in row.problems and Problem.ADDED_UP not in row.problems:
-            if course.last is not None and course.last - 1 not in course.missing and over - report.at.at <= added_up.LATE:
+            self.mended.add(key)
+            if course.last is not None and course.last - 1 not in course.missing and over - at <= added_up.LATE:
                 row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
-            if stands is None or meter > stands:
-                row.meter_stop = meter
-                if key in self.ended:
-                    self.ended[key] = (*self.ended[key][:2], meter)
+        if (stop, last) != (stands, row.meter_last):
             self.mended.add(key)
-        if stands is not None and meter > stands + 1:
-            row.meter_last = max(meter, row.meter_last or 0)
-            self.mended.add(key)
+            row.meter_stop, row.meter_last = stop, last
+            if key in self.ended:
+                self.ended[key] = (*self.ended[key][:2], stop)
 
     def _note(self, entry: Received, kind: Kind) -> None:
         self.book_of_all.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)

@@ -26,10 +26,10 @@ def values(
 ) -> Whose:
     """`known`: transactions of stations that the batch has looked up, `stopped`: those that end in it."""
     key = event.transaction_id
-    if key and (running := state.open.get(key)):
+    if key and (running := state.open.get(key)) and running.pk not in stopped:
         return Whose(running)
     row = known.get((state.station_id, key)) if key else None
-    if row is not None and row.ended_at is None:
+    if row is not None and row.ended_at is None and row.pk not in stopped:
         return Whose(OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start), named=True)
     if key:
         wrong = row is None or _after_its_end(row, event)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, endless, periods, unmatched
+from stations.gateway import bulk, endless, late, periods, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import Known, OpenTransaction
 from stations.models import (
@@ -39,7 +39,7 @@ CARD_OFFER_FIELDS = (
 )  # fmt: skip
 CLOSING_FIELDS = (
     "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
-    "reviewed_at", "closed_by_hand", "void",
+    "reviewed_at", "closed_by_hand", "void", "meter_last",
 )  # fmt: skip
 _FELL = frozenset({str(Transaction.Problem.NEGATIVE), str(Transaction.Problem.METER_FELL)})
 _TRANSACTION_COLUMNS = [field.attname for field in Transaction._meta.concrete_fields]
@@ -74,7 +74,7 @@ def transactions(book: Book) -> None:
         reviewed = known.reviewed_at if problems <= set(known.problems) and not known.closed_by_hand else None
         book.closing.append((
             known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems), reviewed, False,
-            known.void and not known.closed_by_hand,
+            known.void and not known.closed_by_hand, known.meter_last,
         ))  # fmt: skip
 
 
@@ -102,6 +102,8 @@ def rest(book: Book) -> None:
         file_progress.reported(book.reports)
     if book.given_up:
         endless.close(book)
+    if book.mended:
+        late.write(book)
     if book.corrections:
         Correction.objects.bulk_create(book.corrections)
     if book.problems:

@@ -24,11 +24,15 @@ def register_wh(channel: Channel, value: float) -> float | None:
 
 def readings(samples: Iterable[Sample]) -> list[tuple[str, float]]:
     """The registers among values, each with its context: those of one place, in order of time."""
+    return [(channel.context, wh) for _at, channel, value in _told(samples) if (wh := register_wh(channel, value)) is not None]
+
+
+def _told(samples: Iterable[Sample]) -> list[Sample]:
     found = [one for one in samples if register_wh(one[1], one[2]) is not None]
     if len(found) > 1:
         best = min(rank(channel) for _at, channel, _value in found)
         found = in_order([one for one in found if rank(one[1]) == best])
-    return [(channel.context, wh) for _at, channel, value in found if (wh := register_wh(channel, value)) is not None]
+    return found
 
 
 def in_order(samples: list[Sample]) -> list[Sample]:
@@ -60,6 +64,22 @@ def last(samples: Iterable[Sample]) -> int | None:
     found = readings(samples)
     end = [wh for of, wh in found if of == END]
     return round(end[-1]) if end else round(found[-1][1]) if found else None
+
+
+def highest(samples: Iterable[Sample]) -> int | None:
+    found = readings(samples)
+    return round(max(wh for _context, wh in found)) if found else None
+
+
+def above(samples: Iterable[Sample], meter: int) -> int | None:
+    """The highest register, where it is certainly more than `meter`: of kWh and MWh the last digit that is told may be rounded."""
+    return highest([one for one in _told(samples) if (register_wh(one[1], one[2]) or 0) - _last_digit(one[1], one[2]) > meter + 1])
+
+
+def _last_digit(of: Channel, value: float) -> float:
+    unit = _WH.get(of.unit.casefold(), 1)
+    digits = 0 if value.is_integer() else len(str(value).partition(".")[2])
+    return unit / 10**digits if unit > 1 else 0.0
 
 
 def between(samples: Iterable[Sample]) -> int | None:

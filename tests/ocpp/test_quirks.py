@@ -197,6 +197,30 @@ def test_a_falling_meter_is_flagged_and_takes_nothing_back(wire: Wire) -> None:
     assert row.meter_stop == 2500
 
 
+@pytest.mark.parametrize(
+    ("told", "stop_at", "problems"),
+    [
+        ({"value": "6000", "context": "Transaction.End"}, 1000, ["meter_fell"]),
+        ({"value": "4.1", "unit": "kWh", "context": "Transaction.End"}, 4050, []),  # as exact as it can be told so
+        ({"value": "4.1", "unit": "kWh"}, 3950, ["meter_fell"]),
+    ],
+)
+def test_an_end_that_its_own_values_contradict(told: dict[str, Any], stop_at: int, problems: list[str], wire: Wire) -> None:
+    stop(wire, start(wire)["transactionId"], stop_at, transactionData=[{"timestamp": now(), "sampledValue": [told]}])
+    row = the_transaction()
+    assert (row.meter_stop, row.problems, row.to_review) == (stop_at, problems, bool(problems))
+
+
+@pytest.mark.parametrize(("stop_at", "stands", "problems"), [(7000, 7000, ["meter_fell"]), (None, 9000, ["no_end_meter"])])
+def test_a_late_value_above_the_end(stop_at: Any, stands: int, problems: list[str], wire: Wire) -> None:
+    transaction = start(wire, at=now(hours=-2))["transactionId"]
+    stop(wire, transaction, stop_at, at=now(minutes=-1))
+    meter(wire, {"value": "9500"}, transaction=transaction, at=now())  # after it
+    meter(wire, {"value": "9000"}, transaction=transaction, at=now(minutes=-5))
+    row = the_transaction()
+    assert (row.meter_stop, row.meter_last, row.problems) == (stands, 9000, problems)
+
+
 def test_a_meter_that_ends_below_its_start_is_flagged(wire: Wire) -> None:
     stop(wire, start(wire)["transactionId"], 10)
     assert "negative" in the_transaction().problems

@@ -1,0 +1,77 @@
+"""What a station tells of a charge that is over: one rule for every version of OCPP.
+
+What was measured before the end cannot be more than the end. Where the station did not tell the meter there it is the end; else the two
+contradict each other, which people decide on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from stations.gateway import bulk, courses
+from stations.gateway.entries import Known, OpenTransaction, Received
+from stations.models import Transaction
+from stations.ocpp import registers
+from stations.ocpp.events import Ended, Sample
+from stations.plausible import effective
+
+if TYPE_CHECKING:
+    from stations.gateway.book import Book
+
+Problem = Transaction.Problem
+
+
+def mended(told: int, stands: int, last: int | None, problems: Collection[str]) -> tuple[int, int | None]:
+    """The meter at the end, and by the last value, once a register (Wh) from before that end is known."""
+    stop = max(stands, told) if Problem.NO_END_METER in problems and Problem.ADDED_UP not in problems else stands
+    return stop, max(told, last or 0) if told > stands + 1 else last
+
+
+def ends(book: Book, known: Known, running: OpenTransaction | None, event: Ended) -> Known:
+    """With the highest register that is known of it: by the same batch, and by what the end itself brings along."""
+    told = (known.meter_last, book.meters.get(running) if running else None, registers.above(event.samples, event.meter_stop))
+    return known._replace(meter_last=max((one for one in told if one is not None), default=None))
+
+
+def measured(book: Book, row: Known | Transaction, samples: Sequence[Sample]) -> None:
+    """Values of one that is over, as they come."""
+    if row.closed_by_hand:
+        _beyond(book, row, samples)
+    elif isinstance(row, Known) and row.reviewed_at is None:
+        _before_the_end(book, book.mended.get(row.pk, row), samples)
+
+
+def _before_the_end(book: Book, known: Known, samples: Sequence[Sample]) -> None:
+    over, stands, problems = known.ended_at, known.meter_stop, {*known.problems}
+    stopped: tuple[Known, Ended, Received] | None = book.stopped.get(known.pk)
+    if stopped is not None:
+        known, event, entry = stopped
+        over, stands = effective(event.at.at, entry.at) or entry.at, event.meter_stop
+        problems |= book.problems.get(known.pk, set())
+    told = registers.highest([one for one in samples if over is not None and one.at is not None and one.at <= over])
+    if told is None or stands is None:
+        return
+    stop, last = mended(told, stands, known.meter_last, problems)
+    if stopped is not None:
+        book.stopped[known.pk] = (known._replace(meter_last=last), event._replace(meter_stop=stop), entry)
+    elif (stop, last) != (stands, known.meter_last):
+        book.mended[known.pk] = known._replace(meter_stop=stop, meter_last=last)
+
+
+def _beyond(book: Book, row: Known | Transaction, samples: Sequence[Sample]) -> None:
+    """Of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
+    meter = registers.highest(samples)
+    if meter is None or meter <= max(row.meter_stop or 0, row.meter_start) + 1:
+        return
+    last = book.late.get(row.pk, row.meter_last or 0)
+    if meter > last or Problem.BEYOND_END not in row.problems:
+        book.late[row.pk] = max(meter, last)
+        book.problems.setdefault(row.pk, set()).add(Problem.BEYOND_END)
+
+
+def write(book: Book) -> None:
+    """What came after the ends of other batches."""
+    rows = [(one.pk, one.meter_stop, one.meter_last, courses.judged_again(one)) for one in book.mended.values()]
+    bulk.update(Transaction, ("meter_stop", "meter_last", "problems"), rows)
+    book.changed |= {one.station_id for one in book.mended.values()}
