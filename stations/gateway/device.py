@@ -62,8 +62,9 @@ def model_reported(entries: Sequence[Received], changed: set[int]) -> dict[Entry
         if report.base == DeviceReport.Base.MONITORS:
             continue
         told = [one for one in event.told if can_be_named(one.variable)]
-        report.told += len(event.told)
+        report.told += len(event.told) + event.left_out
         _leave_out(entry, report, len(event.told) - len(told))
+        _spare(DeviceVariable, report, event.left_out)
         found[entry.state.station_id] += [(report, one, entry.at) for one in told]
         changed.add(entry.state.station_id)
     if found:
@@ -81,9 +82,10 @@ def monitors_reported(entries: Sequence[Received], changed: set[int]) -> dict[En
         assert isinstance(event, MonitorReport)
         if report.base != DeviceReport.Base.MONITORS:
             continue
-        report.told += len(event.monitors)
+        report.told += len(event.monitors) + event.left_out
         told = [one for one in event.monitors if can_be_named(one.variable) and one.id >= 0]
         _leave_out(entry, report, len(event.monitors) - len(told))
+        _spare(DeviceMonitor, report, event.left_out)
         found[entry.state.station_id] += [(report, one, entry.at) for one in told]
         changed.add(entry.state.station_id)
     if found:
@@ -97,6 +99,13 @@ def _leave_out(entry: Received, report: DeviceReport, count: int) -> None:
     if count:
         report.left_out += count
         entry.faults.append(f"{count}: {NO_NAME}")
+
+
+def _spare(model: type[DeviceVariable] | type[DeviceMonitor], report: DeviceReport, count: int) -> None:
+    """So many in it cannot be understood: each may be any of what is known, so nothing of that is gone."""
+    if count:
+        report.left_out += count
+        model._default_manager.filter(station=report.station_id).update(report=report)
 
 
 def _parts(entries: Sequence[Received]) -> list[tuple[Received, DeviceReport]]:

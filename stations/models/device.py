@@ -57,7 +57,7 @@ class DeviceReport(models.Model):
     last_part = models.PositiveIntegerField(null=True)
     part_at = models.DateTimeField(null=True)
     told = models.PositiveIntegerField(default=0)  # values, or monitors
-    left_out = models.PositiveIntegerField(default=0)  # told, but not kept: too many, or no name that can be said
+    left_out = models.PositiveIntegerField(default=0)  # told, but not kept: too many, no name that can be said, or not understood
     finished_at = models.DateTimeField(null=True)
 
     objects = VisibleQuerySet.as_manager()
@@ -112,7 +112,7 @@ class DeviceVariable(OfVariable):
     # Its value is what it was set to from here; it was not read since
     only_set = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=timezone.now)
-    # The latest report that told it
+    # The latest report that told it, or may have: in one of which not all was understood
     report = models.ForeignKey(DeviceReport, models.SET_NULL, null=True, related_name="variables")
 
     objects = VisibleQuerySet.as_manager()
@@ -184,7 +184,7 @@ class DeviceMonitor(OfVariable):
     transaction = models.BooleanField(default=False)  # watches only while a transaction runs
     kind = models.CharField(max_length=24, choices=Kind.choices, blank=True)  # empty: not known
     updated_at = models.DateTimeField(default=timezone.now)
-    # The latest report that told it
+    # The latest report that told it, or may have: in one of which not all was understood
     report = models.ForeignKey(DeviceReport, models.SET_NULL, null=True, related_name="+")
 
     objects = VisibleQuerySet.as_manager()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stations.ocpp.events import Event, ModelReport, MonitorReport, MonitorTold, Notice, Noticed, Payload, Status, Told
+from stations.ocpp.mending import LEFT_OUT
 from stations.ocpp.numbering import MOST_EVSES, MOST_PER_EVSE, number
 from stations.ocpp.reading import LARGEST, clean, reported
 from stations.ocpp.variables import LONGEST_KEY, LONGEST_NAME, Variable
@@ -38,7 +39,7 @@ def _report(p: Payload) -> Event:
                 has.get("dataType") or "", clean(has.get("unit") or "", 16), _number(has.get("minLimit")), _number(has.get("maxLimit")),
                 clean(has.get("valuesList") or "", 1000), bool(has.get("supportsMonitoring")),
             ))  # fmt: skip
-    return ModelReport(_whole(p["requestId"]), _whole(p["seqNo"]), bool(p.get("tbc")), told)
+    return ModelReport(_whole(p["requestId"]), _whole(p["seqNo"]), bool(p.get("tbc")), told, p.get(LEFT_OUT, 0))
 
 
 def _monitors(p: Payload) -> Event:
@@ -52,7 +53,7 @@ def _monitors(p: Payload) -> Event:
             )
             for watch in one["variableMonitoring"]
         ]  # fmt: skip
-    return MonitorReport(_whole(p["requestId"]), _whole(p["seqNo"]), bool(p.get("tbc")), found)
+    return MonitorReport(_whole(p["requestId"]), _whole(p["seqNo"]), bool(p.get("tbc")), found, p.get(LEFT_OUT, 0))
 
 
 def _severity(value: int) -> int:

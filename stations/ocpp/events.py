@@ -238,6 +238,7 @@ class ModelReport(NamedTuple):
     part: int
     more: bool
     told: list[Told]
+    left_out: int = 0  # values that cannot be understood
 
 
 class MonitorTold(NamedTuple):
@@ -256,6 +257,7 @@ class MonitorReport(NamedTuple):
     part: int
     more: bool
     monitors: list[MonitorTold]
+    left_out: int = 0  # monitors that cannot be understood
 
 
 class Notice(NamedTuple):

@@ -8,19 +8,24 @@ import jsonschema_rs
 
 from stations.ocpp import schemas
 from stations.ocpp.events import OCCUPIED, Payload
-from stations.ocpp.reading import spelled_as
+from stations.ocpp.reading import spelled_as, whole
 
 MOST = 100  # faults of one message
-# Of a list: other stations wait meanwhile, so what is longer, or has more to mend, is not looked at entry by entry
-MOST_ENTRIES, MOST_MENDED = 500, 50
+# Other stations wait meanwhile: a longer list is not looked at entry by entry; an entry with more in it is not mended, nor one that comes
+# after so many faults
+MOST_ENTRIES, MOST_IN_ENTRY, MOST_FAULTS = 3000, 60, 4000
 ANY_TYPE = "Central"  # of a token whose type is not told, or none that OCPP has
-# The lists in messages of which each entry counts for itself
+# The lists in messages of which each entry counts for itself, and in its entries those of which each does
 LISTS = {"NotifyEvent": "eventData", "NotifyReport": "reportData", "NotifyMonitoringReport": "monitor"}
+_PARTS = {"NotifyReport": "variableAttribute", "NotifyMonitoringReport": "variableMonitoring"}
+_MOST_PARTS = {"variableAttribute": 4}
+LEFT_OUT = "leftOut"  # beside what was mended: how many of those cannot be understood
 # Of an event: what stands in where it is not told, or is nothing that OCPP has
 _UNTOLD: Payload = {
     "eventId": 0, "timestamp": "", "trigger": "Alerting", "eventNotificationType": "HardWiredNotification", "actualValue": "",
 }  # fmt: skip
-_NAMED = frozenset({"component", "variable", "variableAttribute", "variableMonitoring", ""})
+_NAMED = frozenset({"component", "variable", "variableAttribute", "variableMonitoring"})
+_OF_PART = frozenset({"type", "value", "id", "transaction", "severity"})  # without which a part tells nothing
 _TEXTS = frozenset({"actualValue", "techCode", "techInfo", "transactionId", "value"})
 # What a connector does by the words of OCPP 1.6, of which 2.0.1 says that it is occupied
 FINER = ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing")
@@ -99,42 +104,91 @@ def status(payload: Payload) -> str:
     return finer
 
 
-def entries(checker: jsonschema_rs.Validator, action: str, payload: Payload) -> None:
-    """Those that can be understood; where there is none, or too many, the list stays as it came."""
-    name = LISTS[action]
+def entries(checker: jsonschema_rs.Validator, action: str, payload: Payload) -> int:
+    """Those that can be understood stay; gives how many values, monitors or events do not. Where nothing can be, only the first stays,
+    by which the message is judged; where there are too many, the list is as it came."""
+    name, part = LISTS[action], _PARTS.get(action, "")
     payload.setdefault("generatedAt", "")
     if action == "NotifyEvent":
         payload.setdefault("seqNo", 0)
-    told, good, mended = payload.get(name), [], 0
-    for one in told if isinstance(told, list) and len(told) <= MOST_ENTRIES else ():
-        alone = payload | {name: [one]}
-        if isinstance(one, dict) and mended < MOST_MENDED and not checker.is_valid(alone):
-            mended += 1
-            _write_out(one)
-            respell(checker, alone)
-            clip(checker, alone)
-            _mend_entry(checker, alone, one)
-        if checker.is_valid(alone):
+    told, good, left, spent = payload.get(name), [], 0, 0
+    if not isinstance(told, list) or len(told) > MOST_ENTRIES:
+        return 0
+    # Each alone, without what else the message has
+    frame: Payload = {"generatedAt": "", "seqNo": 0} | ({} if action == "NotifyEvent" else {"requestId": 0})
+    for one in told:
+        alone = frame | {name: [one]}
+        count = _parts(one, part)
+        fits = checker.is_valid(alone)
+        if not fits and isinstance(one, dict) and spent < MOST_FAULTS:
+            spent += _mend_entry(checker, alone, one, part)
+            fits = checker.is_valid(alone)
+        if fits:
             good.append(one)
-    if good:
-        payload[name] = good
+            left += count - _parts(one, part)
+        else:
+            left += count
+    payload[name] = good or told[:1]
+    return left if good else left - sum(_parts(one, part) for one in told[:1])
 
 
-def _write_out(one: Payload) -> None:
-    """Values as OCPP writes them, which has all of them as texts."""
-    attributes = one.get("variableAttribute")
+def _parts(one: Any, part: str) -> int:
+    """How much an entry tells."""
+    told = one.get(part) if isinstance(one, dict) else None
+    return max(len(told), 1) if isinstance(told, list) else 1
+
+
+def _mend_entry(checker: jsonschema_rs.Validator, alone: Payload, one: Payload, part: str) -> int:
+    """Gives how many faults it had; of its parts those without any that cannot be put right stay."""
+    parts = one.get(part)
+    if isinstance(parts, list):
+        del parts[_MOST_PARTS.get(part, len(parts)) :]
+    if schemas.crowded(one, MOST_IN_ENTRY) or (_write_out(one) and checker.is_valid(alone)):
+        return 0
+    found, lost = schemas.errors(checker, alone, MOST_FAULTS), set()
+    for error in found:
+        path = list(error.instance_path)[2:]
+        if not _put_right(one, path, error) and len(path) > 1 and path[0] == part:
+            lost.add(path[1])
+    if isinstance(parts, list) and len(lost) < len(parts):
+        parts[:] = [told for number, told in enumerate(parts) if number not in lost]
+    return len(found)
+
+
+def _write_out(one: Payload) -> bool:
+    """Values as OCPP writes them, which has all of them as texts; whether there were others."""
+    attributes, found = one.get("variableAttribute"), False
     for holder_of in (one, *(attributes if isinstance(attributes, list) else ())):
         for name in _TEXTS & holder_of.keys() if isinstance(holder_of, dict) else ():
             value = holder_of[name]
             if isinstance(value, bool | int | float):
-                holder_of[name] = str(value).lower() if isinstance(value, bool) else str(value)
+                holder_of[name], found = str(value).lower() if isinstance(value, bool) else str(value), True
+    return found
 
 
-def _mend_entry(checker: jsonschema_rs.Validator, alone: Payload, one: Payload) -> None:
-    """What stands beside the name of a variable may be missing, or be left out."""
-    for error in faults(checker, alone):
-        field = str([*error.instance_path, "", "", ""][2]) or error.kind.as_dict().get("property", "")
-        if field in _UNTOLD:
+def _put_right(one: Payload, path: list[Any], error: jsonschema_rs.ValidationError) -> bool:
+    """One fault of an entry; False where it cannot be put right. What stands beside the name of a variable may be missing, or be left
+    out."""
+    kind, value = error.kind.name, error.instance
+    told: dict[str, Any] = error.kind.as_dict()
+    try:
+        if kind == "additionalProperties":
+            for extra in told["unexpected"]:
+                holder(one, [*path, extra]).pop(extra, None)
+        elif kind == "maxLength":
+            holder(one, path)[path[-1]] = str(value)[: told["limit"]]
+        elif kind == "enum" and isinstance(value, str) and (right := spelled_as(value, told["options"])):
+            holder(one, path)[path[-1]] = right
+        elif kind == "type" and isinstance(value, str) and not isinstance(number := whole(value), str):
+            holder(one, path)[path[-1]] = number
+        elif (field := str(path[0]) if path else told.get("property", "")) in _UNTOLD:
             one[field] = _UNTOLD[field]
-        elif field not in _NAMED:
+        elif path and field not in _NAMED:
             one.pop(field, None)
+        elif path[2:] and field in _PARTS.values() and path[2] not in _OF_PART:
+            holder(one, path[:3]).pop(path[2], None)
+        else:
+            return False
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return False  # another fault has taken it away
+    return True

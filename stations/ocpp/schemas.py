@@ -94,14 +94,14 @@ def errors(checker: jsonschema_rs.Validator, payload: Any, most: int) -> list[js
     return [found] if found else []
 
 
-def crowded(payload: Any) -> bool:
-    """Whether it has more than MOST_ENTRIES."""
+def crowded(payload: Any, most: int = MOST_ENTRIES) -> bool:
+    """Whether it has more entries than that."""
     seen, left = 0, [payload]
     while left:
         one = left.pop()
         if isinstance(one, dict | list):
             seen += len(one)
-            if seen > MOST_ENTRIES:
+            if seen > most:
                 return True
             left.extend(one.values() if isinstance(one, dict) else one)
     return False

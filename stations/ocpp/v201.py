@@ -113,9 +113,10 @@ class V201:
         measured = action in ("MeterValues", "TransactionEvent") and "meterValue" in payload
         if measured and schemas.crowded(payload):
             payload["meterValue"] = self._good_values(payload["meterValue"])
+        left_out = mending.entries(checker, action, payload) if action in mending.LISTS else 0
         drop_unknown(checker, payload)
         mending.respell(checker, payload)
-        meant = self._mend_words(checker, action, payload)
+        meant = self._mend_words(checker, action, payload) | ({mending.LEFT_OUT: left_out} if left_out else {})
         if measured:
             kept = self._good_values(payload["meterValue"])
             payload["meterValue"] = kept or [{"timestamp": "", "sampledValue": [{"value": 0}]}]
@@ -141,8 +142,6 @@ class V201:
             mending.write_texts(checker, payload)
             mending.boot(self.VERSION, payload)
             mending.clip(checker, payload)
-        elif action in mending.LISTS:
-            mending.entries(checker, action, payload)
         elif action in ("StatusNotification", "SecurityEventNotification"):
             if action == "SecurityEventNotification":
                 mending.write_texts(checker, payload)

@@ -138,7 +138,7 @@ class Progress(NamedTuple):
         if report.left_out:
             said += " · " + ngettext("%d of them is not kept", "%d of them are not kept", report.left_out) % report.left_out
             most = DeviceVariable.MOST if report.base != report.Base.MONITORS else DeviceMonitor.MOST
-            said += f": {_('the portal keeps %d of a station') % most if told > most else _('OCPP allows no such names')}"
+            said += f": {_('the portal keeps %d of a station') % most if told > most else _('they are not as OCPP has them')}"
         if report.finished_at:
             return cls(report, explain.AVAILABLE, _("Read"), said)
         if missing := report.missing_parts:

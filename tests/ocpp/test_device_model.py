@@ -131,6 +131,19 @@ def test_a_station_that_makes_up_variables_does_not_fill_the_table(station: Stat
     assert found.left_out == 15
 
 
+def test_what_breaks_the_schema_in_a_report_removes_nothing(station: Station, wire: Wire) -> None:
+    full_report(station, wire, [told("X", f"V{number}", "1") for number in range(120)])
+    part = [told("X", f"V{number}", None) for number in range(600)]
+    for number, one in enumerate(part):
+        one["variableAttribute"] = [{"value": number}, {"type": "Bogus"}] if number < 100 else [{"value": True}]
+    part[110]["variableAttribute"] = [{"type": "Bogus"}]
+    found = full_report(station, wire, part)
+    assert (found.told, found.left_out, bool(found.finished_at)) == (700, 101, True)
+    kept = values(station)
+    assert (len(kept), kept["X/V99"], kept["X/V110"], kept["X/V599"]) == (600, "99", "1", "true")
+    assert not ConfigurationChange.objects.filter(after=None).exists()
+
+
 def test_b05_a_variable_is_set_and_its_answer_kept(station: Station, wire: Wire) -> None:
     full_report(station, wire, [told("A", "B", "1"), told("A", "Pump", None, mutability="WriteOnly")])
     result = {**named("A", "B"), "attributeStatus": "RebootRequired"}
