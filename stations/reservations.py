@@ -49,6 +49,11 @@ _WORDS: dict[tuple[str, str], Text] = {
     (State.CANCELLED, Reservation.HERE_ALONE): lazy(
         "Cancelled here alone: the station had no connection, so it keeps the connector all the same until the time is over."
     ),
+    (State.USED, Reservation.OTHER_CARD): lazy("Another card charged by it. The station says so itself, so it is over."),
+    (State.USED, Reservation.OTHER_PLACE): lazy("The card charged by it, but at another connector."),
+    (State.USED, Reservation.OTHER_BOTH): lazy(
+        "Another card charged by it, at another connector. The station says so itself, so it is over."
+    ),
     (State.EXPIRED, "NoTransaction"): lazy("The card was shown, but no charge began."),
 }
 
@@ -95,6 +100,16 @@ def standing_at(stations: Collection[int]) -> dict[int, list[Reservation]]:
 def fits(row: Reservation, uid: str, group_id: str) -> bool:
     """Whether a card may charge by this reservation: it is the one, or of its group."""
     return row.id_tag.casefold() == uid.casefold() or bool(row.group_id and row.group_id == group_id)
+
+
+def used_by(row: Reservation, uid: str, group_id: str | None, connector: int) -> str:
+    """The word for a charge that its station says is by this reservation; empty where that is as it was made. `uid`, `group_id` and
+    `connector` may not be known: empty, None and 0."""
+    other_card = bool(uid) and not fits(row, uid, group_id or "") and not (group_id is None and row.group_id)
+    other_place = bool(connector and row.connector_number) and connector not in of_same_evse(row.connector_number)
+    if other_card:
+        return Reservation.OTHER_BOTH if other_place else Reservation.OTHER_CARD
+    return Reservation.OTHER_PLACE if other_place else ""
 
 
 def kept_from(station: int, at: datetime, connector: int | None, uid: str, group_id: str = "") -> Reservation | None:

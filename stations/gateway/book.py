@@ -126,7 +126,7 @@ class Book:
         answers.update(rare.book([entry for entry in received if type(entry.event) in rare.HANDLERS], self.changed))
         writing.transactions(self)
         costs = courses.costs(self.of_transactions)
-        reserved.used(received, {entry: row.pk for row, entry in self.new}, self.changed)
+        reserved.used(self, received, {entry: row.pk for row, entry in self.new})
         for entry in received:
             said = answers[entry]
             if entry in costs and isinstance(said, Judged):
@@ -390,6 +390,8 @@ class Book:
             self.opened.append((entry.state, event.transaction_id, of.running))
         if of.guessed:
             self.manners.note(entry.state.station_id, Deviation.Kind.OTHER_ID, entry.action, "", entry.at)
+        elif of.running and of.running.connector_pk != connector.pk:
+            self.manners.note(entry.state.station_id, Deviation.Kind.OTHER_PLACE, entry.action, "", entry.at)
         elif event.transaction_id and not (of.running or of.late):
             self.keep_unmatched(entry, event.transaction_id)
         about = of.running or of.late

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from stations.gateway import bulk, courses
+from stations.gateway import added_up, bulk, courses
 from stations.gateway.entries import Known, OpenTransaction, Received
 from stations.models import Transaction
 from stations.ocpp import registers
-from stations.ocpp.events import Ended, Sample
+from stations.ocpp.events import Ended, Sample, TransactionReport
 from stations.plausible import effective
 
 if TYPE_CHECKING:
     from stations.gateway.book import Book
+    from stations.gateway.courses import Course
+    from stations.gateway.reports import Reports
 
 Problem = Transaction.Problem
 
@@ -40,6 +42,25 @@ def measured(book: Book, row: Known | Transaction, samples: Sequence[Sample]) ->
         _beyond(book, row, samples)
     elif isinstance(row, Known) and row.reviewed_at is None:
         _before_the_end(book, book.mended.get(row.pk, row), samples)
+
+
+def mend_end(reports: Reports, report: TransactionReport, row: Transaction, course: Course) -> None:
+    """A report of what has the station's own id (2.0.1), from before the end, that came after it."""
+    key = (row.station_id, row.transaction_id)
+    meter, over, at = registers.last(report.samples), reports.ended_at(row), report.at.at
+    stands = reports.ended[key][2] if key in reports.ended else row.meter_stop
+    if meter is None or stands is None or over is None or at is None or at > over or row.closed_by_hand or row.reviewed_at:
+        return
+    stop, last = mended(meter, stands, row.meter_last, row.problems)
+    if Problem.NO_END_METER in row.problems and Problem.ADDED_UP not in row.problems:
+        reports.mended.add(key)
+        if course.last is not None and course.last - 1 not in course.missing and over - at <= added_up.LATE:
+            row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
+    if (stop, last) != (stands, row.meter_last):
+        reports.mended.add(key)
+        row.meter_stop, row.meter_last = stop, last
+        if key in reports.ended:
+            reports.ended[key] = (*reports.ended[key][:2], stop)
 
 
 def _before_the_end(book: Book, known: Known, samples: Sequence[Sample]) -> None:

@@ -207,7 +207,7 @@ class Reports:
             if before_it is None or report.number > before_it:
                 self._note(entry, Kind.AFTER_END)
             else:
-                self._mend_end(report, row, course)
+                late.mend_end(self, report, row, course)
         course.changed = True
         before = course.charging
         self._place(entry, report, row, course)
@@ -255,7 +255,7 @@ class Reports:
         """Those that are over, among those that this batch tells of."""
         return {course.running.pk for course in self.courses.values() if course.over}
 
-    def _ended_at(self, row: Transaction) -> datetime | None:
+    def ended_at(self, row: Transaction) -> datetime | None:
         before = self.ended.get((row.station_id, row.transaction_id))
         return effective(before[0].at.at, before[1].at) or before[1].at if before else row.ended_at
 
@@ -263,12 +263,12 @@ class Reports:
         """Whether this start has the id of a charge that is over, and is not its own."""
         if row.reported_start:
             return report.at.text != row.reported_start
-        over = self._ended_at(row)
+        over = self.ended_at(row)
         return report.at.at is not None and over is not None and report.at.at > over and not row.closed_by_hand
 
     def _of_another(self, entry: Received, report: TransactionReport, row: Transaction) -> bool:
         """Whether it is of a charge that goes on under the id of one that is over."""
-        over = self._ended_at(row)
+        over = self.ended_at(row)
         told = report.at.at is not None and over is not None and report.at.at > over
         return told and self.reused.get((entry.state, row.transaction_id), row.transaction_id in entry.state.reused)
 
@@ -291,25 +291,6 @@ class Reports:
         else:
             self._show(entry, report, connector, STATUS_OF.get(report.charging))
         return self._say(entry, report, row)
-
-    def _mend_end(self, report: TransactionReport, row: Transaction, course: Course) -> None:
-        """A value from before the end that came after it: the end, where the station did not tell its meter there; else the values
-        contradict each other, which is flagged."""
-        key = (row.station_id, row.transaction_id)
-        meter, over, at = registers.last(report.samples), self._ended_at(row), report.at.at
-        stands = self.ended[key][2] if key in self.ended else row.meter_stop
-        if meter is None or stands is None or over is None or at is None or at > over or row.closed_by_hand or row.reviewed_at:
-            return
-        stop, last = late.mended(meter, stands, row.meter_last, row.problems)
-        if Problem.NO_END_METER in row.problems and Problem.ADDED_UP not in row.problems:
-            self.mended.add(key)
-            if course.last is not None and course.last - 1 not in course.missing and over - at <= added_up.LATE:
-                row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
-        if (stop, last) != (stands, row.meter_last):
-            self.mended.add(key)
-            row.meter_stop, row.meter_last = stop, last
-            if key in self.ended:
-                self.ended[key] = (*self.ended[key][:2], stop)
 
     def _note(self, entry: Received, kind: Kind) -> None:
         self.book_of_all.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
@@ -338,6 +319,8 @@ class Reports:
             course.places |= {known.pk}
             row.connector_id = said.pk
             course.changed = True
+        elif said.pk != known.pk and number != numbering.evse_of(known.number):  # which may mean all of its EVSE
+            self._note(entry, Kind.OTHER_PLACE)
 
     def _start(self, entry: Received, report: TransactionReport, row: Transaction, course: Course) -> None:
         row.reported_start, row.start_received_at = report.at.text, entry.at

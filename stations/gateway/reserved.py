@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
 
 from stations.gateway.entries import Entry, Received
-from stations.models import Command, Reservation, Transaction
+from stations.models import Command, Deviation, Reservation, Transaction
 from stations.ocpp import events, intents
 from stations.ocpp.intents import CancelReservation, Reserve
 from stations.ocpp.replies import Done, Reply
+from stations.reservations import used_by
+
+if TYPE_CHECKING:
+    from stations.gateway.book import Book
 
 State = Reservation.State
 # ReservationUpdateStatusEnumType (2.1 has the last one) -> what has become of it
@@ -49,7 +55,7 @@ def updated(entries: Sequence[Received], changed: set[int]) -> dict[Entry, Reply
     return dict.fromkeys(entries, Done())
 
 
-def used(entries: Sequence[Received], starts: Mapping[Entry, int], changed: set[int]) -> None:
+def used(book: Book, entries: Sequence[Received], starts: Mapping[Entry, int]) -> None:
     """What transactions tell of the reservation by which they charge. `starts`: the transactions that these messages began. Reads nothing
     where none tells of one."""
     told: dict[tuple[int, int], tuple[Received, str]] = {}
@@ -61,16 +67,24 @@ def used(entries: Sequence[Received], starts: Mapping[Entry, int], changed: set[
                 told[entry.state.station_id, key] = entry, getattr(event, "transaction_id", "")
     if not told:
         return
-    named = [name for _entry, name in told.values() if name]
-    rows = Transaction.objects.filter(station__in={station for station, _key in told}, transaction_id__in=named).order_by()
-    known = {(station, name): pk for pk, station, name in rows.values_list("pk", "station_id", "transaction_id")} if named else {}
+    stations, named = {station for station, _key in told}, [name for _entry, name in told.values() if name]
+    rows = Transaction.objects.filter(Q(pk__in=starts.values()) | Q(transaction_id__in=named), station__in=stations).order_by()
+    charges = {
+        (station, name): (pk, uid, connector)
+        for pk, station, name, uid, connector in rows.values_list("pk", "station_id", "transaction_id", "id_tag", "connector__number")
+    }
     # One that has expired here may have been used by the station's clock
     for row, (entry, name) in _found(told, (*Reservation.OPEN, State.EXPIRED)):
-        transaction = starts.get(entry) or known.get((row.station_id, name))
-        if transaction is None:  # it was not booked
+        charge = charges.get((row.station_id, name or str(starts.get(entry, ""))))
+        if charge is None:  # it was not booked
             continue
-        Reservation.objects.filter(pk=row.pk, state=row.state).update(state=State.USED, word="", ended_at=entry.at, transaction=transaction)
-        changed.add(row.station_id)
+        pk, uid, connector = charge
+        verdict = book.verdicts.get(entry)
+        word = used_by(row, uid, verdict.group_id if verdict else None, connector)
+        Reservation.objects.filter(pk=row.pk, state=row.state).update(state=State.USED, word=word, ended_at=entry.at, transaction_id=pk)
+        if word:
+            book.manners.note(row.station_id, Deviation.Kind.RESERVATION, entry.action, "", entry.at)
+        book.changed.add(row.station_id)
 
 
 def _found(told: Mapping[tuple[int, int], Any], states: Collection[str]) -> list[tuple[Reservation, Any]]:

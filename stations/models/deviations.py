@@ -32,6 +32,8 @@ class Deviation(models.Model):
         UNKNOWN_VALUE = "unknown_value", _("Measures what the portal does not know")
         SENT_AGAIN = "sent_again", _("Sends a start again that was booked")
         BEFORE_BOOT = "before_boot", _("Tells statuses without ever having said what it is")
+        OTHER_PLACE = "other_place", _("Reports a charge at another connector than it began at")
+        RESERVATION = "reservation", _("Charges by a reservation for another card or connector")
         METER = "meter", _("Its meter falls, or is below zero")
 
     tenant_path = "station__location__organization__path"

@@ -38,7 +38,9 @@ class Reservation(models.Model):
     STANDING = (State.MADE, State.UNCERTAIN)
     OPEN = (State.ASKED, *STANDING)
     LARGEST_KEY = 2**31 - 1
-    HERE_ALONE = "HereAlone"  # `word` of one that was cancelled while its station had no connection
+    # `word` of one that was cancelled while its station had no connection; and of one by which something else charged than it was made for
+    HERE_ALONE = "HereAlone"
+    OTHER_CARD, OTHER_PLACE, OTHER_BOTH = "OtherCard", "OtherPlace", "OtherCardAndPlace"
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"

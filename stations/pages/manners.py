@@ -99,6 +99,14 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("It has not sent a BootNotification since the portal knows it. What it tells counts, but make and firmware are unknown."),
         lazy("Ask it for a BootNotification under “Ask for a message”, or reset the station."),
     ),
+    Kind.OTHER_PLACE: (
+        lazy("The charge stays at the connector at which it began, and what is measured elsewhere counts for it too."),
+        lazy("Compare the values of the charge with the meters of both connectors. Newer firmware may put it right."),
+    ),
+    Kind.RESERVATION: (
+        lazy("Another card charged by it, or at another connector. The reservation is over; the list of reservations says how."),
+        lazy("Whoever reserved may have come in vain. Report it to the manufacturer if it happens again."),
+    ),
     Kind.METER: (
         lazy("A meter only ever counts up. Charges in which it fell are flagged and wait in the inbox; no energy is taken back."),
         lazy("Compare the values of the charge with the meter's display, and have the meter checked."),

@@ -288,6 +288,23 @@ def test_values_of_an_evse_are_of_the_connector_that_charges(wire201: Wire) -> N
     assert MeterSample.objects.exclude(series__connector__number=101).count() == 0
 
 
+def test_a_charge_that_is_told_at_another_connector(wire201: Wire, gateway: Gateway) -> None:
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse={"id": 1, "connectorId": 2}, idToken=TOKEN)
+    tell(wire201, "Updated", 1, value(2000), evse={"id": 1})  # the same
+    assert noticed() == {}
+    tell(wire201, "Updated", 2, value(3000), evse={"id": 2, "connectorId": 1})
+    assert noticed() == {"other_place": 1}
+    assert (one().connector.number, one().meter_last) == (101, 3000)
+    wire = gateway.connect()
+    number = start(wire)["transactionId"]
+    meter(wire, {"value": "1500"}, transaction=number)
+    meter(wire, {"value": "1600"}, transaction=number, connector=2)
+    assert list(Deviation.objects.filter(kind="other_place").values_list("action", "count")) == [
+        ("MeterValues", 1),
+        ("TransactionEvent", 1),
+    ]
+
+
 def test_what_comes_after_the_end_changes_nothing(wire201: Wire) -> None:
     tell(wire201, "Ended", 0, value(2000, "Transaction.End"), evse=EVSE, idToken=TOKEN)
     assert tell(wire201, "Updated", 1, value(2500), state="Charging") == {}

@@ -11,7 +11,7 @@ from django.utils import timezone
 from passes import actions as cards
 from stations import reservations
 from stations.actions import cancel_reservation, reserve
-from stations.models import Command, ConfigurationKey, Connector, Reservation, Station, Transaction
+from stations.models import Command, ConfigurationKey, Connector, Deviation, Reservation, Station, Transaction
 from tests.conftest import CARD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 
@@ -56,6 +56,24 @@ def test_tc_046_a_reservation_is_made_and_used(wire: Wire, tree: Tree) -> None:
     began = wire.call("StartTransaction", start)
     row.refresh_from_db()
     assert (row.state, row.transaction_id) == (State.USED, began["transactionId"])
+
+
+@pytest.mark.parametrize(
+    ("uid", "connector", "said"),
+    [
+        (CARD, 1, "The card charged by it."),
+        (CARD, 2, "The card charged by it, but at"),
+        ("STRANGER", 2, "Another card charged by it, at another"),
+    ],
+)
+def test_what_charged_by_a_reservation_is_said(uid: str, connector: int, said: str, wire: Wire) -> None:
+    row = made(wire)
+    start = {"connectorId": connector, "idTag": uid, "meterStart": 0, "timestamp": now(), "reservationId": row.key}
+    wire.call("StartTransaction", start)
+    row.refresh_from_db()
+    assert row.state == State.USED
+    assert str(reservations.meaning(row).sentence).startswith(said)
+    assert Deviation.objects.filter(kind="reservation").exists() == (uid != CARD or connector != 1)
 
 
 def test_tc_047_a_reservation_expires(wire: Wire, tree: Tree) -> None:
