@@ -20,6 +20,7 @@ LISTS = {"NotifyEvent": "eventData", "NotifyReport": "reportData", "NotifyMonito
 _PARTS = {"NotifyReport": "variableAttribute", "NotifyMonitoringReport": "variableMonitoring"}
 _MOST_PARTS = {"variableAttribute": 4}
 LEFT_OUT = "leftOut"  # beside what was mended: how many of those cannot be understood
+NOT_READ = "not understood"  # why
 # Of an event: what stands in where it is not told, or is nothing that OCPP has
 _UNTOLD: Payload = {
     "eventId": 0, "timestamp": "", "trigger": "Alerting", "eventNotificationType": "HardWiredNotification", "actualValue": "",

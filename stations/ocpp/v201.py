@@ -93,6 +93,8 @@ class V201:
                 if faults is not None:
                     faults += [fault(action, error) for error in schemas.errors(checker, payload, 3)]
                 payload = self._mend(action, payload)
+                if faults is not None and (left_out := payload.get(mending.LEFT_OUT)):
+                    faults.insert(0, f"{left_out}: {mending.NOT_READ}")
             write_whole(payload)
         except (RecursionError, ValueError) as error:  # ValueError is what jsonschema-rs says of it
             raise OcppError("FormationViolation", f"The payload is nested too deeply: {error}.") from None

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from stations.actions.manners import forget_deviations
 from stations.models import Deviation, Station
 from stations.ocpp.device_model import NO_NAME
+from stations.ocpp.mending import NOT_READ
 from stations.pages.sheet import sheet_context
 from stations.pages.station_list import user_of
 from tenancy.links import link
@@ -28,7 +29,7 @@ Kind = Deviation.Kind
 # What each kind means for people: how the portal deals with it, and what to do
 MEANINGS: dict[str, tuple[Text, Text]] = {
     Kind.MENDED: (
-        lazy("The portal understands it all the same; nothing is lost."),
+        lazy("The portal understands it all the same. Nothing is lost, unless it says here that something is left out."),
         lazy("Tell the manufacturer when it happens often; newer firmware may put it right."),
     ),
     Kind.REFUSED: (
@@ -124,6 +125,7 @@ KEYWORDS: dict[str, Text] = {
     "enum": lazy("is a word that OCPP does not have"),
     "minItems": lazy("is empty"),
     NO_NAME: lazy("without a name that OCPP allows: only alarms are kept of it"),
+    NOT_READ: lazy("cannot be understood and are left out"),
     "maxItems": lazy("has too many entries"),
 }
 

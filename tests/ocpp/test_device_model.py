@@ -13,6 +13,7 @@ from stations.models import (
     ConfigurationChange,
     ConfigurationKey,
     Connector,
+    Deviation,
     DeviceEvent,
     DeviceMonitor,
     DeviceReport,
@@ -142,6 +143,7 @@ def test_what_breaks_the_schema_in_a_report_removes_nothing(station: Station, wi
     kept = values(station)
     assert (len(kept), kept["X/V99"], kept["X/V110"], kept["X/V599"]) == (600, "99", "1", "true")
     assert not ConfigurationChange.objects.filter(after=None).exists()
+    assert Deviation.objects.get().detail == "101: not understood"
 
 
 def test_b05_a_variable_is_set_and_its_answer_kept(station: Station, wire: Wire) -> None:
