@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
 
 from stations.ocpp import schemas
 from stations.ocpp.events import OCCUPIED, Payload
-from stations.ocpp.reading import spelled_as, whole
+from stations.ocpp.reading import number, spelled_as, whole
 
 MOST = 100  # faults of one message
 # Other stations wait meanwhile: a longer list is not looked at entry by entry; an entry with more in it is not mended, nor one that comes
@@ -152,7 +153,7 @@ def _mend_entry(checker: jsonschema_rs.Validator, alone: Payload, one: Payload, 
         if not _put_right(one, path, error) and len(path) > 1 and path[0] == part:
             lost.add(path[1])
     if isinstance(parts, list) and len(lost) < len(parts):
-        parts[:] = [told for number, told in enumerate(parts) if number not in lost]
+        parts[:] = [told for at, told in enumerate(parts) if at not in lost]
     return len(found)
 
 
@@ -165,6 +166,9 @@ def _write_out(one: Payload) -> bool:
             if isinstance(value, bool | int | float):
                 holder_of[name], found = str(value).lower() if isinstance(value, bool) else str(value), True
     return found
+
+
+_READ: dict[str, Callable[[str], Any]] = {"integer": whole, "number": number}  # numbers that came as texts
 
 
 def _put_right(one: Payload, path: list[Any], error: jsonschema_rs.ValidationError) -> bool:
@@ -180,8 +184,8 @@ def _put_right(one: Payload, path: list[Any], error: jsonschema_rs.ValidationErr
             holder(one, path)[path[-1]] = str(value)[: told["limit"]]
         elif kind == "enum" and isinstance(value, str) and (right := spelled_as(value, told["options"])):
             holder(one, path)[path[-1]] = right
-        elif kind == "type" and isinstance(value, str) and not isinstance(number := whole(value), str):
-            holder(one, path)[path[-1]] = number
+        elif kind == "type" and isinstance(value, str) and not isinstance(found := _READ.get(told["types"][0], str)(value), str):
+            holder(one, path)[path[-1]] = found
         elif (field := str(path[0]) if path else told.get("property", "")) in _UNTOLD:
             one[field] = _UNTOLD[field]
         elif path and field not in _NAMED:
