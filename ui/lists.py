@@ -89,8 +89,9 @@ class BulkAction:
     `consequences(request, rows)` gives the sentences of the confirmation; without it nothing is asked. `refusal(request, rows)` says why
     it cannot be done to these, or is empty. `run(request, rows)` does it and returns what to tell.
 
-    `form(request, data)` is a form of what must be known first; the confirmation shows it. What then comes of it is said and asked once
-    more by `then(request, rows)`, if there is one. Both of these and `run` read it from the request, when it is in order.
+    `form(request, data)` is a form of what must be known first (`request.chosen` are the rows); the confirmation shows it. What then
+    comes of it is said and asked once more by `then(request, rows)`, if there is one. Both of these and `run` read it from the request,
+    when it is in order.
 
     `run` may give an answer of its own instead of what to tell. Actions of a `group` are offered together, under its name. One that
     `sorts_out` says itself which rows are left out and why, also those where the user does not hold the right.
@@ -393,6 +394,7 @@ class ListPage(View):
             return redirect(back)
         refusal = action.refusal(request, rows) if action.refusal else ""
         confirmed = request.POST.get("confirmed") == "1"
+        request.chosen = rows  # type: ignore[attr-defined]  # for a form that asks only what these rows can have
         form = action.form(request, request.POST if confirmed else None) if action.form else None
         chosen_well = form is None or (confirmed and form.is_valid())
         again = form is not None and chosen_well and action.then is not None and request.POST.get("sure") != "1"

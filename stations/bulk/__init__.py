@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from stations.controls import Situation
-    from stations.models import BulkItem, Command
+    from stations.models import BulkItem, Command, Station
     from tenancy.models import User
 
 Text = str | Promise
@@ -38,8 +38,9 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """`form(request, data)` asks what must be known; its `params()` gives that as JSON. `refusal(params, situation)` says why a station is
-    left out, or is empty: the situation is that of the person who began the job. `consequences(params, situations)` are the sentences of
+    """`form(request, data)` asks what must be known (of the stations `request.chosen`); its `params()` gives that as JSON.
+    `refusal(params, situation)` says why a station is left out, or is empty: the situation is that of the person who began the job.
+    `consequences(params, situations)` are the sentences of
     the look before, over all that are not left out.
 
     `step(actor, params, situation, item, answered)` does the next thing at a station: it gives the commands it has queued (with `item`;
@@ -63,6 +64,8 @@ class Kind:
     title: Callable[[Params], str]
     form: Callable[[HttpRequest, Any], forms.Form] | None = None
     consequences: Callable[[Params, Sequence[Situation]], list[str]] | None = None
+    # What would be done at one of those that wait, where that is not the same at all
+    there: Callable[[Params, Station], str] | None = None
     # Under which heading it stands among the others
     group: Text = COMMANDS
 

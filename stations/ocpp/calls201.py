@@ -90,14 +90,32 @@ FEATURES: dict[type[Any], tuple[str, Any]] = {
 ANY_KEY = "ReservationCtrlr/NonEvseSpecific"
 TELLING_KEYS = (*dict.fromkeys(key for key, _name in FEATURES.values()), ANY_KEY)
 
-# What OCPP 1.6 has as a configuration key of another name (part 2, Appendices: referenced components and variables)
-_KEYS = {
+# What OCPP 1.6 has as a configuration key of another name (part 2, Appendices: referenced components and variables): the same meaning, set
+# to the same values. Lists of measurands are none: they differ between the versions.
+SAME_KEYS = {
+    "HeartbeatInterval": "OCPPCommCtrlr/HeartbeatInterval",
+    "WebSocketPingInterval": "OCPPCommCtrlr/WebSocketPingInterval",
+    "ResetRetries": "OCPPCommCtrlr/ResetRetries",
+    "TransactionMessageAttempts": "OCPPCommCtrlr/MessageAttempts:TransactionEvent",
+    "TransactionMessageRetryInterval": "OCPPCommCtrlr/MessageAttemptInterval:TransactionEvent",
+    "UnlockConnectorOnEVSideDisconnect": "OCPPCommCtrlr/UnlockOnEVSideDisconnect",
+    "ConnectionTimeOut": "TxCtrlr/EVConnectionTimeOut",
+    "StopTransactionOnEVSideDisconnect": "TxCtrlr/StopTxOnEVSideDisconnect",
+    "StopTransactionOnInvalidId": "TxCtrlr/StopTxOnInvalidId",
+    "MaxEnergyOnInvalidId": "TxCtrlr/MaxEnergyOnInvalidId",
+    "AuthorizeRemoteTxRequests": "AuthCtrlr/AuthorizeRemoteStart",
     "LocalAuthListEnabled": "LocalAuthListCtrlr/Enabled",
     "LocalAuthorizeOffline": "AuthCtrlr/LocalAuthorizeOffline",
     "LocalPreAuthorize": "AuthCtrlr/LocalPreAuthorize",
     "AllowOfflineTxForUnknownId": "AuthCtrlr/OfflineTxForUnknownIdEnabled",
     "AuthorizationCacheEnabled": "AuthCacheCtrlr/Enabled",
     "MeterValueSampleInterval": "SampledDataCtrlr/TxUpdatedInterval",
+    "ClockAlignedDataInterval": "AlignedDataCtrlr/Interval",
+    "CpoName": "SecurityCtrlr/OrganizationName",
+}
+# What a station only tells
+_KEYS = {
+    **SAME_KEYS,
     "SendLocalListMaxLength": "LocalAuthListCtrlr/ItemsPerMessage",
     "LocalAuthListMaxLength": "LocalAuthListCtrlr/Entries",  # its limit: its value is how many there are
 }

@@ -147,6 +147,16 @@ def telling(intent: type[Any]) -> frozenset[str]:
     return frozenset({PROFILES_KEY, calls201.FEATURES.get(intent, ("",))[0]})
 
 
+# A key or variable in small letters -> what the same is called in the other versions. One may be written without its instance.
+_IN_201 = {key.casefold(): said for key, said in calls201.SAME_KEYS.items()}
+_IN_16 = {name.casefold(): key for key, said in calls201.SAME_KEYS.items() for name in (said, said.partition(":")[0])}
+
+
+def key_in(version: str, key: str) -> str:
+    """What stations of `version` call what `key` means in any version; `key` where it has no other name there, or does not exist."""
+    return (_IN_201 if has_variables(version) else _IN_16).get(key.casefold(), key)
+
+
 def speakers() -> tuple[Speaker, ...]:
     """Each once."""
     return tuple({id(one.speaker): one.speaker for one in VERSIONS.values()}.values())

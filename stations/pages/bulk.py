@@ -25,7 +25,7 @@ from stations import actions
 from stations.actions.bulk import MOST_AT_ONCE, began_by
 from stations.bulk import KINDS, Kind
 from stations.bulk.jobs import counted
-from stations.models import BulkItem, BulkJob
+from stations.models import BulkItem, BulkJob, Station
 from tenancy.links import link, organization_link
 from tenancy.models import User
 from tenancy.pages.shared import NAME, NUMBER, user_of
@@ -195,6 +195,10 @@ class ItemTable(Table):
     attempt = django_tables2.Column(lazy("Attempt"), attrs=NUMBER)
     changed_at = django_tables2.Column(lazy("When"), attrs={"th": {"class": "text-end"}, "td": {"class": "text-end text-nowrap"}})
 
+    def __init__(self, *args: Any, there: Callable[[Station], str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.there = there
+
     def render_station(self, record: BulkItem) -> SafeString:
         station = record.station
         under = station.identity if station.alias else ""
@@ -210,10 +214,11 @@ class ItemTable(Table):
         return record.get_state_display()
 
     def render_text(self, record: BulkItem) -> str:
-        return record.text or "–"
+        return self.value_text(record) or "–"
 
     def value_text(self, record: BulkItem) -> str:
-        return record.text
+        """Of one that waits: what would be done there."""
+        return self.there(record.station) if record.state == State.WAITING else record.text
 
     def render_changed_at(self, record: BulkItem) -> SafeString | str:
         return when(record.changed_at, record.station.location.zone)
@@ -318,6 +323,10 @@ class JobPage(ListPage):
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("station__location")
+
+    def table_kwargs(self) -> dict[str, Any]:
+        there, params = self.kind.there if self.kind else None, self.job.params
+        return {"there": lambda station: there(params, station) if there else ""}
 
     def get_context(self) -> dict[str, Any]:
         told = shown(self.request, self.job, self.kind)

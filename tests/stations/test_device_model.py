@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from stations.actions import create_configuration_template
 from stations.bulk import KINDS, Done
+from stations.command_words import intent_of
 from stations.configuration.catalogue import CHOICE, LIST, catalogue, known
 from stations.configuration.characteristics import entry_of
 from stations.configuration.values import check, in_words
@@ -33,6 +34,7 @@ from stations.models import (
     Station,
 )
 from stations.ocpp import masking
+from stations.ocpp.intents import Configure
 from stations.ocpp.variables import Variable
 from tenancy import rights
 from tenancy.models import AuditEntry, User
@@ -276,9 +278,32 @@ def test_a_template_is_compared_with_a_device_model_and_applied_to_many(station:
     asked.refresh_from_db()
     (situation,) = situations(bob, [station])
     assert KINDS["configuration-template"].step(bob, params, situation, item, [asked]) == Done("1 of 1 set", True)
-    assert "variables" in KINDS["configure"].refusal({"key": "HeartbeatInterval", "value": "9"}, situation)
+    assert "variables" in KINDS["configure"].refusal({"key": "LightIntensity", "value": "9"}, situation)
     (other,) = situations(bob, [online(tree.dc_station)])
-    assert "OCPP 1.6" in KINDS["configure"].refusal({"key": HEARTBEAT, "value": "9"}, other)
+    assert "OCPP 1.6" in KINDS["configure"].refusal({"key": "TxCtrlr/TxStartPoint", "value": "9"}, other)
+
+
+def test_one_setting_at_stations_of_both_versions(station: Station, tree: Tree, bob: User, as_bob: Client) -> None:
+    """It is offered once, and each station gets what it calls that itself."""
+    other = online(tree.dc_station)
+    chosen = {"action": "configure", "select": [station.pk, other.pk]}
+    offered = as_bob.post(reverse("stations"), chosen).context["form"].fields["key"].choices
+    every = {label for value, label in offered[1][1] if value == "HeartbeatInterval"}
+    assert offered[0][0] == "", "nothing is chosen at first"
+    assert every == {f"Heartbeat (HeartbeatInterval, {HEARTBEAT})"}
+    assert not [label for _group, choices in offered[2:4] for _value, label in choices if "Heartbeat (" in label]
+    alone = as_bob.post(reverse("stations"), chosen | {"select": [station.pk]}).context["form"].fields["key"].choices
+    assert (HEARTBEAT, f"Heartbeat ({HEARTBEAT})") in alone
+    assert not any(value == "LightIntensity" for value, _label in alone)
+    made = as_bob.post(reverse("stations"), chosen | {"confirmed": "1", "key": "HeartbeatInterval", "value": "77"})
+    said = text(as_bob.get(made.url).content.decode())
+    assert "Sets HeartbeatInterval to “77”" in said
+    assert f"Sets {HEARTBEAT} to “77”" in said
+    for key in ("HeartbeatInterval", HEARTBEAT):
+        for situation, own in zip(situations(bob, [station, other]), (HEARTBEAT, "HeartbeatInterval"), strict=True):
+            item = BulkItem.objects.get(station=situation.station)
+            (asked,) = KINDS["configure"].step(bob, {"key": key, "value": "77"}, situation, item, [])  # type: ignore[misc]
+            assert intent_of(asked) == Configure(own, "77")
 
 
 def test_a_template_is_made_of_a_device_model_and_the_history_puts_back(station: Station, as_bob: Client, tree: Tree) -> None:

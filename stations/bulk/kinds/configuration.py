@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -21,15 +22,17 @@ from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading
 from stations.configuration.setting import attempts, cut, named, needs_reset, outcome_of, summary
 from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, check, fits_version, in_words, is_secret, same, shown
 from stations.controls import Situation
-from stations.models import BulkItem, Command, ConfigurationTemplate
+from stations.models import BulkItem, Command, ConfigurationTemplate, Station
 from stations.models.shared import above, matches
 from stations.ocpp import intents, masking
 from stations.ocpp.intents import Configure, Reset
+from stations.ocpp.versions import has_variables, key_in
 from tenancy.models import User
 from tenancy.rights import CHANGE_CONFIGURATION, PERSONAL_DATA, READ_CONFIGURATION, RESET_STATIONS
 
 GROUP = lazy("Configuration")
 OTHER = "*"  # another key than those of the catalogue
+KEYS = {False: "1.6", True: "2.0.1"}  # a version that has keys, and one that has variables
 
 
 def reading_of(situation: Situation) -> Reading:
@@ -46,7 +49,7 @@ def reading_of(situation: Situation) -> Reading:
 
 
 class ConfigureForm(forms.Form):
-    key = forms.ChoiceField(label=lazy("Key"))
+    key = forms.ChoiceField(label=lazy("Key"), error_messages={"required": lazy("Choose what is to be set.")})
     other = forms.CharField(
         label=lazy("Another key"), max_length=LONGEST_KEY, required=False,
         help_text=lazy("As the stations spell it, for a key of the make."),
@@ -59,12 +62,11 @@ class ConfigureForm(forms.Form):
     )  # fmt: skip
     as_typed = forms.BooleanField(label=lazy("Send it as typed, even if the standard knows no such value"), required=False)
 
-    def __init__(self, data: Any = None) -> None:
+    def __init__(self, data: Any = None, *, versions: Sequence[str]) -> None:
+        """`versions`: those that the chosen stations speak."""
         super().__init__(data)
-        self.fields["key"].choices = [  # type: ignore[attr-defined]
-            (_("OCPP 1.6: keys"), _choices(catalogue())), (_("OCPP 2.0.1: variables"), _choices(catalogue("2.0.1"))),
-            (OTHER, _("Another key: type it")),
-        ]  # fmt: skip
+        self.versions = versions
+        self.fields["key"].choices = [("", _("Choose one")), *_choices(versions), (OTHER, _("Another key: type it"))]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -76,11 +78,17 @@ class ConfigureForm(forms.Form):
         if is_secret(key):
             raise ValidationError({"other": _("This key is secret: each station has one of its own. Set it on the station's own page.")})
         if key and "value" in cleaned:
-            try:
-                check(key, cleaned["value"], strict=not cleaned.get("as_typed"))
-            except ValidationError as error:
-                raise ValidationError({"value": error.messages}) from error
+            refused = [why for version in self.versions if (why := self._refusal(key_in(version, key), version))]
+            if refused and len(refused) == len(self.versions):  # else those that take it get it
+                raise ValidationError({"value": refused[0]})
         return cleaned
+
+    def _refusal(self, key: str, version: str) -> list[str]:
+        try:
+            check(key, self.cleaned_data["value"], version, strict=not self.cleaned_data.get("as_typed"))
+        except ValidationError as error:
+            return error.messages
+        return []
 
     def chosen(self) -> str:
         key = str(self.cleaned_data.get("key", ""))
@@ -90,16 +98,43 @@ class ConfigureForm(forms.Form):
         return {"key": self.chosen(), "value": self.cleaned_data["value"], "as_typed": self.cleaned_data["as_typed"]}
 
 
-def _choices(entries: Mapping[str, Known]) -> list[tuple[str, str]]:
-    """Those that can be set at many stations, by name."""
-    found = [entry for entry in entries.values() if not entry.readonly and entry.kind != SECRET and not entry.key.startswith("*")]
-    return sorted(((entry.key, f"{entry.name} ({entry.key})") for entry in found), key=lambda one: one[1].casefold())
+def _configure_form(request: HttpRequest, data: Any) -> ConfigureForm:
+    spoken = request.chosen.order_by().values_list("ocpp_version", flat=True).distinct()  # type: ignore[attr-defined]
+    return ConfigureForm(data, versions=sorted({KEYS[has_variables(version)] for version in spoken}))
+
+
+def _choices(versions: Sequence[str]) -> list[Any]:
+    """What can be set at many stations, by name: each meaning once, with what it is called in these versions. What only some of them can
+    have stands below what all can."""
+    found: dict[str, list[Known]] = {}
+    for version in versions:
+        for entry in catalogue(version).values():
+            if not entry.readonly and entry.kind != SECRET and not entry.key.startswith("*"):
+                found.setdefault(key_in(KEYS[False], entry.key), []).append(entry)
+
+    def those(having: Sequence[str]) -> list[tuple[str, str]]:
+        choices = []
+        for meaning, entries in found.items():
+            if tuple(KEYS["/" in entry.key] for entry in entries) == tuple(having):
+                keys = [key_in(version, meaning) for version in having]
+                choices.append((keys[0], f"{entries[0].name} ({', '.join(keys)})"))
+        return sorted(choices, key=lambda one: one[1].casefold())
+
+    if len(versions) < 2:
+        return those(versions)
+    alone = [(_("Only stations with OCPP %s") % version, those([version])) for version in versions]
+    return [(_("All of them"), those(versions)), *alone]
+
+
+def key_at(params: Params, station: Station) -> str:
+    """What is set there: what the station itself calls it."""
+    return key_in(station.ocpp_version, params["key"])
 
 
 def _configure_refusal(params: Params, situation: Situation) -> str:
     if reason := situation.why_not("change-configuration"):
         return reason
-    key, value = params["key"], params["value"]
+    key, value = key_at(params, situation.station), params["value"]
     if reason := fits_version(key, situation.station.ocpp_version):
         return reason
     now = next((one for name, one in reading_of(situation).items() if name.casefold() == key.casefold()), None)
@@ -116,7 +151,8 @@ def _configure_refusal(params: Params, situation: Situation) -> str:
 
 def _configure(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Sequence[Command]) -> Sequence[Command] | Done:
     if not answered:
-        return [ask(actor=actor, station=situation.station, intent=Configure(params["key"], params["value"]), item=item)]
+        station = situation.station
+        return [ask(actor=actor, station=station, intent=Configure(key_at(params, station), params["value"]), item=item)]
     command = answered[-1]
     command.station = situation.station
     return Done(
@@ -128,14 +164,23 @@ def _configure_title(params: Params) -> str:
     return _("Set %(key)s to “%(value)s”") % {"key": params["key"], "value": shown(params["key"], params["value"])}
 
 
+def _configure_there(params: Params, station: Station) -> str:
+    key = key_at(params, station)
+    return _("Sets %(key)s to “%(value)s”") % {"key": key, "value": shown(key, params["value"])}
+
+
 def _configure_consequences(params: Params, situations: Sequence[Situation]) -> list[str]:
     entry, count = known(params["key"]), len(situations)
+    keys = Counter(key_at(params, situation.station) for situation in situations)
     said = ngettext("%(count)d station is told to set %(what)s.", "%(count)d stations are told to set %(what)s.", count)
     words = in_words(entry, params["value"]) or shown(params["key"], params["value"]) or _("nothing")
     found = [said % {"count": count, "what": f"{entry.name if entry else params['key']}: {words}"}]
-    if entry and entry.warning:
-        found.append(str(entry.warning))
-    if entry and entry.reboot:
+    if len(keys) > 1:
+        found += [ngettext("%(key)s at %(count)d of them.", "%(key)s at %(count)d of them.", many) % {"key": key, "count": many}
+                  for key, many in keys.most_common()]  # fmt: skip
+    entries = [one for key in keys if (one := known(key))]
+    found += dict.fromkeys(str(one.warning) for one in entries if one.warning)
+    if any(one.reboot for one in entries):
         found.append(_("Most stations put this in force only after a reset."))
     return found
 
@@ -254,7 +299,7 @@ def _template_consequences(params: Params, situations: Sequence[Situation]) -> l
 KINDS: tuple[Kind, ...] = (
     Kind(
         "configure", lazy("Set a configuration key"), "adjustments", CHANGE_CONFIGURATION, _configure_refusal, _configure,
-        _configure_title, form=lambda request, data: ConfigureForm(data), consequences=_configure_consequences, group=GROUP,
+        _configure_title, form=_configure_form, consequences=_configure_consequences, there=_configure_there, group=GROUP,
     ),
     Kind(
         "configuration-template", lazy("Apply a configuration template"), "template", CHANGE_CONFIGURATION, _template_refusal, _apply,
