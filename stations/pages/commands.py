@@ -99,15 +99,29 @@ class StartForm(ControlForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        typed, chosen = cleaned.get("uid", ""), cleaned.get("charge_pass", "")
+        if "uid" in self.errors:
+            return cleaned
+        try:
+            found = self._card(cleaned["uid"], cleaned.get("charge_pass", ""))
+        except ValidationError as error:
+            self.add_error(None, error)
+        else:
+            cleaned["uid"], cleaned["verdict"] = found
+        return cleaned
+
+    def _card(self, typed: str, chosen: str) -> tuple[str, hooks.Verdict]:
+        """Its UID and what is decided of it there; ValidationError where it may not charge."""
         uid = typed or chosen
         if not uid:
-            raise ValidationError({"uid": _("Choose a pass, or type the UID of a card.")})
+            passes = "charge_pass" in self.fields
+            raise ValidationError({"uid": _("Choose a pass, or type the UID of a card.") if passes else _("Type the UID of the card.")})
         if typed and hooks.cards:
             try:
                 uid = hooks.cards.clean_uid(typed)
             except ValidationError as error:
                 raise ValidationError({"uid": error}) from error
+        if chosen and self.slug == "reserve" and uid.casefold() != chosen.casefold():  # nobody has chosen the pass of a start
+            raise ValidationError({"uid": _("This is not the card of the pass above. Leave this empty, or choose no pass.")})
         station = self.situation.station
         target = self.target()
         offer = hooks.Offer(hooks.place_of(station), uid, timezone.now(), connector=target.number if target else None, live=False)
@@ -122,8 +136,7 @@ class StartForm(ControlForm):
         if self.slug == "start" and (row := self._kept_from(target, uid, verdict.group_id)):
             until = exact(row.until, station.location.zone)
             raise ValidationError({"uid": _("This connector is reserved for another card until %s.") % until})
-        cleaned["uid"], cleaned["verdict"] = uid, verdict
-        return cleaned
+        return uid, verdict
 
     def _kept_from(self, target: Connector | None, uid: str, group_id: str) -> Reservation | None:
         """The reservation by which the connector is kept for another card."""
@@ -203,7 +216,7 @@ class ReserveForm(StartForm):
             self.add_error("until", _("This time is over already. Choose a later one."))
         elif typed and typed > now + LONGEST:
             self.add_error("until", _("A reservation lasts %d days at most.") % LONGEST.days)
-        if cleaned.get("for_group") and not cleaned["verdict"].group_id:
+        if cleaned.get("for_group") and "verdict" in cleaned and not cleaned["verdict"].group_id:
             self.add_error("for_group", _("This card is in no group that has an id."))
         return cleaned
 
@@ -273,7 +286,8 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     """GET asks, saying what will happen; POST does it, or goes to the asking page when somebody would be harmed and nobody was asked.
 
     Parameters of both: `connector` (number; 0 or none is the station), `transaction` (pk, with stop: finds the connector), `next`, and
-    the control's own inputs. `confirmed` in a POST says that the person has read what happens.
+    the control's own inputs. In a POST `confirmed` says that the person has read what happens, and `choosing` that the connector is an
+    input too: the page that asked offers several.
     """
     if slug not in ASKED:
         raise Http404
@@ -282,8 +296,9 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     situation = Situation(request.user, station)
     given = request.POST if request.method == "POST" else request.GET
     of_a_kind = slug == "reserve" and given.get("connector") in reservations.PLUGS  # any connector of that kind
-    connector, gone = (None, "") if of_a_kind else _connector(given, situation)
-    if slug in AT_A_CONNECTOR and connector is None:
+    choosing = request.method == "POST" and "choosing" in request.POST
+    connector, gone = (None, "") if of_a_kind or choosing else _connector(given, situation)
+    if slug in AT_A_CONNECTOR and connector is None and not choosing:
         usable = [one for one in situation.connectors if not situation.why_not(slug, one)]
         connector = usable[0] if len(usable) == 1 else None
     back = next_url(request, station)
@@ -296,6 +311,8 @@ def command(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
         messages.error(request, reason)
         return redirect(back)
     form = form_class(request.POST, slug=slug, situation=situation, connector=connector)
+    if form.is_valid() and choosing and (reason := situation.why_not(slug, form.target())):
+        form.add_error("connector", reason)
     if not form.is_valid():
         return _ask(request, control, situation, connector, form, "", back)
     connector = form.target()

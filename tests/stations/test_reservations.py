@@ -65,6 +65,7 @@ def test_made_on_the_page_of_a_station_and_shown_there(as_bob: Client, tree: Tre
         ({"ends": "at", "until": "2199-01-01T10:00"}, "31 days at most"),
         ({"for_group": "on"}, "in no group"),
         ({"connector": "0", "uid": ""}, "may not charge"),
+        ({"charge_pass": CARD, "uid": "04FFFFFF"}, "not the card of the pass"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(fields: dict[str, str], said: str, as_bob: Client, tree: Tree) -> None:
@@ -77,6 +78,17 @@ def test_what_is_wrong_stands_beside_its_field(fields: dict[str, str], said: str
     assert answer.status_code == 200
     assert said in answer.content.decode()
     assert not Reservation.objects.exists()
+
+
+def test_all_that_is_wrong_is_said_at_once_and_the_connector_stays_a_choice(as_bob: Client, tree: Tree) -> None:
+    online(tree.station)
+    given = {"choosing": "yes", "connector": "2", "uid": "04FFFFFF", "ends": "at", "until": "2020-01-01T10:00"}
+    form = reserve(as_bob, tree, **given).context["form"]
+    assert set(form.errors) == {"uid", "until"}
+    assert [choice.data["value"] for choice in form["connector"] if choice.data["selected"]] == [2]
+    assert "connector" in reserve(as_bob, tree, choosing="yes", connector="9").context["form"].errors
+    assert reserve(as_bob, tree, choosing="yes", connector="2", uid="", charge_pass=CARD).status_code == 302
+    assert Reservation.objects.get().connector_number == 2
 
 
 def test_who_may_not_see_names_sees_that_it_is_reserved(as_cy: Client, client_of: Callable[..., Client], tree: Tree) -> None:
