@@ -90,7 +90,6 @@ _CERTIFICATE_ANSWERS: dict[tuple[type[Any], str], Text] = {
     (InstallRoot, intents.REJECTED): lazy("Refused by the station: it is not valid to it, or it has no room for one more."),
     (InstallRoot, intents.FAILED): lazy("The station could not install it."),
     (ReadRoots, intents.ACCEPTED): lazy("Told."),
-    (ReadRoots, intents.REJECTED): lazy("It has none of this kind."),
     (DeleteRoot, intents.ACCEPTED): lazy("Deleted."),
     (DeleteRoot, intents.REJECTED): lazy("The station has no such certificate."),
     (DeleteRoot, intents.FAILED): lazy("The station could not delete it, or it is the one it needs."),
@@ -382,6 +381,8 @@ def command_result(command: Command, viewer: Viewer) -> str:
         told = speaker(command.version).schedule(command.answer) if isinstance(command.answer, dict) else None
         if told is None:
             return _("Accepted by the station, but it told no schedule: it sets no limit for this time, or said nothing that can be read.")
+    if isinstance(wanted, ReadRoots) and word == "NotFound":
+        return _("It has none of this kind.") if wanted.uses else _("It has none.")
     said = str(_WORDS.get((type(wanted), word)) or _ANSWERS.get((type(wanted), outcome_of(command)), word))
     private = isinstance(wanted, Start | Reserve | CustomerInformation) and not may(viewer, PERSONAL_DATA, command.station)
     return said if private else f"{said} {_reason(command)}".strip()

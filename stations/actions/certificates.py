@@ -20,6 +20,7 @@ from stations.pki import reading, signing
 from tenancy import audit, sealing
 from tenancy.models import Organization, User
 
+PEM_BEGINS = "-----BEGIN CERTIFICATE-----"
 LONGEST_ROOT = 5500  # characters of PEM that OCPP carries
 TRUSTABLE = (Authority.Use.STATION, Authority.Use.MANUFACTURER)  # by whose certificates stations may be let in
 SIGNING = (Authority.Use.STATION, Authority.Use.V2G)
@@ -68,10 +69,7 @@ def read_root(text: str) -> x509.Certificate:
         raise ValidationError({"certificate": _("There is a private key in it. Only its owner may have that: give the certificate alone.")})
     found = reading.read_pem(text)
     if len(found) != 1:
-        said = _("Here is more than one certificate. Give the root alone: the one that has signed itself.") if found else ""
-        raise ValidationError(
-            {"certificate": said or _("This is no certificate in PEM form: it begins with “-----BEGIN CERTIFICATE-----”.")}
-        )
+        raise ValidationError({"certificate": _why_unread(text, many=bool(found))})
     if not reading.is_root(found[0]):
         raise ValidationError(
             {"certificate": _("This is not the root of an authority: a root may sign certificates and has signed itself.")}
@@ -81,6 +79,14 @@ def read_root(text: str) -> x509.Certificate:
     if len(reading.pem(found[0])) > LONGEST_ROOT:
         raise ValidationError({"certificate": _("It is longer than stations can take (%d characters).") % LONGEST_ROOT})
     return found[0]
+
+
+def _why_unread(text: str, *, many: bool) -> str:
+    if many:
+        return _("Here is more than one certificate. Give the root alone: the one that has signed itself.")
+    if PEM_BEGINS in text:
+        return _("This certificate is cut off or damaged. Paste it whole, down to the line “-----END CERTIFICATE-----”.")
+    return _("This is no certificate in PEM form: it begins with “%s”.") % PEM_BEGINS
 
 
 def _check_name(name: str) -> None:

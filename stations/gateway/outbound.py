@@ -143,7 +143,7 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
             if answer.code in frames.NOT_KNOWN:
                 certification.not_known(command)
         else:
-            yes = reader(command.version).accepted(answer.payload)
+            yes = reader(command.version).accepted(command.action, answer.payload)
             shown = masking.without_secrets(command.action, answer.payload)
             fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED}
             fault = reader(command.version).answer_fault(command.action, answer.payload)

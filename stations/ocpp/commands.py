@@ -9,6 +9,8 @@ from stations.ocpp.events import Payload
 from stations.ocpp.variables import Variable
 
 _YES = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked", "EmptyResultSet", "NoProfiles"})
+# Questions what there is: that there is nothing is no refusal
+_ASKS = frozenset({"GetInstalledCertificateIds"})
 # 2.0.1 answers some CALLs with a list of results, each with a status of its own
 _RESULTS = {
     "setVariableResult": "attributeStatus", "getVariableResult": "", "setMonitoringResult": "status", "clearMonitoringResult": "status",
@@ -53,7 +55,9 @@ def results(answer: Payload) -> list[tuple[str, str, str]]:
     return found
 
 
-def says_yes(answer: Payload) -> bool:
+def says_yes(action: str, answer: Payload) -> bool:
+    if action in _ASKS and answer.get("status") == "NotFound":
+        return True
     return all(status in _YES for status in statuses(answer)) and isinstance(answer.get("status", ""), str)
 
 

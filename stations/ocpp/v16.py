@@ -347,6 +347,6 @@ def answer_fault(action: str, answer: Payload) -> str:
     return commands.answer_fault(VERSION, NAME, action, answer)
 
 
-def accepted(answer: Payload) -> bool:
+def accepted(action: str, answer: Payload) -> bool:
     """Whether a CALLRESULT to a command of ours says yes. Answers without a status (GetConfiguration) do."""
-    return commands.says_yes(answer)
+    return commands.says_yes(action, answer)

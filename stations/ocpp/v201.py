@@ -180,8 +180,8 @@ class V201:
     def answer_fault(self, action: str, answer: Payload) -> str:
         return commands.answer_fault(self.VERSION, self.NAME, action, answer)
 
-    def accepted(self, answer: Payload) -> bool:
-        return commands.says_yes(answer)
+    def accepted(self, action: str, answer: Payload) -> bool:
+        return commands.says_yes(action, answer)
 
 
 _SAMPLED = frozenset({"value", "context", "measurand", "phase", "location", "signedMeterValue", "unitOfMeasure", "customData"})

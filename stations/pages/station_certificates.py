@@ -85,7 +85,19 @@ def installed_of(request: HttpRequest, station: Station) -> list[Installed]:
 def commands_of(request: HttpRequest, situation: Situation) -> list[CommandRow]:
     rows = Command.objects.visible_to(request.user).filter(station=situation.station, action__in=versions.actions(*ASKED))
     latest = rows.select_related("requested_by").order_by("-created_at", "-pk")[:MOST_COMMANDS]
-    return [row for row in command_rows(latest, situation) if isinstance(command_words.intent_of(row.command), ASKED)][:SHOWN_COMMANDS]
+    return [row for row in command_rows(latest, situation) if isinstance(command_words.intent_of(row.command), ASKED)]
+
+
+def all_told_at(rows: list[CommandRow], situation: Situation) -> datetime | None:
+    """Since when what it told of certificates of every kind is known; None where it has not told of all. `rows`: the newest first."""
+    told: dict[tuple[str, ...], datetime | None] = {}
+    for row in rows:
+        intent = command_words.intent_of(row.command)
+        if isinstance(intent, ReadRoots) and row.command.answer_status in ("Accepted", "NotFound"):
+            told.setdefault(intent.uses, row.command.answered_at)
+    found = [told.get(tuple(one.uses)) for one in situation.speaker.reading_roots()]
+    times = [at for at in found if at]
+    return min(times) if len(times) == len(found) else None
 
 
 def certificates_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
@@ -93,6 +105,7 @@ def certificates_context(request: HttpRequest, situation: Situation) -> dict[str
     own = own_of(request, station, now)
     requests = CertificateRequest.objects.visible_to(user).filter(station=station).exclude(state=CertificateRequest.State.SIGNED)
     signer = authorities.signer()
+    commands = commands_of(request, situation)
     locked_out = certificate_words.locked_out(station, [one.row for one in own], now)
     return {
         "station": station,
@@ -102,7 +115,8 @@ def certificates_context(request: HttpRequest, situation: Situation) -> dict[str
         "warning": certificate_words.warning(station, [one.row for one in own], now),
         "requests": [(one, certificate_words.request_look(one), one.use) for one in requests[:5]],
         "installed": installed_of(request, station),
-        "commands": commands_of(request, situation),
+        "commands": commands[:SHOWN_COMMANDS],
+        "all_told_at": all_told_at(commands, situation),
         "signer": signer,
         "may_manage": situation.may(MANAGE_STATIONS),
         "refusal": _("It cannot be asked: see above.") if locked_out else situation.unreachable(),

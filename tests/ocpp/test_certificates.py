@@ -302,6 +302,7 @@ def test_tc_075_install_root_m05_and_tc_076_delete_certificate_m04(version: str,
         assert action == "GetInstalledCertificateIds"
         wire.answer(message, told(version, use, root) if asked == named else {"status": "NotFound"})
     until(lambda: not Command.objects.filter(answered_at=None).exists())
+    assert set(Command.objects.values_list("state", flat=True)) == {Command.State.ACCEPTED}, "having none of a kind is no refusal"
     rows = list(InstalledCertificate.objects.all())
     assert [row.below for row in rows] == ([False] if version == "ocpp1.6" else [False, True])
     assert rows[0].serial == f"00{root.serial_number:X}"[-40:]

@@ -75,6 +75,8 @@ def test_a_private_key_is_refused_and_not_drawn_again(as_ada: Client, tree: Tree
         (leaf, "not the root of an authority"),
         ("nonsense", "no certificate in PEM form"),
         (pem + pem, "more than one"),
+        (pem[:200], "cut off or damaged"),
+        (pem.replace("M", "!"), "cut off or damaged"),
         ("", "Paste"),
     ):
         answer = as_ada.post(reverse("authority_import"), {"name": "Alfen", "use": "maker", "certificate": typed})
@@ -151,6 +153,13 @@ def test_the_certificates_of_a_station_in_plain_words(as_bob: Client, as_cy: Cli
     ]
     said = text(page(as_bob, station, "station_certificates"))
     assert "Install a root certificate" in said
+    InstalledCertificate.objects.all().delete()
+    reads = Command.objects.filter(action="GetInstalledCertificateIds").order_by("pk")
+    for read, told in zip(reads, ("It has not told yet, or has none.", "It has none, told"), strict=True):
+        Command.objects.filter(pk=read.pk).update(state="accepted", answer={"status": "NotFound"}, answered_at=timezone.now())
+        said = text(page(as_bob, station, "station_certificates"))
+        assert told in said
+    assert "It has none of this kind." in said
     assert Command.objects.get(action="InstallCertificate").payload["certificate"] == authority.certificate
 
 
