@@ -46,7 +46,13 @@ class ValueForm(forms.Form):
         value = ",".join(value) if isinstance(value, list) else value
         if self.entry and not self.raw:
             value = value.strip()
-        check(self.key, value, self.version, strict=not self.raw, entry=self.entry)
+        try:
+            check(self.key, value, self.version, strict=not self.raw, entry=self.entry)
+        except ValidationError as error:
+            shown = self["value"]
+            for said in error.messages:  # the error stands there instead
+                shown.help_text = shown.help_text.replace(said, "").strip()
+            raise
         return str(value)
 
     @property

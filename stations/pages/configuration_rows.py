@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from django.http import HttpRequest
@@ -15,7 +16,7 @@ from stations.configuration.compare import in_order
 from stations.configuration.explained import takes
 from stations.configuration.values import MASK, hides, in_words, is_secret, shown
 from stations.controls import Situation
-from stations.models import Command, ConfigurationKey, DeviceVariable, Station
+from stations.models import Command, ConfigurationChange, ConfigurationKey, DeviceVariable, Station
 from stations.models.device import ACTUAL
 from stations.ocpp import masking
 from stations.ocpp.intents import Configure, ConfigureMany
@@ -25,6 +26,7 @@ from tenancy.links import link
 from tenancy.rights import PERSONAL_DATA, READ_CONFIGURATION, get_for, may
 
 MOST_TRIES = 200  # commands that are looked at for the latest of each key
+MOST_CHANGES = 5000
 
 
 def station_of(request: HttpRequest, pk: int, right: str = READ_CONFIGURATION) -> Station:
@@ -124,6 +126,16 @@ def impersonal(request: HttpRequest, station: Station, rows: Iterable[_Row]) -> 
         if row.value and not whole and masking.is_personal(row.key):
             row.value = MASK
     return found
+
+
+def changes_between(request: HttpRequest, station: Station, since: datetime, until: datetime) -> dict[str, list[ConfigurationChange]]:
+    """By key: what has changed after `since` and up to `until`, the newest first. What went back to what it was is left out; of a secret
+    nobody knows."""
+    rows = ConfigurationChange.objects.visible_to(request.user).filter(station=station, at__gt=since, at__lte=until)
+    found: dict[str, list[ConfigurationChange]] = {}
+    for row in rows.select_related("command").order_by("-at", "-pk")[:MOST_CHANGES]:
+        found.setdefault(row.key, []).append(row)
+    return {key: steps for key, steps in found.items() if steps[-1].before != steps[0].after or is_secret(key)}
 
 
 def latest_tries(request: HttpRequest, situation: Situation) -> dict[str, CommandRow]:

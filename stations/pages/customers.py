@@ -73,7 +73,7 @@ def customers_context(request: HttpRequest, situation: Situation) -> dict[str, A
 @never_cache
 def customers(request: HttpRequest, pk: int) -> HttpResponse:
     situation = Situation(request.user, station_of(request, pk))
-    context = sheet_context(request, situation.station, "overview", situation)
+    context = sheet_context(request, situation.station, "", situation)
     return render(request, "stations/customers.html", {**context, **customers_context(request, situation)})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import django_filters
@@ -11,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -20,11 +21,11 @@ from stations import command_words, explain
 from stations.configuration.catalogue import Text, known
 from stations.configuration.values import MASK, in_words, is_secret, shown
 from stations.controls import Situation
-from stations.models import ConfigurationChange, DeviceEvent, DeviceReport, DeviceVariable, Severity, Station
+from stations.models import DeviceEvent, DeviceReport, DeviceVariable, Severity, Station, Transaction
 from stations.models.device import ACTUAL
 from stations.ocpp import masking
 from stations.ocpp.intents import Configure
-from stations.pages.configuration_rows import station_of
+from stations.pages.configuration_rows import changes_between, station_of
 from stations.pages.device_model import Progress, subpages
 from stations.pages.device_monitors import severity_state, severity_words
 from stations.pages.sheet_head import sheet_context
@@ -35,7 +36,6 @@ from ui.lists import ListPage, Table
 from ui.templatetags.ui import exact, state, when
 
 LONG = {"td": {"class": "long-text value"}}
-MOST_CHANGES = 5000
 KINDS: dict[str, Text] = {
     "HardWiredNotification": lazy("told by itself"), "HardWiredMonitor": lazy("monitor that is built in"),
     "PreconfiguredMonitor": lazy("monitor by its maker"), "CustomMonitor": lazy("monitor set from here"),
@@ -82,6 +82,13 @@ class EventTable(Table):
         super().__init__(*args, **kwargs)
         self.station, self.cards = station, situation.may(PERSONAL_DATA)
 
+    @cached_property
+    def charges(self) -> dict[str, Transaction]:
+        """Those that events of this page tell of, by the station's id. One query."""
+        ids = {row.transaction_id for row in self.data} - {""}
+        rows = Transaction.objects.visible_to(self.request.user).filter(station=self.station, transaction_id__in=ids).order_by("pk")
+        return {row.transaction_id: row for row in rows} if ids else {}
+
     def render_at(self, record: DeviceEvent) -> SafeString | str:
         return when(record.at, self.station.location.zone)
 
@@ -124,12 +131,17 @@ class EventTable(Table):
             if record.stands
             else []
         )
-        about = []
+        about: list[str] = []
         if record.transaction_id:
-            about.append(_("transaction %s") % record.transaction_id)
+            charge = self.charges.get(record.transaction_id)
+            about.append(
+                format_html('<a href="{}">{}</a>', link("transaction", charge.pk), _("Transaction %s") % charge)
+                if charge
+                else _("transaction %s") % record.transaction_id
+            )
         if record.cause is not None:
             about.append(_("brought about by event %d") % record.cause)
-        sub = format_html('<span class="sub">{}</span>', ", ".join(about)) if about else ""
+        sub = format_html('<span class="sub">{}</span>', format_html_join(", ", "{}", ((one,) for one in about))) if about else ""
         return format_html("{} {}{}", said, more[0] if more else "", sub)
 
     def value_code(self, record: DeviceEvent) -> str:
@@ -187,13 +199,10 @@ class Changed(NamedTuple):
     group: Text  # what can be set, and what the station only tells
 
 
-def changes_between(request: HttpRequest, situation: Situation, since: datetime, until: datetime) -> list[Changed]:
+def changed_between(request: HttpRequest, situation: Situation, since: datetime, until: datetime) -> list[Changed]:
     """In the order of the variables; what went back to what it was is left out."""
     station = situation.station
-    rows = ConfigurationChange.objects.visible_to(request.user).filter(station=station, at__gt=since, at__lte=until)
-    found: dict[str, list[ConfigurationChange]] = {}
-    for row in rows.select_related("command").order_by("-at", "-pk")[:MOST_CHANGES]:
-        found.setdefault(row.key, []).append(row)
+    found = changes_between(request, station, since, until)
     told_only = set(
         DeviceVariable.objects.visible_to(request.user)
         .filter(station=station, attribute=ACTUAL, mutability="ReadOnly").order_by().values_list("key", flat=True)
@@ -201,8 +210,6 @@ def changes_between(request: HttpRequest, situation: Situation, since: datetime,
     cards, changed = situation.may(PERSONAL_DATA), []
     for key, steps in sorted(found.items(), key=lambda one: (one[0] in told_only, one[0])):
         before, after = steps[-1].before, steps[0].after
-        if before == after and not is_secret(key):
-            continue
         entry = known(key)
 
         def told(value: str | None, key: str = key) -> str:
@@ -235,7 +242,7 @@ def reports(request: HttpRequest, pk: int) -> HttpResponse:
     changed: list[Changed] = []
     if since and to and since.finished_at and to.finished_at:
         first, last = sorted((since.finished_at, to.finished_at))
-        changed = changes_between(request, situation, first, last)
+        changed = changed_between(request, situation, first, last)
     return render(request, "stations/device_reports.html", sheet_context(request, station, "configuration", situation) | {
         "progress": [Progress.of(row, situation) for row in rows], "whole": whole, "since": since, "to": to, "changed": changed,
         "subpages": subpages(station, "station_device_reports", situation),

@@ -25,13 +25,13 @@ from stations.configuration.characteristics import Row
 from stations.configuration.fields import ValueForm
 from stations.configuration.keys201 import COMPONENTS
 from stations.controls import Situation
-from stations.models import Command, ConfigurationChange, DeviceEvent, DeviceMonitor, DeviceReport, DeviceVariable, Station
+from stations.models import Command, DeviceEvent, DeviceMonitor, DeviceReport, DeviceVariable, Station
 from stations.models.device import ACTUAL
 from stations.ocpp.intents import CONFIGURATION, SUMMARY, Intent, ReadConfiguration, ReadMonitors, ReadReport
 from stations.ocpp.versions import actions
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.commands import next_url
-from stations.pages.configuration_rows import Key, impersonal, latest_tries, page_url, station_of
+from stations.pages.configuration_rows import Key, changes_between, impersonal, latest_tries, page_url, station_of
 from stations.pages.sheet_head import action
 from tenancy.links import link
 from tenancy.pages.shared import user_of
@@ -190,10 +190,11 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         DeviceMonitor.objects.visible_to(request.user).filter(station=station).order_by().values_list("key").annotate(Count("pk"))
     )
     keys = {row.key: Key(row, station, tries.pop(row.key, None)) for row in actual}
-    wanted = [
+    matching = [
         row for row in sorted(actual, key=lambda row: (row.evse, row.connector, _rank(row.component), row.component, row.key))
-        if _within(row, at) and (not q or keys[row.key].holds(q.casefold())) and _shows(show, keys[row.key], row, changed, watched)
+        if (not q or keys[row.key].holds(q.casefold())) and _shows(show, keys[row.key], row, changed, watched)
     ]  # fmt: skip
+    wanted = [row for row in matching if _within(row, at)]
     page = int(number) if (number := request.GET.get("page", "")).isdecimal() and len(number) < 5 else 1
     last = max(1, -(-len(wanted) // AT_ONCE))
     page = min(max(page, 1), last)
@@ -211,7 +212,7 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         "subpages": subpages(station, "station_configuration", situation),
         "total": len(actual),
         "found": len(wanted),
-        "places": _tree(station, actual, at, keep),
+        "places": _tree(station, matching, at, keep),
         "everything_url": page_url("station_configuration", station, q=q, show=keep["show"]),
         "lines": [
             _line(keys[row.key], row, others[row.key] if row.attribute == ACTUAL else [], station, watched, editable=editable)
@@ -253,12 +254,12 @@ def _reports(request: HttpRequest, station: Station) -> list[DeviceReport]:
 
 
 def _changed(request: HttpRequest, station: Station, reports: Sequence[DeviceReport]) -> set[str]:
-    """The variables that have changed since the whole reading before the latest one."""
+    """The variables that the latest whole reading found other than the one before."""
     whole = [report for report in reports if report.finished_at and report.base == DeviceReport.Base.FULL]
     if len(whole) < 2:
         return set()
-    rows = ConfigurationChange.objects.visible_to(request.user).filter(station=station, at__gt=whole[1].finished_at)
-    return set(rows.order_by().values_list("key", flat=True)[:5000])
+    until, since = (report.finished_at for report in whole[:2])
+    return set(changes_between(request, station, since, until)) if since and until else set()
 
 
 def _rank(component: str) -> int:
@@ -330,6 +331,8 @@ def _line(
                 choices=words, initial=control.initial, widget=forms.Select(attrs=dict(control.widget.attrs))
             )
         control.widget.attrs["class"] = css
+        if control.help_text:
+            control.widget.attrs["aria-describedby"] = f"set-{row.pk}-help"
     found = []
     for other in others:
         url = "" if other.readonly or not editable else page_url(

@@ -193,7 +193,7 @@ class StationReservations(ReservationList):
     filterset_class = StationReservationFilter
     template_name = "stations/station_transactions.html"
     empty_title = lazy("Nothing was ever reserved here.")
-    empty_text = lazy("Reserve a connector with the button “Reserve” under More.")
+    empty_text = lazy("Each free connector on the overview has a button “Reserve”; “Reserve” under More asks which one.")
     live = False  # by the station's own topic
     station: Station
 

@@ -49,7 +49,7 @@ def head_fragment(request: HttpRequest, pk: int) -> HttpResponse:
     """The live part of the head, for the tab that `?tab=` names."""
     station = station_of(request, pk)
     wanted = request.GET.get("tab", "")
-    active, name = next(((tab, name) for tab, _label, name, _right in all_tabs() if tab == wanted), ("overview", "station"))
+    active, name = next(((tab, name) for tab, _label, name, _right in all_tabs() if tab == wanted), ("", "station"))
     context = head(Situation(request.user, station), link(name, pk), active)
     context |= {"zone": station.location.zone, "here": link(name, pk), "active_tab": active}
     context["head_url"] = request.get_full_path()

@@ -140,9 +140,10 @@ def action(
 
 
 def sheet_context(request: HttpRequest, station: Station, active: str, situation: Situation | None = None) -> dict[str, Any]:
-    """What `stations/sheet.html` needs, for the tab named `active`. `station` comes from `get_for`, with location and organization."""
+    """What `stations/sheet.html` needs, for the tab named `active`, or a page of no tab (""). `station` comes from `get_for`, with location
+    and organization."""
     situation = situation or Situation(request.user, station)
-    back = link(next(name for tab, _label, name, _right in all_tabs() if tab == active), station.pk)
+    back = link(next((name for tab, _label, name, _right in all_tabs() if tab == active), "station"), station.pk)
     return {
         "title": str(station),
         "station": station,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +33,7 @@ from stations.models import (
     DeviceReport,
     DeviceVariable,
     Station,
+    Transaction,
 )
 from stations.ocpp import masking
 from stations.ocpp.intents import Configure
@@ -115,7 +117,12 @@ def test_the_tab_is_a_tree_in_which_variables_are_found(station: Station, as_bob
     of_one = text(page(as_bob, station, "station_configuration", "?at=1.1/LedCtrlr"))
     assert OWN in of_one
     assert HEARTBEAT not in of_one
-    found = text(page(as_bob, station, "station_configuration", "?q=heartb"))
+    source = page(as_bob, station, "station_configuration", "?q=heartb")
+    found = text(source)
+    assert "Whole station 1 All of it" in found, "the tree counts what was found"
+    described = re.search(r'aria-describedby="(set-\d+-help)"', source)
+    assert described
+    assert f'id="{described[1]}"' in source
     assert HEARTBEAT in found
     assert OWN not in found
     writable = text(page(as_bob, station, "station_configuration", "?show=writable"))
@@ -149,7 +156,7 @@ def test_the_tab_costs_the_same_with_many_variables(station: Station, as_bob: Cl
 def test_a_variable_is_set_and_what_does_not_fit_stands_beside_it(station: Station, as_bob: Client, as_cy: Client) -> None:
     change = url("station_configuration_change", station)
     refused = as_bob.post(change, {"key": HEARTBEAT, "value": "5"})
-    assert "Between 10 and 3600 s." in text(refused.content.decode())
+    assert text(refused.content.decode()).count("Between 10 and 3600 s.") == 1, "said once"
     assert not Command.objects.exists()
     assert as_bob.post(change, {"key": HEARTBEAT, "value": "600"}).status_code == 302
     as_bob.post(change, {"key": OWN, "value": "50", "attribute": "MaxSet"})
@@ -182,8 +189,14 @@ def test_readings_are_asked_for_and_compared(station: Station, as_bob: Client) -
         DeviceReport.objects.create(
             station=station, request_id=number, base="FullInventory", asked_at=at, finished_at=at, told=8, parts=[0]
         )
-    for hours, before, after in ((3, "300", "400"), (2, "400", "600"), (7, "1", "2")):
-        ConfigurationChange.objects.create(station=station, at=now - timedelta(hours=hours), key=HEARTBEAT, before=before, after=after)
+    secret, stars = "SecurityCtrlr/BasicAuthPassword", masking.MASK
+    for key, hours, before, after in (
+        (HEARTBEAT, 3, "300", "400"), (HEARTBEAT, 2, "400", "600"), (HEARTBEAT, 7, "1", "2"), (OWN, 3, "7", "8"), (OWN, 2, "8", "7"),
+        (secret, 2, stars, stars), ("AuthCtrlr/Enabled", 0, "false", "true"),
+    ):  # fmt: skip
+        ConfigurationChange.objects.create(station=station, at=now - timedelta(hours=hours), key=key, before=before, after=after)
+    assert len(as_bob.get(url("station_device_reports", station)).context["changed"]) == 2
+    assert "2 values have changed since the reading before" in text(page(as_bob, station, "station_configuration"))
     said = text(page(as_bob, station, "station_device_reports"))
     assert "300 s = 5 min 300 600 s = 10 min 600 changed" in said
     assert HEARTBEAT in text(page(as_bob, station, "station_configuration", "?show=changed"))
@@ -246,7 +259,15 @@ def test_events_are_listed_and_severe_ones_stand_on_the_overview(station: Statio
     ]  # fmt: skip
     DeviceEvent.objects.bulk_create(rows)
     report(station, 1, "Available")
-    said = text(page(as_bob, station, "station_device_events"))
+    charge = Transaction.objects.create(
+        station=station, connector=station.connectors.get(number=1), transaction_id="567c4f3e", started_at=now, reported_start="x",
+        start_received_at=now, meter_start=0,
+    )  # fmt: skip
+    DeviceEvent.objects.filter(event_id=1).update(transaction_id="567c4f3e")
+    seen = page(as_bob, station, "station_device_events")
+    assert f'<a href="{reverse("transaction", args=[charge.pk])}">Transaction {charge}</a>' in seen
+    assert "567c4f3e" not in seen
+    said = text(seen)
     assert "2 · Software failed" in said
     assert "Still stands" in said
     assert "Still stands" in text(page(as_bob, station, "station_device_events", "?severity=3"))
