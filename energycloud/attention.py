@@ -177,7 +177,7 @@ def concerns(user: User, drill: Drill, zone: ZoneInfo, connections: Mapping[str,
         lambda row: Item(
             row.station.name_and_id,
             link("station_activity", row.station_id),
-            f"{command_words.command_title(row, user)}: {row.get_state_display()}",
+            f"{command_words.command_title(row, user, charge='')}: {row.get_state_display()}",
             row.created_at,
         ),
         help="commands",

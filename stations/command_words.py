@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -12,7 +13,7 @@ from django.utils.translation import ngettext
 
 from stations.action_words import TITLES
 from stations.explain import AVAILABLE, BUSY, FAULT, WAITING
-from stations.models import Command, ConfigurationKey
+from stations.models import Command, ConfigurationKey, Transaction
 from stations.ocpp import commands, intents, masking, numbering, profiles
 from stations.ocpp.intents import (
     LOG_STATUS,
@@ -61,6 +62,7 @@ from tenancy.models import User
 from tenancy.personal import person
 from tenancy.rights import PERSONAL_DATA, READ_CONFIGURATION, may
 
+OF_A_CHARGE = (AskTransaction, TellCost, Stop)
 Text = str | Promise
 Viewer = User | AnonymousUser
 
@@ -123,26 +125,29 @@ def _of_point(command: Command) -> str:
     return _of_connector(command.connector_number)
 
 
-def command_title(command: Command, viewer: Viewer) -> str:
+def command_title(command: Command, viewer: Viewer, charge: str | None = None) -> str:
     """What was asked, as a person says it: "Unlock connector 2". `station` must be selected along; what the configuration is set to says
-    only who may read it."""
-    return title_of(command, values=may(viewer, READ_CONFIGURATION, command.station))
+    only who may read it. `charge` is what the transaction that it is about is called here; None: as the station calls it; empty: it is
+    not named."""
+    return title_of(command, values=may(viewer, READ_CONFIGURATION, command.station), charge=charge)
 
 
-def title_of(command: Command, *, values: bool) -> str:
+def title_of(command: Command, *, values: bool, charge: str | None = None) -> str:
     """The same, with what the configuration is set to or without."""
     where = _of_connector(command.connector_number)
-    match wanted := intent_of(command):
+    wanted = intent_of(command)
+    named = (wanted.transaction_id if charge is None else charge) if isinstance(wanted, OF_A_CHARGE) else ""
+    match wanted:
         case Start():
             return _("Start charging at %s") % where if command.connector_number else _("Start charging")
         case AskTransaction():
             if not wanted.transaction_id:
                 return _("Ask whether reports of transactions wait in the station")
-            return _("Ask what became of transaction %s") % wanted.transaction_id
+            return _("Ask what became of transaction %s") % named if named else _("Ask what became of a transaction")
         case TellCost():
-            return _("Tell the station the cost of transaction %s") % wanted.transaction_id
+            return _("Tell the station the cost of transaction %s") % named if named else _("Tell the station the cost of a transaction")
         case Stop():
-            return _("Stop charging, transaction %s") % wanted.transaction_id
+            return _("Stop charging, transaction %s") % named if named else _("Stop charging")
         case Reset():
             title = _("Hard reset") if wanted.hard else _("Soft reset")
             if not command.connector_number:
@@ -217,6 +222,23 @@ def title_of(command: Command, *, values: bool) -> str:
         case GetProfiles():
             return _("Ask for its charging profiles")
     return _certificate_title(wanted) or str(TITLES.get(command.action, command.action))
+
+
+def charges_of(commands: Iterable[Command], viewer: Viewer) -> dict[int, Transaction]:
+    """By command: the transaction that it is about, where it is known here. At most one query."""
+    wanted = {
+        one.pk: (one.station_id, intent.transaction_id)
+        for one in commands
+        if isinstance(intent := intent_of(one), OF_A_CHARGE) and intent.transaction_id
+    }
+    if not wanted:
+        return {}
+    stations, ids = zip(*wanted.values(), strict=True)
+    known: dict[tuple[int, str], Transaction | None] = {}
+    for row in Transaction.objects.visible_to(viewer).filter(station__in=set(stations), transaction_id__in=set(ids)):
+        name = (row.station_id, row.transaction_id)
+        known[name] = None if name in known else row  # an id that came twice says nothing
+    return {pk: charge for pk, name in wanted.items() if (charge := known.get(name))}
 
 
 def intent_of(command: Command) -> Intent | None:

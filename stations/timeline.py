@@ -6,7 +6,7 @@ Paged by a key (`Mark`), not by number: what is added meanwhile moves nothing, a
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -108,7 +108,8 @@ def happenings(
     more = found[limit - 1][0] if len(found) > limit else None
     cards = Faces(user, ((row.id_tag, station.location) for _mark, row in found[:limit] if isinstance(row, (CardOffer, Transaction))))
     codes = Codes(station)
-    return [_shown(user, station, mark, row, cards, codes) for mark, row in found[:limit]], more
+    charges = command_words.charges_of((row for _mark, row in found[:limit] if isinstance(row, Command)), user)
+    return [_shown(user, station, mark, row, cards, codes, charges) for mark, row in found[:limit]], more
 
 
 def kinds_for(user: User | AnonymousUser, station: Station) -> dict[str, str | Promise]:
@@ -246,7 +247,9 @@ _KIND_OF = ("connection", "status", "card", "transaction", "transaction", "secur
 # -- in words ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, cards: Faces, codes: Codes) -> Happening:
+def _shown(
+    user: User | AnonymousUser, station: Station, mark: Mark, row: Any, cards: Faces, codes: Codes, charges: Mapping[int, Transaction]
+) -> Happening:
     if isinstance(row, StatusChange):
         return _shown_status(mark, row, codes)
     if isinstance(row, CardOffer):
@@ -254,12 +257,14 @@ def _shown(user: User | AnonymousUser, station: Station, mark: Mark, row: Any, c
     if isinstance(row, Transaction):
         return _shown_transaction(station, mark, row, cards)
     if isinstance(row, Command):
+        charge = charges.get(row.pk)
         return Happening(
             mark=mark,
             kind="command",
             state=command_words.command_state(row),
             word=command_words.command_word(row),
-            title=command_words.command_title(row, user),
+            title=command_words.command_title(row, user, str(charge) if charge else None),
+            url=link("transaction", charge.pk) if charge else "",
             text=command_words.command_result(row, user),
             who=command_words.command_asker(row, user),
         )

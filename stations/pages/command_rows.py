@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from stations import authorities, certificate_words, command_words
 from stations.controls import Situation
-from stations.models import Command, InstalledCertificate, Transaction
-from stations.ocpp.intents import DeleteRoot, Stop
+from stations.models import Command, InstalledCertificate
+from stations.ocpp.intents import DeleteRoot
 from tenancy.links import link
 from tenancy.models import User
 
@@ -59,16 +59,13 @@ def command_rows(commands: Iterable[Command], situation: Situation) -> list[Comm
 def _named(rows: list[CommandRow], situation: Situation) -> list[CommandRow]:
     """The transactions and certificates that are known here stand under our names instead of the station's ids."""
     wanted = [command_words.intent_of(row.command) for row in rows]
-    ids = {one.transaction_id for one in wanted if isinstance(one, Stop)}
-    found = Transaction.objects.visible_to(situation.user).filter(station=situation.station, transaction_id__in=ids) if ids else ()
-    known: dict[str, Transaction | None] = {}
-    for one in found:  # an id that came twice says nothing
-        known[one.transaction_id] = None if one.transaction_id in known else one
+    charges = command_words.charges_of((row.command for row in rows), situation.user)
     every = list(authorities.every()) if any(isinstance(one, DeleteRoot) for one in wanted) else []
     named = []
     for row, intent in zip(rows, wanted, strict=True):
-        if isinstance(intent, Stop) and (charge := known.get(intent.transaction_id)):
-            row = row._replace(title=_("Stop charging"), about=_("Transaction %s") % charge, about_url=link("transaction", charge.pk))
+        if charge := charges.get(row.command.pk):
+            title = command_words.command_title(row.command, situation.user, charge="")
+            row = row._replace(title=title, about=_("Transaction %s") % charge, about_url=link("transaction", charge.pk))
         elif isinstance(intent, DeleteRoot):
             told = InstalledCertificate(
                 algorithm=intent.algorithm, name_hash=intent.name_hash, key_hash=intent.key_hash, serial=intent.serial

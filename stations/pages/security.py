@@ -345,6 +345,7 @@ def cancel(request: HttpRequest, pk: int, change_pk: int) -> HttpResponse:
     return confirm_page(
         request, lambda: actions.cancel_security_change(actor=user_of(request), change=change),
         title=_("Wait no longer for %s?") % station, consequences=consequences, submit_label=_("Wait no longer"),
+        keep_label=_("Keep waiting"),
         refusal=_("This is over already.") if change.ended_at else "", cancel_url=back(request, station), done=_("Cancelled."),
         done_url=back(request, station), breadcrumbs=trail(station),
     )  # fmt: skip

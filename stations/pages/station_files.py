@@ -221,8 +221,8 @@ def update_give_up(request: HttpRequest, pk: int) -> HttpResponse:
             _("What the station does is not changed by this: it may still install the file. It can fetch it no more."),
             _("Does the station hang, try a soft reset, then a hard one."),
         ],
-        refusal="" if known else _("It is over already."), submit_label=_("Give up"), cancel_url=here, done=_("The state is reset."),
-        done_url=here, breadcrumbs=trail(update.station),
+        refusal="" if known else _("It is over already."), submit_label=_("Give up"), keep_label=_("Keep waiting"), cancel_url=here,
+        done=_("The state is reset."), done_url=here, breadcrumbs=trail(update.station),
     )  # fmt: skip
 
 

@@ -381,9 +381,10 @@ def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bo
     CardOffer.objects.create(
         station=station, at=now - timedelta(minutes=40), id_tag="04FF", verdict="Invalid", reason="unknown", action="Authorize"
     )
-    Transaction.objects.create(
+    charge = Transaction.objects.create(
         station=station,
         connector=connector,
+        transaction_id="987654",
         id_tag=CARD,
         verdict="Accepted",
         started_at=now - timedelta(minutes=30),
@@ -396,7 +397,11 @@ def test_activity_is_one_line_of_everything_newest_first(station: Station, as_bo
     )
     SecurityEvent.objects.create(station=station, at=now - timedelta(minutes=20), received_at=now, type="InvalidTLSVersion")
     row = command(station, "Reset", {"type": "Soft"}, state="accepted", answer={"status": "Accepted"})
-    shown = text(page(as_bob, station, "station_activity"))
+    command(station, "RemoteStopTransaction", {"transactionId": 987654}, state="accepted", answer={"status": "Accepted"})
+    source = page(as_bob, station, "station_activity")
+    assert f'<a href="{charge.get_absolute_url()}">Stop charging, transaction {charge}</a>' in source
+    assert "987654" not in source
+    shown = text(source)
     words = ["Soft reset", "stopped from the portal", "InvalidTLSVersion", "Started", "Card 04FF", "Connector 1", "Latest connection"]
     places = [shown.index(word, shown.index("What happened")) for word in words]
     assert places == sorted(places)
