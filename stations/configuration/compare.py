@@ -9,7 +9,7 @@ from stations.configuration.catalogue import GROUPS, group_of, known
 from stations.configuration.values import MASK, is_secret, same
 from stations.models import ConfigurationKey, DeviceVariable
 from stations.models.device import ACTUAL
-from stations.ocpp.versions import WITH_VARIABLES
+from stations.ocpp.versions import WITH_VARIABLES, key_in
 
 SAME, DIFFERS, MISSING, EXTRA, HIDDEN = "same", "differs", "missing", "extra", "hidden"
 
@@ -71,9 +71,14 @@ def _difference(key: str, here: Value | None, there: Value | None, version: str)
 
 
 def against(entries: Mapping[str, str], here: Reading, version: str = "") -> list[Difference]:
-    """What a template wants (`there`) and the station has (`here`). Capitals do not matter in keys; a key is called as the station does."""
-    spelt = {key.casefold(): key for key in here}
-    wanted = {spelt.get(key.casefold(), key): Value(value) for key, value in entries.items()}
+    """What a template wants (`there`) and the station has (`here`). Capitals do not matter in keys; a key is called as the station does,
+    also where another version calls it otherwise, unless the template has both."""
+    spelt, named = {key.casefold(): key for key in here}, {key.casefold() for key in entries}
+    wanted = {}
+    for key, value in entries.items():
+        own = key_in(version, key)
+        own = key if own.casefold() in named else own
+        wanted[spelt.get(own.casefold(), own)] = Value(value)
     return differences({key: value for key, value in here.items() if key in wanted}, wanted, version)
 
 

@@ -19,6 +19,7 @@ from stations.bulk import KINDS, Done
 from stations.command_words import intent_of
 from stations.configuration.catalogue import CHOICE, LIST, catalogue, known
 from stations.configuration.characteristics import entry_of
+from stations.configuration.compare import Value, against, to_set
 from stations.configuration.values import check, in_words
 from stations.controls import Situation, situations
 from stations.models import (
@@ -286,6 +287,8 @@ def test_a_template_is_compared_with_a_device_model_and_applied_to_many(station:
     one = create_configuration_template(actor=None, organization=tree.partner, name="All", entries=entries, below=True)
     said = text(page(as_bob, station, "station_configuration_compare", f"?template={one.pk}"))
     assert "1 of 4 keys are the same." in said
+    alone = against({"HeartbeatInterval": "300", "X": "1"}, {HEARTBEAT: Value("60")}, "2.0.1")
+    assert to_set(alone) == [(HEARTBEAT, "300")], "what another version calls otherwise"
     params = {"template": one.pk, "name": one.name, "entries": one.entries, "vendor": "", "model": "", "path": one.organization.path,
               "below": True, "reset": False}  # fmt: skip
     job = BulkJob.objects.create(organization=tree.customer, kind="configuration-template", params=params, actor=bob, actor_name="x")
