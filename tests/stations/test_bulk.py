@@ -362,7 +362,11 @@ def test_forms_ask_first_and_only_what_is_ticked_is_changed(tree: Tree, as_bob: 
 
 def test_technical_data_are_checked_and_told_before_connectors_too(tree: Tree, as_bob: Client) -> None:
     data = {"grouped": "data", "select": [tree.station.pk, tree.dc_station.pk], "confirmed": "1"}
-    for name, value, said in (("voltage", "0", "equal to 100"), ("voltage", "32767", "equal to 1500"), ("max_current", "0", "equal to 1")):
+    for name, value, said in (
+        ("voltage", "0", "Enter 100 or more"),
+        ("voltage", "32767", "Enter 1500 or less"),
+        ("max_current", "0", "Enter 1 or more"),
+    ):
         assert said in text(as_bob.post(reverse("stations"), data | {f"change_{name}": "on", name: value}).text), (name, value)
     assert not BulkJob.objects.exists()
     as_bob.post(reverse("stations"), data | {"change_current_type": "on", "current_type": "DC"})

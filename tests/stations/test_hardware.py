@@ -48,7 +48,7 @@ def test_a_template_fits_together_and_has_a_name_of_its_own(tree: Tree, as_bob: 
         ({"format": "socket"}, "format", "Choose the cable"),
         ({"plug": "Type 2"}, "plug", "gives AC only"),
         ({"current_type": "AC", "plug": "CCS"}, "plug", "gives DC only"),
-        ({"max_current": "0"}, "max_current", "equal to 1"),
+        ({"max_current": "0"}, "max_current", "Enter 1 or more"),
     ):
         page = as_bob.post(reverse("hardware_template_add"), typed | ({"name": "Other"} if wrong else {}) | wrong)
         assert said in str(page.context["form"].errors.get(field)), field
