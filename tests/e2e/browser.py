@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,18 @@ SETTLED = """async () => {
   }
 }"""
 expect.set_options(timeout=10_000)
+
+
+def to_the_end(page: Page, submit: str, fill: Callable[[Page], None] | None = None) -> None:
+    """Through the steps of a wizard to what its summary submits; all that may be left empty is, but what `fill` fills in at each step."""
+    onward, last = page.get_by_role("button", name="Next"), page.get_by_role("button", name=submit)
+    expect(onward.or_(last)).to_be_visible()
+    while onward.is_visible():
+        if fill:
+            fill(page)
+        with page.expect_navigation():
+            onward.click()
+    last.click()
 
 
 def launch(playwright: Playwright) -> Browser:

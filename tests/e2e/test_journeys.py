@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.browser import PHONE, Visitor
+from tests.e2e.browser import PHONE, Visitor, to_the_end
 from tests.e2e.portal import ADMIN_EMAIL, Portal
 from tests.e2e.station import station_at_hand
 
@@ -25,13 +25,6 @@ def test_logging_in_by_keyboard_and_a_wrong_password(visit: Callable[..., Visito
     page.locator("input[name=password]").press("Enter")
     expect(page.get_by_text("E-mail or password is wrong.")).to_be_visible()
     assert ada.log_in().url == f"{portal.url}/"
-
-
-def to_the_end(page: Page, submit: str) -> None:
-    """Through the steps of a wizard, leaving all that may be left empty, to the summary."""
-    while page.get_by_role("button", name="Next").is_visible():
-        page.get_by_role("button", name="Next").click()
-    page.get_by_role("button", name=submit).click()
 
 
 def test_a_newcomer_adds_a_station_sees_it_charge_live_and_stops_it(visit: Callable[..., Visitor], portal: Portal) -> None:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import DESKTOP, PHONE, Visitor
+from tests.e2e.browser import DESKTOP, PHONE, Visitor, to_the_end
 from tests.e2e.portal import Portal
 
 pytestmark = pytest.mark.browser
@@ -20,11 +20,12 @@ def add_organization(one: Visitor, kind: str, name: str, parent: str, colour: st
     page.get_by_label("Belongs to").select_option(label=parent)
     page.get_by_label("Kind").select_option(label=kind)
     page.get_by_label("Name", exact=True).fill(name)
-    while page.get_by_role("button", name="Next").is_visible():
-        if colour and (field := page.locator("input[type=text][name=colour]")).is_visible():
+
+    def paint(step: Page) -> None:
+        if colour and (field := step.locator("input[type=text][name=colour]")).is_visible():
             field.fill(colour)
-        page.get_by_role("button", name="Next").click()
-    page.get_by_role("button", name="Add organization").click()
+
+    to_the_end(page, "Add organization", paint)
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
