@@ -62,6 +62,10 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("The station did not report the meter at the start, so the first value that came stands in."),
         lazy("What was charged before that value is missing. Compare with the charge before, then correct or confirm it."),
     ),
+    Problem.OTHER_START: (
+        lazy("The meter at the start contradicts later reports: they tell of another, or of more energy than can have flowed by then."),
+        lazy("Often a station says 0 before it has read its meter. The values show where it began: correct that, or confirm it."),
+    ),
     Problem.NO_END_METER: (
         lazy("The station did not report the meter at the end, so the last value that came stands in."),
         lazy("What came after it is missing. Read the meter, then correct or confirm it; and let the station measure at start and end."),

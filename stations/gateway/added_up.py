@@ -78,8 +78,8 @@ def add_up(reports: Reports) -> None:
     for connector, channel, at, value in reports.book_of_all.series.samples:
         pending[connector.pk].append((channel, at, value))
     looked: Counter[int] = Counter()
-    spans = {key: _span(reports, key) for key in looked_for}
-    series = _series({pk for span in spans.values() for pk in span.connectors})
+    spans = {key: span_of(reports, key) for key in looked_for}
+    series = series_of({pk for span in spans.values() for pk in span.connectors})
     for key, span in spans.items():
         course = reports.courses[key]
         assert course.row is not None
@@ -93,7 +93,7 @@ def add_up(reports: Reports) -> None:
         _add_up(reports, key, course, span, mine, [one for pk in span.connectors for one in pending[pk]])
 
 
-def _span(reports: Reports, key: tuple[int, str]) -> Span:
+def span_of(reports: Reports, key: tuple[int, str]) -> Span:
     course = reports.courses[key]
     row = course.row
     assert row is not None
@@ -105,7 +105,7 @@ def _span(reports: Reports, key: tuple[int, str]) -> Span:
     return Span(frozenset({row.connector_id, *course.places}), row.started_at, until, bool(row.reported_start))
 
 
-def _series(connectors: Collection[int]) -> dict[int, tuple[int, Channel]]:
+def series_of(connectors: Collection[int]) -> dict[int, tuple[int, Channel]]:
     phases = ["", *PHASES, *(f"{phase}-N" for phase in PHASES)]
     rows = MeterSeries.objects.filter(connector__in=connectors, measurand__in=(INTERVAL, registers.REGISTER), phase__in=phases)
     return {pk: (connector, Channel(*of)) for pk, connector, *of in rows.values_list("pk", "connector_id", *Channel._fields)}
@@ -154,10 +154,10 @@ def _add_up(
 
 def _last_whole(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> datetime | None:
     """When the register of the whole connector was told last."""
-    of_whole = [pk for pk, channel in series.items() if _is_whole(channel)]
+    of_whole = [pk for pk, channel in series.items() if is_whole(channel)]
     found = MeterSample.objects.filter(series__in=of_whole, at__range=(span.since - NEAR, span.until + AFTER)).order_by("-at")
     times = [*found.values_list("at", flat=True)[:1]] if of_whole else []
-    return max([*times, *(at for channel, at, _value in pending if _is_whole(channel) and _within(span, at))], default=None)
+    return max([*times, *(at for channel, at, _value in pending if is_whole(channel) and _within(span, at))], default=None)
 
 
 def _told_at_end(span: Span, series: dict[int, Channel], pending: Sequence[Value], *, moved: bool) -> bool:
@@ -167,7 +167,7 @@ def _told_at_end(span: Span, series: dict[int, Channel], pending: Sequence[Value
     return whole is not None and whole >= span.until - LATE and (moved or whole > span.since + NEAR)
 
 
-def _is_whole(channel: Channel) -> bool:
+def is_whole(channel: Channel) -> bool:
     return registers.register_wh(channel, 0.0) is not None
 
 
@@ -178,7 +178,7 @@ def _within(span: Span, at: datetime) -> bool:
 def _values(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> tuple[Iterator[Value], bool]:
     """What can be added up, in order of time, and whether there is more of it."""
     told: dict[tuple[Channel, datetime], float] = {}
-    wanted = [pk for pk, channel in series.items() if not _is_whole(channel)]
+    wanted = [pk for pk, channel in series.items() if not is_whole(channel)]
     cut = False
     if wanted:
         samples = MeterSample.objects.filter(series__in=wanted, at__range=(span.since - NEAR, span.until + AFTER)).order_by("at")
@@ -186,7 +186,7 @@ def _values(span: Span, series: dict[int, Channel], pending: Sequence[Value]) ->
         cut = len(rows) > MOST_SAMPLES
         told = {(series[pk], at): value for pk, at, value in rows[:MOST_SAMPLES]}
     for channel, at, value in pending:
-        if _within(span, at) and not _is_whole(channel):
+        if _within(span, at) and not is_whole(channel):
             told.setdefault((channel, at), value)
     return ((channel, at, value) for (channel, at), value in sorted(told.items(), key=lambda one: one[0][1])), cut
 

@@ -50,7 +50,7 @@ from stations.models import Connector, Correction, Deviation, Frame, SecurityEve
 from stations.ocpp import events, frames, masking, numbering, registers
 from stations.ocpp.events import Sample, Signed
 from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
-from stations.plausible import CLOCK_TOLERANCE, effective
+from stations.plausible import CLOCK_TOLERANCE, SLACK_WH, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
 START_AGAIN = timedelta(minutes=15)  # for how long a start with another time may be the same one
@@ -90,6 +90,7 @@ class Book:
         self.new: list[tuple[Transaction, Received]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
+        self.leaps: list[tuple[int, Received, list[Sample]]] = []  # pk of what goes on, and values far above the one before
         self.mended: dict[int, Known] = {}  # what is over, and of which more has come since
         self.late: dict[int, int] = {}  # pk of what was closed by hand -> the meter that was reported since
         self.corrections: list[Correction] = []  # of what somebody had closed by hand
@@ -453,6 +454,8 @@ class Book:
             if meter < before - 1 and sure:
                 self.manners.note(entry.state.station_id, Deviation.Kind.METER, entry.action, f"{meter} Wh < {before} Wh", received)
                 self.problems.setdefault(running.pk, set()).add(Transaction.Problem.METER_FELL)
+            if meter > before + SLACK_WH:
+                self.leaps.append((running.pk, entry, samples))
             self.meters[running] = max(meter, before)
         if samples and isinstance(entry.event, events.Metered):
             self._see_told(entry, impossible or samples[-1].at)

@@ -40,12 +40,15 @@ STATUS_OF = {
 }
 IN_USE = frozenset({*STATUS_OF.values(), Status.FINISHING})
 NOT_YET = frozenset({"EVConnected", "Idle"})  # no energy flows, and it is known that none flows
+CHARGED = frozenset({"Charging", "SuspendedEV"})  # it flows, or has flowed
 
 
 class Course:
     """A transaction while a batch is booked. `row` is None where nothing but its state and its values change."""
 
-    __slots__ = ("changed", "charging", "entry", "last", "missing", "new", "over", "places", "row", "running", "seen", "states")
+    __slots__ = (
+        "begun", "changed", "charged", "charging", "entry", "last", "missing", "new", "over", "places", "row", "running", "seen", "states",
+    )  # fmt: skip
 
     def __init__(self, running: OpenTransaction, row: Transaction | None, *, new: bool = False) -> None:
         self.running, self.row, self.new = running, row, new
@@ -56,6 +59,7 @@ class Course:
                 row.meter_last = row.meter_start
         self.over = row is not None and row.ended_at is not None
         self.changed = False
+        self.begun, self.charged = running.begun, running.charged
         self.places = running.places
         self.entry: Received | None = None  # the latest that came after its end
         self.seen = running.reported_at
@@ -133,10 +137,16 @@ def settle(row: Transaction, id_tag: str, verdict: hooks.Verdict) -> None:
     row.pass_key, row.token_key = verdict.pass_key, verdict.token_key
 
 
-def nothing_flowed(report: TransactionReport, row: Transaction, before: str) -> bool:
+def not_yet(course: Course, before: str) -> bool:
+    """Whether no energy has flowed by the states that were told, of which `before` is the last: until somebody may charge, a station may
+    say of a car that has come that it is the one that waits (SuspendedEVSE)."""
+    return before in NOT_YET or (before == Status.SUSPENDED_EVSE and not course.charged)
+
+
+def nothing_flowed(report: TransactionReport, row: Transaction, course: Course, before: str) -> bool:
     """Whether what ends here has given no energy by the states that were told, of which `before` is the last: the car was not to charge, or
     nothing was reported between its start and its end."""
-    return before in NOT_YET and (row.verdict != "Accepted" or (bool(row.reported_start) and report.number <= 1))
+    return not_yet(course, before) and (row.verdict != "Accepted" or (bool(row.reported_start) and report.number <= 1))
 
 
 def only_end_told(report: TransactionReport) -> bool:

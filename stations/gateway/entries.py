@@ -33,12 +33,14 @@ class OpenTransaction:
     """A running transaction of a connected station."""
 
     __slots__ = (
-        "card", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "places", "reported_at", "verdict",
+        "begun", "card", "charged", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "places", "reported_at",
+        "verdict",
     )  # fmt: skip
 
     def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
         self.metered = True  # whether a register was seen at all
+        self.begun = False  # whether the one at its start was told, as far as is remembered
         self.places: frozenset[int] = frozenset()  # connectors at which it was before it was known at which one it is
         self.reported_at: datetime | None = None  # the station's time of the latest report; None: not told since it is connected
         self.follow("", "", "", None, ())
@@ -46,6 +48,8 @@ class OpenTransaction:
     def follow(self, card: str, verdict: str, charging: str, last_report: int | None, missing: Iterable[int]) -> None:
         """What more there is to know of one that has the station's own id: see `stations.gateway.courses`."""
         self.card, self.verdict, self.charging, self.last_report, self.missing = card, verdict, charging, last_report, tuple(missing)
+        # Whether energy may have flowed: who was never allowed to charge has got none while the station made the car wait
+        self.charged = charging in ("Charging", "SuspendedEV") or (charging == "SuspendedEVSE" and bool(card or verdict))
 
 
 class Known(NamedTuple):

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, F
 
 from stations import hooks
-from stations.gateway import added_up, bulk, cards, late, writing
+from stations.gateway import added_up, begins, bulk, cards, late, writing
 from stations.gateway.courses import (
+    CHARGED,
     IN_USE,
     NO_AUTHORIZATION,
     NOT_YET,
@@ -30,6 +31,7 @@ from stations.gateway.courses import (
     flag,
     flag_overlapping,
     judged_again,
+    not_yet,
     nothing_flowed,
     only_end_told,
     open_of,
@@ -70,6 +72,7 @@ class Reports:
         self.book_of_all: Book = weakref.proxy(book)  # no cycle: the collector would stop the process to free every batch
         self.courses: dict[Key, Course] = {}
         self.ended: dict[Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
+        self.begins: dict[Key, tuple[int, float]] = {}  # meters at the start that came after another, and how exact they are (Wh)
         self.mended: set[Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
         self.unmetered: set[Key] = set()  # ended without a register of the whole connector after the one at the start
@@ -396,14 +399,19 @@ class Reports:
         seen = row.meter_last is not None
         told = registers.first(report.samples) if report.kind == STARTED else registers.at(report.samples, registers.BEGIN)
         if told is not None and (not seen or report.kind == STARTED or Problem.NO_START_METER in row.problems):
-            row.meter_start = told
+            other = begins.unlike(told, row.meter_start, registers.exactness(report.samples))
+            if seen and other and report.kind == STARTED and Problem.NO_START_METER not in row.problems:
+                flag(row, Problem.OTHER_START)  # another report has told it before
+            row.meter_start, course.begun = told, True
             row.problems = [one for one in row.problems if one != Problem.NO_START_METER]
             if course.over:
                 self.mended.add((row.station_id, row.transaction_id))
+        elif told is not None and told != row.meter_start:
+            self.begins[(row.station_id, row.transaction_id)] = (told, registers.exactness(report.samples))
         elif told is None and not seen and (value := registers.first(report.samples)) is not None:
             row.meter_start = value
             some_missing = any(number < report.number for number in course.missing)
-            if not row.reported_start or before not in NOT_YET or some_missing or only_end_told(report):
+            if not row.reported_start or not not_yet(course, before) or some_missing or only_end_told(report):
                 flag(row, Problem.NO_START_METER)
         elif told is None and old and Problem.NO_START_METER in row.problems and report.kind == UPDATED:
             # Values from before the first that came: they were missing. Where nothing can have flowed before, all is known.
@@ -411,8 +419,8 @@ class Reports:
             if value is None or value >= row.meter_start:
                 return
             row.meter_start = value
-            begins = report.charging in NOT_YET or (report.charging == "Charging" and report.trigger == "ChargingStateChanged")
-            if begins and row.reported_start and not course.missing:
+            at_start = report.charging in NOT_YET or (report.charging == "Charging" and report.trigger == "ChargingStateChanged")
+            if at_start and row.reported_start and not course.missing:
                 row.problems = [one for one in row.problems if one != Problem.NO_START_METER]
             if course.over:
                 self.mended.add((row.station_id, row.transaction_id))
@@ -429,6 +437,7 @@ class Reports:
             again = report._replace(samples=values, signed=[])
             self._measure(entry, again, course, course.running, live=False, sure=False)
             return
+        course.charged = course.charged or report.charging in CHARGED
         if report.charging and not old and report.charging != course.charging:
             course.charging, course.changed = report.charging, True
         self._measure(entry, report, course, None if old else course.running, live=not (old or report.offline))
@@ -470,15 +479,15 @@ class Reports:
         meter = registers.last(report.samples)
         told = any(context != registers.BEGIN for context, _wh in registers.readings(report.samples))
         if meter is None:
-            no_car = report.trigger == CONNECT_TIMEOUT and before in ("", *NOT_YET)
+            no_car = report.trigger == CONNECT_TIMEOUT and (not before or not_yet(course, before))
             meter = row.meter_last
             if report.unread or (meter is not None and report.number - 1 in course.missing):  # what is missing may tell more
                 flag(row, Problem.NO_END_METER)
-            elif not (no_car or row.reviewed_at or row.closed_by_hand or nothing_flowed(report, row, before)):
+            elif not (no_car or row.reviewed_at or row.closed_by_hand or nothing_flowed(report, row, course, before)):
                 self.untold.add(key)
         if meter is None:  # not one register has come
             meter = row.meter_start
-            if not no_car and (row.verdict == "Accepted" or before not in NOT_YET):
+            if not no_car and (row.verdict == "Accepted" or not not_yet(course, before)):
                 flag(row, Problem.NO_START_METER)
                 flag(row, Problem.NO_END_METER)
         if not (told or meter > row.meter_start or row.reviewed_at or row.closed_by_hand):
@@ -522,6 +531,7 @@ class Reports:
 
     def write_rows(self) -> None:
         """Everything but the ends, which go into `Book.stopped`."""
+        begins.settle(self)
         added_up.add_up(self)
         rows = [(course, course.row) for course in self.courses.values() if course.row is not None]
         for course, row in rows:
@@ -562,6 +572,7 @@ class Reports:
             running, row = course.running, course.row
             running.last_report, running.missing, running.charging = course.last, tuple(course.missing), course.charging
             running.reported_at = course.seen
+            running.begun, running.charged = course.begun, course.charged
             if row is not None:
                 running.places = course.places
                 running.connector_pk, running.card, running.verdict = row.connector_id, row.id_tag, row.verdict

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stations import file_progress, plausible
-from stations.gateway import bulk, endless, late, periods, unmatched
+from stations.gateway import begins, bulk, endless, late, periods, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import Known, OpenTransaction
 from stations.models import (
@@ -53,6 +53,8 @@ def transactions(book: Book) -> None:
             row.pk, row.transaction_id = pk, str(pk)
             book.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start)))
         insert([row for row, _entry in book.new])
+    if book.leaps:
+        begins.judge_leaps(book)
     for known, event, entry in book.stopped.values():
         ended = effective(event.at.at, entry.at)
         problems = {*known.problems, *(str(p) for p in book.problems.pop(known.pk, ()))}
@@ -63,6 +65,8 @@ def transactions(book: Book) -> None:
             started=known.started_at, ended=ended, meter_start=known.meter_start, meter_last=known.meter_last,
             meter_stop=event.meter_stop, power=known.power, clock_wrong=clock_wrong or Transaction.Problem.CLOCK in known.problems,
         )  # fmt: skip
+        if begins.doubtful(known, event, entry, problems):
+            problems.add(str(Transaction.Problem.OTHER_START))
         if problems & _FELL - set(known.problems):
             book.manners.note(known.station_id, Deviation.Kind.METER, entry.action, "", entry.at)
         if known.closed_by_hand:

@@ -69,6 +69,7 @@ class Transaction(models.Model):
         TOO_MUCH = "too_much", _("More energy than the connector can give")
         BEYOND_END = "beyond_end", _("The station reported more after it was closed by hand")
         NO_START_METER = "no_start_meter", _("The station did not report the meter at the start")
+        OTHER_START = "other_start", _("The meter at the start contradicts what was reported later")
         NO_END_METER = "no_end_meter", _("The station did not report the meter at the end")
         ADDED_UP = "added_up", _("The energy is added up from values per phase, or per interval")
         NO_CARD = "no_card", _("Nobody held a card to the station")

@@ -27,6 +27,11 @@ def readings(samples: Iterable[Sample]) -> list[tuple[str, float]]:
     return [(channel.context, wh) for _at, channel, value in _told(samples) if (wh := register_wh(channel, value)) is not None]
 
 
+def timed(samples: Iterable[Sample]) -> list[Sample]:
+    """The same with their times, in Wh."""
+    return [one._replace(value=register_wh(one.channel, one.value) or 0.0) for one in _told(samples)]
+
+
 def _told(samples: Iterable[Sample]) -> list[Sample]:
     found = [one for one in samples if register_wh(one[1], one[2]) is not None]
     if len(found) > 1:
@@ -76,7 +81,13 @@ def above(samples: Iterable[Sample], meter: int) -> int | None:
     return highest([one for one in _told(samples) if (register_wh(one[1], one[2]) or 0) - _last_digit(one[1], one[2]) > meter + 1])
 
 
+def exactness(samples: Iterable[Sample]) -> float:
+    """Wh: what the last digit of the least exact register is worth."""
+    return max((_last_digit(one[1], one[2]) for one in _told(samples)), default=0.0)
+
+
 def _last_digit(of: Channel, value: float) -> float:
+    """What the last digit that is told of it is worth, in Wh; nothing where it is told in Wh."""
     unit = _WH.get(of.unit.casefold(), 1)
     digits = 0 if value.is_integer() else len(str(value).partition(".")[2])
     return unit / 10**digits if unit > 1 else 0.0

@@ -1,0 +1,108 @@
+"""What a station tells of the meter at one moment and what it tells of it later: taken where it is plain, for people where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stations.models import Transaction
+from tests.ocpp.conftest import Gateway, Wire
+from tests.ocpp.test_messages import meter, start, stop
+from tests.ocpp.test_messages import now as now16
+from tests.ocpp.test_transactions201 import now, one, tell, value
+
+pytestmark = pytest.mark.engines
+
+BEGIN, PERIODIC, END = "Transaction.Begin", "Sample.Periodic", "Transaction.End"
+NONE = {"idToken": "", "type": "NoAuthorization"}
+Told = list[tuple[float, float, str]]  # minutes since the start, kWh, context
+
+
+@pytest.fixture
+def wire201(gateway: Gateway) -> Wire:
+    return gateway.connect(subprotocols=["ocpp2.0.1"])
+
+
+class Charge:
+    """One of an hour, at an EVSE of its own."""
+
+    def __init__(self, wire: Wire, number: int) -> None:
+        self.wire, self.evse, self.tx, self.number = wire, number, f"T-{number}", -1
+
+    def values(self, told: Told) -> list[dict[str, Any]]:
+        kwh = {"unitOfMeasure": {"unit": "kWh"}}
+        return [value(one, context, now(minutes=minute - 60), **kwh) for minute, one, context in told]
+
+    def tell(self, kind: str, minute: float, told: Told, **more: Any) -> None:
+        self.number += 1
+        evse = {"id": self.evse, "connectorId": 1}
+        tell(self.wire, kind, self.number, *self.values(told), tx=self.tx, evse=evse, at=now(minutes=minute - 60), **more)
+
+    def began(self, told: Told) -> None:
+        self.tell("Started", 0, told, idToken=NONE, state="EVConnected")
+
+    def measured(self, told: Told) -> None:
+        self.wire.call("MeterValues", {"evseId": self.evse, "meterValue": self.values(told)})
+
+    def result(self) -> tuple[float, list[str]]:
+        row = one(self.tx)
+        return (row.energy_wh or 0) / 1000, row.problems
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["connected", "connected anew"])
+def test_the_meter_at_the_start_that_is_told_later(again: bool, wire201: Wire, gateway: Gateway) -> None:
+    cases: list[tuple[Told, Told, Told, Told, tuple[float, list[str]]]] = [
+        # told at the start, of the EVSE, then, and with the end
+        ([], [], [(15, 4.2, PERIODIC)], [(0, 1, BEGIN), (15, 4.2, PERIODIC), (60, 12, END)], (11, [])),
+        ([], [], [(15, 2, PERIODIC)], [(0, 1, BEGIN), (60, 5, END)], (4, [])),
+        ([], [], [(15, 4, PERIODIC)], [(5, 1, PERIODIC), (60, 9, PERIODIC)], (8, [])),
+        ([], [(1, 1, "Sample.Clock")], [(15, 4, PERIODIC)], [(60, 9, END)], (8, [])),
+        ([(0, 1, BEGIN)], [], [(15, 2, PERIODIC)], [(0, 1, BEGIN), (60, 5, END)], (4, [])),
+        ([(0, 5006.155, BEGIN)], [], [(15, 5006.2, PERIODIC)], [(0, 5006.2, BEGIN), (60, 5010.155, END)], (4, [])),
+        ([(0, 2, BEGIN)], [], [(15, 3, PERIODIC)], [(0, 1, BEGIN), (60, 5, END)], (3, ["other_start"])),
+        ([(0, 2, PERIODIC)], [], [(15, 3, PERIODIC)], [(0, 1, BEGIN), (60, 5, END)], (3, ["other_start"])),
+        ([(0, 0, BEGIN)], [], [(40, 20.5, PERIODIC)], [(0, 20, BEGIN), (60, 25, END)], (25, ["other_start"])),
+        ([(0, 0, BEGIN)], [], [(1.6, 20, PERIODIC)], [(60, 22, END)], (22, ["other_start"])),
+        ([(0, 0, BEGIN)], [], [(40, 14, PERIODIC)], [(60, 20, END)], (20, [])),
+    ]  # fmt: skip
+    charges = [Charge(wire201, number) for number in range(1, len(cases) + 1)]
+    for charge, (at_start, of_evse, then, _end, _result) in zip(charges, cases, strict=True):
+        charge.began(at_start)
+        if of_evse:
+            charge.measured(of_evse)
+        charge.tell("Updated", then[0][0], then, state="Charging")
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"]) if again else wire201
+    for charge, (_start, _evse, _then, end, result) in zip(charges, cases, strict=True):
+        charge.wire = wire
+        charge.tell("Ended", 60, end)
+        assert charge.result() == result, (charge.evse, end)
+
+
+def test_the_same_in_16(wire: Wire) -> None:
+    cases: list[tuple[int, Told, Told, int, list[str]]] = [
+        (0, [], [(0, 10_000, BEGIN), (60, 15_000, END)], 15_000, ["other_start"]),
+        (2000, [], [(0, 1000, BEGIN), (60, 5000, END)], 5000, ["other_start"]),
+        (1000, [], [(0, 1000, BEGIN), (60, 5000, END)], 5000, []),
+        (250_000, [], [(0, 0, BEGIN), (60, 4000, END)], 254_000, []),  # another register of the same
+        (5000, [(0.2, 19_000, PERIODIC)], [], 20_000, ["other_start"]),
+        (5000, [(50, 15_000, PERIODIC)], [], 20_000, []),
+    ]  # fmt: skip
+    for at_start, then, end, stop_at, problems in cases:
+        transaction = start(wire, meter=at_start, at=now16(hours=-1))["transactionId"]
+        for minute, wh, _context in then:
+            meter(wire, {"value": str(wh)}, transaction=transaction, at=now16(minutes=minute - 60))
+        data = [{"timestamp": now16(minutes=at - 60), "sampledValue": [{"value": str(wh), "context": of}]} for at, wh, of in end]
+        stop(wire, transaction, stop_at, **({"transactionData": data} if data else {}))
+        row = Transaction.objects.get(transaction_id=str(transaction))
+        assert (row.meter_start, row.meter_stop, row.problems) == (at_start, stop_at, problems)
+
+
+def test_a_car_that_waits_for_a_card_until_it_leaves_is_nothing_to_look_at(wire201: Wire) -> None:
+    for number, told in enumerate(([], [(0, 1, BEGIN)]), 1):
+        charge = Charge(wire201, number)
+        charge.tell("Started", 0, told, state="EVConnected")
+        charge.tell("Updated", 10, [], state="SuspendedEVSE")
+        charge.tell("Ended", 60, [], state="Idle")
+        assert charge.result() == (0, ["no_card"])
+    assert not Transaction.objects.to_review().exists()
