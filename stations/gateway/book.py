@@ -92,6 +92,7 @@ class Book:
         self.problems: dict[int, set[str]] = {}
         self.leaps: list[tuple[int, Received, list[Sample]]] = []  # pk of what goes on, and values far above the one before
         self.mended: dict[int, Known] = {}  # what is over, and of which more has come since
+        self.beyond: dict[int, tuple[int, bool]] = {}  # pk of what is over -> the meter told of it since, and whether its end told one
         self.late: dict[int, int] = {}  # pk of what was closed by hand -> the meter that was reported since
         self.corrections: list[Correction] = []  # of what somebody had closed by hand
         self.unmatched: dict[unmatched.Key, unmatched.Message] = {}
@@ -381,6 +382,9 @@ class Book:
         connector = self.connector(entry.state, event.connector)
         if connector is None:
             return self._no_connector(entry, event.connector)
+        if not event.transaction_id and late.of_the_last(self, entry, connector, event.samples):
+            self.measure(entry, connector, None, event.samples, event.signed, None, live=False)
+            return Done()
         of = whose.values(entry.state, connector, event, self.known, self.stopped)
         if of.running is None and (one := whose.of_evse(entry.state, connector, self.of_transactions.ending())):
             # 2.0.1 tells an EVSE: it is of the connector at which a transaction runs, which may go on by it

@@ -89,15 +89,26 @@ KNOWN_FIELDS = (
 )  # fmt: skip
 
 
+class Over(NamedTuple):
+    """The charge with an id of the station's own (2.0.1) that was the last to end at a connector, and the meter there (Wh).
+    `metered`: the end itself told it."""
+
+    pk: int
+    at: datetime
+    meter: int
+    metered: bool
+
+
 class StationState:
     """What the ledger remembers of a connected station, so that the everyday messages need no query."""
 
-    __slots__ = ("boots", "clock_wrong", "connectors", "open", "reused", "said", "started_before", "station_id", "written_at")
+    __slots__ = ("boots", "clock_wrong", "connectors", "open", "over", "reused", "said", "started_before", "station_id", "written_at")
 
     def __init__(self, station_id: int) -> None:
         self.station_id = station_id
         self.connectors: dict[int, ConnectorState] = {}
         self.open: dict[str, OpenTransaction] = {}
+        self.over: dict[int, Over] = {}  # by the keys of connectors, as far as is remembered
         self.reused: set[str] = set()  # ids of charges that are over, under which another goes on
         self.written_at: datetime | None = None
         self.clock_wrong = False  # by the last message that carried a time

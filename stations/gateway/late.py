@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from stations.gateway import added_up, bulk, courses
-from stations.gateway.entries import Known, OpenTransaction, Received
+from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Received
 from stations.models import Transaction
-from stations.ocpp import registers
+from stations.ocpp import numbering, registers
 from stations.ocpp.events import Ended, Sample, TransactionReport
 from stations.plausible import effective
 
@@ -45,22 +45,41 @@ def measured(book: Book, row: Known | Transaction, samples: Sequence[Sample]) ->
 
 
 def mend_end(reports: Reports, report: TransactionReport, row: Transaction, course: Course) -> None:
-    """A report of what has the station's own id (2.0.1), from before the end, that came after it."""
+    """A report of what has the station's own id (2.0.1), that came after the end: whenever it was measured, it is of this charge."""
     key = (row.station_id, row.transaction_id)
     meter, over, at = registers.last(report.samples), reports.ended_at(row), report.at.at
     stands = reports.ended[key][2] if key in reports.ended else row.meter_stop
-    if meter is None or stands is None or over is None or at is None or at > over or row.closed_by_hand or row.reviewed_at:
+    if meter is None or stands is None or over is None or row.closed_by_hand or row.reviewed_at:
         return
+    if registers.above(report.samples, stands) is None:
+        meter = min(meter, stands)
     stop, last = mended(meter, stands, row.meter_last, row.problems)
     if Problem.NO_END_METER in row.problems and Problem.ADDED_UP not in row.problems:
         reports.mended.add(key)
-        if course.last is not None and course.last - 1 not in course.missing and over - at <= added_up.LATE:
+        if course.last is not None and course.last - 1 not in course.missing and at and abs(over - at) <= added_up.LATE:
             row.problems = [one for one in row.problems if one != Problem.NO_END_METER]
     if (stop, last) != (stands, row.meter_last):
         reports.mended.add(key)
         row.meter_stop, row.meter_last = stop, last
         if key in reports.ended:
             reports.ended[key] = (*reports.ended[key][:2], stop)
+
+
+def of_the_last(book: Book, entry: Received, connector: ConnectorState, samples: Sequence[Sample]) -> bool:
+    """Whether all of these values of an EVSE, which name no charge (2.0.1), are of the last one that has ended there: they were measured
+    before its end, or say that they are of it."""
+    if not connector.number or not (entry.state.over or book.of_transactions.ended):
+        return False
+    places = [place for number in numbering.of_same_evse(connector.number) if (place := book.connector(entry.state, number))]
+    found = (book.of_transactions.last_over(entry.state, place.pk) for place in places)
+    over = max((one for one in found if one is not None), key=lambda one: one.at, default=None)
+    if over is None:
+        return False
+    until = {registers.END: over.at + added_up.LATE}
+    mine = [one for one in samples if (at := effective(one.at, entry.at)) and at <= until.get(one.channel.context, over.at)]
+    if (told := registers.above(mine, over.meter)) is not None:
+        book.beyond[over.pk] = (max(told, book.beyond.get(over.pk, (told,))[0]), over.metered)
+    return len(mine) == len(samples)
 
 
 def _before_the_end(book: Book, known: Known, samples: Sequence[Sample]) -> None:
@@ -92,7 +111,15 @@ def _beyond(book: Book, row: Known | Transaction, samples: Sequence[Sample]) -> 
 
 
 def write(book: Book) -> None:
-    """What came after the ends of other batches."""
+    """What came after the ends of other batches, or is only now known to be of what ended."""
+    for known in Transaction.objects.filter(pk__in=book.beyond).order_by().values_list(*KNOWN_FIELDS) if book.beyond else ():
+        one = book.mended.get(known[0]) or Known(*known)
+        if one.meter_stop is not None and one.reviewed_at is None and not one.closed_by_hand:
+            meter, metered = book.beyond[one.pk]
+            stop, last = mended(meter, one.meter_stop, one.meter_last, one.problems)
+            if not metered and one.meter_last is not None and Problem.ADDED_UP not in one.problems:
+                stop = max(stop, meter)  # the end itself told none
+            book.mended[one.pk] = one._replace(meter_stop=stop, meter_last=last)
     rows = [(one.pk, one.meter_stop, one.meter_last, courses.judged_again(one)) for one in book.mended.values()]
     bulk.update(Transaction, ("meter_stop", "meter_last", "problems"), rows)
     book.changed |= {one.station_id for one in book.mended.values()}

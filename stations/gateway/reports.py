@@ -37,7 +37,7 @@ from stations.gateway.courses import (
     open_of,
     settle,
 )
-from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Received, StationState
+from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Over, Received, StationState
 from stations.models import Connector, Deviation, Transaction
 from stations.ocpp import numbering, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
@@ -209,8 +209,7 @@ class Reports:
         if course.over and report.kind == UPDATED:
             if before_it is None or report.number > before_it:
                 self._note(entry, Kind.AFTER_END)
-            else:
-                late.mend_end(self, report, row, course)
+            late.mend_end(self, report, row, course)
         course.changed = True
         before = course.charging
         self._place(entry, report, row, course)
@@ -261,6 +260,16 @@ class Reports:
     def ended_at(self, row: Transaction) -> datetime | None:
         before = self.ended.get((row.station_id, row.transaction_id))
         return effective(before[0].at.at, before[1].at) or before[1].at if before else row.ended_at
+
+    def last_over(self, state: StationState, connector_pk: int) -> Over | None:
+        """The last charge that has ended at this connector, as far as is remembered."""
+        found = [state.over[connector_pk]] if connector_pk in state.over else []
+        for key, (report, entry, meter) in self.ended.items():
+            row = self.courses[key].row
+            if key[0] == state.station_id and row is not None and row.connector_id == connector_pk:
+                at = min(effective(report.at.at, entry.at) or entry.at, entry.at)
+                found.append(Over(row.pk, at, meter, registers.last(report.samples) is not None))
+        return max(found, key=lambda one: one.at, default=None)
 
     def _begins_another(self, report: TransactionReport, row: Transaction) -> bool:
         """Whether this start has the id of a charge that is over, and is not its own."""
@@ -457,7 +466,7 @@ class Reports:
         book, connector = self.book_of_all, self._connector(course, entry)
         book.measure(entry, connector, running, report.samples, report.signed, course.running.pk, live=live, sure=sure)
         if course.row is not None and course.running in book.meters:
-            course.row.meter_last = book.meters[course.running]
+            course.row.meter_last = max(book.meters[course.running], course.row.meter_last or 0)
 
     def _show(self, entry: Received, report: TransactionReport, connector: ConnectorState, status: str | None) -> None:
         """The status of the connector that follows from it: finer than what the station says of it. Never instead of a fault; and what
@@ -581,5 +590,7 @@ class Reports:
             for state in {*course.states, *([attached[station]] if station in attached else ())}:
                 if course.over:
                     state.open.pop(transaction_id, None)
+                    if row is not None and (station, transaction_id) in self.ended and (over := self.last_over(state, row.connector_id)):
+                        state.over[row.connector_id] = over
                 elif row is not None or transaction_id in state.open:  # else somebody has closed it here
                     state.open[transaction_id] = running

@@ -106,7 +106,7 @@ def rest(book: Book) -> None:
         file_progress.reported(book.reports)
     if book.given_up:
         endless.close(book)
-    if book.mended:
+    if book.mended or book.beyond:
         late.write(book)
     if book.corrections:
         Correction.objects.bulk_create(book.corrections)

@@ -106,3 +106,40 @@ def test_a_car_that_waits_for_a_card_until_it_leaves_is_nothing_to_look_at(wire2
         charge.tell("Ended", 60, [], state="Idle")
         assert charge.result() == (0, ["no_card"])
     assert not Transaction.objects.to_review().exists()
+
+
+def test_what_is_told_of_a_charge_after_its_end(wire201: Wire) -> None:
+    def by_report(told: Told) -> Any:
+        return lambda charge: charge.tell("Updated", 61, told)
+
+    def by_evse(told: Told) -> Any:
+        return lambda charge: charge.measured(told)
+
+    # the end at minute 50, what comes then, the energy and the problems
+    cases: list[tuple[Told, Any, tuple[float, list[str]]]] = [
+        ([(50, 3, END)], by_report([(55, 9, PERIODIC)]), (2, ["meter_fell"])),
+        ([(50, 3, END)], by_report([(55, 3, PERIODIC)]), (2, [])),
+        ([], by_evse([(50.02, 9, END)]), (8, [])),
+        ([], by_evse([(55, 9, PERIODIC)]), (0, [])),
+        ([(50, 4, END)], by_evse([(49, 9, "Sample.Clock")]), (3, ["meter_fell"])),
+        ([(50, 4, END)], by_evse([(49, 3.9, "Sample.Clock")]), (3, [])),
+        ([(50, 4, END)], by_evse([(55, 9, "Sample.Clock")]), (3, [])),
+    ]
+    for number, (end, then, result) in enumerate(cases, 1):
+        charge = Charge(wire201, number)
+        charge.began([(0, 1, BEGIN)])
+        charge.tell("Ended", 50, end)
+        then(charge)
+        assert charge.result() == result, number
+
+
+def test_values_of_the_charge_before_are_not_of_the_one_that_goes_on(wire201: Wire) -> None:
+    for number, (begin, minute) in enumerate(((1, 0), (4, 30))):
+        charge = Charge(wire201, 1)
+        charge.tx = f"N-{number}"
+        charge.tell("Started", minute, [(minute, begin, BEGIN)], idToken=NONE, state="Charging")
+        if number == 0:
+            charge.tell("Ended", 20, [(20, 4, END)])
+    charge.measured([(19, 9, "Sample.Clock")])
+    charge.measured([(40, 6, "Sample.Clock")])
+    assert (one("N-0").problems, one("N-1").meter_last, one("N-1").problems) == (["meter_fell"], 6000, [])
