@@ -70,8 +70,8 @@ def of(row: Transaction) -> Evidence:
 
     if last and last.wh >= row.meter_start:
         suggest("meter_stop", last.wh, _("last meter value, of %s") % exact(last.at, zone))
-    elif row.meter_last is not None and row.meter_last >= row.meter_start:
-        suggest("meter_stop", row.meter_last, _("last meter value that the station sent while it charged"))
+    if row.meter_last is not None and row.meter_last >= row.meter_start and (last is None or row.meter_last > last.wh):
+        suggest("meter_stop", row.meter_last, _("last meter value that the station sent of it"))
     if after and after.meter_start >= row.meter_start:
         suggest("meter_stop", after.meter_start, _("meter at the start of the next charge here, transaction %s") % after.pk)
     if row.running or row.ended_at is None or beyond or row.ended_at < row.started_at or Transaction.Problem.CLOCK in row.problems:
@@ -86,6 +86,9 @@ def of(row: Transaction) -> Evidence:
         suggest("started_at", row.start_received_at, _("when its start was received here"))
         if first and first.at > row.started_at:
             suggest("started_at", first.at, _("time of the first meter value"))
+    if Transaction.Problem.OTHER_START in row.problems:
+        for begin in _begins(row, until + timedelta(seconds=1)):
+            suggest("meter_start", begin.wh, _("told by the station as the meter at the start, of %s") % exact(begin.at, zone))
     if first:
         suggest("meter_start", first.wh, _("first meter value, of %s") % exact(first.at, zone))
     if before and before.meter_stop is not None:
@@ -126,6 +129,16 @@ def _readings(row: Transaction, since: datetime, until: datetime) -> tuple[Readi
     ends = (samples.order_by("at").first(), samples.order_by("-at").first())
     first, last = (Reading(one.at, round(one.value * series[one.series_id])) if one else None for one in ends)
     return first, last
+
+
+def _begins(row: Transaction, until: datetime) -> list[Reading]:
+    """What was told as the meter at the start."""
+    samples = MeterSample.objects.filter(
+        series__connector=row.connector_id, series__measurand=REGISTER, series__phase="", series__context="Transaction.Begin",
+        at__gte=row.started_at - timedelta(seconds=1), at__lte=until,
+    )  # fmt: skip
+    found = samples.order_by("-at").values_list("at", "value", "series__unit")[:3]
+    return [Reading(at, round(value * (1000.0 if unit == "kWh" else 1.0))) for at, value, unit in found]
 
 
 def _free_since(row: Transaction, until: datetime) -> tuple[datetime, str] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stations import evidence
 from stations.models import Transaction
 from tests.ocpp.conftest import Gateway, Wire
 from tests.ocpp.test_messages import meter, start, stop
@@ -96,6 +97,9 @@ def test_the_same_in_16(wire: Wire) -> None:
         stop(wire, transaction, stop_at, **({"transactionData": data} if data else {}))
         row = Transaction.objects.get(transaction_id=str(transaction))
         assert (row.meter_start, row.meter_stop, row.problems) == (at_start, stop_at, problems)
+        told = {round(wh) for _minute, wh, context in (*then, *end) if context in (BEGIN, PERIODIC)}
+        suggested = {each.value for each in evidence.of(row).suggestions if each.field == "meter_start"}
+        assert not problems or told <= suggested
 
 
 def test_a_car_that_waits_for_a_card_until_it_leaves_is_nothing_to_look_at(wire201: Wire) -> None:
