@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
+
+from django.utils import timezone
 
 from stations import certificates, credentials, security_changes
 from stations.gateway import bulk, periods
 from stations.gateway.deviations import Notebook
-from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Refused, StationState
+from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Over, Refused, StationState
 from stations.models import Connector, Knock, SecurityProfile, Station, Transaction
 
 MAX_KNOCKS = 500
+LATELY = timedelta(hours=12)  # of charges that began and ended since then the last at each connector is remembered (2.0.1)
 OPEN_FIELDS = (
     "pk", "station_id", "transaction_id", "connector_id", "meter_start", "meter_last", "id_tag", "verdict", "charging_state", "last_report",
     "missing_reports",
 )  # fmt: skip
+OVER_FIELDS = ("pk", "station_id", "connector_id", "ended_at", "meter_stop", "problems")
 STATUS_FIELDS = ("status", "error_code", "vendor_error_code", "info", "vendor_id")
 
 
@@ -118,7 +123,7 @@ def disconnect(entries: Sequence[Disconnect], changed: set[int]) -> None:
 
 
 def states(station_ids: Any) -> dict[int, StationState]:
-    """What the ledger needs to remember of stations, in two queries for all."""
+    """What the ledger needs to remember of stations, in three queries for all."""
     found = {pk: StationState(pk) for pk in station_ids}
     if not found:
         return found
@@ -131,6 +136,12 @@ def states(station_ids: Any) -> dict[int, StationState]:
         running = found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last)
         running.follow(*more)
         running.metered = last is not None or running.last_report is None
+    lately = timezone.now() - LATELY
+    own_ids = Transaction.objects.filter(station__in=found, started_at__gt=lately, last_report__gte=0)
+    over = own_ids.filter(ended_at__gt=lately).order_by("ended_at")
+    for pk, station, connector, at, meter, problems in over.values_list(*OVER_FIELDS):
+        if at is not None and meter is not None:
+            found[station].over[connector] = Over(pk, at, meter, Transaction.Problem.NO_END_METER not in problems)
     return found
 
 

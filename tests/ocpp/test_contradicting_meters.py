@@ -112,7 +112,8 @@ def test_a_car_that_waits_for_a_card_until_it_leaves_is_nothing_to_look_at(wire2
     assert not Transaction.objects.to_review().exists()
 
 
-def test_what_is_told_of_a_charge_after_its_end(wire201: Wire) -> None:
+@pytest.mark.parametrize("again", [False, True], ids=["connected", "connected anew"])
+def test_what_is_told_of_a_charge_after_its_end(again: bool, wire201: Wire, gateway: Gateway) -> None:
     def by_report(told: Told) -> Any:
         return lambda charge: charge.tell("Updated", 61, told)
 
@@ -129,12 +130,17 @@ def test_what_is_told_of_a_charge_after_its_end(wire201: Wire) -> None:
         ([(50, 4, END)], by_evse([(49, 3.9, "Sample.Clock")]), (3, [])),
         ([(50, 4, END)], by_evse([(55, 9, "Sample.Clock")]), (3, [])),
     ]
-    for number, (end, then, result) in enumerate(cases, 1):
+    charges: list[Charge] = []
+    for number, (end, _then, _result) in enumerate(cases, 1):
         charge = Charge(wire201, number)
         charge.began([(0, 1, BEGIN)])
         charge.tell("Ended", 50, end)
+        charges.append(charge)
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"]) if again else wire201
+    for charge, (_end, then, result) in zip(charges, cases, strict=True):
+        charge.wire = wire
         then(charge)
-        assert charge.result() == result, number
+        assert charge.result() == result, charge.evse
 
 
 def test_values_of_the_charge_before_are_not_of_the_one_that_goes_on(wire201: Wire) -> None:
