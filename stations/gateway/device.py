@@ -120,7 +120,9 @@ def _parts(entries: Sequence[Received]) -> list[tuple[Received, DeviceReport]]:
         event = entry.event
         assert isinstance(event, ModelReport | MonitorReport)
         report = known.get((entry.state.station_id, event.request))
-        if report is None or report.finished_at or event.part < 0 or event.part in report.parts or len(report.parts) >= report.MOST_PARTS:
+        if report is None or event.part < 0 or event.part in report.parts or len(report.parts) >= report.MOST_PARTS:
+            continue
+        if report.finished_at and event.part:  # a first part that comes late tells that the station counts from 0 after all
             continue
         report.parts.append(event.part)
         report.part_at = entry.at
@@ -159,7 +161,7 @@ def _finish(reports: Iterable[DeviceReport]) -> None:
     """Write what is known of them now. Of what was told whole, what is not in it any more is gone."""
     unique = {report.pk: report for report in reports}.values()
     for report in unique:
-        if report.has_all_parts:
+        if report.has_all_parts() or (report.has_all_parts(1) and _counts_from_1(report)):
             report.finished_at = report.part_at
             if report.told and report.base == DeviceReport.Base.FULL:
                 _forget(report)
@@ -167,6 +169,13 @@ def _finish(reports: Iterable[DeviceReport]) -> None:
                 gone = DeviceMonitor.objects.filter(station_id=report.station_id, updated_at__lt=report.asked_at)
                 gone.exclude(report=report).delete()
     DeviceReport.objects.bulk_update(unique, ["parts", "last_part", "part_at", "told", "left_out", "finished_at"])
+
+
+def _counts_from_1(report: DeviceReport) -> bool:
+    """Whether a station counts the parts of its reports from 1, by the others that it sent; a first part may be lost. Also where there are
+    none."""
+    others = DeviceReport.objects.filter(station_id=report.station_id).exclude(pk=report.pk).exclude(parts=[])
+    return not any(0 in parts for parts in others.values_list("parts", flat=True))
 
 
 def _forget(report: DeviceReport) -> None:
@@ -292,15 +301,15 @@ def configured(command: Command, wanted: Configure | ConfigureMany, answer: dict
     settings = wanted.settings if isinstance(wanted, ConfigureMany) else (wanted,)
     values = {(one.key, one.attribute): one.value for one in settings}
     taken = []
-    for variable, attribute, status, _value in _results(answer, "setVariableResult"):
+    for variable, attribute, status, _value in _results(answer, "setVariableResult", [one.key for one in settings]):
         if status in {"Accepted", "RebootRequired"} and (value := values.get((str(variable), attribute))) is not None:
             taken.append(Setting(variable, attribute, status, clean(value, LONGEST)))
     _keep_settings(command, taken, at, only_set=True)
 
 
-def read(command: Command, answer: dict[str, Any], at: datetime) -> None:
+def read(command: Command, asked: Sequence[str], answer: dict[str, Any], at: datetime) -> None:
     """Keep what an answer to GetVariables tells; what the station does not know is gone."""
-    found = [Setting(*one) for one in _results(answer, "getVariableResult")]
+    found = [Setting(*one) for one in _results(answer, "getVariableResult", asked)]
     unknown = [one for one in found if one.status in {"UnknownComponent", "UnknownVariable"}]
     for one in unknown:
         rows = DeviceVariable.objects.filter(station_id=command.station_id, key=one.key)
@@ -310,12 +319,14 @@ def read(command: Command, answer: dict[str, Any], at: datetime) -> None:
     _keep_settings(command, [one for one in found if one.status == "Accepted"], at, only_set=False)
 
 
-def _results(answer: dict[str, Any], field: str) -> list[tuple[Variable, str, str, str]]:
-    results = answer.get(field)
+def _results(answer: dict[str, Any], field: str, asked: Iterable[str]) -> list[tuple[Variable, str, str, str]]:
+    """Names are the same whatever their capitals: they are read as they were asked for."""
+    results, as_asked = answer.get(field), {key.casefold(): key for key in asked}
     found = []
     for one in results if isinstance(results, list) else ():
         try:
             variable = Variable.read(one)
+            variable = Variable.parse(as_asked.get(str(variable).casefold(), "")) or variable
             attribute, status = one.get("attributeType") or ACTUAL, one.get("attributeStatus")
             value = one.get("attributeValue")
         except (KeyError, TypeError, AttributeError):
@@ -366,7 +377,7 @@ def monitors_set(command: Command, wanted: Sequence[SetMonitor], answer: dict[st
     found = [one for one in results if isinstance(one, dict)] if isinstance(results, list) else []
     left, taken = list(wanted), []
     for one in found[: 2 * len(left)]:
-        mine = left[0] if len(wanted) == len(found) == 1 else next((asked for asked in left if _answers(one, asked)), None)
+        mine = next((asked for asked in left if _answers(one, asked, alone=len(wanted) == len(found) == 1)), None)
         if mine is None:
             continue
         left.remove(mine)
@@ -377,13 +388,16 @@ def monitors_set(command: Command, wanted: Sequence[SetMonitor], answer: dict[st
         _keep_monitors({command.station_id: [*taken]}, kind=DeviceMonitor.Kind.CUSTOM)
 
 
-def _answers(result: dict[str, Any], asked: SetMonitor) -> bool:
-    """Whether a result is of this monitor: of the same variable and kind, and where its number was said, of that."""
+def _answers(result: dict[str, Any], asked: SetMonitor, *, alone: bool) -> bool:
+    """Whether a result is of this monitor: of the same variable and, if it is not the only one, of the same kind, and where its number was
+    said, of that."""
     try:
         key = str(Variable.read(result))
     except (KeyError, TypeError, AttributeError):
         return False
-    same = (key, result.get("type"), result.get("severity")) == (asked.key, asked.type, asked.severity)
+    if key.casefold() != asked.key.casefold():
+        return False
+    same = alone or (result.get("type"), result.get("severity")) == (asked.type, asked.severity)
     return same and (asked.id is None or result.get("id", asked.id) == asked.id)
 
 

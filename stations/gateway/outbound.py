@@ -29,6 +29,7 @@ from stations.models import (
     Station,
 )
 from stations.ocpp import frames, intents, masking, numbering, reading
+from stations.ocpp.commands import in_parts
 from stations.ocpp.frames import CallError
 from stations.ocpp.intents import (
     AskTransaction,
@@ -146,11 +147,12 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
             yes = reader(command.version).accepted(command.action, answer.payload)
             shown = masking.without_secrets(command.action, answer.payload)
             fields |= {"state": Command.State.ACCEPTED if yes else Command.State.REJECTED}
-            fault = reader(command.version).answer_fault(command.action, answer.payload)
+            fault = reader(command.version).answer_fault(command.action, command.payload, answer.payload)
+            telling = not fault or in_parts(command.action)
             try:
                 fields["answer"] = storable(shown, entry.secrets)
             except RecursionError:
-                fault = "The answer is nested too deeply."
+                fault, telling = "The answer is nested too deeply.", False
             if shown is not answer.payload:
                 text = frames.result(answer.message_id, shown)
             if fault:
@@ -162,7 +164,7 @@ def answered(entries: Sequence[Answered], changed: set[int], manners: Notebook |
                     "error_code": "FormationViolation",
                     "error_description": reading.clean(masking.without(entry.secrets, fault), 255),
                 }
-            else:
+            if telling:
                 _consequences(command, answer.payload, entry.at)
         # A late answer still tells what happened, so it also replaces a time-out.
         Command.objects.filter(pk=command.pk, state__in=[Command.State.SENT, Command.State.TIMED_OUT]).update(**fields)
@@ -187,10 +189,10 @@ def _consequences(command: Command, answer: dict[str, Any], at: datetime) -> Non
 
 
 def _configured(command: Command, wanted: Configure, outcome: str, answer: dict[str, Any], at: datetime) -> None:
-    if outcome not in (intents.ACCEPTED, intents.REBOOT_REQUIRED):
-        return
     if has_variables(command.version):
         device.configured(command, wanted, answer, at)
+        return
+    if outcome not in (intents.ACCEPTED, intents.REBOOT_REQUIRED):
         return
     key, value = wanted.key[:50], wanted.value[:500]
     values = {"value": value, "updated_at": at, "reboot_required": outcome == intents.REBOOT_REQUIRED, "only_set": True}
@@ -221,7 +223,7 @@ def _switched(command: Command, wanted: Switch, outcome: str, answer: dict[str, 
 def _keep_configuration(command: Command, wanted: ReadConfiguration, outcome: str, answer: dict[str, Any], at: datetime) -> None:
     if has_variables(command.version):
         if wanted.keys:
-            device.read(command, answer, at)
+            device.read(command, wanted.keys, answer, at)
         else:
             device.report_asked(command, outcome, at)
         return

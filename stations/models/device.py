@@ -67,19 +67,16 @@ class DeviceReport(models.Model):
         constraints = [models.UniqueConstraint(fields=["station", "request_id"], name="device_report_once")]
         indexes = [models.Index(fields=["station", "-asked_at"], name="device_report_in_order")]
 
-    @property
-    def has_all_parts(self) -> bool:
-        """Stations count from 0; one that begins with 1 is understood too."""
-        if self.last_part is None:
-            return False
-        return any(set(range(first, self.last_part + 1)) <= set(self.parts) for first in (0, 1) if first <= self.last_part)
+    def has_all_parts(self, first: int = 0) -> bool:
+        """Stations count from 0; some begin with 1."""
+        return self.last_part is not None and first <= self.last_part and set(range(first, self.last_part + 1)) <= set(self.parts)
 
     @property
     def missing_parts(self) -> list[int]:
         """The parts that have not come although later ones did, in order."""
-        if not self.parts or self.has_all_parts:
+        if not self.parts or self.finished_at:
             return []
-        first = 1 if min(self.parts) == 1 else 0
+        first = 1 if min(self.parts) == 1 and self.last_part is None else 0
         return sorted(set(range(first, max(*self.parts, self.last_part or 0) + 1)) - set(self.parts))
 
     def broken_off(self, now: datetime) -> bool:

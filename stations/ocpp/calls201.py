@@ -139,7 +139,8 @@ def raising(profile: int, url: str, wireless: bool, known: Mapping[str, str]) ->
     """What raises the security profile of a station, step by step (B09, B10, A05): which slots it uses, a free one with the new
     profile, that one first, and a restart. `known` are its variables. The old slot stays behind the new one: it can fall back."""
     read = ReadConfiguration((PRIORITY_KEY,))
-    slots = [int(one) for one in known.get(PRIORITY_KEY, "").replace(" ", "").split(",") if one.isdecimal()][:MOST_SLOTS]
+    told = {key.casefold(): value for key, value in known.items()}.get(PRIORITY_KEY.casefold(), "")
+    slots = [int(one) for one in told.replace(" ", "").split(",") if one.isdecimal()][:MOST_SLOTS]
     if not slots:
         return [read]
     free = next(slot for slot in range(1, MOST_SLOTS + 2) if slot not in slots)

@@ -51,12 +51,14 @@ def required(version: str, name: str) -> frozenset[str]:
 
 
 @functools.cache
-def choices(version: str, name: str, field: str) -> frozenset[str]:
-    """What a field may say; empty when the message has no such field, or it may say anything."""
-    found = _schema(version, name)
-    described = found.get("properties", {}).get(field, {})
-    if "$ref" in described:
-        described = found["definitions"][described["$ref"].rpartition("/")[2]]
+def choices(version: str, name: str, *fields: str) -> frozenset[str]:
+    """What a field may say, or one in each of a list of objects; empty when the message has no such field, or it may say anything."""
+    found = described = _schema(version, name)
+    for field in fields:
+        described = described.get("properties", {}).get(field, {})
+        described = described.get("items", described)
+        if "$ref" in described:
+            described = found["definitions"][described["$ref"].rpartition("/")[2]]
     return frozenset(described.get("enum", ()))
 
 

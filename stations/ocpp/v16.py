@@ -342,9 +342,9 @@ def spelled(code: str) -> str:
 # -- what we are answered -----------------------------------------------------------------------------------------------------------
 
 
-def answer_fault(action: str, answer: Payload) -> str:
+def answer_fault(action: str, asked: Payload, answer: Payload) -> str:
     """Why a CALLRESULT to a command of ours says neither yes nor no, in a sentence; empty when it says one of them."""
-    return commands.answer_fault(VERSION, NAME, action, answer)
+    return commands.answer_fault(VERSION, NAME, action, asked, answer)
 
 
 def accepted(action: str, answer: Payload) -> bool:

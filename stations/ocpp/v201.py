@@ -177,8 +177,8 @@ class V201:
     def spelled(self, code: str) -> str:
         return _CODES.get(code, code)
 
-    def answer_fault(self, action: str, answer: Payload) -> str:
-        return commands.answer_fault(self.VERSION, self.NAME, action, answer)
+    def answer_fault(self, action: str, asked: Payload, answer: Payload) -> str:
+        return commands.answer_fault(self.VERSION, self.NAME, action, asked, answer)
 
     def accepted(self, action: str, answer: Payload) -> bool:
         return commands.says_yes(action, answer)

@@ -159,6 +159,7 @@ def test_an_error_of_the_station_is_a_failure_with_its_words(online: Wire) -> No
         ('[3,"%s",{}]', "FormationViolation"),
         ('[3,"%s",{"status":7}]', "FormationViolation"),
         ('[3,"%s",{"status":"Perhaps"}]', "FormationViolation"),
+        ('[3,"%s",{"status":"Scheduled"}]', "FormationViolation"),  # a yes, but not to this
         ('[3,"%s",{"status":"Accepted","more":' + "[" * 900 + "]" * 900 + "}]", "FormationViolation"),
     ],
 )

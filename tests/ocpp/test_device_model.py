@@ -125,6 +125,27 @@ def test_b07_the_first_part_may_come_before_the_answer_and_parts_twice(station: 
     assert values(station) == {"X/Y": "1"}
 
 
+def test_b07_a_report_whose_first_part_is_lost_removes_nothing(station: Station, wire: Wire) -> None:
+    """Nor does that of a station of which it is not known where it begins to count, once the first part has come."""
+
+    def last_part(number: int, request: int = 0) -> DeviceReport:
+        if not request:
+            request = wanted(station, ReadConfiguration(), wire, {"status": "Accepted"})[1]["requestId"]
+        body = {"requestId": request, "generatedAt": AT, "seqNo": number, "reportData": [told("X", f"V{number}", "1")]}
+        assert wire.call("NotifyReport", body) == {}
+        return DeviceReport.objects.get(request_id=request)
+
+    first = last_part(1)
+    assert first.finished_at, "it seems to count from 1"
+    assert last_part(0, first.request_id).parts == [1, 0]
+    lost = last_part(1)
+    assert not lost.finished_at
+    assert values(station) == {"X/V0": "1", "X/V1": "1"}
+    DeviceReport.objects.filter(pk=first.pk).update(parts=[1])
+    assert last_part(1).finished_at
+    assert values(station) == {"X/V1": "1"}
+
+
 def test_a_station_that_makes_up_variables_does_not_fill_the_table(station: Station, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeviceVariable, "MOST", 5)
     found = full_report(station, wire, [told("X", f"V{number}", "1") for number in range(20)])
@@ -162,6 +183,33 @@ def test_b05_a_variable_is_set_and_its_answer_kept(station: Station, wire: Wire)
     assert DeviceVariable.objects.get(key="A/Pump").value == "****"
     assert "open-sesame" not in f"{command.payload}{Frame.objects.get(pk=command.frame_id).call}"
     assert ConfigurationChange.objects.filter(key="A/Pump", after="****").exists()
+
+
+@pytest.mark.parametrize(
+    ("intent", "answer", "said", "kept"),
+    [
+        (Configure("A/B", "2"), {"setVariableResult": []}, "says nothing of A/B", "1"),
+        (Configure("A/B", "2"), {"status": "Accepted"}, "says nothing of A/B", "1"),
+        (Configure("A/B", "2"), {"setVariableResult": [{**named("Other", "Thing"), "attributeStatus": "Accepted"}]}, "nothing of A/B", "1"),
+        (Configure("A/B", "2"), {"setVariableResult": [{**named("A", "B"), "attributeStatus": "Scheduled"}]}, "'Scheduled'", "1"),
+        (Configure("A/B", "2"), {"setVariableResult": [{**named("a", "b"), "attributeStatus": "Accepted"}]}, "", "2"),
+        (ReadConfiguration(("A/B",)),
+         {"getVariableResult": [{**named("a", "b"), "attributeStatus": "Accepted", "attributeValue": "7"}]}, "", "7"),
+        (ReadConfiguration(("A/B",)), {"getVariableResult": []}, "says nothing of A/B", "1"),
+        (SetMonitor("A/B", "Delta", 1, 5), {"setMonitoringResult": []}, "says nothing of A/B", "1"),
+        (SetMonitor("A/B", "Delta", 1, 5), {"setMonitoringResult": [{**named("Other", "Thing"), "id": 9, "status": "Accepted",
+         "type": "Delta", "severity": 5}]}, "says nothing of A/B", "1"),
+        (ClearMonitors((9,)), {"clearMonitoringResult": [{"id": 8, "status": "Accepted"}]}, "says nothing of 9", "1"),
+    ],
+)  # fmt: skip
+def test_only_an_answer_about_what_was_asked_counts(
+    intent: Intent, answer: dict[str, Any], said: str, kept: str, station: Station, wire: Wire
+) -> None:
+    full_report(station, wire, [told("A", "B", "1")])
+    command, _payload = wanted(station, intent, wire, answer)
+    assert (command.state, values(station)) == ("failed" if said else "accepted", {"A/B": kept})
+    assert said in command.error_description
+    assert not DeviceMonitor.objects.exists()
 
 
 def test_b05_of_several_variables_each_has_its_answer(station: Station, wire: Wire) -> None:
