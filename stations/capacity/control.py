@@ -90,14 +90,32 @@ def _said(command: Command) -> str:
     return " ".join(part for part in (command.error_code, command.error_description) if part)[:200] or str(_State(command.state).label)
 
 
+def _may_answer(command: Command, station: Station, now: datetime) -> bool:
+    """Whether an answer that did not come in time may still come: some stations need long. Until then the same is not asked again; they
+    have the longer, the more of the last ones they did not answer in time."""
+    sent = command.sent_at
+    if command.state != _State.TIMED_OUT or sent is None or not station.connected or (station.connected_at and station.connected_at > sent):
+        return False
+    before = Command.objects.filter(station=station, origin=ORIGIN, pk__lt=command.pk).order_by("-pk")[:2]
+    late = sum(_was_late(one) for one in before)
+    return (now - sent).total_seconds() < min(command.timeout << (1 + late), picture.RENEW)
+
+
+def _was_late(command: Command) -> bool:
+    if command.sent_at is None or command.answered_at is None:
+        return command.state == _State.TIMED_OUT
+    return command.state == _State.TIMED_OUT or (command.answered_at - command.sent_at).total_seconds() > command.timeout
+
+
 def _settle(location: int | None, now: datetime, *, stations: list[int] | None = None) -> None:
     """Book the answers to what was asked for. One that never came leaves both possible: the larger counts until it has expired."""
     at = Q(station__location=location) if stations is None else Q(station__in=stations)
-    for default in (
-        CapacityStation.objects.filter(at, command__isnull=False).exclude(command__state__in=Command.OPEN).select_related("command")
-    ):
+    defaults = CapacityStation.objects.filter(at, command__isnull=False).exclude(command__state__in=Command.OPEN)
+    for default in defaults.select_related("command", "station"):
         command = default.command
         assert command is not None
+        if _may_answer(command, default.station, now):
+            continue
         same = CapacityStation.objects.filter(pk=default.pk, command=command)
         if command.state == _State.ACCEPTED and default.wanted is not None:
             same.update(
@@ -115,18 +133,21 @@ def _settle(location: int | None, now: datetime, *, stations: list[int] | None =
         else:  # no answer: it may have it
             same.update(command=None, wanted=None, safe=_larger(default.safe, default.wanted))
     near = Q(connector__station__location=location) if stations is None else Q(connector__station__in=stations)
-    for share in (
-        CapacityShare.objects.filter(near, command__isnull=False).exclude(command__state__in=Command.OPEN).select_related("command")
-    ):
+    shares = CapacityShare.objects.filter(near, command__isnull=False).exclude(command__state__in=Command.OPEN)
+    for share in shares.select_related("command", "connector__station", "transaction"):
         command = share.command
         assert command is not None
+        over = share.transaction is None or share.transaction.ended_at is not None
+        less = share.target is not None and share.wanted is not None and share.target < share.wanted  # that is asked for at once
+        if not over and not less and _may_answer(command, share.connector.station, now):
+            continue
         one = CapacityShare.objects.filter(pk=share.pk, command=command)
         sent = command.sent_at or share.asked_at or now
         ends = sent + timedelta(seconds=LASTS + GRACE)
         if command.state == _State.ACCEPTED and share.wanted is not None:
             one.update(
-                granted=share.wanted, fallback=share.wanted_fallback, granted_at=sent, expires_at=ends, wanted=None, command=None,
-                refused_at=None, refusal="",
+                granted=share.wanted, fallback=share.wanted_fallback, granted_at=command.answered_at or sent, expires_at=ends, wanted=None,
+                command=None, refused_at=None, refusal="",
             )  # fmt: skip
         elif share.wanted is None:
             if command.state in (_State.ACCEPTED, _State.REJECTED, _State.FAILED):
@@ -252,13 +273,14 @@ def _act(seen: Picture) -> bool:
     room = sharing.fits(((seat.resources, seat.bound) for seat in seen.seats), seen.capacities)
     lower, same, higher = [], [], []
     for seat in seen.seats:
-        waits |= seat.share.command_id is not None or (seat.default is not None and seat.default.command_id is not None)
+        asked = [one.command for one in (seat.share, seat.default) if one is not None]
+        waits |= any(command is not None and command.state in Command.OPEN for command in asked)
         if seat.target is None or seat.station.pk not in reachable or seat.share.command_id is not None:
             continue
         share = seat.share
         if seat.target < seat.bound - 0.01 or (seat.target == 0 and not seat.holds):
             lower.append(seat)
-        elif not seat.holds or seat.target > (share.granted or 0.0) + 0.01:
+        elif not seat.holds or seat.target > min(share.granted or 0.0, seat.bound) + 0.01:  # what has expired is raised again
             higher.append(seat)
         elif share.granted_at is None or (now - share.granted_at).total_seconds() >= picture.RENEW or _lost(seat):
             same.append(seat)

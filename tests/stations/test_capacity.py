@@ -229,6 +229,34 @@ def test_a_silent_station_keeps_what_it_has_until_that_expires_and_then_its_safe
     assert world.shares()[:2] == [6, 32], "6 A stay reserved for it"
 
 
+def test_a_station_that_answers_late_obeys_and_one_that_never_does_is_asked_less_and_less_often(world: World) -> None:
+    """The answer comes after the time-out: until then it counts with its maximum, and is not asked the same again."""
+    Station.objects.exclude(pk=world.posts[0].row.pk).update(active=False)
+    post, asked = world.posts[0], Command.objects.filter(action="SetChargingProfile").order_by("pk")
+
+    def pass_time(seconds: int) -> None:
+        for _step in range(seconds // 5):
+            control.look(world.plan.pk, world.now)
+            asked.filter(state="queued").update(state="sent", sent_at=world.now)
+            asked.filter(state="sent", sent_at__lte=world.now - timedelta(seconds=30)).update(state="timed_out")
+            world.now += timedelta(seconds=5)
+
+    def answer_late() -> None:
+        pass_time(45)
+        assert asked.filter(state="timed_out").update(state="accepted", answered_at=world.now) == 1
+        pass_time(5)
+
+    answer_late()
+    default = CapacityStation.objects.get(station=post.row)
+    assert (default.safe, default.confirmed_at) == (6, world.now - timedelta(seconds=5))
+    world.start(post)
+    answer_late()
+    share = CapacityShare.objects.get(connector=post.connector)
+    assert (share.granted, share.granted_at, asked.count()) == (32, world.now - timedelta(seconds=5), 2)
+    pass_time(900)
+    assert 3 <= asked.count() - 2 <= 5
+
+
 def test_a_station_that_refuses_counts_with_its_maximum_and_says_so(world: World) -> None:
     world.posts[0].refuses = True
     world.start(world.posts[1])
