@@ -148,7 +148,22 @@ def what_to_do(entry: UnmatchedMessage) -> str:
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
 
 
-def content(entry: UnmatchedMessage, *, cards: bool) -> str:
-    """The latest message, indented; without `cards` their numbers are masked."""
+class Content(NamedTuple):
+    """The latest message as it is shown: indented, and where it is long only its beginning, of so many characters (else 0)."""
+
+    text: str
+    cut_of: int
+
+
+MOST_SHOWN = 10_000  # characters
+
+
+def content(entry: UnmatchedMessage, *, cards: bool) -> Content:
+    """Without `cards` their numbers are masked."""
     payload = entry.payload if cards else masking.without_cards(entry.action, entry.payload)
-    return json.dumps(payload, indent=2, ensure_ascii=False)
+    size = payload.get(entry.CUT, 0) if isinstance(payload, dict) else 0
+    said = {key: value for key, value in payload.items() if key != entry.CUT} if size else payload
+    text = json.dumps(said, indent=2, ensure_ascii=False)
+    if len(text) <= MOST_SHOWN and not size:
+        return Content(text, 0)
+    return Content(text[:MOST_SHOWN] + "\n…", size or len(text))

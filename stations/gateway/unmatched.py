@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, NamedTuple
 
 from django.db.models import Count
@@ -13,6 +14,8 @@ from stations.models import UnmatchedMessage
 from stations.ocpp import events, frames, registers
 
 MAX_WAITING = 200  # entries per station and action; the log keeps the rest
+LARGEST = 30_000  # characters of a message that is kept whole; the log has every one whole
+MOST_OF_LIST, LONGEST_TEXT = 20, 4000  # of a larger one: from both ends of a list, and of a text
 
 Key = tuple[int, str, str, str]  # station, action, transaction id, which end
 
@@ -36,6 +39,28 @@ def which_end(event: Any) -> str:
     return hashlib.sha256(f"{event.meter_stop}|{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest()[:32]
 
 
+def shortened(payload: dict[str, Any], size: int) -> dict[str, Any]:
+    """A payload of so many characters as it is kept. What begins and ends a charge stands at the ends of its lists."""
+    if size <= LARGEST:
+        return payload
+    found = {key: _shortened(value) for key, value in payload.items()}
+    if len(json.dumps(found)) > LARGEST:  # wide and deep to annoy us: what says most is plain
+        plain = [(key[:50], value) for key, value in payload.items() if isinstance(value, int | float | str)]
+        found = {key: value[:300] if isinstance(value, str) else value for key, value in plain[:20]}
+    return found | {UnmatchedMessage.CUT: size}
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:LONGEST_TEXT]
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        kept = value if len(value) <= 2 * MOST_OF_LIST else [*value[:MOST_OF_LIST], *value[-MOST_OF_LIST:]]
+        return [_shortened(item) for item in kept]
+    return value
+
+
 def write(messages: dict[Key, Message]) -> None:
     """One row per key, with the latest message whole; in a constant number of queries."""
     rows = UnmatchedMessage.objects.filter(station__in={key[0] for key in messages})
@@ -47,7 +72,7 @@ def write(messages: dict[Key, Message]) -> None:
     for key, (entry, times, about) in messages.items():
         call = frames.parse(entry.text)
         assert isinstance(call, frames.Call)
-        payload = outbound.storable(call.payload)
+        payload = outbound.storable(shortened(call.payload, len(entry.text)))
         if row := known.get(key):
             # What was decided of a transaction stands: the very same message says nothing new.
             again.append((row.pk, entry.at, payload, row.count + times, row.resolved_at if row.about_id else None))

@@ -267,6 +267,8 @@ class UnmatchedMessage(models.Model):
     retries, and kept, because it may be somebody's kWh. One row per station, action and transaction id, and per end where it says one:
     several ends may come under the same id (0, -1), each with its own energy."""
 
+    CUT = "…"
+
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
     read_right = READ_TRANSACTIONS
@@ -281,7 +283,7 @@ class UnmatchedMessage(models.Model):
     first_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now)
     count = models.PositiveIntegerField(default=1)
-    # The latest one, whole
+    # The latest one. Of a very long one what it begins and ends with, and under CUT how many characters it has
     payload = models.JSONField()
     resolved_at = models.DateTimeField(null=True, blank=True)
 

@@ -3,6 +3,7 @@ told apart on their page."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -122,6 +123,25 @@ def test_an_end_of_no_transaction_is_kept_for_people(named: dict[str, Any], wire
     assert Transaction.objects.get().running
     assert UnmatchedMessage.objects.get().transaction_id == "0"
     assert "3000" in as_ada.get(reverse("inbox"), {"show": "messages"}).content.decode()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"transactionData": [{"timestamp": "2026-01-02T03:04:05Z", "sampledValue": [{"value": str(number)}]} for number in range(3000)]},
+        {f"extra{number}": ["x" * 300] * 20 for number in range(30)},
+    ],
+)
+def test_a_very_long_end_of_no_transaction_is_kept_in_short(more: dict[str, Any], wire: Wire, as_ada: Client) -> None:
+    assert wire.call("StopTransaction", {"transactionId": 4711, "meterStop": 3000, "timestamp": now(), **more}) == {}
+    kept = UnmatchedMessage.objects.get().payload
+    assert len(json.dumps(kept)) < 31_000
+    assert (kept["meterStop"], kept["transactionData"][-1] if "transactionData" in more else None) == (
+        3000, more["transactionData"][-1] if "transactionData" in more else None,
+    )  # fmt: skip
+    page = as_ada.get(reverse("inbox"), {"show": "messages"}).content.decode()
+    assert "The whole message is in the station" in page
+    assert "3000" in page
 
 
 def test_an_end_whose_meter_is_nothing(wire: Wire) -> None:
