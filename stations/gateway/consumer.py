@@ -17,7 +17,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from stations import addresses, credentials
-from stations.gateway import responders
+from stations.gateway import responders, turns
 from stations.gateway.entries import Attached, Connect, Question, Received, Refused, StationState
 from stations.gateway.hub import Hub, Unavailable, get_hub
 from stations.gateway.proofs import proof
@@ -47,6 +47,7 @@ class StationConsumer(AsyncConsumer):
         self.timer: asyncio.TimerHandle | None = None
         self.late: dict[str, int] | None = None  # our CALLs that timed out; a late answer is still kept
         self.secrets: tuple[str, ...] = ()  # what we have told it lately, and nobody is to read
+        self._unreadable = 0  # frames in a row that are no OCPP
         self._closing = False
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
@@ -108,8 +109,6 @@ class StationConsumer(AsyncConsumer):
         return WRONG if possible else NO_IDENTITY
 
     async def _converse(self, hub: Hub, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        unreadable = 0
-        ledger, loop = hub.ledger, hub.loop
         while True:
             message = await receive()
             if message["type"] != "websocket.receive" or self.is_closing():
@@ -125,31 +124,39 @@ class StationConsumer(AsyncConsumer):
                 return
             if self.secrets:  # some tell a password that they were given to whoever listens
                 text = masking.without((one for one in self.secrets if len(one) >= masking.LONG), text)
-            entry = self._read(hub, text)
-            if entry is None:
-                continue
-            if entry.action:
-                unreadable = 0
-            else:
-                unreadable += 1
-                if unreadable > MAX_UNREADABLE:
-                    await self.close(POLICY_VIOLATION)
-                    return
-            hub.in_flight += 1
+            turn = await hub.turns.begin() if len(text) > turns.LARGE else None
             try:
-                entry.responses = await responders.ask_for(entry.event)
-                entry.future = loop.create_future()
-                ledger.submit(entry)
-                answer = await entry.future
-                if isinstance(answer, Question):
-                    entry.advice = await hub.inquire(answer)
-                    entry.future = loop.create_future()
-                    ledger.submit(entry)
-                    answer = await entry.future
-                if answer is not None and not self.is_closing():
-                    await self._send({"type": "websocket.send", "text": answer})
+                await self._take_in(hub, text)
             finally:
-                hub.in_flight -= 1
+                if turn:
+                    turn.end()
+
+    async def _take_in(self, hub: Hub, text: str) -> None:
+        """Read, book and answer a frame."""
+        if hub.draining or self.is_closing():  # since it waits for its turn
+            return
+        entry = self._read(hub, text)
+        if entry is None:
+            return
+        self._unreadable = 0 if entry.action else self._unreadable + 1
+        if self._unreadable > MAX_UNREADABLE:
+            await self.close(POLICY_VIOLATION)
+            return
+        hub.in_flight += 1
+        try:
+            entry.responses = await responders.ask_for(entry.event)
+            entry.future = hub.loop.create_future()
+            hub.ledger.submit(entry)
+            answer = await entry.future
+            if isinstance(answer, Question):
+                entry.advice = await hub.inquire(answer)
+                entry.future = hub.loop.create_future()
+                hub.ledger.submit(entry)
+                answer = await entry.future
+            if answer is not None and not self.is_closing():
+                await self._send({"type": "websocket.send", "text": answer})
+        finally:
+            hub.in_flight -= 1
 
     def _read(self, hub: Hub, text: str) -> Received | None:
         """The frame as the ledger wants it; None for an answer to a command of ours, which is on its way already."""

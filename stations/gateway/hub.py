@@ -29,6 +29,7 @@ from stations.gateway import outbound, periods
 from stations.gateway.entries import Answered, Closed, Disconnect, Question
 from stations.gateway.ledger import Ledger
 from stations.gateway.throttle import MAX_KEYS, Throttle
+from stations.gateway.turns import Turns
 from stations.models import Command, GatewayProcess, Station, Transaction
 from stations.ocpp import masking
 from stations.ocpp.frames import CallError, CallResult
@@ -56,6 +57,7 @@ class Hub:
         self.name = f"{socket.gethostname()[:16]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.connections: dict[int, StationConsumer] = {}
         self.ledger = Ledger(self._changed)
+        self.turns = Turns()
         self.throttle = Throttle(settings.OCPP_REFUSALS_PER_MINUTE)
         self.draining = False
         self.in_flight = 0  # frames that were read and not answered yet

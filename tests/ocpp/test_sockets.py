@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -16,7 +17,7 @@ from django.db import connection
 
 from stations import nudges
 from stations.actions import delete_station, edit_station
-from stations.gateway import hub, ledger
+from stations.gateway import hub, ledger, turns
 from stations.models import Connector, Frame, Station, Transaction
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, frame, until
@@ -256,3 +257,30 @@ def test_an_end_in_the_moment_of_the_start_is_an_end(transactional_db: None, tre
         one.server.should_exit = True
         one.thread.join(8)
         assert not one.thread.is_alive()
+
+
+def test_large_frames_take_turns_in_order_and_who_is_gone_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+
+    async def take_turns() -> None:
+        large = turns.Turns()
+
+        async def one(name: str) -> None:
+            turn = await large.begin()
+            order.append(f"{name} begins")
+            await asyncio.sleep(0)
+            order.append(f"{name} ends")
+            turn.end()
+
+        waiting = [asyncio.create_task(one(name)) for name in "abcd"]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        monkeypatch.setattr(turns, "LONGEST", 0)
+        never_ended = await large.begin()
+        (await large.begin()).end()
+        never_ended.end()
+        await asyncio.sleep(0)
+
+    asyncio.run(take_turns())
+    assert order == ["a begins", "a ends", "c begins", "c ends", "d begins", "d ends"]
