@@ -18,6 +18,7 @@ from stations.models import Frame
 from stations.ocpp import commands, masking
 
 SHORT = 160  # characters of a summary
+MOST_INDENTED = 2_000_000  # characters
 NOISE = ("Heartbeat", "MeterValues")
 
 # What may stand for a value in raw text, in any message: "value", "attributeValue", "apnPassword", "vpn"
@@ -50,15 +51,16 @@ class Message(NamedTuple):
         return not self.incoming and not self.frame.answer and not self.frame.failed
 
 
-def read(frame: Frame, zone: ZoneInfo, *, cards: bool) -> Message:
-    """`frame` with its secrets masked and its times in `zone`; without `cards` the numbers of cards are masked too."""
+def read(frame: Frame, zone: ZoneInfo, *, cards: bool, whole: bool = True) -> Message:
+    """`frame` with its secrets masked and its times in `zone`; without `cards` the numbers of cards are masked too. Where it need not be
+    `whole`, call and answer are empty: it is for a list."""
     try:
-        return _read(frame, zone, _parse(frame.call), _parse(frame.answer), cards)
+        return _read(frame, zone, _parse(frame.call), _parse(frame.answer), cards, whole)
     except RecursionError:  # nested a thousand deep to annoy us
-        return _read(frame, zone, None, None, cards)
+        return _read(frame, zone, None, None, cards, whole)
 
 
-def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any, cards: bool) -> Message:
+def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any, cards: bool, whole: bool) -> Message:
     payload = _masked(frame.action, call[3], cards) if _is_call(call) else None
     if payload is not None:
         call = [*call[:3], payload]
@@ -72,6 +74,10 @@ def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any, cards: bool) -> 
     def mask(text: str) -> str:
         return mask_raw(text, cards)
 
+    said = answered = ""
+    if whole:
+        said = _pretty(call) if payload is not None else mask(frame.call)
+        answered = _pretty(answer) if result is not None else mask(_pretty(answer) if answer is not None else frame.answer)
     local = frame.at.astimezone(zone)
     latency = None
     if frame.direction == Frame.Direction.OUT and frame.answered_at:
@@ -85,8 +91,8 @@ def _read(frame: Frame, zone: ZoneInfo, call: Any, answer: Any, cards: bool) -> 
         summary=_cut(_summary(frame.action, payload, result) if payload is not None else mask(frame.call)),
         outcome=_cut(_outcome(frame, answer, result, mask)),
         latency=latency,
-        call=_pretty(call) if payload is not None else mask(frame.call),
-        answer=_pretty(answer) if result is not None else mask(_pretty(answer) if answer is not None else frame.answer),
+        call=said,
+        answer=answered,
     )
 
 
@@ -161,7 +167,9 @@ def _loads(text: str) -> Any:
 
 
 def _pretty(parsed: Any) -> str:
-    return json.dumps(parsed, indent=2, ensure_ascii=False)
+    text = json.dumps(parsed, indent=2, ensure_ascii=False)
+    # What is nested deeply would be nearly all indentation, megabytes of it
+    return text if len(text) <= MOST_INDENTED else json.dumps(parsed, ensure_ascii=False)
 
 
 def _cut(text: str) -> str:

@@ -227,7 +227,7 @@ def live_context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
     if reads_logs:
         found = Frame.objects.visible_to(user).filter(station=station)
         found = found if noisy else found.exclude(action__in=frames.NOISE)
-        seen = [frames.read(frame, zone, cards=cards) for frame in found.order_by("-at", "-pk")[:SHOWN_FRAMES]]
+        seen = [frames.read(frame, zone, cards=cards, whole=False) for frame in found.order_by("-at", "-pk")[:SHOWN_FRAMES]]
     latest = None
     if rows:
         frame = rows[0].command.frame

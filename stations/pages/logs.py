@@ -184,7 +184,7 @@ def station_logs(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "station": station,
         "form": form,
-        "messages_found": _with_days([frames.read(frame, form.zone, cards=form.cards) for frame in page]),
+        "messages_found": _with_days([frames.read(frame, form.zone, cards=form.cards, whole=False) for frame in page]),
         "zone": form.zone,
         "query": kept.urlencode(),
         "clear_url": f"{address}?in={request.GET['in']}" if request.GET.get("in") else address,

@@ -125,6 +125,11 @@ def test_a_frame_that_cannot_be_read_is_shown_as_it_came(tree: Tree, as_bob: Cli
     assert "[2, &lt;b&gt;oops" in as_bob.get(f"/stations/{tree.station.pk}/logs/{unreadable.pk}/").content.decode()
 
 
+def test_what_is_nested_deeply_does_not_blow_up_its_page(tree: Tree, as_bob: Client) -> None:
+    deep = frame(tree.station, "DataTransfer", {"data": json.loads("[" * 80 + ",".join(["1"] * 20_000) + "]" * 80)})
+    assert len(as_bob.get(f"/stations/{tree.station.pk}/logs/{deep.pk}/").content) < 200_000
+
+
 @pytest.mark.parametrize("text", ['{"a":' * 900 + "1" + "}" * 900, "[" * 5000, '"\\ud800"', "NaN", '{"n": ' + "9" * 5000 + "}"])
 def test_no_text_breaks_the_page(tree: Tree, as_bob: Client, text: str) -> None:
     found = frame(tree.station, "DataTransfer", call=f'[2,"m","DataTransfer",{text}]')
