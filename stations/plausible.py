@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from stations.models.charging import Transaction
 from stations.models.infrastructure import CurrentType
+from stations.ocpp import registers
 
 Problem = Transaction.Problem
 
@@ -52,7 +53,7 @@ def at_the_end(
         found.add(Problem.ENDS_BEFORE_START)
     if meter_stop < meter_start:
         found.add(Problem.NEGATIVE)
-    if meter_last is not None and meter_stop < meter_last - 1:
+    if meter_last is not None and registers.fell(meter_last, meter_stop):
         found.add(Problem.METER_FELL)
     if too_much(meter_stop - meter_start, ended - started, power, clock_wrong=clock_wrong or ended < started):
         found.add(Problem.TOO_MUCH)

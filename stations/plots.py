@@ -16,6 +16,7 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from stations.models import MeterSample, MeterSeries, Transaction
+from stations.ocpp import registers
 
 MOST = 1000  # points of a plot
 KILO = {"kW": 1000.0, "kWh": 1000.0}
@@ -85,12 +86,11 @@ def of(transaction: Transaction, most: int = MOST) -> Plot:
     phases = {m: _phases(series.values(), m) for m in (POWER, ENERGY, CHARGE)}
     rows = [Point(datetime.fromtimestamp(one.at, UTC), *(_total(one, m, phases[m]) for m in (POWER, ENERGY, CHARGE))) for one in buckets]
     plot.derived = all(row.power is None for row in rows)
+    base = _base(transaction, [row.energy for row in rows if row.energy is not None])
     points: list[Point] = []
     if rows[0].at > start:
         points.append(Point(start, None, 0.0, None))
-    points += [
-        row._replace(at=max(row.at, start), energy=None if row.energy is None else row.energy - transaction.meter_start) for row in rows
-    ]
+    points += [row._replace(at=max(row.at, start), energy=None if row.energy is None else row.energy - base) for row in rows]
     if transaction.ended_at and transaction.meter_stop is not None and points[-1].at < end:
         points.append(Point(end, None, float(transaction.meter_stop - transaction.meter_start), None))
     if plot.derived:
@@ -101,6 +101,13 @@ def of(transaction: Transaction, most: int = MOST) -> Plot:
     plot.peak = max((peak for peak in peaks if peak is not None), default=None)
     plot.points = points
     return plot
+
+
+def _base(transaction: Transaction, told: list[float]) -> int:
+    """What the register stood at when it began: 0 where its values count from there, though its start and its end do not."""
+    start = transaction.meter_start
+    from_zero = bool(told) and registers.fell(start, told[0]) and not registers.fell(max(told), transaction.energy_wh)
+    return 0 if from_zero else start
 
 
 def as_json(plot: Plot, zone: str) -> dict[str, Any]:

@@ -87,6 +87,11 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
     ),
 }  # fmt: skip
 
+# Of what the station has ended itself
+_WENT_ON = (
+    lazy("The station has ended it, and has since reported a meter beyond that end."),
+    lazy("Compare the meter at the end with the values after it. Where they are of this charge, correct its end; else confirm it."),
+)
 # Of what is added up while not all that it is made of is there
 _GAPS = (
     lazy("Values of it are missing: some of its reports have not come, or there are too many to add up."),
@@ -99,6 +104,8 @@ def advice(transaction: Transaction) -> list[Advice]:
     found = [Advice(code, *_ADVICE[code]) for code in Problem.values if code in transaction.problems]
     if Problem.ADDED_UP in transaction.problems:
         found = [Advice(one.code, *_GAPS) if one.code == Problem.NO_END_METER else one for one in found]
+    if not transaction.closed_by_hand:
+        found = [Advice(one.code, *_WENT_ON) if one.code == Problem.BEYOND_END else one for one in found]
     if Problem.REFUSED_CARD not in transaction.problems:
         return found
     named = {"key": versions.speaker(transaction.station.ocpp_version).key_of(OFFLINE_KEY)}

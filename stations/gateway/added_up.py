@@ -19,6 +19,7 @@ from stations.ocpp.events import Channel, Sample
 from stations.plausible import effective
 
 if TYPE_CHECKING:
+    from stations.gateway.book import Book
     from stations.gateway.reports import Reports
 
 INTERVAL = "Energy.Active.Import.Interval"
@@ -91,6 +92,47 @@ def add_up(reports: Reports) -> None:
             continue
         mine = {pk: channel for pk, (connector, channel) in series.items() if connector in span.connectors}
         _add_up(reports, key, course, span, mine, [one for pk in span.connectors for one in pending[pk]])
+
+
+def ends(book: Book) -> None:
+    """Of what the portal numbers (1.6): where the meter at the end is the one at the start, and values tell that energy has flowed."""
+    still = {pk: one for pk, one in book.stopped.items() if one[1].meter_stop == one[0].meter_start and not one[0].closed_by_hand}
+    if not still:
+        return
+    series = series_of({known.connector_id for known, _event, _entry in still.values()})
+    series = {pk: one for pk, one in series.items() if not registers.draws(one[1])}
+    looked: Counter[int] = Counter()
+    for pk, (known, event, entry) in still.items():
+        mine = {key: channel for key, (connector, channel) in series.items() if connector == known.connector_id}
+        samples = book.series.samples  # not written yet
+        pending = [(of, at, wh) for at_one, of, at, wh in samples if at_one.pk == known.connector_id and not registers.draws(of)]
+        if all(is_whole(channel) for channel in [*mine.values(), *(of for of, _at, _wh in pending)]):
+            continue
+        problems = book.problems.setdefault(pk, set())
+        looked[known.station_id] += 1
+        if looked[known.station_id] > MOST_CHARGES:
+            problems.add(Problem.NO_END_METER)
+            continue
+        span = Span(frozenset({known.connector_id}), known.started_at, effective(event.at.at, entry.at) or entry.at, begun=True)
+        whole = _last_whole(span, mine, pending)
+        values, cut = _values(span, mine, pending)
+        found = _sum(span, _without_what_was_before(span, list(values)))
+        if found is None or found.energy <= registers.ROUNDED or (whole is not None and whole > span.since + NEAR):
+            continue  # nothing has flowed, or the meter was told while charging and has not moved
+        meter = known.meter_start + found.energy
+        book.stopped[pk] = (known._replace(meter_last=meter), event._replace(meter_stop=meter), entry)
+        problems.discard(Problem.NO_END_METER)
+        problems |= {Problem.ADDED_UP} | ({Problem.NO_END_METER} if cut else set())
+        if found.fell:
+            problems.add(Problem.METER_FELL)
+            book.manners.note(known.station_id, Deviation.Kind.METER, entry.action, "", entry.at)
+
+
+def _without_what_was_before(span: Span, values: list[Value]) -> list[Value]:
+    """The first interval by the clock may tell of the charge before."""
+    clock = [at for of, at, _value in values if of.measurand == INTERVAL and of.context == CLOCK and at > span.since]
+    first = min(clock, default=None)
+    return [one for one in values if not (one[1] == first and one[0].measurand == INTERVAL and one[0].context == CLOCK)]
 
 
 def span_of(reports: Reports, key: tuple[int, str]) -> Span:

@@ -21,6 +21,7 @@ from stations.gateway import (
     doors,
     endless,
     late,
+    meters,
     outbound,
     rare,
     reports,
@@ -50,7 +51,7 @@ from stations.models import Connector, Correction, Deviation, Frame, SecurityEve
 from stations.ocpp import events, frames, masking, numbering, registers
 from stations.ocpp.events import Sample, Signed
 from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
-from stations.plausible import CLOCK_TOLERANCE, SLACK_WH, effective
+from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
 START_AGAIN = timedelta(minutes=15)  # for how long a start with another time may be the same one
@@ -75,6 +76,7 @@ class Book:
         self.statuses: dict[ConnectorState, tuple[str, ...]] = {}
         self.heard: dict[StationState, datetime] = {}
         self.meters: dict[OpenTransaction, int] = {}
+        self.sessions: dict[OpenTransaction, bool] = {}  # whether their values count from 0
         self.opened: list[tuple[StationState, str, OpenTransaction]] = []
         self.closed: list[tuple[StationState, str]] = []
         self.clocks: dict[StationState, bool] = {}
@@ -161,6 +163,8 @@ class Book:
             state.clock_wrong = wrong
         for running, meter in self.meters.items():
             running.meter = meter
+        for running, counts in self.sessions.items():
+            running.session = counts
         for state, transaction_id, running in self.opened:
             state.open[transaction_id] = running
         for state, transaction_id in self.closed:
@@ -402,7 +406,7 @@ class Book:
         about = of.running or of.late
         self.measure(entry, connector, of.running, event.samples, event.signed, about.pk if about else None, sure=not of.guessed)
         if of.late is not None:
-            late.measured(self, of.late, event.samples)
+            late.measured(self, of.late, event.samples, entry)
         return Done()
 
     def measure(
@@ -447,20 +451,10 @@ class Book:
         if phases is not None and "power" not in latest:
             latest["power"] = phases
         if (register := registers.between(samples)) is not None:
-            latest["energy_register"] = register
-            if register < 0:
-                self.manners.note(entry.state.station_id, Deviation.Kind.METER, entry.action, f"{register} Wh < 0 Wh", received)
+            latest["energy_register"] = meters.follow(self, entry, running, register, samples, sure=sure)
         if latest and live:
             self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)
             self.changed.add(entry.state.station_id)
-        if running is not None and "energy_register" in latest:
-            meter, before = latest["energy_register"], self.meters.get(running, running.meter)
-            if meter < before - 1 and sure:
-                self.manners.note(entry.state.station_id, Deviation.Kind.METER, entry.action, f"{meter} Wh < {before} Wh", received)
-                self.problems.setdefault(running.pk, set()).add(Transaction.Problem.METER_FELL)
-            if meter > before + SLACK_WH:
-                self.leaps.append((running.pk, entry, samples))
-            self.meters[running] = max(meter, before)
         if samples and isinstance(entry.event, events.Metered):
             self._see_told(entry, impossible or samples[-1].at)
             if impossible:
@@ -528,7 +522,8 @@ class Book:
         if (row.ended_at and not row.closed_by_hand) or row.pk in self.stopped:
             booked = self.stopped[row.pk][1].meter_stop if row.pk in self.stopped else row.meter_stop
             corrected = row.reviewed_at is not None and row.reported_end == event.at.text  # what it says was booked, and then corrected
-            if event.metered and booked != event.meter_stop and not corrected:
+            added = Transaction.Problem.ADDED_UP in row.problems and event.meter_stop == row.meter_start  # what its meter did not tell
+            if event.metered and booked != event.meter_stop and not (corrected or added):
                 self.keep_unmatched(entry, event.transaction_id, row.pk, Deviation.Kind.OTHER_END)
             return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
         if not event.metered:

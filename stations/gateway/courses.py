@@ -6,7 +6,8 @@ What the batch then writes and remembers of it is up to `stations.gateway.report
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -19,6 +20,7 @@ from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.plausible import at_the_end
 
 if TYPE_CHECKING:
+    from stations.gateway.book import Book
     from stations.gateway.reports import Reports
 
 MOST_MISSING = 100  # numbers of reports that are remembered as missing
@@ -165,30 +167,58 @@ def judged_again(known: Known) -> list[str]:
     ))  # fmt: skip
 
 
-def flag_overlapping(reports: Reports) -> None:
-    """What ends after another began at its connector is in order where its meter says so: then its end came late. Else the same
-    energy would be settled twice."""
-    spans = Q()
-    for key in reports.unended:
-        row, meter = reports.courses[key].row, reports.ended[key][2]
-        assert row is not None
-        spans |= Q(connector=row.connector_id, meter_start__lt=meter - 1, stands__gt=row.meter_start + 1) & ~Q(pk=row.pk)
+class Stretch(NamedTuple):
+    """What a transaction has taken of the meter of its connector (Wh)."""
+
+    connector_pk: int
+    pk: int
+    start: int
+    stop: int
+    ended_at: datetime | None
+
+    def overlaps(self, other: Stretch) -> bool:
+        """Where `other` goes on and began later it may come to anything."""
+        apart = other.stop <= self.start + registers.ROUNDED and (other.ended_at is not None or other.pk < self.pk)
+        return other.connector_pk == self.connector_pk and other.pk != self.pk and other.start < self.stop - registers.ROUNDED and not apart
+
+
+def overlapping(ends: Sequence[Stretch], known: Sequence[Stretch]) -> set[int]:
+    """Of what ends after another began at its connector, that which the meter does not tell apart: the same energy would be settled
+    twice. Where it does, the end only came late. `known` has what is not written yet."""
+    slack, spans = registers.ROUNDED, Q()
+    ends = [one for one in ends if one.start]  # from 0 every charge is counted by itself
+    for one in ends:
+        reaches = Q(stands__gt=one.start + slack) | Q(ended_at=None, pk__gt=one.pk)
+        spans |= Q(reaches, connector=one.connector_pk, meter_start__lt=one.stop - slack) & ~Q(pk=one.pk)
     if not spans:
-        return
+        return set()
     others = Transaction.objects.annotate(stands=Coalesce("meter_stop", "meter_last", "meter_start")).filter(spans).order_by()
-    # What ends in this batch too is not written yet
-    found = [*others.values_list("connector_id", "pk", "meter_start", "stands"), *(
-        (course.row.connector_id, course.row.pk, course.row.meter_start, reports.ended[key][2])
-        for key, course in reports.courses.items() if key in reports.ended and course.row is not None
-    )]  # fmt: skip
-    for key in reports.unended:
-        row, meter = reports.courses[key].row, reports.ended[key][2]
+    others = others.exclude(pk__in=[one.pk for one in known])
+    found = [*known, *(Stretch(*values) for values in others.values_list("connector_id", "pk", "meter_start", "stands", "ended_at"))]
+    return {one.pk for one in ends if any(one.overlaps(other) for other in found)}
+
+
+def flag_overlapping(reports: Reports) -> None:
+    """Among what has the station's own id; as `overlapping`."""
+    ended = {}
+    for key, (_report, entry, meter) in reports.ended.items():
+        row = reports.courses[key].row
         assert row is not None
-        if any(
-            connector == row.connector_id and pk != row.pk and start < meter - 1 and stands > row.meter_start + 1
-            for connector, pk, start, stands in found
-        ):
-            reports.book_of_all.problems.setdefault(row.pk, set()).add(Problem.NOT_ENDED)
+        ended[key] = Stretch(row.connector_id, row.pk, row.meter_start, meter, entry.at)
+    for pk in overlapping([ended[key] for key in reports.unended], list(ended.values())):
+        reports.book_of_all.problems.setdefault(pk, set()).add(Problem.NOT_ENDED)
+
+
+def mend_ends(book: Book) -> None:
+    """Of what the portal numbers (1.6): its own end came after another had begun, and the meter tells the two apart."""
+    stopped = book.stopped.values()
+    ended = [Stretch(known.connector_id, known.pk, known.meter_start, event.meter_stop, entry.at) for known, event, entry in stopped]
+    late = [one for one in ended if Problem.NOT_ENDED in {*book.stopped[one.pk][0].problems, *book.problems.get(one.pk, ())}]
+    unclear = overlapping(late, ended)
+    for pk in [one.pk for one in late if one.pk not in unclear]:
+        known, event, entry = book.stopped[pk]
+        book.problems.get(pk, set()).discard(Problem.NOT_ENDED)
+        book.stopped[pk] = (known._replace(problems=[one for one in known.problems if one != Problem.NOT_ENDED]), event, entry)
 
 
 def as_first_told(

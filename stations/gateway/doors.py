@@ -133,8 +133,10 @@ def states(station_ids: Any) -> dict[int, StationState]:
         found[station].connectors[number] = ConnectorState(pk, number, tuple(status))
     open_ones = Transaction.objects.filter(station__in=found, ended_at=None).order_by()
     for pk, station, transaction_id, connector, start, last, *more in open_ones.values_list(*OPEN_FIELDS):
-        running = found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last)
+        running = found[station].open[transaction_id] = OpenTransaction(pk, connector, start if last is None else last, start)
         running.follow(*more)
+        if running.last_report is not None:
+            running.session = False
         running.metered = last is not None or running.last_report is None
     lately = timezone.now() - LATELY
     own_ids = Transaction.objects.filter(station__in=found, started_at__gt=lately, last_report__gte=0)

@@ -34,11 +34,13 @@ class OpenTransaction:
 
     __slots__ = (
         "begun", "card", "charged", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "places", "reported_at",
-        "verdict",
+        "session", "start", "verdict",
     )  # fmt: skip
 
-    def __init__(self, pk: int, connector_pk: int, meter: int) -> None:
+    def __init__(self, pk: int, connector_pk: int, meter: int, start: int | None = None) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
+        # Of one that the portal numbers (1.6): the meter at its start, and whether its values count from 0 there (None: not known yet)
+        self.start, self.session = start, None if start is not None else False
         self.metered = True  # whether a register was seen at all
         self.begun = False  # whether the one at its start was told, as far as is remembered
         self.places: frozenset[int] = frozenset()  # connectors at which it was before it was known at which one it is

@@ -7,11 +7,12 @@ contradict each other, which people decide on.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stations.gateway import added_up, bulk, courses
 from stations.gateway.entries import KNOWN_FIELDS, ConnectorState, Known, OpenTransaction, Received
-from stations.models import Transaction
+from stations.models import Deviation, Transaction
 from stations.ocpp import numbering, registers
 from stations.ocpp.events import Ended, Sample, TransactionReport
 from stations.plausible import effective
@@ -27,7 +28,7 @@ Problem = Transaction.Problem
 def mended(told: int, stands: int, last: int | None, problems: Collection[str]) -> tuple[int, int | None]:
     """The meter at the end, and by the last value, once a register (Wh) from before that end is known."""
     stop = max(stands, told) if Problem.NO_END_METER in problems and Problem.ADDED_UP not in problems else stands
-    return stop, max(told, last or 0) if told > stands + 1 else last
+    return stop, max(told, last or 0) if registers.fell(told, stands) else last
 
 
 def ends(book: Book, known: Known, running: OpenTransaction | None, event: Ended) -> Known:
@@ -36,12 +37,14 @@ def ends(book: Book, known: Known, running: OpenTransaction | None, event: Ended
     return known._replace(meter_last=max((one for one in told if one is not None), default=None))
 
 
-def measured(book: Book, row: Known | Transaction, samples: Sequence[Sample]) -> None:
+def measured(book: Book, row: Known | Transaction, samples: Sequence[Sample], entry: Received) -> None:
     """Values of one that is over, as they come."""
     if row.closed_by_hand:
         _beyond(book, row, samples)
     elif isinstance(row, Known) and row.reviewed_at is None:
-        _before_the_end(book, book.mended.get(row.pk, row), samples)
+        over = _over(book, row)
+        _before_the_end(book, book.mended.get(row.pk, row), [one for one in samples if over and one.at and one.at <= over])
+        _after_the_end(book, row, [one for one in samples if over and not (one.at and one.at <= over)], entry)
 
 
 def mend_end(reports: Reports, report: TransactionReport, row: Transaction, course: Course) -> None:
@@ -65,6 +68,13 @@ def mend_end(reports: Reports, report: TransactionReport, row: Transaction, cour
             reports.ended[key] = (*reports.ended[key][:2], stop)
 
 
+def _over(book: Book, known: Known) -> datetime | None:
+    if known.pk in book.stopped:
+        _known, event, entry = book.stopped[known.pk]
+        return effective(event.at.at, entry.at) or entry.at
+    return known.ended_at
+
+
 def of_the_last(book: Book, entry: Received, connector: ConnectorState, samples: Sequence[Sample]) -> bool:
     """Whether all of these values of an EVSE, which name no charge (2.0.1), are of the last one that has ended there: they were measured
     before its end, or say that they are of it."""
@@ -83,13 +93,13 @@ def of_the_last(book: Book, entry: Received, connector: ConnectorState, samples:
 
 
 def _before_the_end(book: Book, known: Known, samples: Sequence[Sample]) -> None:
-    over, stands, problems = known.ended_at, known.meter_stop, {*known.problems}
+    stands, problems = known.meter_stop, {*known.problems}
     stopped: tuple[Known, Ended, Received] | None = book.stopped.get(known.pk)
     if stopped is not None:
         known, event, entry = stopped
-        over, stands = effective(event.at.at, entry.at) or entry.at, event.meter_stop
+        stands = event.meter_stop
         problems |= book.problems.get(known.pk, set())
-    told = registers.highest([one for one in samples if over is not None and one.at is not None and one.at <= over])
+    told = registers.highest(samples)
     if told is None or stands is None:
         return
     stop, last = mended(told, stands, known.meter_last, problems)
@@ -99,10 +109,23 @@ def _before_the_end(book: Book, known: Known, samples: Sequence[Sample]) -> None
         book.mended[known.pk] = known._replace(meter_stop=stop, meter_last=last)
 
 
+def _after_the_end(book: Book, known: Known, samples: Sequence[Sample], entry: Received) -> None:
+    """What says more than was booked waits for people, unless another charge has begun there since, of which it may be."""
+    told = registers.highest(samples)
+    stands = book.stopped[known.pk][1].meter_stop if known.pk in book.stopped else book.mended.get(known.pk, known).meter_stop
+    if told is None or stands is None or not registers.fell(told, stands):
+        return
+    book.manners.note(known.station_id, Deviation.Kind.AFTER_END, entry.action, f"{told} Wh > {stands} Wh", entry.at)
+    begun = any(row.connector_id == known.connector_id for row, _entry in book.new)
+    if not begun and not Transaction.objects.filter(connector=known.connector_id, pk__gt=known.pk).exists():
+        book.problems.setdefault(known.pk, set()).add(Problem.BEYOND_END)
+        book.changed.add(known.station_id)
+
+
 def _beyond(book: Book, row: Known | Transaction, samples: Sequence[Sample]) -> None:
     """Of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
     meter = registers.highest(samples)
-    if meter is None or meter <= max(row.meter_stop or 0, row.meter_start) + 1:
+    if meter is None or not registers.fell(meter, max(row.meter_stop or 0, row.meter_start)):
         return
     last = book.late.get(row.pk, row.meter_last or 0)
     if meter > last or Problem.BEYOND_END not in row.problems:

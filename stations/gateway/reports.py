@@ -228,7 +228,7 @@ class Reports:
                 self.unmetered.add(key)
                 course.entry = entry
             if row.closed_by_hand:
-                late.measured(book, row, report.samples)
+                late.measured(book, row, report.samples, entry)
             return answer
         self._follow(entry, report, course, old=old)
         if report.kind == ENDED:

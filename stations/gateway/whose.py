@@ -30,7 +30,7 @@ def values(
         return Whose(running)
     row = known.get((state.station_id, key)) if key else None
     if row is not None and row.ended_at is None and row.pk not in stopped:
-        return Whose(OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start), named=True)
+        return Whose(OpenTransaction(row.pk, row.connector_id, row.meter_last or row.meter_start, row.meter_start), named=True)
     if key:
         wrong = row is None or _after_its_end(row, event)
     else:

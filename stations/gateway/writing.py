@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stations import file_progress, plausible
-from stations.gateway import begins, bulk, endless, late, periods, unmatched
+from stations.gateway import added_up, begins, bulk, courses, endless, late, meters, periods, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import Known, OpenTransaction
 from stations.models import (
@@ -47,11 +47,13 @@ _TRANSACTION_COLUMNS = [field.attname for field in Transaction._meta.concrete_fi
 
 def transactions(book: Book) -> None:
     """Starts get their ids, which their answers carry; stops are closed."""
+    added_up.ends(book)
+    courses.mend_ends(book)
     book.of_transactions.write_rows()
     if book.new:
         for (row, entry), pk in zip(book.new, bulk.next_keys(Transaction, len(book.new)), strict=True):
             row.pk, row.transaction_id = pk, str(pk)
-            book.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start)))
+            book.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start, row.meter_start)))
         insert([row for row, _entry in book.new])
     if book.leaps:
         begins.judge_leaps(book)
@@ -114,6 +116,7 @@ def rest(book: Book) -> None:
         _problems(book)
     if book.unmatched:
         unmatched.write(book.unmatched)
+    meters.gaps(book)
     book.manners.write()
 
 

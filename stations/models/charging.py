@@ -67,7 +67,7 @@ class Transaction(models.Model):
         REFUSED_CARD = "refused_card", _("The card was not valid")
         NOT_ENDED = "not_ended", _("The station began another transaction without ending this one")
         TOO_MUCH = "too_much", _("More energy than the connector can give")
-        BEYOND_END = "beyond_end", _("The station reported more after it was closed by hand")
+        BEYOND_END = "beyond_end", _("The station reported more after the end")
         NO_START_METER = "no_start_meter", _("The station did not report the meter at the start")
         OTHER_START = "other_start", _("The meter at the start contradicts what was reported later")
         NO_END_METER = "no_end_meter", _("The station did not report the meter at the end")

@@ -35,6 +35,8 @@ class Deviation(models.Model):
         OTHER_PLACE = "other_place", _("Reports a charge at another connector than it began at")
         RESERVATION = "reservation", _("Charges by a reservation for another card or connector")
         METER = "meter", _("Its meter falls, or is below zero")
+        FROM_ZERO = "from_zero", _("Counts the values of each charge from zero")
+        GAP = "gap", _("Its meter went on between two charges")
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"

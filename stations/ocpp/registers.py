@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from stations.ocpp.events import ENDED as _ENDED
 from stations.ocpp.events import Channel, Ended, Sample, TransactionReport
 
+# Wh by which two tellings of the same register may differ: of kWh with one decimal the last digit is rounded, or cut off
+ROUNDED = 100
 BEGIN, END = "Transaction.Begin", "Transaction.End"
 REGISTER = "Energy.Active.Import.Register"
 _WH = {"wh": 1, "kwh": 1000, "mwh": 1_000_000}  # however it is spelled; in other units it is no register
@@ -51,6 +53,11 @@ def rank(channel: Channel) -> int:
     return _PLACES.index(channel.location) if channel.location in _PLACES else 0
 
 
+def draws(channel: Channel) -> bool:
+    """Whether it is what the station draws, which may be for other connectors too."""
+    return rank(channel) >= _PLACES.index("Inlet")
+
+
 def at(samples: Iterable[Sample], context: str) -> int | None:
     """The register when the transaction began, or ended; None where no value says so."""
     found = [wh for of, wh in readings(samples) if of == context]
@@ -76,9 +83,18 @@ def highest(samples: Iterable[Sample]) -> int | None:
     return round(max(wh for _context, wh in found)) if found else None
 
 
+def fell(before: float, after: float) -> bool:
+    """Whether it is certainly less than it was (Wh)."""
+    return after < before - ROUNDED
+
+
 def above(samples: Iterable[Sample], meter: int) -> int | None:
-    """The highest register, where it is certainly more than `meter`: of kWh and MWh the last digit that is told may be rounded."""
-    return highest([one for one in _told(samples) if (register_wh(one[1], one[2]) or 0) - _last_digit(one[1], one[2]) > meter + 1])
+    """The highest register, where it is certainly more than `meter`: of what is told in whole kWh or MWh the last digit may be rounded."""
+
+    def least(channel: Channel, value: float) -> float:
+        return (register_wh(channel, value) or 0) - max(_last_digit(channel, value) - ROUNDED, 0)
+
+    return highest([one for one in _told(samples) if fell(least(one[1], one[2]), meter)])
 
 
 def exactness(samples: Iterable[Sample]) -> float:

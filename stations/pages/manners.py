@@ -112,6 +112,14 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("A meter only ever counts up. Charges in which it fell are flagged and wait in the inbox; no energy is taken back."),
         lazy("Compare the values of the charge with the meter's display, and have the meter checked."),
     ),
+    Kind.FROM_ZERO: (
+        lazy("It tells start and end by its meter, but what it measures in between counts from zero. The portal adds the start to it."),
+        lazy("Nothing needs to be done: the energy of the charges is right."),
+    ),
+    Kind.GAP: (
+        lazy("A charge began with more on the meter than the one before here ended with. What flowed in between is part of no charge."),
+        lazy("Look in the log and in the inbox for a charge whose reports were lost, and whether anything else is on this meter."),
+    ),
     Kind.NO_END: (
         lazy("The charge before stays open and waits in the inbox, until its end comes or somebody puts it in."),
         lazy("Look in the inbox. If it happens often, the station loses its memory: check its supply of power."),

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from stations import evidence, nudges
+from stations import evidence, nudges, plots
 from stations.actions import ask
 from stations.actions.corrections import close_transaction, correct_transaction, version_of, void_transaction
 from stations.gateway import hub, unmatched
 from stations.gateway.reports import MOST_OPEN
-from stations.models import CardOffer, Command, Connector, Correction, MeterSample, Station, Transaction, UnmatchedMessage
+from stations.models import CardOffer, Command, Connector, Correction, Deviation, MeterSample, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Stop
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_messages import meter, now, start, stop
+from tests.ocpp.test_transactions201 import TOKEN, tell, value
 
 pytestmark = pytest.mark.engines
 
@@ -187,8 +188,8 @@ def test_of_what_a_station_never_ends_the_newest_are_remembered(gateway: Gateway
 
 def test_a_falling_meter_is_flagged_and_takes_nothing_back(wire: Wire) -> None:
     transaction = start(wire)["transactionId"]
-    for value in ("3000", "2000"):
-        meter(wire, {"value": value}, transaction=transaction)
+    for wh in ("3000", "2000"):
+        meter(wire, {"value": wh}, transaction=transaction)
     row = the_transaction()
     assert row.meter_last == 3000
     stop(wire, transaction, 2500)
@@ -209,16 +210,89 @@ def test_an_end_that_its_own_values_contradict(told: dict[str, Any], stop_at: in
     stop(wire, start(wire)["transactionId"], stop_at, transactionData=[{"timestamp": now(), "sampledValue": [told]}])
     row = the_transaction()
     assert (row.meter_stop, row.problems, row.to_review) == (stop_at, problems, bool(problems))
+    if "context" not in told or not problems:  # told while charging it is the same
+        number = start(wire, meter=stop_at)["transactionId"]
+        meter(wire, told | {"context": "Sample.Periodic"}, transaction=number)
+        stop(wire, number, stop_at, at=now())
+        assert Transaction.objects.get(transaction_id=str(number)).problems == problems
 
 
-@pytest.mark.parametrize(("stop_at", "stands", "problems"), [(7000, 7000, ["meter_fell"]), (None, 9000, ["no_end_meter"])])
+@pytest.mark.parametrize(
+    ("stop_at", "stands", "problems"), [(7000, 7000, ["meter_fell"]), (9000, 9000, []), (None, 9000, ["no_end_meter"])]
+)
 def test_a_late_value_above_the_end(stop_at: Any, stands: int, problems: list[str], wire: Wire) -> None:
     transaction = start(wire, at=now(hours=-2))["transactionId"]
     stop(wire, transaction, stop_at, at=now(minutes=-1))
-    meter(wire, {"value": "9500"}, transaction=transaction, at=now())  # after it
     meter(wire, {"value": "9000"}, transaction=transaction, at=now(minutes=-5))
     row = the_transaction()
-    assert (row.meter_stop, row.meter_last, row.problems) == (stands, 9000, problems)
+    told = {"meter_last": 9000} if problems else {}
+    assert {"meter_stop": row.meter_stop, "problems": row.problems} | told == {"meter_stop": stands, "problems": problems} | told
+    meter(wire, {"value": str(stands + 50)}, transaction=transaction, at=now())  # after it, and the same
+    assert the_transaction().problems == problems
+    meter(wire, {"value": str(stands + 500), "context": "Transaction.End"}, transaction=transaction, at=now())
+    assert the_transaction().problems == sorted({"beyond_end", *problems})
+    assert the_transaction().to_review
+    next_one = start(wire, meter=12_000)["transactionId"]
+    Transaction.objects.filter(transaction_id=str(transaction)).update(problems=[])
+    stop(wire, next_one, 13_000)
+    meter(wire, {"value": "13000"}, transaction=transaction, at=now())  # of the one since
+    assert not Transaction.objects.exclude(problems=[]).exists()
+
+
+PHASES = ("L1", "L2", "L3")
+
+
+@pytest.mark.parametrize(
+    ("told", "kwh"),
+    [
+        ([[{"value": str(20_000 + wh), "phase": phase} for phase in PHASES] for wh in (0, 500, 1000)], 3),
+        ([[{"value": "250", "measurand": "Energy.Active.Import.Interval"}]] * 12, 3),
+        ([[{"value": str(wh), "phase": phase, "location": "Inlet"} for phase in PHASES] for wh in (0, 1000)], 0),  # of the whole station
+        ([[{"value": "20000", "phase": phase} for phase in PHASES]] * 3, 0),
+        ([[{"value": "3000", "measurand": "Energy.Active.Import.Interval", "context": "Sample.Clock"}]], 0),  # of the one before
+        ([[{"value": "50000"}, {"value": "250", "measurand": "Energy.Active.Import.Interval"}]] * 3, 0),  # the meter was told
+    ],
+)
+def test_energy_that_the_meter_does_not_tell_is_added_up(told: list[list[dict[str, Any]]], kwh: int, wire: Wire) -> None:
+    transaction, at = start(wire, meter=50_000, at=now(minutes=-15))["transactionId"], now()
+    data = [{"timestamp": now(minutes=-14 + number), "sampledValue": values} for number, values in enumerate(told)]
+    meter(wire, *told[0], transaction=transaction, at=data[0]["timestamp"])
+    for _twice in range(2):
+        assert stop(wire, transaction, 50_000, at=at, transactionData=data[1:]) == {}
+    row = the_transaction()
+    assert (row.energy_wh, row.problems, row.to_review) == (kwh * 1000, ["added_up"] if kwh else [], bool(kwh))
+    assert not UnmatchedMessage.objects.exists()
+
+
+def test_values_that_count_each_charge_from_zero_agree_with_a_meter_that_does_not(wire: Wire) -> None:
+    def charge(*values: int, stop_at: int) -> Transaction:
+        number = start(wire, meter=2000, at=now(hours=-1))["transactionId"]
+        for minutes, wh in enumerate(values):
+            meter(wire, {"value": str(wh)}, transaction=number, at=now(minutes=minutes - 30))
+        running = Transaction.objects.get(transaction_id=str(number))
+        assert running.energy_wh == max(values)
+        stop(wire, number, stop_at)
+        running.refresh_from_db()
+        return running
+
+    row = charge(0, 1500, 3000, 4500, stop_at=8000)
+    assert (row.energy_wh, row.problems) == (6000, [])
+    assert [(one.kind, one.count) for one in Deviation.objects.all()] == [("from_zero", 1)]
+    assert [point.energy for point in plots.of(row).points] == [0, 0, 1500, 3000, 4500, 6000]
+    assert charge(0, 1500, 3000, 4500, stop_at=5000).problems == ["meter_fell"], "more was counted than the meter says"
+    assert charge(0, 1500, stop_at=1600).problems == ["meter_fell", "negative"], "it has lost its count"
+
+
+def test_what_flowed_between_two_charges_is_told(gateway: Gateway) -> None:
+    wire, other = gateway.connect(), gateway.connect("LUM-0002", subprotocols=["ocpp2.0.1"])
+    for at, begun, over in ((-9, 1000, 2000), (-8, 2090, 3000), (-7, 53_000, 54_000), (-6, 0, 1000), (-5, 0, 1000)):
+        stop(wire, start(wire, meter=begun, at=now(hours=at))["transactionId"], over, at=now(hours=at + 0.5))
+        evse, tx, at201 = {"id": 1, "connectorId": 1 + at % 2}, f"T{at}", now(hours=at)
+        tell(other, "Started", 0, value(begun, "Transaction.Begin", at201), evse=evse, idToken=TOKEN, tx=tx, at=at201)
+        tell(other, "Ended", 1, value(over, "Transaction.End"), tx=tx, at=now(hours=at + 0.5))
+    told = Deviation.objects.filter(kind="gap").values_list("action", "detail", "count")
+    detail = "50.0 kWh (3000 Wh → 53000 Wh)"
+    assert set(told) == {("StartTransaction", detail, 1), ("TransactionEvent", detail, 1)}
 
 
 def test_a_meter_that_ends_below_its_start_is_flagged(wire: Wire) -> None:
@@ -238,7 +312,13 @@ def test_a_new_start_without_the_end_of_the_old_one(wire: Wire) -> None:
     assert first != second
     assert Transaction.objects.get(transaction_id=str(first)).problems == ["not_ended"]
     assert stop(wire, first, 2000, at=now(hours=-1)) == {}, "its end may still come"
-    assert not Transaction.objects.get(transaction_id=str(first)).running
+    row = Transaction.objects.get(transaction_id=str(first))
+    assert (row.running, row.problems) == (False, ["not_ended"]), "the meter does not tell the two apart"
+    stop(wire, second, 5000)
+    late, other = (start(wire, meter=wh, at=now(minutes=at))["transactionId"] for wh, at in ((5000, -30), (8000, -10)))
+    stop(wire, late, 8000, at=now(minutes=-20))
+    stop(wire, other, 9000)
+    assert Transaction.objects.get(transaction_id=str(late)).problems == []
 
 
 def test_numbers_as_text_and_text_as_numbers_are_understood(wire: Wire) -> None:
