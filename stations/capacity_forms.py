@@ -57,6 +57,10 @@ class CapacityForm(forms.ModelForm):  # type: ignore[type-arg]
         limits = [one for one in every if one]  # 0: there is no such phase
         if len(every) < 3:
             return values
+        if len(limits) == 2 or (limits and not every[0]):  # else cars would be counted on phases on which they are not
+            lacking = next(name for name, limit in zip(("limit_l1", "limit_l2", "limit_l3"), every, strict=True) if not limit)
+            self.add_error(lacking, _("A connection has three phases or one. Enter all three limits, or L1 alone."))
+            return values
         if not limits:
             self.add_error("limit_l1", _("Enter what may be taken of at least one phase."))
             return values
@@ -136,29 +140,29 @@ class ProfileForm(forms.Form):
 
     connector = forms.TypedChoiceField(label=lazy("Where"), coerce=int)
     purpose = forms.ChoiceField(
-        label=lazy("What for"), widget=forms.RadioSelect,
+        label=lazy("What for"), widget=forms.RadioSelect, initial=profiles.DEFAULT,
         choices=[
             (profiles.DEFAULT, lazy("Every charge that begins there")),
             (profiles.TRANSACTION, lazy("The charge that runs there now")),
             (profiles.STATION, lazy("The station as a whole")),
         ],
     )  # fmt: skip
-    limit = forms.DecimalField(label=lazy("At most"), min_value=0, max_value=1_000_000, max_digits=8, decimal_places=1)
+    limit = forms.DecimalField(label=lazy("At most"), min_value=0, max_value=1_000_000, decimal_places=1)
     unit = forms.ChoiceField(label=lazy("Unit"), choices=[("A", lazy("A per phase")), ("W", "W")])
     phases = forms.TypedChoiceField(
         label=lazy("Phases"), required=False, coerce=int, empty_value=None, choices=[("", lazy("as the station likes")), (1, "1"), (3, "3")]
     )
     kind = forms.ChoiceField(
         label=lazy("When"), widget=forms.RadioSelect, initial=profiles.ABSOLUTE, choices=[
-            (profiles.ABSOLUTE, lazy("Once, from now on or from the time below. Hours, where entered, count from there.")),
-            (profiles.RELATIVE, lazy("With each charge, from its start. Hours, where entered, count from that; no time is entered.")),
-            (profiles.DAILY, lazy("Every day, from the time below, for so many hours (24 at most).")),
-            (profiles.WEEKLY, lazy("Every week, from the day and time below, for so many hours.")),
+            (profiles.ABSOLUTE, lazy("Once: from now on, or from the time below")),
+            (profiles.RELATIVE, lazy("With each charge, from its start; leave the time below empty")),
+            (profiles.DAILY, lazy("Every day, from the time below; 24 hours at most")),
+            (profiles.WEEKLY, lazy("Every week, from the day and time below")),
         ],
     )  # fmt: skip
     starts_at = WallField(label=lazy("From"), required=False)
     hours = forms.DecimalField(
-        label=lazy("For how many hours"), required=False, min_value=Decimal("0.01"), max_value=168, max_digits=6, decimal_places=2,
+        label=lazy("For how many hours"), required=False, min_value=Decimal("0.01"), max_value=168, decimal_places=2,
         help_text=lazy("Empty: without an end, or for a repeated one the whole day or week."),
         error_messages={"min_value": lazy("Enter more than 0 hours. For a limit without an end leave it empty.")},
     )  # fmt: skip

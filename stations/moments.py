@@ -30,9 +30,9 @@ class WallField(forms.CharField):
         try:
             found = datetime.fromisoformat(text).replace(microsecond=0)
         except ValueError:
-            raise forms.ValidationError(_("Write the time like 2026-07-26T14:30.")) from None
+            raise forms.ValidationError(_("Enter a date and a time.")) from None
         if found.tzinfo is not None or not 2000 <= found.year < 2200:
-            raise forms.ValidationError(_("Write the time like 2026-07-26T14:30."))
+            raise forms.ValidationError(_("Enter a date and a time."))
         return found
 
 

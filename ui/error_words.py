@@ -14,6 +14,9 @@ _NO_ROW = lazy("This cannot be chosen here. Choose another one.")  # its key say
 
 OF_FIELDS: dict[type[forms.Field], dict[str, Any]] = {
     forms.Field: {"required": lazy("Fill this in.")},
+    forms.DateField: {"invalid": lazy("Enter a date.")},
+    forms.TimeField: {"invalid": lazy("Enter a time.")},
+    forms.DateTimeField: {"invalid": lazy("Enter a date and a time.")},
     forms.BooleanField: {"required": lazy("Tick this to go on.")},
     forms.FileField: {"required": lazy("Choose a file."), "empty": lazy("This file is empty. Choose another one.")},
     forms.ChoiceField: {"required": lazy("Choose one."), "invalid_choice": _NO_CHOICE},

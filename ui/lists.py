@@ -403,7 +403,7 @@ class ListPage(View):
             hidden = [("action", action.slug), *((("all", "1"),) if everything else (("select", key) for key in chosen))]
             context = {
                 "title": f"{action.label}?",
-                "consequences": [*says(request, rows), *left] if says and not refusal else (),
+                "consequences": [*(says(request, rows) if says else [_how_many(rows)]), *left] if not refusal else (),
                 "refusal": refusal,
                 "hidden": [*hidden, ("sure", "1"), *((name, request.POST.get(name, "")) for name in form.fields)]
                 if again and form
@@ -449,6 +449,11 @@ class ListPage(View):
             return download(self.request, csv_of(lines), name, "text/csv; charset=utf-8")
         spreadsheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         return HttpResponse(_xlsx(lines), content_type=spreadsheet, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _how_many(rows: QuerySet[Any]) -> str:
+    count = rows.count()
+    return ngettext("%d is chosen.", "%d are chosen.", count) % count
 
 
 def grouped_actions(actions: Sequence[BulkAction]) -> dict[str, list[BulkAction]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -160,7 +161,7 @@ class Profiles:
     ) -> list[Payload]:  # fmt: skip
         """The periods of the next `seconds`: where profiles say nothing, `most` (W) is the limit. In whole seconds from now."""
         now = datetime.now(UTC)
-        moments = sorted({0, *(round(offset) for offset in self._changes(now, began, seconds) if 0 < offset < seconds)})
+        moments = sorted({0, *(math.ceil(offset) for offset in self._changes(now, began, seconds) if 0 < offset <= seconds - 1)})
         periods: list[Payload] = []
         for offset in moments:
             limit = self.limit(place, transaction, now + timedelta(seconds=offset), began, charging) or Limit()

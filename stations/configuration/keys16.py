@@ -80,7 +80,8 @@ def _measurands(key: str, name: Text, text: Text) -> Known:
 KEYS: tuple[Known, ...] = (
     # -- core, §9.1 ---------------------------------------------------------------------------------------------------------------------
     _seconds("HeartbeatInterval", lazy("Heartbeat"), lazy("How often the station says that it is there when it has nothing else to say."),
-             10, DAY, warning=lazy("Longer than half an hour makes the station look silent here while nothing happens at it.")),
+             10, DAY, warning=lazy("With more than half an hour the station looks silent here while nothing happens at it; with a few "
+                                "seconds it only costs data.")),
     Known("WebSocketPingInterval", CORE, lazy("Ping of the connection"),
           lazy("How often the station checks that its connection is still open, so that routers on the way keep it open."), NUMBER, "s", 0,
           3600, lazy("no ping; the portal pings"), reboot=True, cuts_off=True,

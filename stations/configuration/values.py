@@ -114,9 +114,11 @@ def _check_known(entry: Known, text: str) -> None:
         raise ValidationError(_("This is one of: %s.") % ", ".join(name for name, _label in entry.choices))
     if entry.kind not in {NUMBER, DECIMAL}:
         return
-    if len(text) > 15 or not (text.isdecimal() if entry.kind == NUMBER else _DECIMAL.fullmatch(text)):
+    if not (text.removeprefix("-").isdecimal() if entry.kind == NUMBER else _DECIMAL.fullmatch(text)):
         whole = entry.kind == NUMBER
-        raise ValidationError(_("This is a whole number, without its unit.") if whole else _("This is a number, without its unit."))
+        raise ValidationError(_("Enter a whole number, without its unit.") if whole else _("Enter a number, without its unit."))
+    if len(text) > 15 or (entry.kind == NUMBER and text.startswith("-")):
+        raise ValidationError(range_of(entry) or _("Enter 0 or more, with at most 15 digits."))
     number = float(text)
     if (entry.least is not None and number < entry.least) or (entry.most is not None and number > entry.most):
         raise ValidationError(range_of(entry))

@@ -87,7 +87,7 @@ class LogFilter(forms.Form):
         try:
             return frames.parse_moment(text, self.zone, late=late).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise forms.ValidationError(_("Write the time like 2026-07-26T14:30.")) from None
+            raise forms.ValidationError(_("Enter a date and a time.")) from None
 
     def apply(self, rows: QuerySet[Frame]) -> QuerySet[Frame]:
         """`rows` that match; a field that could not be read limits nothing, its error is shown beside it."""

@@ -94,11 +94,16 @@ def _value(value: float, unit: str) -> str:
     return f"{value / 1000:g}\N{NO-BREAK SPACE}kW" if unit == profiles.WATTS else f"{value:g}\N{NO-BREAK SPACE}A"
 
 
+def _clock(start: datetime, seconds: int, zone: ZoneInfo) -> datetime:
+    """To the nearest minute: a station that begins with parts of a second is a second short of the times that it was given."""
+    return (start + timedelta(seconds=seconds + 30)).astimezone(zone)
+
+
 def _time(schedule: Schedule, seconds: int, zone: ZoneInfo, now: datetime) -> str:
     """By the clock of the location, with the date where that is not today; without a start so long after it."""
     if schedule.start is None:
         return _("%s h") % after(seconds)
-    there = (schedule.start + timedelta(seconds=seconds)).astimezone(zone)
+    there = _clock(schedule.start, seconds, zone)
     day = "" if there.date() == now.astimezone(zone).date() else f"{formats.date_format(there, 'j M')} "
     return f"{day}{there:%H:%M}"
 
@@ -109,7 +114,7 @@ def _times(schedule: Schedule, starts: list[int], end: int, zone: ZoneInfo, now:
     def short(seconds: int) -> str:
         if schedule.start is None:
             return _time(schedule, seconds, zone, now)
-        there = (schedule.start + timedelta(seconds=seconds)).astimezone(zone)
+        there = _clock(schedule.start, seconds, zone)
         return formats.date_format(there, "j M") if end > 86_400 else f"{there:%H:%M}"
 
     found = [Tick("0%", short(0), "start")]

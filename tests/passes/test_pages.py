@@ -166,7 +166,7 @@ def test_a_pass_is_added_with_its_uid_as_the_reader_sends_it(tree: Tree, as_bob:
         ({"uid": "NL-TNM-B12345-6"}, "uid", "This looks like the number printed on the card. The UID is what the reader sends"),
         ({"uid": "04Ä1"}, "uid", "A UID has letters and digits only."),
         ({"uid": "04:a2:b3:c4:d5:e6:80"}, "uid", "This organization already has a pass with this UID: Pool car 1."),
-        ({"valid_until": "tomorrow"}, "valid_until", "Enter a valid date/time."),
+        ({"valid_until": "tomorrow"}, "valid_until", "Enter a date and a time."),
         ({"nickname": "x" * 61}, "nickname", "at most 60 characters"),
         ({"organization": ""}, "organization", "Choose one."),
     ],

@@ -263,6 +263,8 @@ def test_a_location_of_one_phase(as_bob: Client, tree: Tree) -> None:
     assert '<div class="subheader">L2</div>' not in shown
     nothing = post(as_bob, "location_capacity_edit", tree.location.pk, **one | {"limit_l1": "0"})
     assert "at least one phase" in nothing
+    two = post(as_bob, "location_capacity_edit", tree.location.pk, **LIMIT | {"limit_l2": ""})
+    assert "Enter all three limits, or L1 alone." in two
 
 
 def test_where_capacity_is_shared_the_portal_s_own_profiles_are_left_alone(as_bob: Client, tree: Tree) -> None:

@@ -78,6 +78,7 @@ def test_values_in_words(key: str, value: str, words: str) -> None:
     ("key", "value", "why"),
     [
         ("HeartbeatInterval", "5", "Between 10 and 86400 s."), ("HeartbeatInterval", "5 min", "whole number"),
+        ("HeartbeatInterval", "-5", "Between 10 and 86400 s."), ("HeartbeatInterval", "9" * 20, "Between 10 and 86400 s."),
         ("LocalPreAuthorize", "maybe", "true or false"), ("AuthorizationKey", "short", "16 to 40"), ("SecurityProfile", "7", "one of"),
         ("WifiPassword", masking.MASK, "The stars only hide"), ("LEDBrightness", "7\n0", "one line"),
     ],

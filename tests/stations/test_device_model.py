@@ -320,7 +320,12 @@ def test_one_setting_at_stations_of_both_versions(station: Station, tree: Tree, 
     alone = as_bob.post(reverse("stations"), chosen | {"select": [station.pk]}).context["form"].fields["key"].choices
     assert (HEARTBEAT, f"Heartbeat ({HEARTBEAT})") in alone
     assert not any(value == "LightIntensity" for value, _label in alone)
-    made = as_bob.post(reverse("stations"), chosen | {"confirmed": "1", "key": "HeartbeatInterval", "value": "77"})
+    sent = chosen | {"confirmed": "1", "value": "77"}
+    assert "One key is set at a time." in as_bob.post(reverse("stations"), sent | {"key": "HeartbeatInterval", "other": "Box"}).text
+    asked = as_bob.post(reverse("stations"), sent).text
+    assert "Choose what is to be set." in asked
+    assert "2 are chosen." in asked
+    made = as_bob.post(reverse("stations"), sent | {"key": "HeartbeatInterval"})
     said = text(as_bob.get(made.url).content.decode())
     assert "Sets HeartbeatInterval to “77”" in said
     assert f"Sets {HEARTBEAT} to “77”" in said
@@ -329,6 +334,7 @@ def test_one_setting_at_stations_of_both_versions(station: Station, tree: Tree, 
             item = BulkItem.objects.get(station=situation.station)
             (asked,) = KINDS["configure"].step(bob, {"key": key, "value": "77"}, situation, item, [])  # type: ignore[misc]
             assert intent_of(asked) == Configure(own, "77")
+    assert as_bob.post(reverse("stations"), sent | {"other": "LEDBrightness"}).status_code == 302, "what is typed is chosen"
 
 
 def test_a_template_is_made_of_a_device_model_and_the_history_puts_back(station: Station, as_bob: Client, tree: Tree) -> None:

@@ -213,7 +213,7 @@ def test_filters(tree: Tree, as_bob: Client) -> None:
     # Times are those of the location: 15:00 in Amsterdam is 13:00 UTC.
     assert found(since="2026-06-01T15:00:00", until="2026-06-01T15:00") == {card.pk}
     assert found(since="2026-06-01T15:00:01") == {broken.pk, silent.pk}
-    assert "Write the time like" in page(as_bob, station, since="yesterday")
+    assert "Enter a date and a time." in page(as_bob, station, since="yesterday")
     assert "No message matches." in page(as_bob, station, text="nowhere")
 
 

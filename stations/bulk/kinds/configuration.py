@@ -49,7 +49,7 @@ def reading_of(situation: Situation) -> Reading:
 
 
 class ConfigureForm(forms.Form):
-    key = forms.ChoiceField(label=lazy("Key"), error_messages={"required": lazy("Choose what is to be set.")})
+    key = forms.ChoiceField(label=lazy("Key"), required=False)
     other = forms.CharField(
         label=lazy("Another key"), max_length=LONGEST_KEY, required=False,
         help_text=lazy("As the stations spell it, for a key of the make."),
@@ -71,8 +71,11 @@ class ConfigureForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         key = self.chosen()
-        if cleaned.get("key") == OTHER and not key and "other" not in self.errors:
-            raise ValidationError({"other": _("Type the key.")})
+        if cleaned.get("other") and cleaned.get("key") not in ("", OTHER, None):
+            raise ValidationError({"other": _("One key is set at a time. Empty this, or choose “Another key” above.")})
+        if not key and not self.errors.keys() & {"key", "other"}:
+            asked = cleaned.get("key") == OTHER
+            raise ValidationError({"other": _("Type the key.")} if asked else {"key": _("Choose what is to be set.")})
         if not key.isprintable():
             raise ValidationError({"other": _("A key has no such signs.")})
         if is_secret(key):
@@ -92,7 +95,7 @@ class ConfigureForm(forms.Form):
 
     def chosen(self) -> str:
         key = str(self.cleaned_data.get("key", ""))
-        return str(self.cleaned_data.get("other", "")) if key == OTHER else key
+        return str(self.cleaned_data.get("other", "")) if key in ("", OTHER) else key
 
     def params(self) -> Params:
         return {"key": self.chosen(), "value": self.cleaned_data["value"], "as_typed": self.cleaned_data["as_typed"]}
