@@ -7,6 +7,7 @@ import base64
 import gc
 import json
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -16,6 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -149,7 +152,7 @@ ENDING: list[threading.Thread] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
-def every_server_ends(django_db_setup: None) -> Iterator[None]:
+def every_server_ends(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Before the database of the tests is taken down: they have connections to it."""
     yield
     for thread in ENDING:
@@ -157,6 +160,22 @@ def every_server_ends(django_db_setup: None) -> Iterator[None]:
         assert not thread.is_alive()
     gc.unfreeze()  # what the server froze when it started
     gc.collect()  # a thread of a test may have ended with a connection
+    with django_db_blocker.unblock():
+        end_every_session()
+
+
+def end_every_session() -> None:
+    """PostgreSQL takes no database down while somebody is connected to it. What was never given back to the pool is told: it is a leak."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        counted = connection.pool.get_stats()  # type: ignore[attr-defined]
+        cursor.execute("SELECT query, state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        if counted["pool_size"] - counted["pool_available"] > 1:
+            print("Connections that were not given back:", cursor.fetchall(), threading.enumerate(), file=sys.__stderr__)
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
