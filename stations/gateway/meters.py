@@ -69,8 +69,9 @@ def gaps(book: Book) -> None:
     before = Subquery(of_connector.order_by("-started_at", "-pk").values("pk")[:1])
     found = Connector.objects.filter(pk__in=set[int]().union(*places.values())).annotate(before=before).order_by()
     earlier = Transaction.objects.in_bulk([pk for pk in found.values_list("before", flat=True) if pk is not None])
+    last_at = {one.connector_id: one for one in earlier.values()}
     for row, action, _state in begun:
-        here = [one for one in earlier.values() if one.connector_id in places[row.pk]]
+        here = [last_at[place] for place in places[row.pk] if place in last_at]
         last = max(here, key=lambda one: (one.started_at, one.pk), default=None)
         if last is None or last.meter_stop is None or last.started_at > row.started_at or _UNSURE & set(last.problems):
             continue
