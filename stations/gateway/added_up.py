@@ -75,12 +75,9 @@ def add_up(reports: Reports) -> None:
     looked_for = reports.unmetered | reports.untold
     if not looked_for:
         return
-    pending: dict[int, list[Value]] = defaultdict(list)  # not written yet
-    for connector, channel, at, value in reports.book_of_all.series.samples:
-        pending[connector.pk].append((channel, at, value))
     looked: Counter[int] = Counter()
     spans = {key: span_of(reports, key) for key in looked_for}
-    series = series_of({pk for span in spans.values() for pk in span.connectors})
+    told = Told(reports.book_of_all, {pk for span in spans.values() for pk in span.connectors})
     for key, span in spans.items():
         course = reports.courses[key]
         assert course.row is not None
@@ -90,8 +87,7 @@ def add_up(reports: Reports) -> None:
             if key in reports.unmetered:
                 flag(course.row, Problem.NO_START_METER)
             continue
-        mine = {pk: channel for pk, (connector, channel) in series.items() if connector in span.connectors}
-        _add_up(reports, key, course, span, mine, [one for pk in span.connectors for one in pending[pk]])
+        _add_up(reports, key, course, span, *told.at(span.connectors))
 
 
 def ends(book: Book) -> None:
@@ -99,13 +95,12 @@ def ends(book: Book) -> None:
     still = {pk: one for pk, one in book.stopped.items() if one[1].meter_stop == one[0].meter_start and not one[0].closed_by_hand}
     if not still:
         return
-    series = series_of({known.connector_id for known, _event, _entry in still.values()})
-    series = {pk: one for pk, one in series.items() if not registers.draws(one[1])}
+    told = Told(book, {known.connector_id for known, _event, _entry in still.values()})
     looked: Counter[int] = Counter()
     for pk, (known, event, entry) in still.items():
-        mine = {key: channel for key, (connector, channel) in series.items() if connector == known.connector_id}
-        samples = book.series.samples  # not written yet
-        pending = [(of, at, wh) for at_one, of, at, wh in samples if at_one.pk == known.connector_id and not registers.draws(of)]
+        mine, pending = told.at({known.connector_id})
+        mine = {key: channel for key, channel in mine.items() if not registers.draws(channel)}
+        pending = [one for one in pending if not registers.draws(one[0])]
         if all(is_whole(channel) for channel in [*mine.values(), *(of for of, _at, _wh in pending)]):
             continue
         problems = book.problems.setdefault(pk, set())
@@ -147,10 +142,24 @@ def span_of(reports: Reports, key: tuple[int, str]) -> Span:
     return Span(frozenset({row.connector_id, *course.places}), row.started_at, until, bool(row.reported_start))
 
 
-def series_of(connectors: Collection[int]) -> dict[int, tuple[int, Channel]]:
-    phases = ["", *PHASES, *(f"{phase}-N" for phase in PHASES)]
-    rows = MeterSeries.objects.filter(connector__in=connectors, measurand__in=(INTERVAL, registers.REGISTER), phase__in=phases)
-    return {pk: (connector, Channel(*of)) for pk, connector, *of in rows.values_list("pk", "connector_id", *Channel._fields)}
+class Told:
+    """What was told of energy at some connectors: the series that are kept, and the values of a batch, which are not written yet."""
+
+    def __init__(self, book: Book, connectors: Collection[int]) -> None:
+        self._series: dict[int, dict[int, Channel]] = defaultdict(dict)
+        self._pending: dict[int, list[Value]] = defaultdict(list)
+        phases = ["", *PHASES, *(f"{phase}-N" for phase in PHASES)]
+        rows = MeterSeries.objects.filter(connector__in=connectors, measurand__in=(INTERVAL, registers.REGISTER), phase__in=phases)
+        for pk, connector, *of in rows.values_list("pk", "connector_id", *Channel._fields):
+            self._series[connector][pk] = Channel(*of)
+        for at, channel, when, value in book.series.samples:
+            if at.pk in connectors:
+                self._pending[at.pk].append((channel, when, value))
+
+    def at(self, connectors: Collection[int]) -> tuple[dict[int, Channel], list[Value]]:
+        """The series by primary key, and the values, of these connectors."""
+        series = {pk: channel for one in connectors for pk, channel in self._series[one].items()}
+        return series, [value for one in connectors for value in self._pending[one]]
 
 
 def _add_up(

@@ -95,9 +95,9 @@ def settle(reports: Reports) -> None:
     if not wanted:
         return
     spans = {key: added_up.span_of(reports, key) for key in wanted}
-    series = added_up.series_of({pk for span in spans.values() for pk in span.connectors})
+    told = added_up.Told(reports.book_of_all, {pk for span in spans.values() for pk in span.connectors})
     for key, course in wanted.items():
-        _settle(reports, key, course, _first_told(reports, spans[key], series))
+        _settle(reports, key, course, _first_told(spans[key], *told.at(spans[key].connectors)))
 
 
 def _settle(reports: Reports, key: Key, course: Course, told: Sequence[_Told]) -> None:
@@ -123,21 +123,17 @@ def _settle(reports: Reports, key: Key, course: Course, told: Sequence[_Told]) -
         reports.mended.add(key)
 
 
-def _first_told(reports: Reports, span: added_up.Span, series: dict[int, tuple[int, Channel]]) -> list[_Told]:
+def _first_told(span: added_up.Span, series: dict[int, Channel], pending: Sequence[added_up.Value]) -> list[_Told]:
     """The first registers of the whole connector, one of each kind, and all that this batch brings; of the place that counts."""
     since, until = span.since - added_up.NEAR, span.until + added_up.AFTER
-    mine = {pk: channel for pk, (connector, channel) in series.items() if connector in span.connectors and added_up.is_whole(channel)}
+    mine = {pk: channel for pk, channel in series.items() if added_up.is_whole(channel)}
     firsts = MeterSample.objects.filter(series__in=mine, at__range=(since, until)).order_by().values_list("series").annotate(Min("at"))
     which = Q()
     for pk, at in firsts:
         which |= Q(series=pk, at=at)
     rows = MeterSample.objects.filter(which).values_list("series", "at", "value") if which else ()
     found = [(at, mine[pk], value) for pk, at, value in rows]
-    found += [
-        (at, channel, value)
-        for connector, channel, at, value in reports.book_of_all.series.samples
-        if connector.pk in span.connectors and since <= at <= until
-    ]
+    found += [(at, channel, value) for channel, at, value in pending if since <= at <= until]
     told = [_Told(at, channel, wh) for at, channel, value in found if (wh := registers.register_wh(channel, value)) is not None]
     best = min((registers.rank(one.channel) for one in told), default=0)
     return [one for one in told if registers.rank(one.channel) == best]

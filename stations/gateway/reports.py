@@ -8,6 +8,7 @@ database.
 from __future__ import annotations
 
 import weakref
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ class Reports:
         self.book_of_all: Book = weakref.proxy(book)  # no cycle: the collector would stop the process to free every batch
         self.courses: dict[Key, Course] = {}
         self.ended: dict[Key, tuple[TransactionReport, Received, int]] = {}  # with the meter at the end
+        self.ended_at_station: dict[int, set[Key]] = defaultdict(set)
         self.begins: dict[Key, tuple[int, float]] = {}  # meters at the start that came after another, and how exact they are (Wh)
         self.mended: set[Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
@@ -264,9 +266,9 @@ class Reports:
     def last_over(self, state: StationState, connector_pk: int) -> Over | None:
         """The last charge that has ended at this connector, as far as is remembered."""
         found = [state.over[connector_pk]] if connector_pk in state.over else []
-        for key, (report, entry, meter) in self.ended.items():
-            row = self.courses[key].row
-            if key[0] == state.station_id and row is not None and row.connector_id == connector_pk:
+        for key in self.ended_at_station[state.station_id]:
+            (report, entry, meter), row = self.ended[key], self.courses[key].row
+            if row is not None and row.connector_id == connector_pk:
                 at = min(effective(report.at.at, entry.at) or entry.at, entry.at)
                 found.append(Over(row.pk, at, meter, registers.last(report.samples) is not None))
         return max(found, key=lambda one: one.at, default=None)
@@ -506,6 +508,7 @@ class Reports:
         row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
         self.book_of_all.problems.get(row.pk, set()).discard(Problem.NOT_ENDED)
         self.ended[key] = (report, entry, meter)
+        self.ended_at_station[row.station_id].add(key)
         course.over = True
         connector = self._connector(course, entry)
         self._show(entry, report, connector, Status.FINISHING)

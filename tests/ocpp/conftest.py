@@ -170,12 +170,11 @@ def end_every_session() -> None:
         return
     with connection.cursor() as cursor:
         counted = connection.pool.get_stats()  # type: ignore[attr-defined]
-        cursor.execute("SELECT query, state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid), query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         if counted["pool_size"] - counted["pool_available"] > 1:
             print("Connections that were not given back:", cursor.fetchall(), threading.enumerate(), file=sys.__stderr__)
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
 
 
 @pytest.fixture

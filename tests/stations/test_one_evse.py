@@ -14,6 +14,15 @@ from stations.pages.history import audited_words
 from tests.conftest import Tree
 
 
+@pytest.fixture
+def station(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Station:
+    """Of OCPP 2.0.1, and connected."""
+    monkeypatch.setattr(Situation, "unreachable", lambda self: "")
+    Station.objects.filter(pk=tree.station.pk).update(ocpp_version="2.0.1")
+    tree.station.refresh_from_db()
+    return tree.station
+
+
 @pytest.mark.parametrize(
     ("action", "payload", "words"),
     [
@@ -34,11 +43,7 @@ def test_the_record_tells_what_was_asked_in_any_version(action: str, payload: di
 
 
 @pytest.mark.django_db
-def test_the_other_plug_of_an_evse_that_charges_is_taken_and_reset_with_it(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Situation, "unreachable", lambda self: "")
-    station = tree.station
-    Station.objects.filter(pk=station.pk).update(ocpp_version="2.0.1")
-    station.refresh_from_db()
+def test_the_other_plug_of_an_evse_that_charges_is_taken_and_reset_with_it(tree: Tree, station: Station) -> None:
     now, first = timezone.now(), Connector.objects.get(station=station, number=1)
     Connector.objects.filter(pk=first.pk).update(status="Available")
     second = Connector.objects.create(station=station, number=101, status="Charging")
@@ -65,11 +70,7 @@ def test_the_other_plug_of_an_evse_that_charges_is_taken_and_reset_with_it(tree:
 
 
 @pytest.mark.django_db
-def test_what_a_reset_does_is_said_of_what_can_be_chosen(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Situation, "unreachable", lambda self: "")
-    station = tree.station
-    Station.objects.filter(pk=station.pk).update(ocpp_version="2.0.1")
-    station.refresh_from_db()
+def test_what_a_reset_does_is_said_of_what_can_be_chosen(tree: Tree, station: Station) -> None:
     for number, status in ((1, "Charging"), (2, "Available")):
         Connector.objects.update_or_create(station=station, number=number, defaults={"status": status})
     whole, first, second = Situation(tree.ada, station).harms("reset-soft")
