@@ -163,7 +163,7 @@ def test_the_form_asks_until_when_by_the_clock_of_the_place(station: Station, as
     [
         ({"ends": "at"}, "Enter date and time"),
         ({"ends": "at", "until": "2001-01-01T10:00"}, "over already"),
-        ({"ends": "at", "until": "x"}, "valid date"),
+        ({"ends": "at", "until": "x"}, "Enter a date and a time"),
     ],
 )
 def test_a_wrong_end_is_refused_and_nothing_typed_is_lost(data: dict[str, str], why: str, station: Station, as_bob: Client) -> None:
