@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                         choices=[
                             (0, "Danger to people: act at once"),
                             (1, "Hardware failed"),
-                            (2, "Software failed"),
+                            (2, "System failed"),
                             (3, "Critical: act at once"),
                             (4, "Error: act soon"),
                             (5, "Alert: act before it gets worse"),
@@ -209,7 +209,7 @@ class Migration(migrations.Migration):
                         choices=[
                             (0, "Danger to people: act at once"),
                             (1, "Hardware failed"),
-                            (2, "Software failed"),
+                            (2, "System failed"),
                             (3, "Critical: act at once"),
                             (4, "Error: act soon"),
                             (5, "Alert: act before it gets worse"),

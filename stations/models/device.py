@@ -137,7 +137,7 @@ class Severity(models.IntegerChoices):
 
     DANGER = 0, _("Danger to people: act at once")
     HARDWARE = 1, _("Hardware failed")
-    SYSTEM = 2, _("Software failed")
+    SYSTEM = 2, _("System failed")
     CRITICAL = 3, _("Critical: act at once")
     ERROR = 4, _("Error: act soon")
     ALERT = 5, _("Alert: act before it gets worse")

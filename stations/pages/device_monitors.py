@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from stations import command_words, explain
@@ -29,6 +30,7 @@ from stations.pages.configuration_rows import row_of, station_of
 from stations.pages.device_model import Progress, subpages
 from stations.pages.sheet_head import sheet_context
 from tenancy.links import link
+from tenancy.models import User
 from tenancy.pages.shared import user_of
 from tenancy.rights import CHANGE_CONFIGURATION, READ_CONFIGURATION, RIGHTS
 from ui.forms import confirm_page, form_page
@@ -42,6 +44,7 @@ BASES: dict[str, tuple[Text, Text]] = {
     ),
     "HardWiredOnly": (lazy("Only those built in"), lazy("All others are removed.")),
 }  # fmt: skip
+REMOVING = {"FactoryDefault", "HardWiredOnly"}
 TYPES: dict[str, Text] = {
     DeviceMonitor.Type.UPPER: lazy("It rises above the limit"), DeviceMonitor.Type.LOWER: lazy("It falls below the limit"),
     DeviceMonitor.Type.DELTA: lazy("It changes by the limit (of text: at every change)"),
@@ -107,7 +110,7 @@ def context(request: HttpRequest, situation: Situation) -> dict[str, Any]:
         Shown(
             row, entry.name if (entry := known(row.key)) else "", in_words(row, unit_shown(units.get(row.key, ""))),
             severity_words(row.severity),
-            row.get_kind_display() if row.kind else _("not told"),
+            row.get_kind_display() if row.kind else "",
             "" if refusal or row.kind == fixed else link("station_monitor_remove", station.pk, id=str(row.monitor_id)),
             "" if refusal or row.kind == fixed else link("station_monitor_add", station.pk, id=str(row.monitor_id)),
         )
@@ -181,10 +184,16 @@ class MonitorForm(forms.Form):
     )  # fmt: skip
     transaction = forms.BooleanField(label=lazy("Only while a car charges"), required=False)
 
+    def __init__(self, *args: Any, user: User, station: Station, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user, self.station = user, station
+
     def clean_key(self) -> str:
         key: str = self.cleaned_data["key"].strip()
         if Variable.parse(key) is None or not key.isprintable():
             raise ValidationError(_("Write Component/Variable, such as TemperatureSensor@1/Temperature."))
+        if reason := _why_not_watched(self.user, self.station, key):
+            raise ValidationError(reason)
         return key
 
     def clean(self) -> dict[str, Any]:
@@ -197,6 +206,19 @@ class MonitorForm(forms.Form):
         if value is not None and kind == DeviceMonitor.Type.DELTA and value < 0:
             raise ValidationError({"value": _("A change is at least 0.")})
         return cleaned
+
+
+def _why_not_watched(user: User, station: Station, key: str) -> str:
+    """Why `key` can have no monitor, by the last whole reading of the station; empty where it can, or nobody knows."""
+    whole = DeviceReport.objects.visible_to(user, CHANGE_CONFIGURATION).filter(station=station, base=DeviceReport.Base.FULL, left_out=0)
+    if not whole.exclude(finished_at=None).exists():
+        return ""
+    watched = (
+        DeviceVariable.objects.visible_to(user, CHANGE_CONFIGURATION).filter(station=station, key=key).values_list("monitored", flat=True)
+    )
+    if not watched:
+        return _("The station has no such variable, by what it has told. Look the name up in the table of variables.")
+    return "" if any(watched) else _("The station says that this variable cannot be watched. The list under the field has those that can.")
 
 
 def _send(request: HttpRequest, station: Station, intent: Intent) -> None:
@@ -227,7 +249,7 @@ def monitor_add(request: HttpRequest, pk: int) -> HttpResponse:
     begin: dict[str, Any] = {"key": key}
     if row:
         begin |= {"type": row.type, "value": row.value, "severity": row.severity, "transaction": row.transaction}
-    form = MonitorForm(request.POST or None, initial=begin)
+    form = MonitorForm(request.POST or None, initial=begin, user=user_of(request), station=station)
     variable = row_of(request, station, key) if key and situation.may(READ_CONFIGURATION) else None
     if isinstance(variable, DeviceVariable) and variable.unit:
         form.fields["value"].label = f"{_('Limit')} ({unit_shown(variable.unit)})"
@@ -287,6 +309,8 @@ def monitoring(request: HttpRequest, pk: int) -> HttpResponse:
         wanted = SetMonitoringBase(base)
     elif severity in {str(value) for value in Severity.values}:
         wanted = SetMonitoringLevel(int(severity))
+    if base in REMOVING and wanted and not _refusal(situation):
+        return _remove_others(request, station, situation, base, wanted)
     if reason := _refusal(situation) or ("" if wanted else _("Choose what is to be in force.")):
         messages.error(request, reason)
     else:
@@ -298,6 +322,19 @@ def monitoring(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Asked %s. Its answer appears among the monitors.") % station)
     return redirect(_back(station, situation))
+
+
+def _remove_others(request: HttpRequest, station: Station, situation: Situation, base: str, wanted: Intent) -> HttpResponse:
+    kinds = DeviceMonitor.objects.visible_to(request.user).filter(station=station).values_list("kind", flat=True)
+    label, text = BASES[base]
+    known_here = ngettext("%d monitor of this station is known here.", "%d monitors of this station are known here.", len(kinds))
+    return confirm_page(
+        request, lambda: _send(request, station, wanted), title=_("Remove monitors of %s?") % station,
+        consequences=[f"{label}: {text}", known_here % len(kinds)], submit_label=_("Remove them"),
+        cancel_url=_back(station, situation), done=_("Asked %s. Its answer appears among the monitors.") % station,
+        done_url=_back(station, situation), breadcrumbs=_crumbs(request, station, situation),
+        hidden=[("base", base), ("sure", "1")],
+    )  # fmt: skip
 
 
 urlpatterns: list[URLPattern] = [

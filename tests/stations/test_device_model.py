@@ -225,7 +225,7 @@ def test_monitors_are_set_changed_and_removed(station: Station, as_bob: Client, 
     )
     said = text(page(as_bob, station, "station_monitors"))
     assert "rises above 80 %" in said
-    assert "2 · Software failed" in said
+    assert "2 · System failed" in said
     data = {"key": OWN, "type": "LowerThreshold", "value": "2.5", "severity": "3", "transaction": "on"}
     as_bob.post(url("station_monitor_add", station), data)
     (told,) = Command.objects.latest("pk").payload["setMonitoringData"]
@@ -236,7 +236,20 @@ def test_monitors_are_set_changed_and_removed(station: Station, as_bob: Client, 
     assert "Write Component/Variable" in text(wrong.content.decode())
     as_bob.post(url("station_monitor_remove", station, "?id=7"), {"id": "7"})
     assert Command.objects.latest("pk").payload == {"id": [7]}
-    for data in ({"base": "HardWiredOnly"}, {"severity": "4"}):
+    DeviceReport.objects.create(station=station, request_id=9, base="FullInventory", finished_at=timezone.now())
+    variable(station, "MonitoringCtrlr/Enabled", "true")
+    for key, why in (("Nonsense/Thing", "no such variable"), ("MonitoringCtrlr/Enabled", "cannot be watched")):
+        refused = as_bob.post(
+            url("station_monitor_add", station), {"key": key, "type": "Delta", "value": "2", "severity": "3"}
+        ).content.decode()
+        assert why in text(refused)
+        assert f'value="{key}"' in refused
+    as_bob.post(url("station_monitor_add", station), {"key": OWN, "type": "Delta", "value": "2", "severity": "3"})
+    assert Command.objects.latest("pk").action == "SetVariableMonitoring"
+    asked = as_bob.post(url("station_monitoring", station), {"base": "HardWiredOnly"})
+    assert "1 monitor of this station is known here" in text(asked.content.decode())
+    assert not Command.objects.filter(action="SetMonitoringBase").exists()
+    for data in ({"base": "HardWiredOnly", "sure": "1"}, {"severity": "4"}):
         as_bob.post(url("station_monitoring", station), data)
     assert [one.action for one in Command.objects.order_by("-pk")[:2]] == ["SetMonitoringLevel", "SetMonitoringBase"]
     assert as_cy.post(url("station_monitor_remove", station), {"id": str(row.monitor_id)}).status_code == 403
@@ -270,7 +283,7 @@ def test_events_are_listed_and_severe_ones_stand_on_the_overview(station: Statio
     assert f'<a href="{reverse("transaction", args=[charge.pk])}">Transaction {charge}</a>' in seen
     assert "567c4f3e" not in seen
     said = text(seen)
-    assert "2 · Software failed" in said
+    assert "2 · System failed" in said
     assert "Still stands" in said
     assert "Still stands" in text(page(as_bob, station, "station_device_events", "?severity=3"))
     overview = page(as_bob, station)
