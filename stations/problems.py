@@ -139,7 +139,7 @@ def what_is(entry: UnmatchedMessage) -> str:
     if versions.begins(entry.action, entry.payload):
         if known_elsewhere:
             return _("The station began a charge, but gave it no number: what follows cannot be told apart from other charges.")
-        return _("The station began another charge as transaction %s, which is over. What it charges is told with its end.") % (
+        return _("The station began another charge as transaction %s, which had begun before. What it charges is told with its end.") % (
             entry.transaction_id
         )
     if known_elsewhere:

@@ -107,7 +107,7 @@ def open_of(row: Transaction) -> OpenTransaction:
 
 def everyday(report: TransactionReport, running: OpenTransaction, state: StationState) -> bool:
     """Whether it says nothing of a running transaction that must be looked up."""
-    if report.kind != UPDATED or report.id_type == NO_AUTHORIZATION:
+    if report.kind != UPDATED or report.id_type == NO_AUTHORIZATION or report.transaction_id in state.reused:
         return False
     if report.number in running.missing and report.samples:  # it may tell how the transaction began
         return False

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from stations import certificates, credentials, security_changes
-from stations.gateway import bulk, periods
+from stations.gateway import bulk, periods, reused
 from stations.gateway.deviations import Notebook
 from stations.gateway.entries import Attached, Connect, ConnectorState, Disconnect, Entry, OpenTransaction, Over, Refused, StationState
 from stations.models import Connector, Knock, SecurityProfile, Station, Transaction
@@ -123,7 +123,7 @@ def disconnect(entries: Sequence[Disconnect], changed: set[int]) -> None:
 
 
 def states(station_ids: Any) -> dict[int, StationState]:
-    """What the ledger needs to remember of stations, in three queries for all."""
+    """What the ledger needs to remember of stations, in four queries for all."""
     found = {pk: StationState(pk) for pk in station_ids}
     if not found:
         return found
@@ -144,6 +144,7 @@ def states(station_ids: Any) -> dict[int, StationState]:
     for pk, station, connector, at, meter, problems in over.values_list(*OVER_FIELDS):
         if at is not None and meter is not None:
             found[station].over[connector] = Over(pk, at, meter, Transaction.Problem.NO_END_METER not in problems)
+    reused.recall(found)
     return found
 
 

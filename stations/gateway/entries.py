@@ -111,7 +111,7 @@ class StationState:
         self.connectors: dict[int, ConnectorState] = {}
         self.open: dict[str, OpenTransaction] = {}
         self.over: dict[int, Over] = {}  # by the keys of connectors, as far as is remembered
-        self.reused: set[str] = set()  # ids of charges that are over, under which another goes on
+        self.reused: dict[str, datetime] = {}  # ids under which more than one charge has begun, and when the second one did
         self.written_at: datetime | None = None
         self.clock_wrong = False  # by the last message that carried a time
         # For how it keeps to OCPP: by action what it said last and how often in a row; when it has started, here and before it connected

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, F
 
 from stations import hooks
-from stations.gateway import added_up, begins, bulk, cards, late, writing
+from stations.gateway import added_up, begins, bulk, cards, late, reused, writing
 from stations.gateway.courses import (
     CHARGED,
     IN_USE,
@@ -76,7 +76,7 @@ class Reports:
         self.ended_at_station: dict[int, set[Key]] = defaultdict(set)
         self.begins: dict[Key, tuple[int, float]] = {}  # meters at the start that came after another, and how exact they are (Wh)
         self.mended: set[Key] = set()  # ended before, and now more is known of their start
-        self.reused: dict[tuple[StationState, str], bool] = {}  # whether another charge goes on under the id of one that is over
+        self.reused: dict[tuple[StationState, str], datetime] = {}  # since when there is another charge under the id of one
         self.unmetered: set[Key] = set()  # ended without a register of the whole connector after the one at the start
         self.untold: set[Key] = set()  # ended without telling the meter there, whatever was told before
         self.unended: set[Key] = set()  # ended after another had begun at their connector
@@ -182,9 +182,11 @@ class Reports:
             self.courses[key] = begun
         course = self.courses[key]
         course.states.add(entry.state)
-        before_it, stood = course.last, (course.last, list(course.missing), course.changed)
-        had, old = course.count(report)
         row = course.row
+        if row is not None and reused.of_another(self, entry, report, row, course):
+            return reused.keep(self, entry, report, row, course)
+        before_it = course.last
+        had, old = course.count(report)
         if had and course.is_news(report):  # its number is wrong: what it tells counts all the same
             had = old = False
             self._note(entry, Kind.NUMBERING)
@@ -192,22 +194,15 @@ class Reports:
         if row is None:
             self._follow(entry, report, course, old=old, had=had)
             return Judged(Card(course.running.verdict) if card(report) else None)
-        if course.over:
-            again = report.kind == ENDED and not (row.closed_by_hand and key not in self.ended)
-            if (report.kind == UPDATED or again) and self._of_another(entry, report, row):
-                return self._keep_other(entry, report, row, course, stood)
-            if again:
-                self._contradict(entry, report, row)
-                return self._say(entry, report, row)
-            if report.kind == STARTED and self._begins_another(report, row):
-                self.reused[(entry.state, row.transaction_id)] = True
-                return self._keep_other(entry, report, row, course, stood)
+        if course.over and report.kind == ENDED and not (row.closed_by_hand and key not in self.ended):
+            self._contradict(entry, report, row)
+            return self.say(entry, report, row)
         if report.kind == STARTED and row.reported_start:
-            return self._say(entry, report, row)  # the station did not get our answer the first time
+            return self.say(entry, report, row)  # the station did not get our answer the first time
         if report.kind == UPDATED and had:  # nor here; but what it measured is no less true
             if not course.over:
                 self._follow(entry, report, course, old=True, had=True)
-            return self._say(entry, report, row)
+            return self.say(entry, report, row)
         if course.over and report.kind == UPDATED:
             if before_it is None or report.number > before_it:
                 self._note(entry, Kind.AFTER_END)
@@ -273,39 +268,6 @@ class Reports:
                 found.append(Over(row.pk, at, meter, registers.last(report.samples) is not None))
         return max(found, key=lambda one: one.at, default=None)
 
-    def _begins_another(self, report: TransactionReport, row: Transaction) -> bool:
-        """Whether this start has the id of a charge that is over, and is not its own."""
-        if row.reported_start:
-            return report.at.text != row.reported_start
-        over = self.ended_at(row)
-        return report.at.at is not None and over is not None and report.at.at > over and not row.closed_by_hand
-
-    def _of_another(self, entry: Received, report: TransactionReport, row: Transaction) -> bool:
-        """Whether it is of a charge that goes on under the id of one that is over."""
-        over = self.ended_at(row)
-        told = report.at.at is not None and over is not None and report.at.at > over
-        return told and self.reused.get((entry.state, row.transaction_id), row.transaction_id in entry.state.reused)
-
-    def _keep_other(
-        self, entry: Received, report: TransactionReport, row: Transaction, course: Course, stood: tuple[int | None, list[int], bool]
-    ) -> Judged:
-        """A charge under the id of one that is over: nothing of it is put on that one. Its begin and its end are kept for people; the
-        connector shows what goes on."""
-        book = self.book_of_all
-        course.last, course.missing, course.changed = stood  # its numbers are of the other one
-        if report.kind != UPDATED:
-            book.keep_unmatched(entry, row.transaction_id, kind=Kind.REUSED_ID)
-        number = report.connector
-        connector = book.connector(entry.state, number) if number is not None and numbering.possible(number) else None
-        connector = connector or self._connector(course, entry)
-        book.measure(entry, connector, None, report.samples, report.signed, None, live=not report.offline)
-        if report.kind == ENDED:
-            self.reused[(entry.state, row.transaction_id)] = False
-            self._show(entry, report, connector, Status.FINISHING)
-        else:
-            self._show(entry, report, connector, STATUS_OF.get(report.charging))
-        return self._say(entry, report, row)
-
     def _note(self, entry: Received, kind: Kind) -> None:
         self.book_of_all.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
 
@@ -328,7 +290,7 @@ class Reports:
         number = report.connector
         if number is None or not numbering.possible(number) or (said := self.book_of_all.connector(entry.state, number)) is None:
             return
-        known = self._connector(course, entry)
+        known = self.connector_of(course, entry)
         if said.pk != known.pk and (known.number == 0 or (known.number < number and numbering.evse_of(number) == known.number)):
             course.places |= {known.pk}
             row.connector_id = said.pk
@@ -377,7 +339,7 @@ class Reports:
         verdict = self.book_of_all.verdicts.get(entry)
         same = row.id_tag == report.id_tag and (row.verdict == "Accepted" or (verdict is not None and verdict.status != "Accepted"))
         if not card(report) or verdict is None or same:
-            return self._say(entry, report, row)
+            return self.say(entry, report, row)
         number = report.connector
         where = number if number is not None and numbering.possible(number) else None
         self.book_of_all.offer(entry, report.id_tag, where, TO_START if entry in self.charges else TO_STOP)
@@ -390,7 +352,7 @@ class Reports:
                 flag(row, Problem.REFUSED_CARD)
         return Judged(cards.said(verdict))
 
-    def _say(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:
+    def say(self, entry: Received, report: TransactionReport, row: Transaction) -> Judged:
         """Of a card that was judged before what was said then."""
         if report.id_type == NO_AUTHORIZATION:
             return Judged(Card("Accepted"))
@@ -453,7 +415,7 @@ class Reports:
             course.charging, course.changed = report.charging, True
         self._measure(entry, report, course, None if old else course.running, live=not (old or report.offline))
         if not old and report.charging and report.kind != ENDED:
-            self._show(entry, report, self._connector(course, entry), STATUS_OF.get(report.charging))
+            self.show(entry, report, self.connector_of(course, entry), STATUS_OF.get(report.charging))
 
     def _measure(
         self,
@@ -465,12 +427,12 @@ class Reports:
         live: bool,
         sure: bool = True,
     ) -> None:
-        book, connector = self.book_of_all, self._connector(course, entry)
+        book, connector = self.book_of_all, self.connector_of(course, entry)
         book.measure(entry, connector, running, report.samples, report.signed, course.running.pk, live=live, sure=sure)
         if course.row is not None and course.running in book.meters:
             course.row.meter_last = max(book.meters[course.running], course.row.meter_last or 0)
 
-    def _show(self, entry: Received, report: TransactionReport, connector: ConnectorState, status: str | None) -> None:
+    def show(self, entry: Received, report: TransactionReport, connector: ConnectorState, status: str | None) -> None:
         """The status of the connector that follows from it: finer than what the station says of it. Never instead of a fault; and what
         is reported later, or that it is over, only of a connector that is in use now."""
         now = self.book_of_all.status_now(connector)
@@ -510,8 +472,8 @@ class Reports:
         self.ended[key] = (report, entry, meter)
         self.ended_at_station[row.station_id].add(key)
         course.over = True
-        connector = self._connector(course, entry)
-        self._show(entry, report, connector, Status.FINISHING)
+        connector = self.connector_of(course, entry)
+        self.show(entry, report, connector, Status.FINISHING)
         if not report.offline:
             self.book_of_all.live.setdefault(connector.pk, {}).update(power=0.0, energy_register=float(meter), measured_at=entry.at)
         self.book_of_all.changed.add(entry.state.station_id)
@@ -525,7 +487,7 @@ class Reports:
         if meter is not None and meter != booked and not corrected:
             self.book_of_all.keep_unmatched(entry, row.transaction_id, row.pk, Kind.OTHER_END)
 
-    def _connector(self, course: Course, entry: Received) -> ConnectorState:
+    def connector_of(self, course: Course, entry: Received) -> ConnectorState:
         pk = course.connector_pk
         known = next((one for one in entry.state.connectors.values() if one.pk == pk), None)
         grown = (one for (station, _number), one in self.book_of_all.connectors.items() if station == entry.state.station_id)
@@ -578,8 +540,9 @@ class Reports:
 
     def remember(self, attached: dict[int, StationState]) -> None:
         """After the commit. `attached` has the states of stations that have connected anew in the same batch."""
-        for (state, transaction_id), goes_on in self.reused.items():
-            (state.reused.add if goes_on else state.reused.discard)(transaction_id)
+        for (state, transaction_id), since in self.reused.items():
+            for one in {state, attached.get(state.station_id, state)}:
+                reused.remember(one, transaction_id, since)
         for (station, transaction_id), course in self.courses.items():
             running, row = course.running, course.row
             running.last_report, running.missing, running.charging = course.last, tuple(course.missing), course.charging

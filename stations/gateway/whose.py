@@ -52,7 +52,8 @@ def of_evse(state: StationState, connector: ConnectorState, ended: Collection[in
     if not connector.number:
         return None
     places = {state.connectors[number].pk for number in numbering.of_same_evse(connector.number) if number in state.connectors}
-    found = [one for one in state.open.values() if one.connector_pk in places and one.pk not in ended]
+    own = [one for key, one in state.open.items() if key not in state.reused]  # else it is not plain of which charge it is
+    found = [one for one in own if one.connector_pk in places and one.pk not in ended]
     return found[0] if len(found) == 1 and found[0].last_report is not None else None
 
 

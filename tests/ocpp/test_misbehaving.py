@@ -263,6 +263,33 @@ def test_a_charge_under_the_id_of_an_earlier_one_is_shown_and_nothing_of_it_coun
     assert connector().status == "Finishing"
 
 
+SOMEBODY = {"idToken": {"idToken": "SOMEBODY", "type": "ISO14443"}}
+
+
+@pytest.mark.parametrize(
+    ("begin", "other"),
+    [
+        ((5000, -3, {"evse": EVSE} | SOMEBODY), True),  # a charge after a loss of power, whose counter begins anew
+        ((70000, -3, {"evse": {"id": 2, "connectorId": 1}, "idToken": TOKEN}), True),
+        ((1000, -8, {"evse": EVSE, "idToken": TOKEN}), False),  # its own start, with the clock put right
+    ],
+)
+def test_the_id_of_a_charge_that_goes_on(begin: tuple[float, float, Any], other: bool, wire201: Wire, gateway: Gateway) -> None:
+    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, state="Charging", at=now(minutes=-9))
+    tell(wire201, "Updated", 1, value(2000), at=now(minutes=-8))
+    meter, minute, more = begin
+    tell(wire201, "Started", 0, value(meter, "Transaction.Begin"), state="Charging", at=now(minutes=minute), **more)
+    tell(wire201, "Updated", 1, value(meter + 2000), at=now(minutes=-2))
+    assert one().meter_last == (3000 if not other else 2000)
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    tell(wire, "Updated", 2, value(2500 if other else 3000), at=now(minutes=-7.5))  # from the queue of the first one
+    tell(wire, "Ended", 3, value(meter + 3000, "Transaction.End"), at=now(minutes=-1))
+    kept = [(row.payload["eventType"], row.transaction_id) for row in UnmatchedMessage.objects.order_by("pk")]
+    assert kept == ([("Started", "T-1"), ("Ended", "T-1")] if other else [])
+    assert (one().id_tag, one().running, one().energy_wh) == (CARD, other, 1500 if other else 3000)
+    assert one().problems == (["not_ended"] if other else [])
+
+
 def test_what_was_missing_mends_both_ends(wire201: Wire) -> None:
     tell(wire201, "Started", 0, state="EVConnected", evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
     tell(wire201, "Updated", 2, value(4000), state="Charging", at=now(minutes=-7))
