@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from stations.gateway import cards
+from stations.gateway import cards, unmatched
 from stations.gateway.courses import STATUS_OF, Course, card
 from stations.gateway.entries import Received, StationState
 from stations.models import Connector, Deviation, Transaction, UnmatchedMessage
@@ -96,11 +96,10 @@ def remember(state: StationState, transaction_id: str, since: datetime) -> None:
 
 def recall(states: dict[int, StationState]) -> None:
     """What is kept of such charges, for stations that connect anew."""
-    lately = timezone.now() - LONGEST
-    rows = UnmatchedMessage.objects.filter(station__in=states, last_at__gt=lately, payload__eventType=STARTED).order_by("-first_at")
-    told = rows.exclude(transaction_id="").exclude(key="")
-    fields = ("station", "transaction_id", "payload__timestamp", "first_at")
-    for station, transaction_id, text, received in told.values_list(*fields):
+    kept = UnmatchedMessage.objects.filter(station__in=states, last_at__gt=timezone.now() - LONGEST, key__startswith=unmatched.BEGINS)
+    kept = kept.exclude(transaction_id="").order_by("-first_at")
+    for station, transaction_id, payload, received in kept.values_list("station", "transaction_id", "payload", "first_at"):
+        text = payload.get("timestamp")
         at = effective(reading.reported(text).at, received) if isinstance(text, str) else None
         before = states[station].reused.get(transaction_id)
         remember(states[station], transaction_id, min(at or received, before or received))

@@ -14,6 +14,7 @@ from stations.models import UnmatchedMessage
 from stations.ocpp import events, frames, registers
 
 MAX_WAITING = 200  # entries per station and action; the log keeps the rest
+BEGINS = "begin-"  # how keys of begins begin
 LARGEST = 30_000  # characters of a message that is kept whole; the log has every one whole
 MOST_OF_LIST, LONGEST_TEXT = 20, 4000  # of a larger one: from both ends of a list, and of a text
 
@@ -32,7 +33,7 @@ def which_end(event: Any) -> str:
     """Tells an end, or a begin that names its transaction, from others of the same transaction id; empty for what is neither."""
     if isinstance(event, events.TransactionReport):
         if event.kind == events.STARTED:
-            return hashlib.sha256(f"{event.kind}|{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest()[:32]
+            return (BEGINS + hashlib.sha256(f"{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest())[:32]
         event = registers.as_end(event, -1)  # which may be without a meter
     if not isinstance(event, events.Ended):
         return ""
