@@ -134,13 +134,20 @@ def what_is(entry: UnmatchedMessage) -> str:
         else:
             text = _("The station ended transaction %s, which it never started here or ended before otherwise.") % entry.transaction_id
         return f"{text} {_('Its meter stood at %s Wh.') % meter}" if meter is not None else text
-    if versions.begins(entry.action, entry.payload) and known_elsewhere:
-        return _("The station begins charges without end: more go on at once than can be. The rest is counted here; what ends is booked.")
     if versions.begins(entry.action, entry.payload):
+        meter = versions.meter_at_begin(entry.action, entry.payload)
+        stood = f" {_('Its meter stood at %s Wh.') % meter}" if meter is not None else ""
         if known_elsewhere:
-            return _("The station began a charge, but gave it no number: what follows cannot be told apart from other charges.")
-        return _("The station began another charge as transaction %s, which had begun before. What it charges is told with its end.") % (
-            entry.transaction_id
+            return _("The station began a charge, but gave it no number: what follows cannot be told apart from other charges.") + stood
+        if entry.key == entry.TOO_MANY:
+            return (
+                _("The station began transaction %s while more went on than can be. It is booked when it ends.") % (entry.transaction_id)
+                + stood
+            )
+        return (
+            _("The station began another charge as transaction %s, which had begun before. What it charges is told with its end.")
+            % (entry.transaction_id)
+            + stood
         )
     if known_elsewhere:
         return _("The station sent meter values of a charge that has no number: its start has not reached us.")

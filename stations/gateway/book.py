@@ -547,8 +547,7 @@ class Book:
     def keep_unmatched(
         self, entry: Received, transaction_id: str, about: int | None = None, kind: str = Deviation.Kind.UNKNOWN_TRANSACTION
     ) -> None:
-        end = "" if kind == Deviation.Kind.NO_END else unmatched.which_end(entry.event)  # what is made up is one entry
-        key = (entry.state.station_id, entry.action, transaction_id[:36], end)
+        key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which(entry.event, kind))
         self.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
         self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].times if key in self.unmatched else 0) + 1, about)
         self.changed.add(entry.state.station_id)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from stations.gateway.book import Book
 
 MOST_OPEN, MOST_OPEN_OF_STATION = 20, 500  # transactions that go on at once at a connector, and at a station
-MOST_ENDS, ENDS_WITHIN = 100, timedelta(hours=1)  # of charges of a station of which nothing was heard before their end
+MOST_ENDS, ENDS_WITHIN = 1000, timedelta(hours=1)  # of charges of a station of which nothing was heard before their end
 LARGEST_START = 2**63 - 1
 TO_START, TO_STOP = "StartTransaction", "StopTransaction"  # as CardOffer.action says it of every version
 CONNECT_TIMEOUT = "EVConnectTimeout"  # trigger: no car came in time
@@ -176,8 +176,8 @@ class Reports:
         if key not in self.courses:
             begun = self._begin(entry, report)
             ends = report.kind == ENDED
-            if self._too_many_ends(entry) if ends else self._too_many(entry, begun):  # an end is kept as it is for people, a begin is not
-                book.keep_unmatched(entry, report.transaction_id if ends else "", kind=Kind.UNKNOWN_TRANSACTION if ends else Kind.NO_END)
+            if self._too_many_ends(entry) if ends else self._too_many(entry, begun):
+                book.keep_unmatched(entry, report.transaction_id, kind=Kind.UNKNOWN_TRANSACTION if ends else Kind.NO_END)
                 return Judged(cards.said(book.verdicts[entry]) if entry in book.verdicts else None)
             self.courses[key] = begun
         course = self.courses[key]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from stations.gateway import cards, unmatched
+from stations.gateway import cards
 from stations.gateway.courses import STATUS_OF, Course, card
 from stations.gateway.entries import Received, StationState
 from stations.models import Connector, Deviation, Transaction, UnmatchedMessage
@@ -96,8 +96,8 @@ def remember(state: StationState, transaction_id: str, since: datetime) -> None:
 
 def recall(states: dict[int, StationState]) -> None:
     """What is kept of such charges, for stations that connect anew."""
-    kept = UnmatchedMessage.objects.filter(station__in=states, last_at__gt=timezone.now() - LONGEST, key__startswith=unmatched.BEGINS)
-    kept = kept.exclude(transaction_id="").order_by("-first_at")
+    kept = UnmatchedMessage.objects.filter(station__in=states, key__startswith=UnmatchedMessage.BEGINS).exclude(transaction_id="")
+    kept = kept.filter(last_at__gt=timezone.now() - LONGEST).exclude(key=UnmatchedMessage.TOO_MANY).order_by("-first_at")
     for station, transaction_id, payload, received in kept.values_list("station", "transaction_id", "payload", "first_at"):
         text = payload.get("timestamp")
         at = effective(reading.reported(text).at, received) if isinstance(text, str) else None

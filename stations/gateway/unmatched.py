@@ -6,15 +6,14 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from stations.gateway import bulk, outbound
 from stations.gateway.entries import Received
-from stations.models import UnmatchedMessage
+from stations.models import Deviation, UnmatchedMessage
 from stations.ocpp import events, frames, registers
 
-MAX_WAITING = 200  # entries per station and action; the log keeps the rest
-BEGINS = "begin-"  # how keys of begins begin
+MAX_WAITING = 1000  # entries per station and action, of ends and of what is none; the log keeps the rest
 LARGEST = 30_000  # characters of a message that is kept whole; the log has every one whole
 MOST_OF_LIST, LONGEST_TEXT = 20, 4000  # of a larger one: from both ends of a list, and of a text
 
@@ -29,11 +28,17 @@ class Message(NamedTuple):
     about: int | None
 
 
+def which(event: Any, kind: str) -> str:
+    """The key of an entry that is kept because of this `kind` of deviation."""
+    found = which_end(event)
+    return UnmatchedMessage.TOO_MANY if found and kind == Deviation.Kind.NO_END else found
+
+
 def which_end(event: Any) -> str:
     """Tells an end, or a begin that names its transaction, from others of the same transaction id; empty for what is neither."""
     if isinstance(event, events.TransactionReport):
         if event.kind == events.STARTED:
-            return (BEGINS + hashlib.sha256(f"{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest())[:32]
+            return (UnmatchedMessage.BEGINS + hashlib.sha256(f"{event.at.text}|{event.id_tag}".encode(errors="replace")).hexdigest())[:32]
         event = registers.as_end(event, -1)  # which may be without a meter
     if not isinstance(event, events.Ended):
         return ""
@@ -65,8 +70,10 @@ def _shortened(value: Any) -> Any:
 def write(messages: dict[Key, Message]) -> None:
     """One row per key, with the latest message whole; in a constant number of queries."""
     rows = UnmatchedMessage.objects.filter(station__in={key[0] for key in messages})
-    waiting = rows.filter(resolved_at=None).order_by().values_list("station", "action").annotate(Count("pk"))
-    counts = {(station, action): count for station, action, count in waiting}
+    ends, waiting = ~Q(key="") & ~Q(key__startswith=UnmatchedMessage.BEGINS), rows.filter(resolved_at=None).order_by()
+    counts: dict[tuple[int, str, bool], int] = {}
+    for station, action, count, of_ends in waiting.values_list("station", "action").annotate(Count("pk"), ends=Count("pk", filter=ends)):
+        counts |= {(station, action, True): of_ends, (station, action, False): count - of_ends}
     rows = rows.filter(transaction_id__in={key[2] for key in messages}, key__in={key[3] for key in messages})
     known = {(row.station_id, row.action, row.transaction_id, row.key): row for row in rows}
     again, new = [], []
@@ -77,8 +84,8 @@ def write(messages: dict[Key, Message]) -> None:
         if row := known.get(key):
             # What was decided of a transaction stands: the very same message says nothing new.
             again.append((row.pk, entry.at, payload, row.count + times, row.resolved_at if row.about_id else None))
-        elif counts.get(key[:2], 0) < MAX_WAITING:
-            counts[key[:2]] = counts.get(key[:2], 0) + 1
+        elif counts.get(of := (*key[:2], bool(key[3]) and not key[3].startswith(UnmatchedMessage.BEGINS)), 0) < MAX_WAITING:
+            counts[of] = counts.get(of, 0) + 1
             new.append(UnmatchedMessage(
                 station_id=key[0], action=key[1], transaction_id=key[2], key=key[3], about_id=about, first_at=entry.at, last_at=entry.at,
                 count=times, payload=payload,

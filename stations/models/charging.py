@@ -268,6 +268,8 @@ class UnmatchedMessage(models.Model):
     several ends may come under the same id (0, -1), each with its own energy."""
 
     CUT = "…"
+    BEGINS = "+"  # how the keys of begins begin
+    TOO_MANY = "+many"  # key of a begin while more go on than can be
 
     tenant_path = "station__location__organization__path"
     place_lookup = "station__location"
@@ -276,7 +278,7 @@ class UnmatchedMessage(models.Model):
     station = models.ForeignKey(Station, models.CASCADE, related_name="unmatched")
     action = models.CharField(max_length=20)
     transaction_id = models.CharField(max_length=36)
-    # Of an end: tells it from other ends of the same transaction id
+    # Of a begin or an end: tells it from others of the same transaction id
     key = models.CharField(max_length=32, blank=True, editable=False)
     # The transaction that ended otherwise before, or that the message was joined to
     about = models.ForeignKey(Transaction, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")

@@ -191,14 +191,24 @@ def begins(action: str, payload: Any) -> bool:
     return isinstance(payload, dict) and (action == "StartTransaction" or payload.get("eventType") == STARTED)
 
 
-def ended_of(action: str, payload: Any) -> Ended | None:
-    """What a message of a station says of the end of a transaction; None where it says nothing of one, or nothing of its meter."""
+def meter_at_begin(action: str, payload: Any) -> int | None:
+    """What a message of a station that has its own ids says of the meter where a transaction began (Wh)."""
+    event = _read(action, payload)
+    return registers.first(event.samples) if isinstance(event, TransactionReport) and event.kind == STARTED else None
+
+
+def _read(action: str, payload: Any) -> Any:
     version = _ENDING.get(action)
     if version is None or not isinstance(payload, dict):
         return None
     try:
-        event = reader(version).read(action, payload)
+        return reader(version).read(action, payload)
     except (OcppError, KeyError, TypeError, ValueError):
         return None
+
+
+def ended_of(action: str, payload: Any) -> Ended | None:
+    """What a message of a station says of the end of a transaction; None where it says nothing of one, or nothing of its meter."""
+    event = _read(action, payload)
     end = registers.as_end(event) if isinstance(event, TransactionReport) else event
     return end if isinstance(end, Ended) and end.metered else None

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from stations import hooks, missing_reports
+from stations import hooks, missing_reports, problems
 from stations.actions import ask, corrections, tell_cost
 from stations.gateway import ledger
 from stations.models import CardOffer, Connector, Deviation, SignedMeterValue, Station, Transaction, UnmatchedMessage
@@ -182,12 +182,14 @@ def test_e11_two_stations_with_the_same_id_have_two_transactions(wire: Wire, gat
     assert Transaction.objects.filter(transaction_id="T-1").count() == 2
 
 
-def test_made_up_charges_are_counted_and_not_kept_and_their_ends_are(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_charges_than_can_be_wait_for_people_and_their_ends_count(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stations.gateway.reports.MOST_OPEN", 3)
     for number in range(6):
-        assert "idTokenInfo" in tell(wire, "Started", 0, tx=f"X-{number}", evse=EVSE, idToken=TOKEN)
+        assert "idTokenInfo" in tell(wire, "Started", 0, value(1000), tx=f"X-{number}", evse=EVSE, idToken=TOKEN)
     assert Transaction.objects.filter(ended_at=None).count() == 3
-    assert sum(UnmatchedMessage.objects.filter(transaction_id="").values_list("count", flat=True)) == 3
+    kept = UnmatchedMessage.objects.order_by("pk")
+    assert [row.transaction_id for row in kept] == ["X-3", "X-4", "X-5"]
+    assert problems.what_is(kept[2]).endswith("more went on than can be. It is booked when it ends. Its meter stood at 1000 Wh.")
     tell(wire, "Ended", 1, value(1000, "Transaction.Begin"), value(2500, "Transaction.End"), tx="X-5", evse=EVSE)
     assert one("X-5").meter_stop == 2500
 
