@@ -51,7 +51,7 @@ def transactions(book: Book) -> None:
     courses.mend_ends(book)
     book.of_transactions.write_rows()
     if book.new:
-        for (row, entry), pk in zip(book.new, bulk.next_keys(Transaction, len(book.new)), strict=True):
+        for (row, entry), pk in zip(book.new, _keys(book), strict=True):
             row.pk, row.transaction_id = pk, str(pk)
             book.opened.append((entry.state, row.transaction_id, OpenTransaction(pk, row.connector_id, row.meter_start, row.meter_start)))
         insert([row for row, _entry in book.new])
@@ -82,6 +82,20 @@ def transactions(book: Book) -> None:
             known.pk, ended, event.at.text, entry.at, event.meter_stop, event.reason, event.id_tag, sorted(problems), reviewed, False,
             known.void and not known.closed_by_hand, known.meter_last,
         ))  # fmt: skip
+
+
+def _keys(book: Book) -> list[int]:
+    """For the new ones (1.6), in whose stations the key is the id of the transaction too: a station that has spoken 2.0.1 before may have
+    used the same for a charge of its own."""
+    stations, wanted, spare = {row.station_id for row, _entry in book.new}, len(book.new), 0
+    while True:
+        keys = bulk.next_keys(Transaction, wanted + spare)
+        used = Transaction.objects.filter(station__in=stations, transaction_id__in=[str(key) for key in keys]).order_by()
+        taken = {*used.values_list("transaction_id", flat=True)}
+        free = [key for key in keys if str(key) not in taken]
+        if len(free) >= wanted:
+            return free[:wanted]
+        spare = 2 * (spare + wanted - len(free))
 
 
 def insert(rows: Sequence[Transaction]) -> None:

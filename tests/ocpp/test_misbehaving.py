@@ -290,6 +290,17 @@ def test_the_id_of_a_charge_that_goes_on(begin: tuple[float, float, Any], other:
     assert one().problems == (["not_ended"] if other else [])
 
 
+def test_an_id_that_the_station_has_used_is_not_given_to_it_again(wire201: Wire, gateway: Gateway) -> None:
+    tell(wire201, "Ended", 0, value(2000, "Transaction.End"), evse=EVSE, idToken=TOKEN, tx="counted")
+    key = one("counted").pk
+    for number in range(key + 6, key + 15):
+        tell(wire201, "Ended", 0, value(2000, "Transaction.End"), evse=EVSE, idToken=TOKEN, tx=str(number))
+    wire = gateway.connect()
+    given = [start(wire, meter=meter)["transactionId"] for meter in (2000, 3000)]
+    assert all(given)
+    assert {one(str(given[0])).meter_start, one(str(given[1])).meter_start} == {2000, 3000}
+
+
 def test_what_was_missing_mends_both_ends(wire201: Wire) -> None:
     tell(wire201, "Started", 0, state="EVConnected", evse=EVSE, idToken=TOKEN, at=now(minutes=-9))
     tell(wire201, "Updated", 2, value(4000), state="Charging", at=now(minutes=-7))
