@@ -41,6 +41,7 @@ CLOSING_FIELDS = (
     "ended_at", "reported_end", "end_received_at", "meter_stop", "stop_reason", "stop_id_tag", "problems",
     "reviewed_at", "closed_by_hand", "void", "meter_last",
 )  # fmt: skip
+MOST_AT_ONCE = 5000  # ids in one question
 _FELL = frozenset({str(Transaction.Problem.NEGATIVE), str(Transaction.Problem.METER_FELL)})
 _TRANSACTION_COLUMNS = [field.attname for field in Transaction._meta.concrete_fields]
 
@@ -90,8 +91,10 @@ def _keys(book: Book) -> list[int]:
     stations, wanted, spare = {row.station_id for row, _entry in book.new}, len(book.new), 0
     while True:
         keys = bulk.next_keys(Transaction, wanted + spare)
-        used = Transaction.objects.filter(station__in=stations, transaction_id__in=[str(key) for key in keys]).order_by()
-        taken = {*used.values_list("transaction_id", flat=True)}
+        ids, taken = [str(key) for key in keys], set[str]()
+        for since in range(0, len(ids), MOST_AT_ONCE):
+            used = Transaction.objects.filter(station__in=stations, transaction_id__in=ids[since : since + MOST_AT_ONCE]).order_by()
+            taken |= {*used.values_list("transaction_id", flat=True)}
         free = [key for key in keys if str(key) not in taken]
         if len(free) >= wanted:
             return free[:wanted]
