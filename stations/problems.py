@@ -81,6 +81,10 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("It ended without anybody having held a card to the station."),
         lazy("Nobody can be asked to pay. Where everybody may charge, set the access mode to open; else look why the station gave energy."),
     ),
+    Problem.COUNTED_TWICE: (
+        lazy("Its meter at the start lies below the end of the charge before it: what is between would be settled twice."),
+        lazy("Often a station tells an old meter at the start. Take the one at the end of the charge before, or confirm it as it is."),
+    ),
     Problem.AFTER_DECISION: (
         lazy("It was decided that nothing is settled for it; the station has reported its end since."),
         lazy("Look at what it reports, then decide anew: confirm it, correct it, or leave it unsettled."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 
 from stations.gateway.entries import OpenTransaction, Received, StationState
 from stations.models import Connector, Deviation, Transaction
@@ -53,6 +53,28 @@ def _of_session(book: Book, entry: Received, running: OpenTransaction, register:
         if counts:
             book.manners.note(entry.state.station_id, Kind.FROM_ZERO, entry.action, f"{register} Wh < {running.start} Wh", entry.at)
     return shifted if counts and registers.fell(before, register) and not registers.fell(before, shifted) else register
+
+
+def counted_twice(book: Book) -> None:
+    """Flag what has ended, and began within what the one before it at its connector had taken, as the meter says which then went on. Where
+    every charge is counted by itself they begin alike. After the ends are written."""
+    mended = {book.of_transactions.courses[key].running.pk for key in book.of_transactions.mended}
+    if not (pks := {*book.stopped, *mended}):
+        return
+    took_energy = Transaction.objects.filter(meter_stop__gt=F("meter_start") + registers.ROUNDED, void=False)
+    here = took_energy.filter(station=OuterRef("station"), connector=OuterRef("connector"), started_at__lte=OuterRef("started_at"))
+    before = Subquery(here.exclude(pk=OuterRef("pk")).order_by("-started_at", "-pk").values("pk")[:1])
+    rows = took_energy.filter(pk__in=pks, reviewed_at=None, closed_by_hand=False).annotate(before=before).order_by()
+    pairs = [(pk, before) for pk, before in rows.values_list("pk", "before") if before is not None]
+    found = Transaction.objects.in_bulk([pk for pair in pairs for pk in pair])
+    for row, last in [(found[pk], found[before]) for pk, before in pairs]:
+        assert row.meter_stop is not None
+        assert last.meter_stop is not None
+        slack = registers.ROUNDED if row.meter_start % 1000 else 1000  # of whole kWh the last digit may be cut off
+        inside = last.meter_start + registers.ROUNDED < row.meter_start < last.meter_stop - slack
+        if inside and registers.fell(row.meter_stop, last.meter_stop) and Problem.ADDED_UP not in (*last.problems, *row.problems):
+            book.problems.setdefault(row.pk, set()).add(Problem.COUNTED_TWICE)
+            book.changed.add(row.station_id)
 
 
 def gaps(book: Book) -> None:

@@ -129,6 +129,7 @@ def rest(book: Book) -> None:
         late.write(book)
     if book.corrections:
         Correction.objects.bulk_create(book.corrections)
+    meters.counted_twice(book)
     if book.problems:
         _problems(book)
     if book.unmatched:

@@ -73,6 +73,7 @@ class Transaction(models.Model):
         NO_END_METER = "no_end_meter", _("The station did not report the meter at the end")
         ADDED_UP = "added_up", _("The energy is added up from values per phase, or per interval")
         NO_CARD = "no_card", _("Nobody held a card to the station")
+        COUNTED_TWICE = "counted_twice", _("It begins within what the charge before it has taken")
         AFTER_DECISION = "after_decision", _("The station reported its end after it was decided that nothing is settled")
 
     tenant_path = "station__location__organization__path"

@@ -102,6 +102,24 @@ def test_the_same_in_16(wire: Wire) -> None:
         assert not problems or told <= suggested
 
 
+def test_no_energy_is_counted_for_two_charges(gateway: Gateway, wire201: Wire) -> None:
+    """The second begins with an old meter: people look at it. Where each is counted from 0, or by a count of its own, nothing is wrong."""
+    wire = gateway.connect("LUM-0002")
+    cases = [
+        ((1000, 9000), (5000, 15_000), ["counted_twice"]), ((1000, 9000), (9000, 15_000), []), ((1000, 9000), (8950, 15_000), []),
+        ((1000, 9400), (9000, 15_000), []), ((0, 9000), (0, 15_000), []), ((1000, 9000), (0, 15_000), []), ((2000, 9000), (4000, 7000), []),
+    ]  # fmt: skip
+    for number, (first, second, problems) in enumerate(cases, 1):
+        for minutes, (begin, end) in ((60, first), (30, second)):
+            transaction = start(wire, meter=begin, connector=number, at=now16(minutes=-minutes))["transactionId"]
+            stop(wire, transaction, end, now16(minutes=25 - minutes))
+            charge = Charge(wire201, number)
+            charge.tx = f"{number}-{minutes}"
+            charge.tell("Started", 60 - minutes, [(60 - minutes, begin / 1000, BEGIN)], idToken=NONE, state="Charging")
+            charge.tell("Ended", 85 - minutes, [(85 - minutes, end / 1000, END)])
+        assert Transaction.objects.get(transaction_id=str(transaction)).problems == charge.result()[1] == problems, (first, second)
+
+
 def test_a_car_that_waits_for_a_card_until_it_leaves_is_nothing_to_look_at(wire201: Wire) -> None:
     for number, told in enumerate(([], [(0, 1, BEGIN)]), 1):
         charge = Charge(wire201, number)
