@@ -59,8 +59,8 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("It was still charging. Once it is over, correct the end and the meter; if the station reports its end, that takes force."),
     ),
     Problem.NO_START_METER: (
-        lazy("The station did not report the meter at the start, so the first value that came stands in."),
-        lazy("What was charged before that value is missing. Compare with the charge before, then correct or confirm it."),
+        lazy("The station did not report the meter at the start, so the value next to it stands in."),
+        lazy("What was charged before that value may be missing. Compare with the charge before, then correct or confirm it."),
     ),
     Problem.OTHER_START: (
         lazy("The meter at the start contradicts later reports: they tell of another, or of more energy than can have flowed by then."),
@@ -141,6 +141,8 @@ def what_is(entry: UnmatchedMessage) -> str:
     if versions.begins(entry.action, entry.payload):
         meter = versions.meter_at_begin(entry.action, entry.payload)
         stood = f" {_('Its meter stood at %s Wh.') % meter}" if meter is not None else ""
+        if entry.action == "StartTransaction":
+            return _("The station began a charge, but what it said of it cannot be read: it was refused.")
         if known_elsewhere:
             return _("The station began a charge, but gave it no number: what follows cannot be told apart from other charges.") + stood
         if entry.key == entry.TOO_MANY:
@@ -163,6 +165,8 @@ def what_to_do(entry: UnmatchedMessage) -> str:
         return _("What it said first is booked. Compare both: take what it says now, or dismiss it, and what is booked stands.")
     if entry.action == "StopTransaction" or versions.ended_of(entry.action, entry.payload):
         return _("If a charge is open at this station that can be its start, join the two. Otherwise look in the log, then dismiss it.")
+    if versions.begins(entry.action, entry.payload):
+        return _("Its end tells what it has charged: compare the two, then dismiss it. Newer firmware may put it right.")
     return _("Usually nothing: the values are kept with the connector. If they keep coming, stop the charge at the station or reset it.")
 
 

@@ -26,6 +26,7 @@ from stations.gateway import (
     rare,
     reports,
     reserved,
+    starts,
     unmatched,
     whose,
     writing,
@@ -54,7 +55,6 @@ from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartB
 from stations.plausible import CLOCK_TOLERANCE, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
-START_AGAIN = timedelta(minutes=15)  # for how long a start with another time may be the same one
 
 _Stopped = tuple[Known, events.Ended, Received]
 
@@ -205,36 +205,7 @@ class Book:
             rows = Transaction.objects.filter(station__in={s for s, _t in wanted}, transaction_id__in={t for _s, t in wanted}).order_by()
             known = (Known(*row) for row in rows.values_list(*KNOWN_FIELDS))
             self.known = {(row.station_id, row.transaction_id): row for row in known if (row.station_id, row.transaction_id) in wanted}
-        self._read_starts([entry for entry in received if isinstance(entry.event, events.Started)])
-
-    def _read_starts(self, entries: list[Received]) -> None:
-        """The transactions that these starts may repeat: by their time, or among the running ones where the time is impossible."""
-        self.starts: dict[tuple[Any, ...], Transaction] = {}
-        stations: set[int] = set()
-        times: set[datetime] = set()
-        timeless: set[int] = set()
-        self.running: dict[tuple[Any, ...], Transaction] = {}  # of those at the same connectors, by what they began with
-        for entry in entries:
-            event = entry.event
-            assert isinstance(event, events.Started)
-            stations.add(entry.state.station_id)
-            if at := effective(event.at.at, entry.at):
-                times.add(at)
-            else:
-                timeless.update(running.pk for running in entry.state.open.values())
-            place = self.connector(entry.state, event.connector)
-            here = [running.pk for running in entry.state.open.values() if place and running.connector_pk == place.pk]
-            timeless.update([max(here)] if here else ())  # the latest: there may be thousands that never end
-        rows: list[Transaction] = []
-        if times:
-            rows += Transaction.objects.filter(station__in=stations, started_at__in=times).order_by()
-        if timeless:
-            rows += Transaction.objects.filter(pk__in=timeless).order_by()
-        for row in rows:
-            key = (row.station_id, row.connector_id, row.id_tag, row.meter_start)
-            self.starts[(*key, row.reported_start)] = row
-            if row.running:
-                self.running[key] = row
+        self.starts = starts.Starts(self, [entry for entry in received if isinstance(entry.event, events.Started)])
 
     def _add_connectors(self, missing: set[tuple[int, int]]) -> None:
         """Connectors that stations have and we did not know of."""
@@ -291,6 +262,7 @@ class Book:
         if isinstance(event, events.Ignored):
             return Done()
         if isinstance(event, frames.OcppError):
+            unmatched.keep_refused(self.unmatched, entry)
             return frames.error(event.message_id, entry.reader.spelled(event.code), event.description)
         if isinstance(event, events.Noticed):
             self._noticed(entry, event)
@@ -474,44 +446,34 @@ class Book:
                 entry.message_id, "PropertyConstraintViolation", "A transaction needs a connector: connectorId must be greater than 0."
             )
         verdict = self.verdicts[entry]
-        key = (entry.state.station_id, connector.pk, event.id_tag, event.meter_start, event.at.text)
-        same = self.starts.get(key)
-        if same is not None and (same.running or effective(event.at.at, entry.at)):
-            # The station did not get our answer the first time: what we have said of the card stands.
-            self.manners.note(entry.state.station_id, Deviation.Kind.SENT_AGAIN, entry.action, "", entry.at)
+        if (said := self.starts.said_before(entry, connector, event)) is not None:
+            same, kind = said
+            self.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
             return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
         started = effective(event.at.at, entry.at)
-        if (same := self._said_anew(entry, connector, event, started or entry.at)) is not None:
-            self.manners.note(entry.state.station_id, Deviation.Kind.REPEATED, entry.action, "", entry.at)
-            return _Begun(same, cards.said(verdict)._replace(status=same.verdict))
         self.offer(entry, event.id_tag, event.connector)
         problems = []
         if started is None or not event.at.exact:
             problems.append(Transaction.Problem.CLOCK)
         if verdict.status != "Accepted":
             problems.append(Transaction.Problem.REFUSED_CARD)
+        meter = event.meter_start
+        if meter is None:
+            meter = self.starts.stands(connector)
+            problems.append(Transaction.Problem.NO_START_METER)
         row = Transaction(
             station_id=entry.state.station_id, connector_id=connector.pk, id_tag=event.id_tag, verdict=verdict.status,
             settlement=verdict.settlement, pass_key=verdict.pass_key, token_key=verdict.token_key, started_at=started or entry.at,
-            reported_start=event.at.text, start_received_at=entry.at, meter_start=event.meter_start, problems=[str(p) for p in problems],
+            reported_start=event.at.text, start_received_at=entry.at, meter_start=meter, problems=sorted(str(p) for p in problems),
         )  # fmt: skip
         still_open = [running.pk for running in entry.state.open.values() if running.connector_pk == connector.pk]
         if still_open and max(still_open) not in self.stopped:
             self.manners.note(entry.state.station_id, Deviation.Kind.NO_END, entry.action, "", entry.at)
             self.problems.setdefault(max(still_open), set()).add(Transaction.Problem.NOT_ENDED)
         endless.make_room(self, entry, connector.pk)
-        self.starts[key] = self.running[key[:-1]] = row
+        self.starts.add(row)
         self.new.append((row, entry))
         return _Begun(row, cards.said(verdict))
-
-    def _said_anew(self, entry: Received, connector: ConnectorState, event: events.Started, started: datetime) -> Transaction | None:
-        """What this start begins with another time: it has begun just before and nothing has flowed since."""
-        same = self.running.get((entry.state.station_id, connector.pk, event.id_tag, event.meter_start))
-        if same is None or not same.running or same.pk in self.stopped or abs(started - same.started_at) > START_AGAIN:
-            return None
-        open_now = next((one for one in entry.state.open.values() if one.pk == same.pk), None)
-        meter = max(same.meter_last or 0, self.meters.get(open_now, open_now.meter) if open_now else 0)
-        return same if meter <= same.meter_start else None
 
     def _ended(self, entry: Received, event: events.Ended) -> Judged:
         answer = Judged(cards.said(self.verdicts[entry]) if event.id_tag else None)

@@ -5,7 +5,7 @@ Nothing of it is put on the charge that is booked under the id. Its begin and it
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils import timezone
 from stations.gateway import cards
 from stations.gateway.courses import STATUS_OF, Course, card
 from stations.gateway.entries import Received, StationState
+from stations.gateway.starts import START_AGAIN
 from stations.models import Connector, Deviation, Transaction, UnmatchedMessage
 from stations.ocpp import numbering, reading, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stations.gateway.reports import Reports
 
 MOST = 1000  # ids of a station that are remembered
-START_AGAIN = timedelta(minutes=15)  # for how long a start with another time may be the same one
 
 Problem = Transaction.Problem
 

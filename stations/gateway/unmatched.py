@@ -34,6 +34,20 @@ def which(event: Any, kind: str) -> str:
     return UnmatchedMessage.TOO_MANY if found and kind == Deviation.Kind.NO_END else found
 
 
+def keep_refused(messages: dict[Key, Message], entry: Received) -> None:
+    """A start that cannot be read is refused; what it tells may still be of use to people."""
+    if entry.action != "StartTransaction":
+        return
+    try:
+        call = frames.parse(entry.text)
+    except (frames.OcppError, frames.Ignored):
+        return
+    if isinstance(call, frames.Call):
+        which = hashlib.sha256(repr(sorted(call.payload.items())).encode(errors="replace")).hexdigest()
+        key = (entry.state.station_id, entry.action, "", (UnmatchedMessage.BEGINS + which)[:32])
+        messages[key] = Message(entry, (messages[key].times if key in messages else 0) + 1, None)
+
+
 def which_end(event: Any) -> str:
     """Tells an end, or a begin that names its transaction, from others of the same transaction id; empty for what is neither."""
     if isinstance(event, events.TransactionReport):

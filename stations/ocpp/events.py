@@ -82,7 +82,7 @@ class CardOffered(NamedTuple):
 class Started(NamedTuple):
     connector: int
     id_tag: str
-    meter_start: int
+    meter_start: int | None  # Wh; None: not told
     at: Reported
     reservation: int | None = None
 

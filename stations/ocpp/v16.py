@@ -102,6 +102,8 @@ def _mend(action: str, payload: Payload) -> Payload:
             payload[key] = whole(payload[key])
     if not isinstance(payload.get("reservationId", 0), int):  # a start is worth more than what it used
         del payload["reservationId"]
+    if action == "StartTransaction" and isinstance(payload.get("meterStart"), str | None):
+        payload["meterStart"] = NOT_METERED
     if action == "StopTransaction":
         _mend_stop(payload)
     occupied = action == "StatusNotification" and str(payload.get("status")).strip().casefold() == OCCUPIED.casefold()
@@ -273,7 +275,8 @@ def _metered(p: Payload) -> Event:
 
 
 def _started(p: Payload) -> Event:
-    return Started(_connector(p), clean(p["idTag"], 36), register(p, "meterStart"), reported(p["timestamp"]), p.get("reservationId"))
+    meter = register(p, "meterStart") if p["meterStart"] != NOT_METERED else None
+    return Started(_connector(p), clean(p["idTag"], 36), meter, reported(p["timestamp"]), p.get("reservationId"))
 
 
 def _ended(p: Payload) -> Event:

@@ -15,7 +15,8 @@ from stations.gateway import hub, unmatched
 from stations.gateway.reports import MOST_OPEN
 from stations.models import CardOffer, Command, Connector, Correction, Deviation, MeterSample, Station, Transaction, UnmatchedMessage
 from stations.ocpp.intents import Stop
-from tests.conftest import Tree
+from stations.problems import what_is
+from tests.conftest import CARD, Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_messages import meter, now, start, stop
 from tests.ocpp.test_transactions201 import TOKEN, tell, value
@@ -325,6 +326,31 @@ def test_numbers_as_text_and_text_as_numbers_are_understood(wire: Wire) -> None:
     payload = {"connectorId": "1", "idTag": "X", "meterStart": "1000.4", "timestamp": now()}
     assert wire.call("StartTransaction", payload)["transactionId"]
     assert the_transaction().meter_start == 1000
+
+
+def test_a_start_that_does_not_tell_its_meter(wire: Wire) -> None:
+    """An error would make the station send it again and again. It begins where the charge before it has ended, as far as is known."""
+    stop(wire, start(wire)["transactionId"], 4000)
+    for number, told in enumerate(({}, {"meterStart": None}, {"meterStart": ""}), 1):
+        payload = {"connectorId": 1, "idTag": CARD, "timestamp": now(minutes=number - 9)} | told
+        given = wire.call("StartTransaction", payload)["transactionId"]
+        meter(wire, {"value": "5000"}, transaction=given)
+        assert wire.call("StartTransaction", payload)["transactionId"] == given
+        stop(wire, given, 5000, at=now(minutes=number - 8))
+        row = Transaction.objects.get(transaction_id=str(given))
+        assert (row.problems, row.meter_start, row.energy_wh) == (
+            ["no_start_meter"],
+            4000 if number == 1 else 5000,
+            1000 if number == 1 else 0,
+        )
+
+
+def test_a_start_without_a_card_is_refused_and_kept_for_people(wire: Wire) -> None:
+    for _ in range(2):
+        wire.call("StartTransaction", {"connectorId": 1, "meterStart": 7000, "idTag": None, "timestamp": "2026-01-01T00:00:00Z"})
+    kept = UnmatchedMessage.objects.get()
+    assert (kept.count, kept.payload["meterStart"]) == (2, 7000)
+    assert "was refused" in what_is(kept)
 
 
 def test_null_and_nothing_for_what_may_be_left_out(wire: Wire) -> None:
