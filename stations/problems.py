@@ -85,6 +85,10 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("Its meter at the start lies below the end of the charge before it: what is between would be settled twice."),
         lazy("Often a station tells an old meter at the start. Take the one at the end of the charge before, or confirm it as it is."),
     ),
+    Problem.SWAPPED: (
+        lazy("It was ended with the card of another charge at this station, and that one with its card."),
+        lazy("The station may have mixed up the two. Compare the meters of both connectors, then correct both charges or confirm them."),
+    ),
     Problem.AFTER_DECISION: (
         lazy("It was decided that nothing is settled for it; the station has reported its end since."),
         lazy("Look at what it reports, then decide anew: confirm it, correct it, or leave it unsettled."),

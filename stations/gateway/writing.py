@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stations import file_progress, plausible
-from stations.gateway import added_up, begins, bulk, courses, endless, late, meters, periods, unmatched
+from stations.gateway import added_up, begins, bulk, courses, endless, late, meters, periods, swapped, unmatched
 from stations.gateway.doors import STATUS_FIELDS
 from stations.gateway.entries import Known, OpenTransaction
 from stations.models import (
@@ -130,6 +130,7 @@ def rest(book: Book) -> None:
     if book.corrections:
         Correction.objects.bulk_create(book.corrections)
     meters.counted_twice(book)
+    swapped.flag(book)
     if book.problems:
         _problems(book)
     if book.unmatched:

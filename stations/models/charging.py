@@ -74,6 +74,7 @@ class Transaction(models.Model):
         ADDED_UP = "added_up", _("The energy is added up from values per phase, or per interval")
         NO_CARD = "no_card", _("Nobody held a card to the station")
         COUNTED_TWICE = "counted_twice", _("It begins within what the charge before it has taken")
+        SWAPPED = "swapped", _("It ended with the card of another charge, and that one with its card")
         AFTER_DECISION = "after_decision", _("The station reported its end after it was decided that nothing is settled")
 
     tenant_path = "station__location__organization__path"

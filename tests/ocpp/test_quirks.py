@@ -328,6 +328,17 @@ def test_numbers_as_text_and_text_as_numbers_are_understood(wire: Wire) -> None:
     assert the_transaction().meter_start == 1000
 
 
+def test_charges_whose_ids_the_station_mixes_up(wire: Wire) -> None:
+    cards = (CARD, "041DAA48A4C3F6")
+    cases: list[tuple[float, tuple[str, str], list[str]]] = [(-9, (cards[1], CARD), ["swapped"]), (-6, cards, []), (-3, (CARD, CARD), [])]
+    for minute, given, problems in cases:
+        begun = [start(wire, connector, tag, at=now(minutes=minute))["transactionId"] for connector, tag in enumerate(cards, 1)]
+        for number, tag in zip(begun, given, strict=True):
+            stop(wire, number, at=now(minutes=minute + 1), idTag=tag)
+        rows = Transaction.objects.filter(transaction_id__in=[str(number) for number in begun])
+        assert [{*row.problems} & {"swapped"} for row in rows] == [{*problems}] * 2
+
+
 def test_a_start_that_does_not_tell_its_meter(wire: Wire) -> None:
     """An error would make the station send it again and again. It begins where the charge before it has ended, as far as is known."""
     stop(wire, start(wire)["transactionId"], 4000)
