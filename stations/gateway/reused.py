@@ -18,7 +18,7 @@ from stations.models import Connector, Deviation, Transaction, UnmatchedMessage
 from stations.ocpp import numbering, reading, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.ocpp.replies import Judged
-from stations.plausible import LONGEST, effective
+from stations.plausible import CLOCK_TOLERANCE, LONGEST, effective
 
 if TYPE_CHECKING:
     from stations.gateway.reports import Reports
@@ -57,7 +57,9 @@ def _begins_beside(reports: Reports, entry: Received, report: TransactionReport,
     """Whether this start has the id of a charge that goes on, and is not its own: its own, said once more with a clock put right, names
     the same place, card and meter."""
     at = effective(report.at.at, entry.at)
-    if not row.reported_start or report.at.text == row.reported_start or at == row.started_at:
+    if report.at.text == row.reported_start or at == row.started_at:
+        return False
+    if not row.reported_start and (at is None or at <= row.started_at + CLOCK_TOLERANCE):  # its own comes late, and tells of before
         return False
     place, number = reports.connector_of(course, entry).number, report.connector
     if place and number is not None and numbering.possible(number) and numbering.evse_of(number) != numbering.evse_of(place):
