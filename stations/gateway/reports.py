@@ -173,7 +173,8 @@ class Reports:
             book.keep_unmatched(entry, "")
             return Judged(cards.said(book.verdicts[entry]) if entry in book.verdicts else None)
         key = (entry.state.station_id, report.transaction_id)
-        if key not in self.courses:
+        known = key in self.courses
+        if not known:
             begun = self._begin(entry, report)
             ends = report.kind == ENDED
             if self._too_many_ends(entry) if ends else self._too_many(entry, begun):
@@ -183,7 +184,7 @@ class Reports:
         course = self.courses[key]
         course.states.add(entry.state)
         row = course.row
-        if row is not None and reused.of_another(self, entry, report, row, course):
+        if known and row is not None and reused.of_another(self, entry, report, row, course):
             return reused.keep(self, entry, report, row, course)
         before_it = course.last
         had, old = course.count(report)

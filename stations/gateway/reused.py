@@ -18,7 +18,7 @@ from stations.models import Connector, Deviation, Transaction, UnmatchedMessage
 from stations.ocpp import numbering, reading, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.ocpp.replies import Judged
-from stations.plausible import CLOCK_TOLERANCE, LONGEST, effective
+from stations.plausible import LONGEST, effective
 
 if TYPE_CHECKING:
     from stations.gateway.reports import Reports
@@ -59,7 +59,7 @@ def _begins_beside(reports: Reports, entry: Received, report: TransactionReport,
     at = effective(report.at.at, entry.at)
     if report.at.text == row.reported_start or at == row.started_at:
         return False
-    if not row.reported_start and (at is None or at <= row.started_at + CLOCK_TOLERANCE):  # its own comes late, and tells of before
+    if not row.reported_start and (at is None or at <= row.started_at + START_AGAIN):  # its own comes late, and tells of before
         return False
     place, number = reports.connector_of(course, entry).number, report.connector
     if place and number is not None and numbering.possible(number) and numbering.evse_of(number) != numbering.evse_of(place):

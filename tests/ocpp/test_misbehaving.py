@@ -275,7 +275,8 @@ SOMEBODY = {"idToken": {"idToken": "SOMEBODY", "type": "ISO14443"}}
     ],
 )
 def test_the_id_of_a_charge_that_goes_on(begin: tuple[float, float, Any], other: bool, wire201: Wire, gateway: Gateway) -> None:
-    tell(wire201, "Started", 0, value(1000, "Transaction.Begin"), evse=EVSE, idToken=TOKEN, state="Charging", at=now(minutes=-9))
+    first = value(1000, "Transaction.Begin", now(minutes=-40))  # long before what it is told with
+    tell(wire201, "Started", 0, first, evse=EVSE, idToken=TOKEN, state="Charging", at=now(minutes=-9))
     tell(wire201, "Updated", 1, value(2000), at=now(minutes=-8))
     meter, minute, more = begin
     tell(wire201, "Started", 0, value(meter, "Transaction.Begin"), state="Charging", at=now(minutes=minute), **more)
