@@ -31,8 +31,10 @@ class WallField(forms.CharField):
             found = datetime.fromisoformat(text).replace(microsecond=0)
         except ValueError:
             raise forms.ValidationError(_("Enter a date and a time.")) from None
-        if found.tzinfo is not None or not 2000 <= found.year < 2200:
+        if found.tzinfo is not None:
             raise forms.ValidationError(_("Enter a date and a time."))
+        if not 2000 <= found.year < 2200:
+            raise forms.ValidationError(_("Enter a date between the years 2000 and 2199."))
         return found
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError
+from django.db.models import UniqueConstraint
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -29,6 +31,19 @@ def refuse(form: forms.BaseForm, error: ValidationError) -> None:
         return
     for name, errors in error.error_dict.items():
         form.add_error(name if name in form.fields else None, errors)
+
+
+def put_beside(form: forms.BaseForm) -> None:
+    """What a constraint says of several fields together (a name that is taken) goes beside the last of them that people can type."""
+    rules = [rule for model in apps.get_models() for rule in model._meta.constraints if isinstance(rule, UniqueConstraint)]
+    for error in form.non_field_errors().as_data():
+        said = [rule for rule in rules if str(rule.violation_error_message) in error.messages]
+        fields = [name for rule in said for name in reversed(rule.fields) if name in form.fields and not form.fields[name].disabled]
+        if fields:
+            form.errors[NON_FIELD_ERRORS].data.remove(error)
+            form.add_error(fields[0], error)
+    if not form.errors.get(NON_FIELD_ERRORS, True):
+        del form.errors[NON_FIELD_ERRORS]
 
 
 def attempt(act: Callable[..., Any], *arguments: Any) -> Any:

@@ -162,6 +162,7 @@ def test_the_publish_switch_says_what_it_means_and_is_recorded(tree: Tree, as_bo
 def test_what_is_wrong_is_said_beside_its_field(values: dict[str, Any], said: str, tree: Tree, as_bob: Client) -> None:
     answer = as_bob.post(reverse("location_add"), details(tree, **values))
     assert said in text(answer)
+    assert re.search(r'id="\w+_error"><div>[^<]*' + re.escape(said), answer.content.decode())
     assert Location.objects.count() == 2
     assert "Osloweg 110" in answer.content.decode(), "nothing typed is lost"
 

@@ -17,10 +17,20 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from ui import forms as errors
+
 register = template.Library()
 
 # The six states of everything; a dot in its colour stands before the word, never instead of it.
 STATES = ("charging", "available", "busy", "waiting", "fault", "off")
+
+
+@register.simple_tag
+def put_beside(form: Any) -> str:
+    """Before the fields of `form` are shown: see ui.forms.put_beside."""
+    if isinstance(form, forms.BaseForm) and form.is_bound:
+        errors.put_beside(form)
+    return ""
 
 
 @register.simple_tag
