@@ -16,6 +16,8 @@ LONGEST = timedelta(days=7)  # a charge that somebody puts in takes longer only 
 MOST_WH = 1_000_000  # in one transaction: more than any battery takes, however long
 MARGIN = 1.2  # of the power: what is entered of a connector may be a little too low
 SLACK_WH = 5_000  # clocks and meters are read at different moments
+STALE = timedelta(minutes=10)  # a value may have been measured so long before it is told
+MOST_VOLTS = 1_000  # of DC
 # W, where nobody has entered what a connector can give
 UNKNOWN_POWER = {CurrentType.AC: 43_500, CurrentType.DC: 1_000_000}
 
@@ -27,9 +29,9 @@ def effective(reported: datetime | None, received: datetime) -> datetime | None:
 
 def most_power(current_type: str, max_current: int | None, voltage: int, phases: int) -> int:
     """W that a connector gives at most; a high guess where that is not known. A DC station's voltage is that of the car."""
-    if current_type == CurrentType.AC and max_current:
-        return max_current * voltage * phases
-    return UNKNOWN_POWER[CurrentType(current_type)]
+    if not max_current:
+        return UNKNOWN_POWER[CurrentType(current_type)]
+    return max_current * (voltage * phases if current_type == CurrentType.AC else MOST_VOLTS)
 
 
 def most_energy(lasted: timedelta, power: float) -> float:
@@ -40,6 +42,11 @@ def most_energy(lasted: timedelta, power: float) -> float:
 def too_much(energy: int, lasted: timedelta, power: float, *, clock_wrong: bool = False) -> bool:
     """Whether `energy` (Wh) is more than the connector can have given. Where the times are not to be trusted only by what is never true."""
     return energy > (MOST_WH if clock_wrong else most_energy(lasted, power))
+
+
+def too_sudden(energy: float, lasted: timedelta, power: float) -> bool:
+    """Whether `energy` (Wh) is far more than the connector can have given between two values that were told so long after each other."""
+    return energy > most_energy(lasted + STALE, power)
 
 
 def at_the_end(

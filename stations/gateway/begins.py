@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Min, Q
 
 from stations import plausible
-from stations.gateway import added_up
+from stations.gateway import added_up, meters
 from stations.gateway.courses import Course, Key, flag
 from stations.gateway.entries import KNOWN_FIELDS, Known, Received
 from stations.models import MeterSample, Transaction
@@ -37,19 +37,26 @@ class _Told(NamedTuple):
 
 
 def judge_leaps(book: Book) -> None:
-    """Values of charges that go on, which were far above the one before."""
-    rows = Transaction.objects.filter(pk__in={pk for pk, _entry, _samples in book.leaps}).order_by()
+    rows = Transaction.objects.filter(pk__in={leap.running.pk for leap in book.leaps}).order_by()
     known = {row[0]: Known(*row) for row in rows.values_list(*KNOWN_FIELDS)}
-    for pk, entry, samples in book.leaps:
-        if pk in known and leapt(known[pk], samples, entry):
+    for leap in book.leaps:
+        pk = leap.running.pk
+        if pk not in known:
+            continue
+        leaps = leapt(known[pk], leap.told, leap.entry)
+        if leaps and leap.draws:
+            meters.passed_over(book, leap.running)
+        elif leaps:
             book.problems.setdefault(pk, set()).add(Problem.OTHER_START)
+        if any(plausible.too_sudden(step.energy, step.lasted, known[pk].power) for step in leap.steps):
+            book.problems.setdefault(pk, set()).add(Problem.TOO_MUCH)
 
 
 def doubtful(known: Known, event: Ended, entry: Received, problems: Iterable[str]) -> bool:
     """Whether what an end brings along says that the meter at the start was another one."""
     if Problem.ADDED_UP in problems:
         return False
-    if Problem.TOO_MUCH not in problems and Problem.CLOCK not in problems and leapt(known, event.samples, entry):
+    if Problem.TOO_MUCH not in problems and Problem.CLOCK not in problems and leapt(known, registers.timed(event.samples), entry):
         return True
     begin, end = registers.at(event.samples, registers.BEGIN), registers.at(event.samples, registers.END)
     if begin is None or begin == end == 0:
@@ -60,12 +67,12 @@ def doubtful(known: Known, event: Ended, entry: Received, problems: Iterable[str
     return all(unlike(start, known.meter_start, digit) for start in starts)
 
 
-def leapt(known: Known, samples: Sequence[Sample], entry: Received) -> bool:
-    """Whether one of these values is of more energy than the connector can have given since the start."""
+def leapt(known: Known, told: Sequence[Sample], entry: Received) -> bool:
+    """Whether one of these registers (Wh) is of more energy than the connector can have given since the start."""
     if Problem.CLOCK in known.problems:
         return False
-    for told, _channel, wh in registers.timed(samples):
-        at = plausible.effective(told, entry.at) or entry.at
+    for when, _channel, wh in told:
+        at = plausible.effective(when, entry.at) or entry.at
         if at >= known.started_at and plausible.too_much(round(wh) - known.meter_start, at - known.started_at, known.power):
             return True
     return False

@@ -46,6 +46,7 @@ from stations.gateway.entries import (
     Question,
     Received,
     StationState,
+    Way,
 )
 from stations.gateway.series import LONGEST_MEASURAND, Series
 from stations.models import Connector, Correction, Deviation, Frame, SecurityEvent, SignedMeterValue, Transaction
@@ -77,6 +78,8 @@ class Book:
         self.heard: dict[StationState, datetime] = {}
         self.meters: dict[OpenTransaction, int] = {}
         self.sessions: dict[OpenTransaction, bool] = {}  # whether their values count from 0
+        self.ways: dict[OpenTransaction, Way] = {}
+        self.lowered: set[OpenTransaction] = set()  # whose meter stood higher by values that are not of them
         self.opened: list[tuple[StationState, str, OpenTransaction]] = []
         self.closed: list[tuple[StationState, str]] = []
         self.clocks: dict[StationState, bool] = {}
@@ -92,7 +95,7 @@ class Book:
         self.new: list[tuple[Transaction, Received]] = []
         self.stopped: dict[int, _Stopped] = {}
         self.problems: dict[int, set[str]] = {}
-        self.leaps: list[tuple[int, Received, list[Sample]]] = []  # pk of what goes on, and values far above the one before
+        self.leaps: list[meters.Leap] = []
         self.mended: dict[int, Known] = {}  # what is over, and of which more has come since
         self.beyond: dict[int, tuple[int, bool]] = {}  # pk of what is over -> the meter told of it since, and whether its end told one
         self.late: dict[int, int] = {}  # pk of what was closed by hand -> the meter that was reported since
@@ -165,6 +168,8 @@ class Book:
             running.meter = meter
         for running, counts in self.sessions.items():
             running.session = counts
+        for running, way in self.ways.items():
+            running.way = way
         for state, transaction_id, running in self.opened:
             state.open[transaction_id] = running
         for state, transaction_id in self.closed:
@@ -422,8 +427,10 @@ class Book:
                 latest["state_of_charge"] = value
         if phases is not None and "power" not in latest:
             latest["power"] = phases
-        if (register := registers.between(samples)) is not None:
-            latest["energy_register"] = meters.follow(self, entry, running, register, samples, sure=sure)
+        if told := registers.between(samples):
+            latest["energy_register"] = meters.follow(self, entry, running, told, sure=sure)
+            if sure and transaction_pk is not None:
+                meters.look_within(self, entry, transaction_pk, told)
         if latest and live:
             self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)
             self.changed.add(entry.state.station_id)
@@ -491,7 +498,9 @@ class Book:
         if not event.metered:
             event = event._replace(meter_stop=self._last_known(entry, event, row))
             self.problems.setdefault(row.pk, set()).add(Transaction.Problem.NO_END_METER)
-        self.stopped[row.pk] = (late.ends(self, row, entry.state.open.get(event.transaction_id), event), event, entry)
+        running = entry.state.open.get(event.transaction_id)
+        meters.ends(self, entry, running, event.at.at, event.samples, event.meter_stop)
+        self.stopped[row.pk] = (late.ends(self, row, running, event), event, entry)
         self.closed.append((entry.state, event.transaction_id))
         connector = next((c for c in entry.state.connectors.values() if c.pk == row.connector_id), None)
         connector = connector or ConnectorState(row.connector_id, 0, ())  # gone meanwhile: it is only written of

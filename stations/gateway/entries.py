@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stations.hooks import Advice, Offer
 from stations.ocpp import versions
-from stations.ocpp.events import AskedCertificate, Channel, Event
+from stations.ocpp.events import AskedCertificate, Channel, Event, Sample
 from stations.ocpp.frames import CallError, CallResult, OcppError
 from stations.ocpp.replies import Reply
 from stations.ocpp.versions import Reader
@@ -29,18 +29,29 @@ class ConnectorState:
         self.series: dict[Channel, int] | None = None  # None: not loaded yet
 
 
+class Way(NamedTuple):
+    """How the meter of what goes on has come to where it stands, as far as is remembered; kept by `stations.gateway.meters`."""
+
+    reached: datetime | None = None  # when it was told first
+    place: int | None = None  # where it is measured: registers.rank
+    # Since when it stands there by values that may not be of this charge, and where it stood by its own (Wh)
+    guessed: tuple[datetime, int] | None = None
+    marks: tuple[Sample, ...] = ()  # what was told as the meter at its start and its end, apart from these (1.6)
+
+
 class OpenTransaction:
     """A running transaction of a connected station."""
 
     __slots__ = (
         "begun", "card", "charged", "charging", "connector_pk", "last_report", "meter", "metered", "missing", "pk", "places", "reported_at",
-        "session", "start", "verdict",
+        "session", "start", "verdict", "way",
     )  # fmt: skip
 
     def __init__(self, pk: int, connector_pk: int, meter: int, start: int | None = None) -> None:
         self.pk, self.connector_pk, self.meter = pk, connector_pk, meter
         # Of one that the portal numbers (1.6): the meter at its start, and whether its values count from 0 there (None: not known yet)
         self.start, self.session = start, None if start is not None else False
+        self.way = Way()
         self.metered = True  # whether a register was seen at all
         self.begun = False  # whether the one at its start was told, as far as is remembered
         self.places: frozenset[int] = frozenset()  # connectors at which it was before it was known at which one it is

@@ -33,7 +33,8 @@ def mended(told: int, stands: int, last: int | None, problems: Collection[str]) 
 
 def ends(book: Book, known: Known, running: OpenTransaction | None, event: Ended) -> Known:
     """With the highest register that is known of it: by the same batch, and by what the end itself brings along."""
-    told = (known.meter_last, book.meters.get(running) if running else None, registers.above(event.samples, event.meter_stop))
+    before = None if running in book.lowered else known.meter_last
+    told = (before, book.meters.get(running) if running else None, registers.above(event.samples, event.meter_stop))
     return known._replace(meter_last=max((one for one in told if one is not None), default=None))
 
 

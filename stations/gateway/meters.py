@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import F, OuterRef, Subquery
 
-from stations.gateway.entries import OpenTransaction, Received, StationState
+from stations.gateway.entries import OpenTransaction, Received, StationState, Way
 from stations.models import Connector, Deviation, Transaction
 from stations.ocpp import numbering, registers
-from stations.ocpp.events import Sample
-from stations.plausible import SLACK_WH
+from stations.ocpp.events import Channel, Sample
+from stations.plausible import SLACK_WH, effective
 
 if TYPE_CHECKING:
     from stations.gateway.book import Book
@@ -22,23 +24,120 @@ Problem = Transaction.Problem
 _UNSURE = {Problem.ADDED_UP, Problem.NO_END_METER, Problem.NOT_ENDED, Problem.BEYOND_END, Problem.NEGATIVE, Problem.METER_FELL}
 
 
-def follow(book: Book, entry: Received, running: OpenTransaction | None, register: int, samples: list[Sample], *, sure: bool) -> int:
-    """What the meter of the connector says by this register (Wh). Not `sure` that it is of `running`: nothing is held against that."""
-    station, action = entry.state.station_id, entry.action
+class Step(NamedTuple):
+    """By how much the meter has risen at once (Wh), and since when it had stood."""
+
+    energy: float
+    lasted: timedelta
+
+
+class Leap(NamedTuple):
+    """Registers of a charge that goes on (Wh), far above where it stood. `draws`: the first that was told of what the station draws."""
+
+    running: OpenTransaction
+    entry: Received
+    told: Sequence[Sample]
+    steps: Sequence[Step]
+    draws: bool = False
+
+
+_WHOLE = Channel(registers.REGISTER, "Wh", "", registers.END, "Outlet")
+
+
+def follow(book: Book, entry: Received, running: OpenTransaction | None, told: Sequence[Sample], *, sure: bool) -> int:
+    """What the meter of the connector says by these registers (Wh), the latest of which counts. Not `sure` that they are of `running`:
+    nothing is held against that."""
+    station, action, last = entry.state.station_id, entry.action, told[-1]
+    register = round(last.value)
     if register < 0:
         book.manners.note(station, Kind.METER, action, f"{register} Wh < 0 Wh", entry.at)
     if running is None:
         return register
-    before = book.meters.get(running, running.meter)
+    before, way, at, place = _stands(book, running), _way(book, running), effective(last.at, entry.at), registers.rank(last.channel)
+    draws, first = registers.draws(last.channel), way.place is None
+    if (first and draws and not sure) or (way.place is not None and place > way.place):
+        return before  # another meter: of what the station draws
+    if way.place is not None and place < way.place and way.guessed:
+        before, way = _lower(book, running, way)
+    if sure and way.guessed and at and at < way.guessed[0]:  # measured before what may not be of this charge
+        stands, way = way.guessed[1], way._replace(guessed=(way.guessed[0], max(register, way.guessed[1])))
+    else:
+        stands = before
+        if register > before and (not sure or (first and draws)):
+            way = way._replace(guessed=way.guessed or (at or entry.at, before))
+        elif register >= before and not draws:
+            way = way._replace(guessed=None)
     if sure:
-        register = _of_session(book, entry, running, register, before)
-        if registers.fell(before, register):
-            book.manners.note(station, Kind.METER, action, f"{register} Wh < {before} Wh", entry.at)
+        counted = _of_session(book, entry, running, register, stands)
+        told, register = [one._replace(value=one.value + counted - register) for one in told], counted
+        if registers.fell(stands, register):
+            book.manners.note(station, Kind.METER, action, f"{register} Wh < {stands} Wh", entry.at)
             book.problems.setdefault(running.pk, set()).add(Problem.METER_FELL)
-    if register > before + SLACK_WH:
-        book.leaps.append((running.pk, entry, samples))
+    steps, reached = _steps(stands, way.reached, told, entry)
+    if steps or register > stands + SLACK_WH:
+        book.leaps.append(Leap(running, entry, told, steps if sure else [], draws=first and draws))
+    book.ways[running] = way._replace(reached=reached, place=place)
     book.meters[running] = max(register, before)
     return register
+
+
+def ends(
+    book: Book, entry: Received, running: OpenTransaction | None, at: datetime | None, told: Sequence[Sample], stop: int | None
+) -> None:
+    """Before what its end tells of `running` is followed. `stop`: the meter there, None where it is not told."""
+    if running is None:
+        return
+    way, at = _way(book, running), effective(at, entry.at) or entry.at
+    if way.guessed and at < way.guessed[0]:
+        _lower(book, running, way)
+    values = [one for one in registers.timed(told) if one.channel.context != registers.BEGIN]
+    if stop is not None:
+        values.append(Sample(at, _WHOLE, stop))
+    steps, _reached = _steps(_stands(book, running), _way(book, running).reached, values, entry)
+    if steps:
+        book.leaps.append(Leap(running, entry, [], steps))
+
+
+def look_within(book: Book, entry: Received, pk: int, told: Sequence[Sample]) -> None:
+    """Whether the meter has fallen between values that came together."""
+    if fell := registers.falls(told):
+        book.manners.note(entry.state.station_id, Kind.METER, entry.action, f"{fell[1]} Wh < {fell[0]} Wh", entry.at)
+        book.problems.setdefault(pk, set()).add(Problem.METER_FELL)
+
+
+def passed_over(book: Book, running: OpenTransaction) -> None:
+    """What was followed last is not the meter of this charge."""
+    if (way := _way(book, running)).guessed:
+        _lower(book, running, way)
+
+
+def _stands(book: Book, running: OpenTransaction) -> int:
+    return book.meters.get(running, running.meter)
+
+
+def _way(book: Book, running: OpenTransaction) -> Way:
+    return book.ways.get(running, running.way)
+
+
+def _lower(book: Book, running: OpenTransaction, way: Way) -> tuple[int, Way]:
+    """Back to where it stood by what is its own."""
+    assert way.guessed is not None
+    meter = book.meters[running] = way.guessed[1]
+    way = book.ways[running] = way._replace(guessed=None, reached=None, place=registers.OUTLETS)
+    book.lowered.add(running)
+    return meter, way
+
+
+def _steps(meter: float, reached: datetime | None, told: Sequence[Sample], entry: Received) -> tuple[list[Step], datetime | None]:
+    """By how much the meter has risen at once, and in which time, since it stood at `meter`; and when it came to where it stands now."""
+    steps: list[Step] = []
+    for when, _channel, wh in told:
+        if wh > meter:
+            at = effective(when, entry.at)
+            if reached and at and at >= reached and wh - meter > SLACK_WH:
+                steps.append(Step(wh - meter, at - reached))
+            meter, reached = wh, at
+    return steps, reached
 
 
 def _of_session(book: Book, entry: Received, running: OpenTransaction, register: int, before: int) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, F
 
 from stations import hooks
-from stations.gateway import added_up, begins, bulk, cards, late, reused, writing
+from stations.gateway import added_up, begins, bulk, cards, late, meters, reused, writing
 from stations.gateway.courses import (
     CHARGED,
     IN_USE,
@@ -429,9 +429,12 @@ class Reports:
         sure: bool = True,
     ) -> None:
         book, connector = self.book_of_all, self.connector_of(course, entry)
+        if report.kind == ENDED:
+            meters.ends(book, entry, course.running, report.at.at, report.samples, registers.last(report.samples))
         book.measure(entry, connector, running, report.samples, report.signed, course.running.pk, live=live, sure=sure)
         if course.row is not None and course.running in book.meters:
-            course.row.meter_last = max(book.meters[course.running], course.row.meter_last or 0)
+            last = 0 if course.running in book.lowered else course.row.meter_last or 0
+            course.row.meter_last = max(book.meters[course.running], last)
 
     def show(self, entry: Received, report: TransactionReport, connector: ConnectorState, status: str | None) -> None:
         """The status of the connector that follows from it: finer than what the station says of it. Never instead of a fault; and what

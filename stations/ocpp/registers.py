@@ -14,6 +14,7 @@ REGISTER = "Energy.Active.Import.Register"
 _WH = {"wh": 1, "kwh": 1000, "mwh": 1_000_000}  # however it is spelled; in other units it is no register
 # Where it is measured: what the car gets counts, what the station draws only where nothing else is told
 _PLACES = ("Outlet", "Cable", "EV", "Body", "Inlet", "Upstream")
+OUTLETS = _PLACES.index("Body")  # up to this `rank`
 
 
 def register_wh(channel: Channel, value: float) -> float | None:
@@ -55,7 +56,7 @@ def rank(channel: Channel) -> int:
 
 def draws(channel: Channel) -> bool:
     """Whether it is what the station draws, which may be for other connectors too."""
-    return rank(channel) >= _PLACES.index("Inlet")
+    return rank(channel) > OUTLETS
 
 
 def at(samples: Iterable[Sample], context: str) -> int | None:
@@ -109,10 +110,19 @@ def _last_digit(of: Channel, value: float) -> float:
     return unit / 10**digits if unit > 1 else 0.0
 
 
-def between(samples: Iterable[Sample]) -> int | None:
-    """The last value that is neither of the begin nor of the end."""
-    found = [wh for of, wh in readings(samples) if not of.startswith("Transaction.")]
-    return round(found[-1]) if found else None
+def between(samples: Iterable[Sample]) -> list[Sample]:
+    """Those that are neither of the begin nor of the end, as `timed`."""
+    return [one for one in timed(samples) if not one.channel.context.startswith("Transaction.")]
+
+
+def falls(told: Iterable[Sample]) -> tuple[int, int] | None:
+    """Of registers in Wh the first that is certainly less than the same one before it, with that."""
+    latest: dict[Channel, float] = {}
+    for _at, channel, wh in told:
+        if fell(before := latest.get(channel, wh), wh):
+            return round(before), round(wh)
+        latest[channel] = wh
+    return None
 
 
 def as_end(report: TransactionReport, meter: int | None = None) -> Ended | None:

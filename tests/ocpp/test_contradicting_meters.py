@@ -171,3 +171,79 @@ def test_values_of_the_charge_before_are_not_of_the_one_that_goes_on(wire201: Wi
     charge.measured([(19, 9, "Sample.Clock")])
     charge.measured([(40, 6, "Sample.Clock")])
     assert (one("N-0").problems, one("N-1").meter_last, one("N-1").problems) == (["meter_fell"], 6000, [])
+
+
+Way = list[list[tuple[float, float]]]  # messages, each with values: minutes since the start, Wh
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_how_the_meter_comes_to_its_end(version: str, gateway: Gateway) -> None:
+    """One of an hour from 1000 Wh, at 16 A; alike in both versions."""
+    cases: list[tuple[Way, int, list[str]]] = [
+        ([[(5, 2000)], [(40, 2100)], [(41, 14_000)], [(50, 14_050)]], 14_100, ["too_much"]),
+        ([[(5, 2000), (40, 2100), (41, 14_000)]], 14_100, ["too_much"]),
+        ([[(5, 2000)], [(30, 2100)]], 14_100, []),
+        ([[(5, 2000)], [(25, 2000)], [(45, 2000)], [(46, 12_000)]], 12_100, []),  # it stood still, and then told what had flowed
+        ([[(10, 2000)], [(20, 4000), (30, 0), (40, 6000)]], 7000, ["meter_fell"]),
+        ([[(10, 2000), (20, 4000), (30, 3990), (40, 6000)]], 7000, []),
+    ]
+    wire = gateway.connect(subprotocols=[f"ocpp{version}"])
+    for number, (messages, end, problems) in enumerate(cases, 1):
+        if version == "1.6":
+            key = start(wire, at=now16(hours=-1))["transactionId"]
+            for message in messages:
+                told = [{"timestamp": now16(minutes=minute - 60), "sampledValue": [{"value": str(wh)}]} for minute, wh in message]
+                wire.call("MeterValues", {"connectorId": 1, "transactionId": key, "meterValue": told})
+            stop(wire, key, end)
+        else:
+            charge = Charge(wire, number)
+            key = charge.tx
+            charge.tell("Started", 0, [(0, 1, BEGIN)], idToken=NONE, state="Charging")
+            for message in messages:
+                charge.tell("Updated", message[-1][0], [(minute, wh / 1000, PERIODIC) for minute, wh in message])
+            charge.tell("Ended", 60, [(60, end / 1000, END)])
+        assert (one(str(key)).meter_stop, one(str(key)).problems) == (end, problems), messages
+
+
+def test_what_comes_together_with_the_end_may_fall_too(wire201: Wire) -> None:
+    charge = Charge(wire201, 1)
+    charge.began([(0, 1, BEGIN)])
+    charge.tell("Ended", 60, [(10, 2, PERIODIC), (20, 4, PERIODIC), (30, 0, PERIODIC), (60, 5, END)])
+    assert charge.result() == (4, ["meter_fell"])
+
+
+def test_a_station_that_tells_what_it_draws_beside(gateway: Gateway) -> None:
+    inlet = {"context": "Sample.Clock", "location": "Inlet"}
+    wire = gateway.connect()
+    for values in ([], [6000]):
+        key = start(wire, at=now16(hours=-1))["transactionId"]
+        meter(wire, {"value": "77000", **inlet}, transaction=key, at=now16(minutes=-50))
+        for wh in values:
+            meter(wire, {"value": str(wh)}, transaction=key, at=now16(minutes=-20))
+        stop(wire, key, 11_000)
+        assert (one(str(key)).meter_last, one(str(key)).problems) == (values[0] if values else 1000, [])
+    only = {"context": PERIODIC, "location": "Inlet"}
+    key = start(wire, at=now16(hours=-1))["transactionId"]
+    for wh in (4000, 6000):
+        meter(wire, {"value": str(wh), **only}, transaction=key, at=now16(minutes=wh / 200 - 60))
+    assert one(str(key)).meter_last == 6000
+    stop(wire, key, 4000)
+    assert one(str(key)).problems == ["meter_fell"]
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    charge = Charge(wire, 1)
+    charge.began([(0, 1, BEGIN)])
+    wire.call("MeterValues", {"evseId": 1, "meterValue": [value(77_000, at=now(minutes=-50), **inlet)]})
+    charge.tell("Updated", 30, [(30, 6, PERIODIC)], state="Charging")
+    charge.tell("Ended", 60, [(60, 11, END)])
+    assert charge.result() == (10, [])
+
+
+def test_a_value_of_now_before_what_was_told_offline(wire201: Wire, gateway: Gateway) -> None:
+    charge = Charge(wire201, 1)
+    charge.tell("Started", 0, [(0, 1, BEGIN)], idToken=NONE, state="Charging")
+    charge.tell("Updated", 5, [(5, 2, PERIODIC)])
+    charge.wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    charge.measured([(60, 8, "Sample.Clock")])
+    charge.tell("Updated", 10, [(10, 3, PERIODIC)], offline=True)
+    charge.tell("Ended", 20, [(20, 4, END)], offline=True)
+    assert charge.result() == (3, [])
