@@ -12,6 +12,7 @@ Problem = Transaction.Problem
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # a station that says it is earlier has lost its clock
 CLOCK_TOLERANCE = timedelta(seconds=60)
+LATEST = timedelta(weeks=4)  # what a station says to be older was hardly kept for so long: it has another clock
 LONGEST = timedelta(days=7)  # a charge that somebody puts in takes longer only when they say so twice
 MOST_WH = 1_000_000  # in one transaction: more than any battery takes, however long
 MARGIN = 1.2  # of the power: what is entered of a connector may be a little too low
@@ -25,6 +26,17 @@ UNKNOWN_POWER = {CurrentType.AC: 43_500, CurrentType.DC: 1_000_000}
 def effective(reported: datetime | None, received: datetime) -> datetime | None:
     """The station's time where it is plausible; None where ours must stand in."""
     return reported if reported and EARLIEST <= reported <= received + CLOCK_TOLERANCE else None
+
+
+def clock_wrong(reported: datetime | None, received: datetime, *, exact: bool) -> bool:
+    """Whether people should look at the station's time, whichever is in force. `exact`: with its zone."""
+    return not exact or reported is None or effective(reported, received) is None or reported < received - LATEST
+
+
+def too_long(started: datetime, ended: datetime, start_received: datetime, end_received: datetime) -> bool:
+    """Whether it has taken longer than anybody charges, and that is not how long it was until we have heard of its end."""
+    lasted = ended - started
+    return lasted > LONGEST and lasted > end_received - start_received + timedelta(days=1)
 
 
 def most_power(current_type: str, max_current: int | None, voltage: int, phases: int) -> int:

@@ -53,7 +53,7 @@ from stations.models import Connector, Correction, Deviation, Frame, SecurityEve
 from stations.ocpp import events, frames, masking, numbering, registers
 from stations.ocpp.events import Sample, Signed
 from stations.ocpp.replies import Booted, Card, Done, Judged, Now, Reply, StartBooked
-from stations.plausible import CLOCK_TOLERANCE, effective
+from stations.plausible import CLOCK_TOLERANCE, clock_wrong, effective
 
 HEARD_EVERY = timedelta(seconds=5)  # how often "last message" is written for a station that talks
 
@@ -357,7 +357,7 @@ class Book:
         now = self.status_now(connector)
         if now in courses.IN_USE:
             return now
-        return str(courses.STATUS_OF.get(self.of_transactions.charging_at(state, connector), Connector.Status.PREPARING))
+        return str(courses.STATUS_OF.get(courses.charging_at(self.of_transactions, state, connector), Connector.Status.PREPARING))
 
     def _metered(self, entry: Received, event: events.Metered) -> Reply | str:
         connector = self.connector(entry.state, event.connector)
@@ -460,7 +460,7 @@ class Book:
         started = effective(event.at.at, entry.at)
         self.offer(entry, event.id_tag, event.connector)
         problems = []
-        if started is None or not event.at.exact:
+        if clock_wrong(event.at.at, entry.at, exact=event.at.exact):
             problems.append(Transaction.Problem.CLOCK)
         if verdict.status != "Accepted":
             problems.append(Transaction.Problem.REFUSED_CARD)

@@ -13,11 +13,11 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from stations import hooks
-from stations.gateway.entries import Known, OpenTransaction, Received, StationState
+from stations.gateway.entries import ConnectorState, Known, OpenTransaction, Received, StationState
 from stations.models import Connector, Transaction
 from stations.ocpp import registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
-from stations.plausible import at_the_end
+from stations.plausible import at_the_end, too_long
 
 if TYPE_CHECKING:
     from stations.gateway.book import Book
@@ -124,6 +124,15 @@ def everyday(report: TransactionReport, running: OpenTransaction, state: Station
     return running.metered or registers.first(report.samples) is None
 
 
+def charging_at(reports: Reports, state: StationState, connector: ConnectorState) -> str:
+    """What the car at this connector does, as far as a running transaction tells; empty where none does."""
+    for key, course in reports.courses.items():
+        if key[0] == state.station_id and not course.over and course.connector_pk == connector.pk:
+            return course.charging
+    keys = {key for station, key in reports.courses if station == state.station_id}
+    return next((one.charging for key, one in state.open.items() if one.connector_pk == connector.pk and key not in keys), "")
+
+
 def card(report: TransactionReport) -> str:
     """Empty where none was held to the station."""
     return "" if report.id_type == NO_AUTHORIZATION else report.id_tag
@@ -163,7 +172,9 @@ def judged_again(known: Known) -> list[str]:
     return sorted(kept | at_the_end(
         started=known.started_at, ended=known.ended_at, meter_start=known.meter_start, meter_last=known.meter_last,
         meter_stop=known.meter_stop if known.meter_stop is not None else known.meter_start, power=known.power,
-        clock_wrong=Problem.CLOCK in known.problems,
+        clock_wrong=Problem.CLOCK in known.problems or too_long(
+            known.started_at, known.ended_at, known.start_received_at, known.end_received_at or known.ended_at
+        ),
     ))  # fmt: skip
 
 

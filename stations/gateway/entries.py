@@ -88,6 +88,8 @@ class Known(NamedTuple):
     voltage: int
     phases: int
     connector_current: int | None
+    start_received_at: datetime
+    end_received_at: datetime | None
 
     @property
     def power(self) -> int:
@@ -99,6 +101,7 @@ KNOWN_FIELDS = (
     "pk", "station_id", "transaction_id", "connector_id", "started_at", "ended_at", "meter_start", "meter_last", "meter_stop", "problems",
     "reported_end", "reviewed_at", "closed_by_hand", "void", "stop_reason",
     "station__current_type", "station__max_current", "station__voltage", "station__phases", "connector__max_current",
+    "start_received_at", "end_received_at",
 )  # fmt: skip
 
 

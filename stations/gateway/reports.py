@@ -43,7 +43,7 @@ from stations.models import Connector, Deviation, Transaction
 from stations.ocpp import numbering, registers
 from stations.ocpp.events import ENDED, STARTED, UPDATED, TransactionReport
 from stations.ocpp.replies import Card, Judged
-from stations.plausible import effective
+from stations.plausible import clock_wrong, effective
 
 if TYPE_CHECKING:
     from stations.gateway.book import Book
@@ -303,10 +303,9 @@ class Reports:
         row.reported_start, row.start_received_at = report.at.text, entry.at
         course.missing = [number for number in course.missing if number > report.number]
         if row.reviewed_at is None and not row.closed_by_hand:
-            started = effective(report.at.at, entry.at)
-            if started is None or not report.at.exact:
+            if clock_wrong(report.at.at, entry.at, exact=report.at.exact):
                 flag(row, Problem.CLOCK)
-            row.started_at = started or row.started_at
+            row.started_at = effective(report.at.at, entry.at) or row.started_at
         if course.over:
             self.mended.add((row.station_id, row.transaction_id))
             return
@@ -496,14 +495,6 @@ class Reports:
         known = next((one for one in entry.state.connectors.values() if one.pk == pk), None)
         grown = (one for (station, _number), one in self.book_of_all.connectors.items() if station == entry.state.station_id)
         return known or next((one for one in grown if one.pk == pk), None) or ConnectorState(pk, 0, ())
-
-    def charging_at(self, state: StationState, connector: ConnectorState) -> str:
-        """What the car at this connector does, as far as a running transaction tells; empty where none does."""
-        for key, course in self.courses.items():
-            if key[0] == state.station_id and not course.over and course.connector_pk == connector.pk:
-                return course.charging
-        keys = {key for station, key in self.courses if station == state.station_id}
-        return next((one.charging for key, one in state.open.items() if one.connector_pk == connector.pk and key not in keys), "")
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------
 

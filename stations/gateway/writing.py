@@ -61,9 +61,10 @@ def transactions(book: Book) -> None:
     for known, event, entry in book.stopped.values():
         ended = effective(event.at.at, entry.at)
         problems = {*known.problems, *(str(p) for p in book.problems.pop(known.pk, ()))}
-        clock_wrong = ended is None or not event.at.exact
+        clock_wrong = plausible.clock_wrong(event.at.at, entry.at, exact=event.at.exact)
         # A station without a clock: our time of the report is the best there is.
         ended = ended or entry.at
+        clock_wrong = clock_wrong or plausible.too_long(known.started_at, ended, known.start_received_at, entry.at)
         problems |= plausible.at_the_end(
             started=known.started_at, ended=ended, meter_start=known.meter_start, meter_last=known.meter_last,
             meter_stop=event.meter_stop, power=known.power, clock_wrong=clock_wrong or Transaction.Problem.CLOCK in known.problems,

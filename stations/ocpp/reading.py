@@ -98,7 +98,7 @@ def reported(text: str) -> Reported:
     try:
         if text[4:5].isdigit() and (unix := _UNIX.match(text)):
             return Reported(text[:40], datetime.fromtimestamp(float(text) / (1000 if len(unix[1]) == 13 else 1), UTC), True)
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.upper())  # of RFC 3339, which has "t" and "z", too
         if at.tzinfo is None:
             return Reported(text[:40], at.replace(tzinfo=UTC), False)
         return Reported(text[:40], at.astimezone(UTC), True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,30 @@ def test_no_charge_is_refused_for_its_time(gateway: Gateway) -> None:
             [] if known else ["clock"],
         )
     assert not UnmatchedMessage.objects.exists()
+
+
+def test_a_clock_that_is_wrong_by_weeks_is_no_charge_that_comes_late(gateway: Gateway) -> None:
+    cases: list[tuple[str, str, list[str]]] = [
+        ("2020-01-01T00:00:30Z", "2020-01-01T01:00:30Z", ["clock"]), ("2020-01-01T00:00:30Z", now16(), ["clock"]),
+        (now16(days=-35), now16(days=-34.9), ["clock"]), (now16(days=-9), now16(), ["clock"]),
+        (now16(days=-20), now16(days=-19), []), (now16(days=-6), now16(), []), (now16(hours=-2).lower(), now16(hours=-1).lower(), []),
+    ]  # fmt: skip
+    wire = gateway.connect()
+    for began, ended, problems in cases:
+        pk = start(wire, at=began)["transactionId"]
+        stop(wire, pk, 1500, ended)
+        assert one(str(pk)).problems == problems, (began, ended)
+    began_here = timezone.now() - timedelta(days=9)  # and that is when we have heard of it
+    pk = start(wire, at=now16(days=-9))["transactionId"]
+    Transaction.objects.filter(pk=pk).update(start_received_at=began_here)
+    stop(wire, pk, 1500)
+    assert one(str(pk)).problems == []
+    wire = gateway.connect(subprotocols=["ocpp2.0.1"])
+    for number, (began, ended, problems) in enumerate(cases):
+        reports = [("Started", 0, 1000, began), ("Ended", 1, 1500, ended)]
+        for kind, number_of, wh, at in reports[:: -1 if number % 2 else 1]:
+            tell(wire, kind, number_of, value(wh, at=at), tx=f"T-{number}", evse=EVSE, idToken=TOKEN, at=at)
+        assert one(f"T-{number}").problems == problems, (began, ended)
 
 
 def test_a_falling_meter_is_told_of_the_station(gateway: Gateway) -> None:
