@@ -27,6 +27,7 @@ MOST_MISSING = 100  # numbers of reports that are remembered as missing
 LARGEST_NUMBER = 2**31 - 1
 NO_AUTHORIZATION = "NoAuthorization"  # type of a token that is none: the station lets everybody charge
 STOP_AUTHORIZED = "StopAuthorized"
+MEANWHILE = frozenset({"MeterValuePeriodic", "MeterValueClock"})  # triggers that tell nothing of what has just changed
 
 Key = tuple[int, str]  # station, transaction id
 
@@ -154,10 +155,16 @@ def not_yet(course: Course, before: str) -> bool:
     return before in NOT_YET or (before == Status.SUSPENDED_EVSE and not course.charged)
 
 
+def begins_now(report: TransactionReport, course: Course, before: str) -> bool:
+    """Whether no energy has flowed when this report was made; `before` is the state that was told before it."""
+    return not_yet(course, before) and not (report.charging in CHARGED and report.trigger in MEANWHILE)
+
+
 def nothing_flowed(report: TransactionReport, row: Transaction, course: Course, before: str) -> bool:
-    """Whether what ends here has given no energy by the states that were told, of which `before` is the last: the car was not to charge, or
-    nothing was reported between its start and its end."""
-    return not_yet(course, before) and (row.verdict != "Accepted" or (bool(row.reported_start) and report.number <= 1))
+    """Whether what ends here has given no energy by the states that were told, of which `before` is the last, and by the meter: the car was
+    not to charge, or nothing was reported between its start and its end."""
+    stood = row.meter_last is None or not registers.fell(row.meter_last, row.meter_start)
+    return stood and not_yet(course, before) and (row.verdict != "Accepted" or (bool(row.reported_start) and report.number <= 1))
 
 
 def only_end_told(report: TransactionReport) -> bool:

@@ -27,6 +27,7 @@ from stations.gateway.courses import (
     Course,
     Key,
     as_first_told,
+    begins_now,
     card,
     everyday,
     flag,
@@ -384,7 +385,7 @@ class Reports:
         elif told is None and not seen and (value := registers.first(report.samples)) is not None:
             row.meter_start = value
             some_missing = any(number < report.number for number in course.missing)
-            if not row.reported_start or not not_yet(course, before) or some_missing or only_end_told(report):
+            if not row.reported_start or not begins_now(report, course, before) or some_missing or only_end_told(report):
                 flag(row, Problem.NO_START_METER)
         elif told is None and old and Problem.NO_START_METER in row.problems and report.kind == UPDATED:
             # Values from before the first that came: they were missing. Where nothing can have flowed before, all is known.
@@ -399,6 +400,8 @@ class Reports:
                 self.mended.add((row.station_id, row.transaction_id))
         else:
             return
+        if row.meter_start < 0:
+            flag(row, Problem.NO_START_METER)
         if not seen:
             row.meter_last = row.meter_start
             self.book_of_all.meters[course.running] = row.meter_start

@@ -88,6 +88,7 @@ def test_the_same_in_16(wire: Wire) -> None:
         (250_000, [], [(0, 0, BEGIN), (60, 4000, END)], 254_000, []),  # another register of the same
         (5000, [(0.2, 19_000, PERIODIC)], [], 20_000, ["other_start"]),
         (5000, [(50, 15_000, PERIODIC)], [], 20_000, []),
+        (-1, [(0.1, 3000, PERIODIC)], [], 13_000, ["no_start_meter"]),  # as some say that they do not know it
     ]  # fmt: skip
     for at_start, then, end, stop_at, problems in cases:
         transaction = start(wire, meter=at_start, at=now16(hours=-1))["transactionId"]
@@ -118,6 +119,25 @@ def test_no_energy_is_counted_for_two_charges(gateway: Gateway, wire201: Wire) -
             charge.tell("Started", 60 - minutes, [(60 - minutes, begin / 1000, BEGIN)], idToken=NONE, state="Charging")
             charge.tell("Ended", 85 - minutes, [(85 - minutes, end / 1000, END)])
         assert Transaction.objects.get(transaction_id=str(transaction)).problems == charge.result()[1] == problems, (first, second)
+
+
+def test_what_was_measured_later_is_neither_the_start_nor_the_end(wire201: Wire) -> None:
+    charge = Charge(wire201, 1)
+    charge.began([(0, 1, BEGIN)])
+    for minute in (15, 30):
+        charge.measured([(minute, minute / 5, "Sample.Clock")])
+    charge.tell("Ended", 60, [])
+    assert charge.result() == (5, ["no_end_meter"])
+    for number, (trigger, problems) in enumerate((("MeterValuePeriodic", ["no_start_meter"]), ("ChargingStateChanged", [])), 2):
+        charge = Charge(wire201, number)
+        charge.began([])
+        charge.tell("Updated", 30, [(30, 5, PERIODIC)], state="Charging", triggerReason=trigger)
+        charge.tell("Ended", 60, [(60, 11, END)])
+        assert charge.result() == (6, problems)
+    charge = Charge(wire201, 4)
+    charge.began([(0, -1, BEGIN)])
+    charge.tell("Ended", 60, [(60, 3, END)])
+    assert charge.result() == (4, ["no_start_meter"])
 
 
 def test_a_car_that_waits_for_a_card_until_it_leaves_is_nothing_to_look_at(wire201: Wire) -> None:
