@@ -71,11 +71,18 @@ _ADVICE: dict[str, tuple[Text, Text]] = {
         lazy("What came after it is missing. Read the meter, then correct or confirm it; and let the station measure at start and end."),
     ),
     Problem.ADDED_UP: (
-        lazy("The station told no meter of the whole connector: its energy is added up from values per phase, or per interval."),
+        lazy(
+            "The station told no meter of the whole connector, or one that stood still: its energy is added up from values per phase, "
+            "or per interval."
+        ),
         lazy(
             "What flowed before the first value is missing, and where charges overlap both may count the same. "
             "Compare with the meter's display, then confirm or correct it."
         ),
+    ),
+    Problem.STOOD_STILL: (
+        lazy("The meter at the end is the one at the start, while the station told that power flowed."),
+        lazy("Its energy is missing. Have the meter checked; estimate it by power and time, or confirm that nothing is to be paid."),
     ),
     Problem.NO_CARD: (
         lazy("It ended without anybody having held a card to the station."),

@@ -1,7 +1,8 @@
-"""Energy of transactions whose station told no register of the whole connector: added up from registers per phase, or from intervals.
+"""Energy of transactions whose station told no register of the whole connector, or one that stood still: added up from registers per
+phase, or from intervals. Where only power is told beside a meter that stood still, people look at it.
 
-Looked for only when such a transaction ends, or when more of it comes after its end: whoever tells whole registers costs nothing. Each is
-looked at by itself, so that nothing another station tells takes anything from it.
+Looked for only when such a transaction ends, or when more of it comes after its end: whose meter rises costs nothing. Each is looked at by
+itself, so that nothing another station tells takes anything from it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Max, Min, Q
 
 from stations.gateway.courses import Course, Problem, flag
 from stations.models import Deviation, MeterSample, MeterSeries, Transaction
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from stations.gateway.reports import Reports
 
 INTERVAL = "Energy.Active.Import.Interval"
+POWER = "Power.Active.Import"
+FLOWS = {"W": 1000.0, "kW": 1.0}  # by unit: from how much on a meter rises
+STILL = timedelta(minutes=15)  # for so long it does not stand still then
 CLOCK = "Sample.Clock"
 PHASES = ("L1", "L2", "L3")
 MOST_SAMPLES = 20_000  # of one charge, the oldest
@@ -72,7 +78,7 @@ def lacks_registers(row: Transaction) -> bool:
 
 def add_up(reports: Reports) -> None:
     """The energy of what has ended without a register, where values tell it otherwise; a flag where the last register is an old one."""
-    looked_for = reports.unmetered | reports.untold
+    looked_for = reports.unmetered | reports.untold | reports.stood
     if not looked_for:
         return
     looked: Counter[int] = Counter()
@@ -81,13 +87,22 @@ def add_up(reports: Reports) -> None:
     for key, span in spans.items():
         course = reports.courses[key]
         assert course.row is not None
+        series, pending = told.at(span.connectors)
+        more = _tells_more(series, pending)
+        if key in reports.stood and not more:
+            continue
         looked[key[0]] += 1
         if looked[key[0]] > MOST_CHARGES:
+            if key in reports.stood and more == {POWER}:
+                continue
             flag(course.row, Problem.NO_END_METER)
             if key in reports.unmetered:
                 flag(course.row, Problem.NO_START_METER)
             continue
-        _add_up(reports, key, course, span, *told.at(span.connectors))
+        _add_up(reports, key, course, span, series, pending)
+        stood = key in reports.stood or (key in reports.unmetered and course.row.meter_last == course.row.meter_start)
+        if stood and Problem.ADDED_UP not in course.row.problems and _flowed(span, series, pending):
+            flag(course.row, Problem.STOOD_STILL)
 
 
 def ends(book: Book) -> None:
@@ -101,19 +116,20 @@ def ends(book: Book) -> None:
         mine, pending = told.at({known.connector_id})
         mine = {key: channel for key, channel in mine.items() if not registers.draws(channel)}
         pending = [one for one in pending if not registers.draws(one[0])]
-        if all(is_whole(channel) for channel in [*mine.values(), *(of for of, _at, _wh in pending)]):
+        if not (more := _tells_more(mine, pending)):
             continue
         problems = book.problems.setdefault(pk, set())
         looked[known.station_id] += 1
         if looked[known.station_id] > MOST_CHARGES:
-            problems.add(Problem.NO_END_METER)
+            problems |= {Problem.NO_END_METER} if more != {POWER} else set()
             continue
         span = Span(frozenset({known.connector_id}), known.started_at, effective(event.at.at, entry.at) or entry.at, begun=True)
-        whole = _last_whole(span, mine, pending)
         values, cut = _values(span, mine, pending)
         found = _sum(span, _without_what_was_before(span, list(values)))
-        if found is None or found.energy <= registers.ROUNDED or (whole is not None and whole > span.since + NEAR):
-            continue  # nothing has flowed, or the meter was told while charging and has not moved
+        if found is None or found.energy <= registers.ROUNDED:
+            if _flowed(span, mine, pending):
+                problems.add(Problem.STOOD_STILL)
+            continue
         meter = known.meter_start + found.energy
         book.stopped[pk] = (known._replace(meter_last=meter), event._replace(meter_stop=meter), entry)
         problems.discard(Problem.NO_END_METER)
@@ -149,7 +165,8 @@ class Told:
         self._series: dict[int, dict[int, Channel]] = defaultdict(dict)
         self._pending: dict[int, list[Value]] = defaultdict(list)
         phases = ["", *PHASES, *(f"{phase}-N" for phase in PHASES)]
-        rows = MeterSeries.objects.filter(connector__in=connectors, measurand__in=(INTERVAL, registers.REGISTER), phase__in=phases)
+        measurands = (INTERVAL, POWER, registers.REGISTER)
+        rows = MeterSeries.objects.filter(connector__in=connectors, measurand__in=measurands, phase__in=phases)
         for pk, connector, *of in rows.values_list("pk", "connector_id", *Channel._fields):
             self._series[connector][pk] = Channel(*of)
         for at, channel, when, value in book.series.samples:
@@ -170,10 +187,15 @@ def _add_up(
     whole = _last_whole(span, series, pending)
     if key in reports.untold and not _told_at_end(span, series, pending, moved=key not in reports.unmetered):
         flag(row, Problem.NO_END_METER)
-    if key not in reports.unmetered or (whole is not None and whole > span.since + NEAR):
-        return  # the meter was told, and has not moved
+    if key not in reports.unmetered | reports.stood:
+        return
     values, cut = _values(span, series, pending)
-    found = _sum(span, values)
+    if key in reports.stood or (whole is not None and whole > span.since + NEAR):  # the meter was told
+        found = _sum(span, _without_what_was_before(span, list(values)))
+        if found is None or found.energy <= registers.ROUNDED:
+            return  # and has not moved
+    else:
+        found = _sum(span, values)
     if found is None or (found.energy == 0 and whole is not None and not (cut or found.fell)):
         if cut:
             flag(row, Problem.NO_START_METER)
@@ -222,6 +244,31 @@ def is_whole(channel: Channel) -> bool:
     return registers.register_wh(channel, 0.0) is not None
 
 
+def _adds(channel: Channel) -> bool:
+    return channel.measurand in (INTERVAL, registers.REGISTER) and not is_whole(channel)
+
+
+def _tells_more(series: dict[int, Channel], pending: Sequence[Value]) -> set[str]:
+    """The measurands that tell of what flows, but for registers of the whole connector."""
+    told = [*series.values(), *(of for of, _at, _value in pending)]
+    return {channel.measurand for channel in told if _adds(channel) or channel.measurand == POWER}
+
+
+def _flowed(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> bool:
+    """Whether by the power that was told so much has flowed that no meter stands still."""
+    of_power = {pk: of for pk, of in series.items() if of.measurand == POWER and not registers.draws(of)}
+    which = Q()
+    for unit, least in FLOWS.items():
+        if mine := [pk for pk, of in of_power.items() if of.unit == unit]:
+            which |= Q(series__in=mine, value__gt=least)
+    told = MeterSample.objects.filter(which, at__range=(span.since, span.until)) if which else MeterSample.objects.none()
+    times = [at for at in told.aggregate(first=Min("at"), last=Max("at")).values() if at is not None]
+    for of, at, value in pending:
+        if of.measurand == POWER and not registers.draws(of) and value > FLOWS.get(of.unit, value) and span.since <= at <= span.until:
+            times.append(at)
+    return bool(times) and max(times) - min(times) > STILL
+
+
 def _within(span: Span, at: datetime) -> bool:
     return span.since - NEAR <= at <= span.until + AFTER
 
@@ -229,7 +276,7 @@ def _within(span: Span, at: datetime) -> bool:
 def _values(span: Span, series: dict[int, Channel], pending: Sequence[Value]) -> tuple[Iterator[Value], bool]:
     """What can be added up, in order of time, and whether there is more of it."""
     told: dict[tuple[Channel, datetime], float] = {}
-    wanted = [pk for pk, channel in series.items() if not is_whole(channel)]
+    wanted = [pk for pk, channel in series.items() if _adds(channel)]
     cut = False
     if wanted:
         samples = MeterSample.objects.filter(series__in=wanted, at__range=(span.since - NEAR, span.until + AFTER)).order_by("at")
@@ -237,7 +284,7 @@ def _values(span: Span, series: dict[int, Channel], pending: Sequence[Value]) ->
         cut = len(rows) > MOST_SAMPLES
         told = {(series[pk], at): value for pk, at, value in rows[:MOST_SAMPLES]}
     for channel, at, value in pending:
-        if _within(span, at) and not is_whole(channel):
+        if _within(span, at) and _adds(channel):
             told.setdefault((channel, at), value)
     return ((channel, at, value) for (channel, at), value in sorted(told.items(), key=lambda one: one[0][1])), cut
 

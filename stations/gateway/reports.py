@@ -79,6 +79,7 @@ class Reports:
         self.mended: set[Key] = set()  # ended before, and now more is known of their start
         self.reused: dict[tuple[StationState, str], datetime] = {}  # since when there is another charge under the id of one
         self.unmetered: set[Key] = set()  # ended without a register of the whole connector after the one at the start
+        self.stood: set[Key] = set()  # ended with the meter of the start, as it was told there
         self.untold: set[Key] = set()  # ended without telling the meter there, whatever was told before
         self.unended: set[Key] = set()  # ended after another had begun at their connector
         self.keys: dict[Key, int] = {}  # primary keys of rows to come
@@ -469,8 +470,11 @@ class Reports:
             if not no_car and (row.verdict == "Accepted" or not not_yet(course, before)):
                 flag(row, Problem.NO_START_METER)
                 flag(row, Problem.NO_END_METER)
-        if not (told or meter > row.meter_start or row.reviewed_at or row.closed_by_hand):
-            self.unmetered.add(key)
+        if not (row.reviewed_at or row.closed_by_hand):
+            if told and meter == row.meter_start:
+                self.stood.add(key)
+            elif not told and meter <= row.meter_start:
+                self.unmetered.add(key)
         if Problem.NOT_ENDED in row.problems or Problem.NOT_ENDED in self.book_of_all.problems.get(row.pk, ()):
             self.unended.add(key)
         row.problems = [one for one in row.problems if one != Problem.NOT_ENDED]
@@ -486,11 +490,11 @@ class Reports:
 
     def _contradict(self, entry: Received, report: TransactionReport, row: Transaction) -> None:
         """It has ended before: what was said first stands."""
-        before = self.ended.get((row.station_id, row.transaction_id))
-        booked = before[2] if before else row.meter_stop
+        booked = self.ended[key][2] if (key := (row.station_id, row.transaction_id)) in self.ended else row.meter_stop
         meter = registers.last(report.samples)
         corrected = row.reviewed_at is not None and row.reported_end == report.at.text  # what it says was booked, and then corrected
-        if meter is not None and meter != booked and not corrected:
+        added = Problem.ADDED_UP in row.problems and meter == row.meter_start  # what its meter did not tell
+        if meter is not None and meter != booked and not (corrected or added):
             self.book_of_all.keep_unmatched(entry, row.transaction_id, row.pk, Kind.OTHER_END)
 
     def connector_of(self, course: Course, entry: Received) -> ConnectorState:
@@ -528,7 +532,7 @@ class Reports:
                 assert course_row is not None
                 end = registers.as_end(report, meter)
                 assert end is not None
-                self.book_of_all.stopped[one.pk] = (one, end._replace(id_tag=end.id_tag or course_row.stop_id_tag), entry)
+                self.book_of_all.stopped[one.pk] = (one, end._replace(meter_stop=meter, id_tag=end.id_tag or course_row.stop_id_tag), entry)
         bulk.update(Transaction, ("problems",), [(one.pk, judged_again(one)) for one in found if over[one.pk] not in self.ended])
 
     def write_everyday(self) -> None:

@@ -72,6 +72,7 @@ class Transaction(models.Model):
         OTHER_START = "other_start", _("The meter at the start contradicts what was reported later")
         NO_END_METER = "no_end_meter", _("The station did not report the meter at the end")
         ADDED_UP = "added_up", _("The energy is added up from values per phase, or per interval")
+        STOOD_STILL = "stood_still", _("The meter stood still while power flowed")
         NO_CARD = "no_card", _("Nobody held a card to the station")
         COUNTED_TWICE = "counted_twice", _("It begins within what the charge before it has taken")
         SWAPPED = "swapped", _("It ended with the card of another charge, and that one with its card")

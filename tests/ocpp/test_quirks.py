@@ -251,7 +251,8 @@ PHASES = ("L1", "L2", "L3")
         ([[{"value": str(wh), "phase": phase, "location": "Inlet"} for phase in PHASES] for wh in (0, 1000)], 0),  # of the whole station
         ([[{"value": "20000", "phase": phase} for phase in PHASES]] * 3, 0),
         ([[{"value": "3000", "measurand": "Energy.Active.Import.Interval", "context": "Sample.Clock"}]], 0),  # of the one before
-        ([[{"value": "50000"}, {"value": "250", "measurand": "Energy.Active.Import.Interval"}]] * 3, 0),  # the meter was told
+        ([[{"value": "50000"}, {"value": "3", "measurand": "Energy.Active.Import.Interval"}]] * 3, 0),  # the meter was told
+        ([[{"value": "50000"}, {"value": "1000", "measurand": "Energy.Active.Import.Interval"}]] * 3, 3),  # and stood still
     ],
 )
 def test_energy_that_the_meter_does_not_tell_is_added_up(told: list[list[dict[str, Any]]], kwh: int, wire: Wire) -> None:

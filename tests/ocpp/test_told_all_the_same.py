@@ -24,8 +24,8 @@ from stations.problems import advice
 from tests.conftest import Tree
 from tests.ocpp.conftest import Gateway, Wire, until
 from tests.ocpp.test_manners import noticed
+from tests.ocpp.test_messages import meter, start, stop
 from tests.ocpp.test_messages import now as now16
-from tests.ocpp.test_messages import start, stop
 from tests.ocpp.test_transactions201 import EVSE, TOKEN, now, one, payload, tell, value
 
 pytestmark = pytest.mark.engines
@@ -381,6 +381,38 @@ def test_a_register_at_the_start_alone_hides_no_intervals(charges: Iterator[Char
     charge.ended()
     assert charge.told()[0] == 0  # the meter was told, and nothing has flowed
     assert "added_up" not in charge.told()[1]
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_a_meter_that_stands_still_hides_nothing(version: str, gateway: Gateway) -> None:
+    """Beside it values per phase, or power."""
+    phases = ({"phase": "L1", "of": 1000}, {"phase": "L2", "of": 2000}, {"phase": "L3", "of": 3000})
+    wire = gateway.connect(subprotocols=[f"ocpp{version}"])
+    for number, (watts, rises, told) in enumerate(
+        ((0, True, (6000, ["added_up"])), (11_000, False, (0, ["stood_still"])), (900, False, (0, []))), 1
+    ):
+        values: list[tuple[float, list[dict[str, Any]]]] = []
+        for minute in (40, 20, 1):
+            beside = [{"value": one["of"] * (2 - minute / 40), "phase": one["phase"]} for one in phases] if rises else []
+            power = {"value": watts, "measurand": "Power.Active.Import"}
+            values.append((minute, [{"value": 5000}, *([power] if watts else []), *beside]))
+        last = now(seconds=-1)
+        if version == "1.6":
+            pk = start(wire, connector=number, meter=5000, at=now(minutes=-41))["transactionId"]
+            for minute, sampled in values:
+                meter(wire, *sampled, connector=number, transaction=pk, at=now(minutes=-minute))
+            stop(wire, pk, 5000, last)
+        else:
+            pk, evse = f"T-{number}", {"id": number, "connectorId": 1}
+            tell(wire, "Started", 0, value(5000, "Transaction.Begin"), tx=pk, evse=evse, idToken=TOKEN, at=now(minutes=-41))
+            for report, (minute, sampled) in enumerate(values, 1):
+                at = now(minutes=-minute)
+                tell(wire, "Updated", report, {"timestamp": at, "sampledValue": sampled}, tx=pk, at=at)
+            for _twice in range(2):
+                tell(wire, "Ended", 4, value(5000, "Transaction.End", last), tx=pk, at=last)
+        row = one(str(pk))
+        assert (round(row.energy_wh, -3), row.problems) == told
+    assert not UnmatchedMessage.objects.exists()
 
 
 def test_what_comes_after_the_end_is_added(charges: Iterator[Charge]) -> None:
