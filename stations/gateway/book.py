@@ -382,6 +382,8 @@ class Book:
             self.keep_unmatched(entry, event.transaction_id)
         about = of.running or of.late
         self.measure(entry, connector, of.running, event.samples, event.signed, about.pk if about else None, sure=not of.guessed)
+        if of.running and not of.guessed:
+            meters.mark(self, of.running, event.samples)
         if of.late is not None:
             late.measured(self, of.late, event.samples, entry)
         return Done()
@@ -497,10 +499,11 @@ class Book:
             if event.metered and booked != event.meter_stop and not (corrected or added):
                 self.keep_unmatched(entry, event.transaction_id, row.pk, Deviation.Kind.OTHER_END)
             return answer  # the station did not get our answer the first time, or contradicts itself: the first report stands
-        if not event.metered:
-            event = event._replace(meter_stop=self._last_known(entry, event, row))
-            self.problems.setdefault(row.pk, set()).add(Transaction.Problem.NO_END_METER)
         running = entry.state.open.get(event.transaction_id)
+        event = event._replace(samples=[*meters.marks(self, running), *event.samples])
+        if not event.metered:
+            event = event._replace(meter_stop=self._last_known(running, event, row))
+            self.problems.setdefault(row.pk, set()).add(Transaction.Problem.NO_END_METER)
         meters.ends(self, entry, running, event.at.at, event.samples, event.meter_stop)
         self.stopped[row.pk] = (late.ends(self, row, running, event), event, entry)
         self.closed.append((entry.state, event.transaction_id))
@@ -511,9 +514,8 @@ class Book:
         self.changed.add(entry.state.station_id)
         return answer
 
-    def _last_known(self, entry: Received, event: events.Ended, row: Known) -> int:
+    def _last_known(self, running: OpenTransaction | None, event: events.Ended, row: Known) -> int:
         """The meter of what ends without it."""
-        running = entry.state.open.get(event.transaction_id)
         known = (registers.last(event.samples), row.meter_last, self.meters.get(running, running.meter) if running else None)
         return max([row.meter_start, *(one for one in known if one is not None)])
 

@@ -112,9 +112,9 @@ def _before_the_end(book: Book, known: Known, samples: Sequence[Sample]) -> None
 
 def _after_the_end(book: Book, known: Known, samples: Sequence[Sample], entry: Received) -> None:
     """What says more than was booked waits for people, unless another charge has begun there since, of which it may be."""
-    told = registers.highest(samples)
     stands = book.stopped[known.pk][1].meter_stop if known.pk in book.stopped else book.mended.get(known.pk, known).meter_stop
-    if told is None or stands is None or not registers.fell(told, stands):
+    told = registers.above(samples, stands) if stands is not None else None
+    if told is None:
         return
     book.manners.note(known.station_id, Deviation.Kind.AFTER_END, entry.action, f"{told} Wh > {stands} Wh", entry.at)
     begun = any(row.connector_id == known.connector_id for row, _entry in book.new)
@@ -125,8 +125,8 @@ def _after_the_end(book: Book, known: Known, samples: Sequence[Sample], entry: R
 
 def _beyond(book: Book, row: Known | Transaction, samples: Sequence[Sample]) -> None:
     """Of what somebody has closed by hand: where the meter goes on beyond the end that was put in, it is looked at again."""
-    meter = registers.highest(samples)
-    if meter is None or not registers.fell(meter, max(row.meter_stop or 0, row.meter_start)):
+    meter = registers.above(samples, max(row.meter_stop or 0, row.meter_start))
+    if meter is None:
         return
     last = book.late.get(row.pk, row.meter_last or 0)
     if meter > last or Problem.BEYOND_END not in row.problems:

@@ -41,6 +41,7 @@ class Leap(NamedTuple):
     draws: bool = False
 
 
+MOST_MARKS = 10
 _WHOLE = Channel(registers.REGISTER, "Wh", "", registers.END, "Outlet")
 
 
@@ -96,6 +97,19 @@ def ends(
     steps, _reached = _steps(_stands(book, running), _way(book, running).reached, values, entry)
     if steps:
         book.leaps.append(Leap(running, entry, [], steps))
+
+
+def mark(book: Book, running: OpenTransaction, samples: Sequence[Sample]) -> None:
+    """What is told as the meter at its start or its end, apart from these (1.6), is held against them when it ends."""
+    way = _way(book, running)
+    own = [one for one in samples if one.channel.context in (registers.BEGIN, registers.END) and one not in way.marks]
+    told = [one for one in own if (registers.register_wh(one.channel, one.value) or 0) > 0]
+    if told and len(way.marks) + len(told) <= MOST_MARKS:
+        book.ways[running] = way._replace(marks=(*way.marks, *told))
+
+
+def marks(book: Book, running: OpenTransaction | None) -> Sequence[Sample]:
+    return _way(book, running).marks if running is not None else ()
 
 
 def look_within(book: Book, entry: Received, pk: int, told: Sequence[Sample]) -> None:

@@ -121,6 +121,25 @@ def test_no_energy_is_counted_for_two_charges(gateway: Gateway, wire201: Wire) -
         assert Transaction.objects.get(transaction_id=str(transaction)).problems == charge.result()[1] == problems, (first, second)
 
 
+def test_the_same_in_values_of_their_own_in_16(wire: Wire) -> None:
+    cases: list[tuple[int, Told, int, list[str]]] = [
+        (1000, [(10, 6000, PERIODIC), (59, 9000, END)], 7000, ["meter_fell"]),
+        (0, [(0, 8000, BEGIN), (30, 10_000, PERIODIC)], 13_000, ["other_start"]),
+        (1000, [(0, 1000, BEGIN), (30, 4000, PERIODIC), (60, 7000, END)], 7000, []),
+        (250_000, [(0, 0, BEGIN), (30, 3000, PERIODIC), (60, 6000, END)], 256_000, []),
+    ]
+    for at_start, values, stop_at, problems in cases:
+        key = start(wire, meter=at_start, at=now16(hours=-1))["transactionId"]
+        for minute, wh, context in values:
+            meter(wire, {"value": str(wh), "context": context}, transaction=key, at=now16(minutes=minute - 60))
+        stop(wire, key, stop_at)
+        assert one(str(key)).problems == problems, values
+    key = start(wire, connector=2, at=now16(hours=-1))["transactionId"]
+    stop(wire, key, 6345, now16(minutes=-2))
+    meter(wire, {"value": "7", "unit": "kWh"}, connector=2, transaction=key)  # rounded
+    assert one(str(key)).problems == []
+
+
 def test_what_was_measured_later_is_neither_the_start_nor_the_end(wire201: Wire) -> None:
     charge = Charge(wire201, 1)
     charge.began([(0, 1, BEGIN)])
