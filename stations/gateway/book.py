@@ -464,8 +464,6 @@ class Book:
         problems = []
         if clock_wrong(event.at.at, entry.at, exact=event.at.exact):
             problems.append(Transaction.Problem.CLOCK)
-        if event.meter_start < 0:  # so some say that they do not know it
-            problems.append(Transaction.Problem.NO_START_METER)
         if verdict.status != "Accepted":
             problems.append(Transaction.Problem.REFUSED_CARD)
         meter = event.meter_start

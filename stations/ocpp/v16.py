@@ -275,8 +275,9 @@ def _metered(p: Payload) -> Event:
 
 
 def _started(p: Payload) -> Event:
-    meter = register(p, "meterStart") if p["meterStart"] != NOT_METERED else None
-    return Started(_connector(p), clean(p["idTag"], 36), meter, reported(p["timestamp"]), p.get("reservationId"))
+    meter = register(p, "meterStart") if p["meterStart"] != NOT_METERED else -1
+    told = meter if meter >= 0 else None  # below zero: so some say that they do not know it
+    return Started(_connector(p), clean(p["idTag"], 36), told, reported(p["timestamp"]), p.get("reservationId"))
 
 
 def _ended(p: Payload) -> Event:

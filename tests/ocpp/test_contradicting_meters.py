@@ -88,7 +88,6 @@ def test_the_same_in_16(wire: Wire) -> None:
         (250_000, [], [(0, 0, BEGIN), (60, 4000, END)], 254_000, []),  # another register of the same
         (5000, [(0.2, 19_000, PERIODIC)], [], 20_000, ["other_start"]),
         (5000, [(50, 15_000, PERIODIC)], [], 20_000, []),
-        (-1, [(0.1, 3000, PERIODIC)], [], 13_000, ["no_start_meter"]),  # as some say that they do not know it
     ]  # fmt: skip
     for at_start, then, end, stop_at, problems in cases:
         transaction = start(wire, meter=at_start, at=now16(hours=-1))["transactionId"]
@@ -134,6 +133,9 @@ def test_the_same_in_values_of_their_own_in_16(wire: Wire) -> None:
             meter(wire, {"value": str(wh), "context": context}, transaction=key, at=now16(minutes=minute - 60))
         stop(wire, key, stop_at)
         assert one(str(key)).problems == problems, values
+    key = start(wire, connector=3, meter=-1, at=now16(hours=-1))["transactionId"]  # as some say that they do not know it
+    stop(wire, key, 6000)
+    assert one(str(key)).problems == ["no_start_meter"]
     key = start(wire, connector=2, at=now16(hours=-1))["transactionId"]
     stop(wire, key, 6345, now16(minutes=-2))
     meter(wire, {"value": "7", "unit": "kWh"}, connector=2, transaction=key)  # rounded
@@ -153,6 +155,10 @@ def test_what_was_measured_later_is_neither_the_start_nor_the_end(wire201: Wire)
         charge.tell("Updated", 30, [(30, 5, PERIODIC)], state="Charging", triggerReason=trigger)
         charge.tell("Ended", 60, [(60, 11, END)])
         assert charge.result() == (6, problems)
+    charge = Charge(wire201, 5)
+    charge.tell("Started", 10, [(0, 5, BEGIN)], idToken=NONE, state="Charging")  # measured before it was told
+    charge.tell("Ended", 60, [(60, 7, END)])
+    assert charge.result() == (2, [])
     charge = Charge(wire201, 4)
     charge.began([(0, -1, BEGIN)])
     charge.tell("Ended", 60, [(60, 3, END)])
