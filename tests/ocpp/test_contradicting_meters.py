@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stations import evidence
-from stations.models import Transaction
+from stations.models import Connector, Station, Transaction
 from tests.ocpp.conftest import Gateway, Wire
 from tests.ocpp.test_messages import meter, start, stop
 from tests.ocpp.test_messages import now as now16
@@ -248,6 +248,15 @@ def test_how_the_meter_comes_to_its_end(version: str, gateway: Gateway) -> None:
                 charge.tell("Updated", message[-1][0], [(minute, wh / 1000, PERIODIC) for minute, wh in message])
             charge.tell("Ended", 60, [(60, end / 1000, END)])
         assert (one(str(key)).meter_stop, one(str(key)).problems) == (end, problems), messages
+
+
+@pytest.mark.parametrize(("wh", "problems"), [(600_000, ["too_much"]), (100_000, [])])
+def test_direct_current_gives_no_more_than_its_current_allows(wh: int, problems: list[str], wire: Wire) -> None:
+    Station.objects.update(current_type="DC")
+    Connector.objects.update(max_current=125)
+    key = start(wire, meter=1000, at=now16(minutes=-55))["transactionId"]
+    stop(wire, key, 1000 + wh)
+    assert one(str(key)).problems == problems
 
 
 def test_what_comes_together_with_the_end_may_fall_too(wire201: Wire) -> None:
