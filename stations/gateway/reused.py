@@ -57,7 +57,7 @@ def _begins_beside(reports: Reports, entry: Received, report: TransactionReport,
     """Whether this start has the id of a charge that goes on, and is not its own: its own, said once more with a clock put right, names
     the same place, card and meter."""
     at = effective(report.at.at, entry.at)
-    if report.at.text == row.reported_start or at == row.started_at or (course.new and course.last is None):  # the first that is told
+    if report.at.text == row.reported_start or at == row.started_at:
         return False
     if not row.reported_start and (at is None or at <= row.started_at + START_AGAIN):  # its own comes late, and tells of before
         return False
