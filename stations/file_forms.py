@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -36,6 +37,8 @@ class FetchForm(forms.Form):
         found = super().clean() or self.cleaned_data
         if found.get("since") and found.get("until") and found["until"] <= found["since"]:
             self.add_error("until", _("The end lies before the beginning."))
+        if found.get("since") and found["since"] > timezone.now():
+            self.add_error("since", _("This lies in the future: nothing is written down yet. Choose a time that has passed."))
         return found
 
 

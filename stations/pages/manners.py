@@ -97,8 +97,8 @@ MEANINGS: dict[str, tuple[Text, Text]] = {
         lazy("Nothing needs to be done. If it happens often, look at its modem or network."),
     ),
     Kind.BEFORE_BOOT: (
-        lazy("It has not sent a BootNotification since the portal knows it. What it tells counts, but make and firmware are unknown."),
-        lazy("Ask it for a BootNotification under “Ask for a message”, or reset the station."),
+        lazy("It told something before it had ever sent a BootNotification. What it tells counts; make and firmware come with the boot."),
+        lazy("If its make is still unknown, ask it for a BootNotification under “Ask for a message”, or reset the station."),
     ),
     Kind.OTHER_PLACE: (
         lazy("The charge stays at the connector at which it began, and what is measured elsewhere counts for it too."),

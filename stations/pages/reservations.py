@@ -84,7 +84,7 @@ class ReservationFilter(django_filters.FilterSet):
 
 class ReservationTable(Table):
     station = django_tables2.Column(lazy("Station"), accessor="station__identity")
-    of = django_tables2.Column(lazy("Of"), accessor="connector_number")
+    of = django_tables2.Column(lazy("Reserved"), accessor="connector_number")
     card = django_tables2.Column(lazy("Card"), accessor="id_tag", order_by=("shown_tag", "pk"))
     state = django_tables2.Column(lazy("State"), orderable=False)
     created_at = django_tables2.Column(lazy("From"))

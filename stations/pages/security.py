@@ -54,6 +54,7 @@ class Change(NamedTuple):
     by: str
     cancel_url: str
     why: str  # it fell back
+    restart_url: str  # it may take the change only after a restart
 
 
 class GreyedRadios(forms.RadioSelect):
@@ -164,7 +165,11 @@ def _shown(request: HttpRequest, situation: Situation, row: SecurityChange) -> C
     what = _("New password") if row.kind == SecurityChange.Kind.PASSWORD else _("Raise to profile %s") % word(row.profile)
     by = person(user_of(request), row.actor, station.location.organization.path, station.location_id) if row.actor else _("the portal")
     cancel = link("station_security_cancel", station.pk, row.pk) if row.ended_at is None and situation.may(MANAGE_STATIONS) else ""
-    return Change(row, what, STATES[SecurityChange.State(row.state)], row.get_state_display(), by, cancel, _why_fallen(row, station))
+    waits = row.state == SecurityChange.State.WAITING and not situation.why_not("reset-soft")
+    restart = link("station_command", station.pk, "reset-soft") if waits else ""
+    return Change(
+        row, what, STATES[SecurityChange.State(row.state)], row.get_state_display(), by, cancel, _why_fallen(row, station), restart
+    )
 
 
 def _why_fallen(row: SecurityChange, station: Station) -> str:

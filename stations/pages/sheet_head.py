@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from stations import certificate_words, explain, hooks, maintenance, security_events
 from stations.controls import CONTROLS, Situation
-from stations.models import Availability, Command, Connector, CurrentType, Deviation, SecurityEvent, Station
+from stations.models import Availability, Command, Connection, Connector, CurrentType, Deviation, SecurityEvent, Station
 from stations.ocpp.intents import LOG_STATUS, SECURITY_LOG_STATUS, SIGNED_FIRMWARE_STATUS
 from stations.pages.command_rows import CommandRow, command_rows
 from stations.pages.out_of_service import Out, outs
@@ -213,6 +213,8 @@ def _tabs(request: HttpRequest, station: Station, active: str) -> list[tuple[Tex
 
 def _states(situation: Situation) -> list[State]:
     connection = explain.connection(situation.connection)
+    if situation.connection == Connection.ONLINE and not situation.station.connected:
+        connection = connection._replace(sentence=_("It was connected until a moment ago. Stations usually come back within a minute."))
     availability = explain.availability(situation.availability)
     status = explain.status(situation.whole.status if situation.whole else "", 0)
     label = _("OCPP status of the station")
