@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 
 from stations.actions.commands import MAX_OPEN, ask
 from stations.actions.saving import save
-from stations.configuration.values import check, is_secret, longest_key, shown
+from stations.configuration.catalogue import known
+from stations.configuration.values import check, check_kind, is_secret, longest_key, same, shown
 from stations.models import Command, ConfigurationTemplate, Station
 from stations.ocpp.intents import Configure
+from stations.ocpp.versions import key_in
 from tenancy import audit
 from tenancy.models import Organization, User
 
@@ -28,6 +30,7 @@ def check_entries(entries: Mapping[str, str]) -> None:
     if len(entries) > MOST_ENTRIES:
         errors.append(_("A template has at most %d keys.") % MOST_ENTRIES)
     seen: set[str] = set()
+    alike: dict[str, str] = {}  # the first key of each setting, by what 1.6 calls it
     for key, value in entries.items():
         if not key or len(key) > longest_key(key) or not key.isprintable() or "=" in key:
             errors.append(_("“%s” is no key: a key has 1 to 50 signs, and no “=”.") % key[:60])
@@ -40,9 +43,14 @@ def check_entries(entries: Mapping[str, str]) -> None:
         else:
             try:
                 check(key, value, strict=False)  # stations have values that the standard does not know
+                check_kind(key, value)
             except ValidationError as error:
                 errors.append(f"{key}: {error.messages[0]}")
         seen.add(key.casefold())
+        other = alike.setdefault(key_in("1.6", key).casefold(), key)
+        if ("/" in key) != ("/" in other) and not same(known(key), value, entries[other]):
+            said = _("%(one)s and %(other)s are the same setting, in the words of two versions: give both the same value, or take one out.")
+            errors.append(said % {"one": other, "other": key})
     if errors:
         raise ValidationError({"entries": errors})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+
 from stations.configuration.catalogue import GROUPS, group_of, known
 from stations.configuration.values import MASK, is_secret, same
 from stations.models import ConfigurationKey, DeviceVariable
@@ -72,12 +74,10 @@ def _difference(key: str, here: Value | None, there: Value | None, version: str)
 
 def against(entries: Mapping[str, str], here: Reading, version: str = "") -> list[Difference]:
     """What a template wants (`there`) and the station has (`here`). Capitals do not matter in keys; a key is called as the station does,
-    also where another version calls it otherwise, unless the template has both."""
-    spelt, named = {key.casefold(): key for key in here}, {key.casefold() for key in entries}
-    wanted = {}
-    for key, value in entries.items():
+    also where another version calls it otherwise: where a template has the words of both, those of its version count."""
+    spelt, wanted = {key.casefold(): key for key in here}, dict[str, Value]()
+    for key, value in sorted(entries.items(), key=lambda one: key_in(version, one[0]) == one[0]):
         own = key_in(version, key)
-        own = key if own.casefold() in named else own
         wanted[spelt.get(own.casefold(), own)] = Value(value)
     return differences({key: value for key, value in here.items() if key in wanted}, wanted, version)
 
@@ -85,6 +85,19 @@ def against(entries: Mapping[str, str], here: Reading, version: str = "") -> lis
 def to_set(found: Iterable[Difference]) -> list[tuple[str, str]]:
     """(key, value) of what has to be set here, and can be, to be as there."""
     return [(one.key, one.there or "") for one in found if one.kind == DIFFERS and not one.readonly]
+
+
+def left_out(found: Iterable[Difference]) -> list[tuple[str, str]]:
+    """(key, why in a word or two) of what would have to be set here, and cannot be."""
+    return [(one.key, why) for one in found if (why := _why_left(one))]
+
+
+def _why_left(one: Difference) -> str:
+    if one.kind == MISSING or (one.kind == HIDDEN and one.here is None):
+        return _("not known")
+    if one.kind == HIDDEN:
+        return _("cannot be compared")
+    return _("read-only") if one.kind == DIFFERS and one.readonly else ""
 
 
 def in_order(keys: Collection[str], version: str = "") -> list[str]:

@@ -19,6 +19,7 @@ LONGEST_KEY, LONGEST = 220, 1000  # characters, in any version
 _LONGEST_KEY_16, _LONGEST_16 = 50, 500
 ON, OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_ANY_NUMBER = re.compile(r"[-+]?[0-9]+([.][0-9]+)?")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -107,6 +108,33 @@ def check(key: str, value: str, version: str = "", *, strict: bool = True, entry
         _check_known(entry, value.strip())
 
 
+def check_kind(key: str, value: str) -> None:
+    """ValidationError says why no station can take this value: letters in a number, or no word of a switch. What is merely unusual is
+    what `remark` tells."""
+    entry, text = known(key), value.strip()
+    if entry and entry.kind == SWITCH and text.lower() not in ON | OFF:
+        raise ValidationError(_("This is true or false."))
+    if entry and entry.kind in {NUMBER, DECIMAL} and not _ANY_NUMBER.fullmatch(text):
+        raise ValidationError(_no_number(entry))
+
+
+def remark(key: str, value: str) -> str:
+    """What may keep stations from taking it; empty where it is usual."""
+    entry = known(key)
+    if entry and entry.readonly:
+        return _("read-only by the standard")
+    try:
+        check(key, value)
+    except ValidationError as error:
+        return _("not usual: %s") % error.messages[0]
+    return ""
+
+
+def _no_number(entry: Known) -> str:
+    whole = entry.kind == NUMBER
+    return _("Enter a whole number, without its unit.") if whole else _("Enter a number, without its unit.")
+
+
 def _check_known(entry: Known, text: str) -> None:
     if entry.kind == SWITCH and text.lower() not in {"true", "false"}:
         raise ValidationError(_("This is true or false."))
@@ -115,8 +143,7 @@ def _check_known(entry: Known, text: str) -> None:
     if entry.kind not in {NUMBER, DECIMAL}:
         return
     if not (text.removeprefix("-").isdecimal() if entry.kind == NUMBER else _DECIMAL.fullmatch(text)):
-        whole = entry.kind == NUMBER
-        raise ValidationError(_("Enter a whole number, without its unit.") if whole else _("Enter a number, without its unit."))
+        raise ValidationError(_no_number(entry))
     if len(text) > 15 or (entry.kind == NUMBER and text.startswith("-")):
         raise ValidationError(range_of(entry) or _("Enter 0 or more, with at most 15 digits."))
     number = float(text)

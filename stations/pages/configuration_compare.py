@@ -18,7 +18,7 @@ from stations.configuration import compare
 from stations.configuration.catalogue import NUMBER, Text, known
 from stations.configuration.compare import DIFFERS, EXTRA, HIDDEN, MISSING, SAME, Difference, Reading, Value
 from stations.configuration.setting import named
-from stations.configuration.values import MASK, in_words, shown
+from stations.configuration.values import MASK, in_words, remark, shown
 from stations.controls import Situation
 from stations.models import ConfigurationTemplate, Station
 from stations.models.shared import matches
@@ -206,7 +206,7 @@ def apply_page(request: HttpRequest, pk: int) -> HttpResponse:
     consequences = [
         ngettext("%(count)d key of %(station)s is changed:", "%(count)d keys of %(station)s are changed, one after the other:", len(todo))
         % {"count": len(todo), "station": station},
-        *(f"{key}: {in_words(known(key, station.ocpp_version), value) or value or _('empty')}" for key, value in todo),
+        *(_set_to(key, value, station) for key, value in todo),
     ]  # fmt: skip
     if readonly := [one.key for one in found if one.kind == DIFFERS and one.readonly]:
         consequences.append(_("Read-only here, so they stay: %s.") % named(readonly, 10))
@@ -223,6 +223,11 @@ def apply_page(request: HttpRequest, pk: int) -> HttpResponse:
         "refusal": refusal,
         "breadcrumbs": [(str(station), link("station", pk)), (_("Configuration"), link("station_configuration", pk))],
     })  # fmt: skip
+
+
+def _set_to(key: str, value: str, station: Station) -> str:
+    said = f"{key}: {in_words(known(key, station.ocpp_version), value) or value or _('empty')}"
+    return f"{said} ({why})" if (why := remark(key, value)) else said
 
 
 urlpatterns: list[URLPattern] = [

@@ -27,7 +27,7 @@ from stations.configuration.catalogue import GROUPS, group_of, known
 from stations.configuration.catalogue import NUMBER as NUMBER_KIND
 from stations.configuration.compare import in_order
 from stations.configuration.fields import KeyForm, ValueForm
-from stations.configuration.values import check, hides, in_words, is_secret
+from stations.configuration.values import check_kind, hides, in_words, is_secret, remark
 from stations.models import ConfigurationTemplate, Station
 from stations.models.shared import matches
 from stations.pages.configuration_rows import Key, rows_of, station_of
@@ -165,23 +165,11 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
         change_url = link("configuration_template_key", pk, key=key)
         entries.append({
             "key": key, "entry": entry, "value": value, "words": in_words(entry, value), "group": GROUPS[group_of(key)],
-            "url": change_url, "raw": entry is None or entry.kind != NUMBER_KIND, "remark": _remark(key, value),
+            "url": change_url, "raw": entry is None or entry.kind != NUMBER_KIND, "remark": remark(key, value),
         })  # fmt: skip
     fitting = [one for one in _stations(request, found) if matches(found.vendor, one[0]) and matches(found.model, one[1])]
     context = {"entries": entries, "stations": sum(count for _vendor, _model, count in fitting), "stations_url": link("stations")}
     return render(request, "stations/configuration_template.html", sheet(request, found, "configuration_template") | context)
-
-
-def _remark(key: str, value: str) -> str:
-    """What may keep stations from taking it."""
-    entry = known(key)
-    if entry and entry.readonly:
-        return _("read-only by the standard")
-    try:
-        check(key, value)
-    except ValidationError as error:
-        return _("not usual: %s") % error.messages[0]
-    return ""
 
 
 def _stations(request: HttpRequest, found: ConfigurationTemplate) -> list[tuple[str, str, int]]:
@@ -318,7 +306,7 @@ def template_key(request: HttpRequest, pk: int) -> HttpResponse:
             try:
                 attempt(lambda: actions.edit_configuration_template(actor=user_of(request), template=found, entries=entries))
             except ValidationError as error:
-                refuse(form, error)
+                refuse(form, ValidationError({"value": error.messages}))
             else:
                 said = _("%s is taken out of the template.") if "remove" in sent else _("%s is in the template.")
                 messages.success(request, said % key)
@@ -382,11 +370,20 @@ def _told(key: Key) -> str:
     return f"{said}: {key.words or key.value or _('empty')}"
 
 
+def _nonsense(key: Key) -> bool:
+    """Whether the station tells what nobody could set."""
+    try:
+        check_kind(key.key, key.row.value)
+    except ValidationError:
+        return True
+    return False
+
+
 def from_station(request: HttpRequest, pk: int) -> HttpResponse:
     user, station = user_of(request), station_of(request, pk)
     get_for(user, Station.objects.all(), CHANGE_CONFIGURATION, pk=pk)
     found = [Key(row, station) for row in rows_of(request, station).values()]
-    keys = [key for key in found if not (key.row.readonly or key.secret or hides(key.value))]
+    keys = [key for key in found if not (key.row.readonly or key.secret or hides(key.value) or _nonsense(key))]
     own = station.location.organization
     begin = {
         "organization": own.pk if may(user, CHANGE_CONFIGURATION, own) else None, "vendor": station.vendor, "model": station.model,
