@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from stations.controls import Situation
-    from stations.models import BulkItem, Command, Station
+    from stations.models import BulkItem, Command
     from tenancy.models import User
 
 Text = str | Promise
@@ -64,8 +64,8 @@ class Kind:
     title: Callable[[Params], str]
     form: Callable[[HttpRequest, Any], forms.Form] | None = None
     consequences: Callable[[Params, Sequence[Situation]], list[str]] | None = None
-    # What would be done at one of those that wait, where that is not the same at all
-    there: Callable[[Params, Station], str] | None = None
+    # What would be done at one of those that wait, where that is not the same at all: for who looks, whose situation it is
+    there: Callable[[Params, Situation], str] | None = None
     # Under which heading it stands among the others
     group: Text = COMMANDS
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from stations import command_words
 from stations.configuration.catalogue import Text
+from stations.configuration.compare import Difference, left_out, to_set
+from stations.configuration.values import shown
 from stations.models import Command
 from stations.ocpp import intents
 from stations.ocpp.intents import Configure
@@ -60,3 +62,22 @@ def named(keys: Sequence[str], most: int = 3) -> str:
     """ "A, B, C and 4 more" """
     said = ", ".join(keys[:most])
     return _("%(keys)s and %(more)d more") % {"keys": said, "more": len(keys) - most} if len(keys) > most else said
+
+
+def change(key: str, now: str, value: str, version: str = "") -> str:
+    """ "HeartbeatInterval 300 → 900", each part cut, secrets as stars."""
+    before, after = (cut(shown(key, one, version), 40) or _("empty") for one in (now, value))
+    return f"{cut(key, 50)} {before} → {after}"
+
+
+def changes(found: Sequence[Difference], version: str = "") -> str:
+    """What would be set of what a template wants: "HeartbeatInterval 300 → 900; left out: ConnectionTimeOut (not known)"."""
+    now = {one.key: one.here for one in found}
+    said = named([change(key, now[key] or "", value, version) for key, value in to_set(found)])
+    return "; ".join(part for part in (said, staying(found)) if part)
+
+
+def staying(found: Iterable[Difference], but: Collection[str] = ()) -> str:
+    """ "left out: ConnectionTimeOut (not known)", without the keys of `but`; empty where nothing is left out."""
+    keys = [f"{cut(key, 40)} ({why})" for key, why in left_out(found) if key not in but]
+    return _("left out: %s") % named(keys) if keys else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import django_filters
@@ -24,8 +24,9 @@ from django.views.decorators.http import require_POST
 from stations import actions
 from stations.actions.bulk import MOST_AT_ONCE, began_by
 from stations.bulk import KINDS, Kind
-from stations.bulk.jobs import counted
-from stations.models import BulkItem, BulkJob, Station
+from stations.bulk.jobs import PORTION, STATION, counted
+from stations.controls import Situation, situations
+from stations.models import BulkItem, BulkJob
 from tenancy.links import link, organization_link
 from tenancy.models import User
 from tenancy.pages.shared import NAME, NUMBER, user_of
@@ -48,6 +49,13 @@ OVER = (State.DONE, State.FAILED)
 def title_of(job: BulkJob) -> str:
     kind = KINDS.get(job.kind)
     return str(kind.title(job.params)) if kind else job.kind
+
+
+def state_of(job: BulkJob, waiting: int, seen: int) -> tuple[str, str]:
+    """(look, word); `waiting` of the `seen` stations that the person sees wait. A job that can be done nowhere is not ready."""
+    if job.state == Job.PLANNED and seen and not waiting:
+        return "off", _("Nothing to do")
+    return JOBS[Job(job.state)], job.get_state_display()
 
 
 def readable(user: User) -> Q:
@@ -129,10 +137,13 @@ class JobTable(Table):
         return title_of(record)
 
     def render_state(self, record: BulkJob) -> SafeString:
-        return state(JOBS[Job(record.state)], record.get_state_display())
+        return state(*self._state(record))
 
     def value_state(self, record: BulkJob) -> str:
-        return record.get_state_display()
+        return self._state(record)[1]
+
+    def _state(self, record: BulkJob) -> tuple[str, str]:
+        return state_of(record, self._count(record, State.WAITING), self._count(record, *State))
 
     def render_organization(self, record: BulkJob) -> SafeString:
         return organization_link(self.request.user, record.organization)
@@ -195,9 +206,23 @@ class ItemTable(Table):
     attempt = django_tables2.Column(lazy("Attempt"), attrs=NUMBER)
     changed_at = django_tables2.Column(lazy("When"), attrs={"th": {"class": "text-end"}, "td": {"class": "text-end text-nowrap"}})
 
-    def __init__(self, *args: Any, there: Callable[[Station], str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, there: Callable[[Situation], str] | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.there = there
+        self.there, self._told = there, dict[int, str]()
+
+    @cached_property
+    def _waiting(self) -> Iterator[dict[int, str]]:
+        """What would be done at those that wait, many of them at a time: in as many queries as for one."""
+        items = [row.record for row in self.rows if row.record.state == State.WAITING] if self.there else []
+        for at in range(0, len(items), PORTION):
+            some = items[at : at + PORTION]
+            found = situations(self.request.user, [item.station for item in some])
+            yield {item.pk: self.there(one) for item, one in zip(some, found, strict=True)} if self.there else {}
+
+    def _what(self, record: BulkItem) -> str:
+        while record.pk not in self._told and (more := next(self._waiting, None)) is not None:
+            self._told |= more
+        return self._told.get(record.pk, "")
 
     def render_station(self, record: BulkItem) -> SafeString:
         station = record.station
@@ -218,7 +243,7 @@ class ItemTable(Table):
 
     def value_text(self, record: BulkItem) -> str:
         """Of one that waits: what would be done there."""
-        return self.there(record.station) if record.state == State.WAITING else record.text
+        return self._what(record) if record.state == State.WAITING else record.text
 
     def render_changed_at(self, record: BulkItem) -> SafeString | str:
         return when(record.changed_at, record.station.location.zone)
@@ -274,7 +299,8 @@ def shown(request: HttpRequest, job: BulkJob, kind: Kind | None) -> dict[str, An
     looked = total - counts.get(State.LOOKING, 0)
     return {
         "job": job, "title": title_of(job), "breadcrumbs": [(_("Operations"), link("operations")), (_("Bulk jobs"), link("bulk_jobs"))],
-        "dot": JOBS[Job(job.state)], "who": began_by(user, job), "organization_link": organization_link(user, job.organization),
+        "standing": state_of(job, waiting, total), "who": began_by(user, job),
+        "organization_link": organization_link(user, job.organization),
         "states": [
             (ITEMS[which], which.label, counts[which], link("bulk_job", job.pk, state=which)) for which in State if counts.get(which)
         ],
@@ -322,11 +348,11 @@ class JobPage(ListPage):
         return BulkItem.objects.visible_to(self.request.user).filter(job=self.job)
 
     def for_page(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.select_related("station__location")
+        return rows.select_related(STATION)
 
     def table_kwargs(self) -> dict[str, Any]:
         there, params = self.kind.there if self.kind else None, self.job.params
-        return {"there": lambda station: there(params, station) if there else ""}
+        return {"there": (lambda situation: there(params, situation)) if there else None}
 
     def get_context(self) -> dict[str, Any]:
         told = shown(self.request, self.job, self.kind)

@@ -14,8 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stations.actions import add_stations, create_configuration_template
+from stations.actions.configuration import check_entries
 from stations.bulk import KINDS, Done
 from stations.configuration.catalogue import CHOICE, LIST, catalogue, known
+from stations.configuration.compare import Value, against
 from stations.configuration.values import check, in_words, same
 from stations.controls import situations
 from stations.gateway import outbound
@@ -259,11 +261,34 @@ def test_a_template_is_made_of_a_station_and_changed_by_its_owner_only(
 
 
 @pytest.mark.parametrize(
-    "entries", [{"AuthorizationKey": "Abcdefghijklmnopq"}, {"HeartbeatInterval": "1\n2"}, {"A": "1", "a": "2"}, {"": "1"}]
-)
-def test_what_a_template_cannot_hold(entries: dict[str, str], tree: Tree) -> None:
-    with pytest.raises(ValidationError):
+    "entries", [{"AuthorizationKey": "Abcdefghijklmnopq"}, {"HeartbeatInterval": "1\n2"}, {"A": "1", "a": "2"}, {"": "1"},
+                {"HeartbeatInterval": "abc"}, {"AuthCtrlr/LocalPreAuthorize": "maybe"},
+                {"ConnectionTimeOut": "60", "TxCtrlr/EVConnectionTimeOut": "90"}]
+)  # fmt: skip
+def test_what_a_template_cannot_hold(entries: dict[str, str], tree: Tree, as_bob: Client) -> None:
+    with pytest.raises(ValidationError) as refused:
         template(tree, entries=entries)
+    assert list(refused.value.message_dict) == ["entries"]
+    if all(key.isprintable() and value.isprintable() for key, value in entries.items()) and "" not in entries:
+        typed = {"organization": tree.customer.pk, "name": "X", "entries": "\n".join(map(" = ".join, entries.items()))}
+        errors = as_bob.post(reverse("configuration_template_add"), typed).context["form"].errors["entries"]
+        assert list(errors) == refused.value.message_dict["entries"]
+        assert list(entries)[-1] in errors[0]
+
+
+def test_what_is_unusual_in_a_template_is_told_where_it_is_applied(station: Station, tree: Tree, as_bob: Client, bob: User) -> None:
+    one = template(tree, entries={"HeartbeatInterval": "999999999"})
+    why = "not usual: Between"
+    assert why in text(page(as_bob, station, "station_configuration_apply", f"?template={one.pk}"))
+    assert KINDS["configuration-template"].consequences
+    assert why in " ".join(KINDS["configuration-template"].consequences(params(one), situations(bob, [station])))
+
+
+def test_one_setting_in_the_words_of_both_versions() -> None:
+    both = {"TxCtrlr/EVConnectionTimeOut": "90", "ConnectionTimeOut": "90"}
+    check_entries(both)
+    for version, own in (("1.6", "ConnectionTimeOut"), ("2.0.1", "TxCtrlr/EVConnectionTimeOut")):
+        assert [(one.key, one.kind) for one in against(both, {own: Value("60")}, version)] == [(own, "differs")]
 
 
 # -- many ---------------------------------------------------------------------------------------------------------------------------------
@@ -299,6 +324,9 @@ def params(one: ConfigurationTemplate, **more: Any) -> dict[str, Any]:
             "path": one.organization.path, "below": one.below, "reset": True, **more}  # fmt: skip
 
 
+KEPT = "; left out: NumberOfConnectors (read-only), Other (not known)"
+
+
 @pytest.mark.parametrize(
     ("answers", "said", "good"),
     [
@@ -309,13 +337,13 @@ def params(one: ConfigurationTemplate, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_template_at_many(answers: Any, said: str, good: bool, station: Station, tree: Tree, bob: User) -> None:
-    assert drive("configuration-template", params(template(tree)), station, bob, answers) == Done(said, good)
+    assert drive("configuration-template", params(template(tree)), station, bob, answers) == Done(said + KEPT, good)
 
 
 def test_no_reset_where_a_car_charges(station: Station, tree: Tree, bob: User) -> None:
     charging(station)
     done = drive("configuration-template", params(template(tree)), station, bob, {"LEDBrightness": REBOOT})
-    assert done.text == "2 of 2 set; needs a reset, and a car charges there"
+    assert done.text == f"2 of 2 set; needs a reset, and a car charges there{KEPT}"
     assert Transaction.objects.get().running
 
 
@@ -344,7 +372,35 @@ def test_the_look_before_says_why_and_costs_the_same_for_many(station: Station, 
     assert "does not fit" in look(kind, params(one, model="Other*"), stations[:1], bob)[1][0]
     assert "Nothing to do. The station does not know" in look(kind, params(one, entries={"Other": "1"}), stations[:1], bob)[1][0]
     foreign = template(tree, organization=tree.other_partner)
+    kept = [f"Key{n}" for n in range(7)]
+    wanted = params(one, entries={"heartbeatinterval": "60", **dict.fromkeys(kept, "1")})
+    assert kind.there
+    assert kind.there(wanted, situations(bob, [station])[0]) == (
+        "HeartbeatInterval 300 → 60; left out: Key0 (not known), Key1 (not known), Key2 (not known) and 4 more"
+    )
     assert "another organization" in look(kind, params(foreign), stations[:1], bob)[1][0]
+
+
+def test_each_row_of_the_look_before_says_what_would_be_done(station: Station, tree: Tree, bob: User, as_bob: Client) -> None:
+    """In as many queries for many as for one; and a job that can be done nowhere is not ready."""
+    wanted, counts = params(template(tree)), list[int]()
+    job = BulkJob.objects.create(organization=tree.customer, kind="configuration-template", params=wanted, actor=bob, actor_name="Bob",
+                                 state="planned")  # fmt: skip
+    for stations in ([station], [read(one, HeartbeatInterval="300") for one in added(tree)]):
+        BulkItem.objects.bulk_create([BulkItem(job=job, station=one, state="waiting") for one in stations])
+        with CaptureQueriesContext(connection) as queries:
+            said = text(as_bob.get(job.get_absolute_url()).text)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert said.count("HeartbeatInterval 300 → 60") == 21
+    assert said.count("LEDBrightness (not known)") == 20
+    assert "State Ready to begin" in said
+    job.items.update(state="refused", text="Nothing to do.")
+    said = text(as_bob.get(job.get_absolute_url()).text)
+    assert "State Nothing to do" in said
+    assert "There is nothing to do" in said
+    assert "Ready to begin" not in text(as_bob.get(job.get_absolute_url() + "live/").text)
+    assert reverse("bulk_job_begin", args=[job.pk]) not in said
 
 
 def look(kind: Any, wanted: dict[str, Any], stations: list[Station], user: User) -> tuple[int, list[str]]:

@@ -18,9 +18,9 @@ from stations.actions.commands import ask
 from stations.bulk import Done, Kind, Params
 from stations.configuration import compare
 from stations.configuration.catalogue import SECRET, Known, catalogue, known
-from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, readings
-from stations.configuration.setting import attempts, cut, named, needs_reset, outcome_of, summary
-from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, check, fits_version, in_words, is_secret, same, shown
+from stations.configuration.compare import DIFFERS, MISSING, Difference, Reading, Value, readings
+from stations.configuration.setting import attempts, change, changes, cut, named, needs_reset, outcome_of, staying, summary
+from stations.configuration.values import LONGEST, LONGEST_KEY, MASK, check, fits_version, in_words, is_secret, remark, same, shown
 from stations.controls import Situation
 from stations.models import BulkItem, Command, ConfigurationTemplate, Station
 from stations.models.shared import above, matches
@@ -31,6 +31,7 @@ from tenancy.models import User
 from tenancy.rights import CHANGE_CONFIGURATION, PERSONAL_DATA, READ_CONFIGURATION, RESET_STATIONS
 
 GROUP = lazy("Configuration")
+LONGEST_SENTENCE = 300  # of what came of it at a station
 OTHER = "*"  # another key than those of the catalogue
 KEYS = {False: "1.6", True: "2.0.1"}  # a version that has keys, and one that has variables
 
@@ -43,6 +44,10 @@ def reading_of(situation: Situation) -> Reading:
     if situation.may(PERSONAL_DATA):
         return found
     return {key: one._replace(value=MASK) if one.value and masking.is_personal(key) else one for key, one in found.items()}
+
+
+def _now(key: str, situation: Situation) -> Value | None:
+    return next((one for name, one in reading_of(situation).items() if name.casefold() == key.casefold()), None)
 
 
 # -- one key ------------------------------------------------------------------------------------------------------------------------------
@@ -140,7 +145,7 @@ def _configure_refusal(params: Params, situation: Situation) -> str:
     key, value = key_at(params, situation.station), params["value"]
     if reason := fits_version(key, situation.station.ocpp_version):
         return reason
-    now = next((one for name, one in reading_of(situation).items() if name.casefold() == key.casefold()), None)
+    now = _now(key, situation)
     if now and same(known(key, situation.station.ocpp_version), now.value, value):
         return _("Nothing to do: it has this value already, by the last reading.")
     if now and now.readonly:
@@ -167,8 +172,10 @@ def _configure_title(params: Params) -> str:
     return _("Set %(key)s to “%(value)s”") % {"key": params["key"], "value": shown(params["key"], params["value"])}
 
 
-def _configure_there(params: Params, station: Station) -> str:
-    key = key_at(params, station)
+def _configure_there(params: Params, situation: Situation) -> str:
+    key = key_at(params, situation.station)
+    if now := _now(key, situation):
+        return change(key, now.value, params["value"], situation.station.ocpp_version)
     return _("Sets %(key)s to “%(value)s”") % {"key": key, "value": shown(key, params["value"])}
 
 
@@ -252,23 +259,37 @@ def _template_refusal(params: Params, situation: Situation) -> str:
 def _apply(actor: User, params: Params, situation: Situation, item: BulkItem, answered: Sequence[Command]) -> Sequence[Command] | Done:
     """Key after key, as long as the station answers; then the reset, where it is wanted."""
     station, tried = situation.station, attempts(answered)
-    left = [(key, value) for key, value in compare.to_set(_differences(params, situation)) if key not in tried]
+    found = _differences(params, situation)
+    left = [(key, value) for key, value in compare.to_set(found) if key not in tried]
     silent = "silent" in tried.values()
     if left and not silent:
         return [ask(actor=actor, station=station, intent=Configure(*left[0]), item=item)]
     said, waits = summary(tried, len(tried) + len(left)), needs_reset(tried)
     if not situation.may(READ_CONFIGURATION):  # lost meanwhile: what is left is not known any more
         return Done(cut(f"{said}; {_('your role does not let you read the configuration any more')}"), good=False)
-    good = not left and all(outcome in intents.GOOD for outcome in tried.values())
+    good, kept = not left and all(outcome in intents.GOOD for outcome in tried.values()), staying(found, tried)
     resets = [outcome_of(one) for one in answered if isinstance(command_words.intent_of(one), Reset)]
     if resets:
-        return Done(cut(f"{said}; {_('the station starts again') if resets[-1] in intents.GOOD else _('the reset did not succeed')}"), good)
+        came = _("the station starts again") if resets[-1] in intents.GOOD else _("the reset did not succeed")
+        return Done(_with_end(said, came, kept), good)
     if waits and not silent and params["reset"] and not situation.cars() and situation.may(RESET_STATIONS):
         return [ask(actor=actor, station=station, intent=Reset(), item=item)]
     if waits:
         why = _("needs a reset, and a car charges there") if params["reset"] and situation.cars() else _("needs a reset")
-        said = f"{said}; {why}"
-    return Done(cut(said), good)
+        return Done(_with_end(said, why, kept), good)
+    return Done(_with_end(said, kept), good)
+
+
+def _with_end(said: str, *ends: str) -> str:
+    """What is too long is cut before its ends."""
+    end = "".join(f"; {one}" for one in ends if one)
+    return cut(said, max(40, LONGEST_SENTENCE - len(end))) + end
+
+
+def _template_there(params: Params, situation: Situation) -> str:
+    if not situation.may(READ_CONFIGURATION):
+        return _("Your role does not let you read the configuration here, so it is not known what differs.")
+    return changes(_differences(params, situation), situation.station.ocpp_version) or _("Nothing to do.")
 
 
 def _template_title(params: Params) -> str:
@@ -279,7 +300,7 @@ def _template_consequences(params: Params, situations: Sequence[Situation]) -> l
     found = [_differences(params, situation) for situation in situations]
     todo = [compare.to_set(one) for one in found]
     stations, keys = len(situations), sum(map(len, todo))
-    partly = sum(any(one.kind == MISSING or (one.kind == DIFFERS and one.readonly) for one in of_one) for of_one in found)
+    partly = sum(bool(compare.left_out(of_one)) for of_one in found)
     words = {"stations": stations, "keys": keys}
     said = [
         _("Keys that are changed: %(keys)d, at stations: %(stations)d.") % words,
@@ -292,8 +313,10 @@ def _template_consequences(params: Params, situations: Sequence[Situation]) -> l
             partly,
         )
         said.append(left % partly)
-    changed = {key for values in todo for key, _value in values}
-    said += [f"{key}: {entry.warning}" for key in compare.in_order(changed) if (entry := known(key)) and entry.warning]
+    wanted = {key: value for values in todo for key, value in values}
+    changed = compare.in_order(wanted)
+    said += [f"{key} = {cut(wanted[key], 60)}: {why}" for key in changed if (why := remark(key, wanted[key]))]
+    said += [f"{key}: {entry.warning}" for key in changed if (entry := known(key)) and entry.warning]
     if params["reset"]:
         said.append(_("A station that asks for a reset is reset when nobody charges there; it is away for a few minutes then."))
     return said
@@ -306,6 +329,6 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "configuration-template", lazy("Apply a configuration template"), "template", CHANGE_CONFIGURATION, _template_refusal, _apply,
-        _template_title, form=_template_form, consequences=_template_consequences, group=GROUP,
+        _template_title, form=_template_form, consequences=_template_consequences, there=_template_there, group=GROUP,
     ),
 )  # fmt: skip
