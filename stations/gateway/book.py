@@ -431,7 +431,7 @@ class Book:
             latest["power"] = phases
         if told := registers.between(samples):
             latest["energy_register"] = meters.follow(self, entry, running, told, sure=sure)
-            if sure and transaction_pk is not None:
+            if sure and transaction_pk is not None and len(told) > 1:
                 meters.look_within(self, entry, transaction_pk, told)
         if latest and live:
             self.live.setdefault(connector.pk, {}).update(latest, measured_at=received)

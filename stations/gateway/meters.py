@@ -70,7 +70,8 @@ def follow(book: Book, entry: Received, running: OpenTransaction | None, told: S
             way = way._replace(guessed=None)
     if sure:
         counted = _of_session(book, entry, running, register, stands)
-        told, register = [one._replace(value=one.value + counted - register) for one in told], counted
+        if counted != register:
+            told, register = [one._replace(value=one.value + counted - register) for one in told], counted
         if registers.fell(stands, register):
             book.manners.note(station, Kind.METER, action, f"{register} Wh < {stands} Wh", entry.at)
             book.problems.setdefault(running.pk, set()).add(Problem.METER_FELL)
