@@ -35,14 +35,16 @@ def refuse(form: forms.BaseForm, error: ValidationError) -> None:
 
 def put_beside(form: forms.BaseForm) -> None:
     """What a constraint says of several fields together (a name that is taken) goes beside the last of them that people can type."""
+    if not (errors := form.non_field_errors().as_data()):
+        return
     rules = [rule for model in apps.get_models() for rule in model._meta.constraints if isinstance(rule, UniqueConstraint)]
-    for error in form.non_field_errors().as_data():
+    for error in errors:
         said = [rule for rule in rules if str(rule.violation_error_message) in error.messages]
         fields = [name for rule in said for name in reversed(rule.fields) if name in form.fields and not form.fields[name].disabled]
         if fields:
             form.errors[NON_FIELD_ERRORS].data.remove(error)
             form.add_error(fields[0], error)
-    if not form.errors.get(NON_FIELD_ERRORS, True):
+    if not form.errors[NON_FIELD_ERRORS]:
         del form.errors[NON_FIELD_ERRORS]
 
 

@@ -522,7 +522,7 @@ class Book:
     ) -> None:
         key = (entry.state.station_id, entry.action, transaction_id[:36], unmatched.which(entry.event, kind))
         self.manners.note(entry.state.station_id, kind, entry.action, "", entry.at)
-        self.unmatched[key] = unmatched.Message(entry, (self.unmatched[key].times if key in self.unmatched else 0) + 1, about)
+        unmatched.add(self.unmatched, key, entry, about)
         self.changed.add(entry.state.station_id)
 
     def _log(self, entry: Received, answer: str | None) -> None:

@@ -25,7 +25,7 @@ class Starts:
     """Of one batch: the transactions that its starts may repeat, by their time, or among the running ones where the time is impossible."""
 
     def __init__(self, book: Book, entries: Sequence[Received]) -> None:
-        self.book: Book = weakref.proxy(book)
+        self.book: Book = weakref.proxy(book)  # it holds this: no cycle for a collector that hardly ever runs
         self._begun: dict[Key, Transaction] = {}  # with the time as it was told
         self._running: dict[Key, Transaction] = {}  # of those at the same connectors
         self._stands: dict[int, float | None] = {}  # by the keys of connectors at which one begins without a meter

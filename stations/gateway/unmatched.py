@@ -34,6 +34,11 @@ def which(event: Any, kind: str) -> str:
     return UnmatchedMessage.TOO_MANY if found and kind == Deviation.Kind.NO_END else found
 
 
+def add(messages: dict[Key, Message], key: Key, entry: Received, about: int | None = None) -> None:
+    """Once more in this batch; the latest is what is kept."""
+    messages[key] = Message(entry, (messages[key].times if key in messages else 0) + 1, about)
+
+
 def keep_refused(messages: dict[Key, Message], entry: Received) -> None:
     """A start that cannot be read is refused; what it tells may still be of use to people."""
     if entry.action != "StartTransaction":
@@ -45,7 +50,7 @@ def keep_refused(messages: dict[Key, Message], entry: Received) -> None:
     if isinstance(call, frames.Call):
         which = hashlib.sha256(repr(sorted(call.payload.items())).encode(errors="replace")).hexdigest()
         key = (entry.state.station_id, entry.action, "", (UnmatchedMessage.BEGINS + which)[:32])
-        messages[key] = Message(entry, (messages[key].times if key in messages else 0) + 1, None)
+        add(messages, key, entry)
 
 
 def which_end(event: Any) -> str:
